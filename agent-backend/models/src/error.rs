@@ -1,0 +1,155 @@
+//! What can go wrong between us and a model server.
+
+use std::{fmt, time::Duration};
+
+use shared::error::{Class, Code};
+
+use crate::Context;
+
+/// The part of a call that took too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// Loading the model into memory.
+    Load,
+    /// Reading the prompt, up to the first piece of the answer.
+    FirstByte,
+    /// Between two pieces of the answer.
+    Idle,
+    /// A question about the server itself.
+    Status,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Load => "loading the model",
+            Self::FirstByte => "the first piece of the answer",
+            Self::Idle => "the next piece of the answer",
+            Self::Status => "the server's status",
+        })
+    }
+}
+
+/// Why a call failed. Messages carry no credentials: a URL is shown without
+/// user and password, text of the server is bounded and redacted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Nobody listens, the name does not resolve, or TLS fails.
+    #[error("Ollama does not answer at {url} ({reason}); start it with `ollama serve`")]
+    Unreachable {
+        /// Where it was expected.
+        url: String,
+        /// What the network said.
+        reason: String,
+    },
+    /// The server does not have the model.
+    #[error("the model {model} is not pulled; get it with `ollama pull {model}`")]
+    ModelMissing {
+        /// Its name.
+        model: String,
+    },
+    /// A limit in time was reached; the call was cancelled at the server.
+    #[error("waited {limit_ms} ms for {phase}")]
+    Timeout {
+        /// What was waited for.
+        phase: Phase,
+        /// The limit.
+        limit_ms: u64,
+    },
+    /// The answer began and did not end as it should.
+    #[error("the model's answer broke off: {reason}")]
+    StreamBroken {
+        /// What was seen instead.
+        reason: String,
+    },
+    /// The server failed before the answer began (status 5xx).
+    #[error("the model server failed with status {status}: {message}")]
+    Failed {
+        /// HTTP status.
+        status: u16,
+        /// What it said.
+        message: String,
+    },
+    /// The server does not accept the request (status 4xx).
+    #[error("the model server refused the request with status {status}: {message}")]
+    Refused {
+        /// HTTP status.
+        status: u16,
+        /// What it said.
+        message: String,
+    },
+    /// The server has too much to do (status 429, 502, 503, 504).
+    #[error("the model server is overloaded (status {status}): {message}")]
+    Overloaded {
+        /// HTTP status.
+        status: u16,
+        /// What it said.
+        message: String,
+        /// How long it asks to wait, if it says.
+        retry_after: Option<Duration>,
+    },
+    /// The model sees, or would see, less than it is sent.
+    #[error("the model saw less than it was sent: {0}")]
+    ContextTruncated(Context),
+    /// Something answers, but not as Ollama does.
+    #[error("{url} does not answer like Ollama: {reason}")]
+    NotOllama {
+        /// The address.
+        url: String,
+        /// What it did.
+        reason: String,
+    },
+    /// The provider cannot be built from its options, or a request from its
+    /// parts: the caller's mistake, found before anything is sent.
+    #[error("{reason}")]
+    Invalid {
+        /// Which option and why.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// What a caller may do about it.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Unreachable { .. }
+            | Self::Timeout { .. }
+            | Self::StreamBroken { .. }
+            | Self::Failed { .. }
+            | Self::Overloaded { .. } => Class::Transient,
+            Self::Refused { .. } | Self::ContextTruncated(_) => Class::Permanent,
+            Self::ModelMissing { .. } | Self::NotOllama { .. } | Self::Invalid { .. } => Class::User,
+        }
+    }
+
+    /// The code whose page explains it.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Unreachable { .. } => Code::OllamaUnreachable,
+            Self::ModelMissing { .. } => Code::ModelNotPulled,
+            Self::Timeout { .. } => Code::ModelTimeout,
+            Self::StreamBroken { .. } | Self::Failed { .. } => Code::ModelStreamBroken,
+            Self::Refused { .. } => Code::ModelRefused,
+            Self::Overloaded { .. } => Code::ModelOverloaded,
+            Self::ContextTruncated(_) => Code::ContextTruncated,
+            Self::NotOllama { .. } => Code::NotAModelServer,
+            Self::Invalid { .. } => Code::ConfigInvalid,
+        }
+    }
+
+    /// How long the server asks to wait before the next try.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Overloaded { retry_after, .. } => *retry_after,
+            Self::Unreachable { .. }
+            | Self::ModelMissing { .. }
+            | Self::Timeout { .. }
+            | Self::StreamBroken { .. }
+            | Self::Failed { .. }
+            | Self::Refused { .. }
+            | Self::ContextTruncated(_)
+            | Self::NotOllama { .. }
+            | Self::Invalid { .. } => None,
+        }
+    }
+}

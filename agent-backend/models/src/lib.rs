@@ -1,0 +1,21 @@
+//! Model providers: one port, [`Provider`], and what stands behind it.
+//!
+//! Owns: the request and answer types, the errors of talking to a model server
+//! (E14xx), and the rule that no prompt is cut without somebody hearing of it.
+//!
+//! Must never know: what a prompt means, what is done with an answer, whether
+//! and when a call is tried again. It retries nothing; [`Error::class`] and
+//! [`Error::retry_after`] say what a caller may do.
+
+mod context;
+mod error;
+pub mod ndjson;
+mod ollama;
+mod provider;
+
+pub use context::{Context, tokens_likely, tokens_min};
+pub use error::{Error, Phase};
+pub use ollama::{KeepAlive, Ollama, OllamaOptions};
+pub use provider::{
+    ChatRequest, Chunk, ChunkStream, Finish, Health, Loaded, LoadedModel, Message, Provider, Role, Usage,
+};

@@ -1,0 +1,278 @@
+//! Ollama over its native API.
+//!
+//! Owns: the session's one `num_ctx`, the time limits, and the knowledge
+//! whether the model is loaded. Must never use the OpenAI-compatible `/v1`,
+//! which ignores `num_ctx`. Which calls go through ollama-rs and which do not:
+//! `docs/adr/0003-ollama-client.md`.
+
+mod chat;
+mod embed;
+mod http;
+mod options;
+mod wire;
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use async_trait::async_trait;
+use ollama_rs::error::OllamaError;
+use serde::Serialize;
+use tokio::time::Instant;
+
+use crate::{ChatRequest, ChunkStream, Context, Error, Health, Loaded, LoadedModel, Phase, Provider};
+use http::Http;
+pub use options::{KeepAlive, OllamaOptions};
+
+/// Bytes in a MiB.
+const MIB: u64 = 1 << 20;
+
+/// Largest answer to a question about the server, in bytes.
+const STATUS_BYTES_MAX: usize = 4 << 20;
+
+/// One Ollama server and one model on it. Requests may run at the same time.
+#[derive(Debug)]
+pub struct Ollama {
+    options: OllamaOptions,
+    http: Http,
+    client: ollama_rs::Ollama,
+    /// Whether the model has answered since it last ran into a time limit; while
+    /// it has not, a call may take as long as loading takes.
+    warm: AtomicBool,
+    /// Context found loaded by the last preload, in tokens; 0 before it.
+    loaded_context: AtomicU32,
+}
+
+impl Ollama {
+    /// Prepares a client; nothing is sent.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the URL is not `http` or `https` with a host, the
+    /// model has no name, or `num_ctx` is 0.
+    pub fn new(options: OllamaOptions) -> Result<Self, Error> {
+        options.check()?;
+        let http = Http::new(&options)?;
+        let client = ollama_rs::Ollama::builder()
+            .url(http.base().clone())
+            .reqwest_client(http.client().clone())
+            .build();
+        Ok(Self {
+            options,
+            http,
+            client,
+            warm: AtomicBool::new(false),
+            loaded_context: AtomicU32::new(0),
+        })
+    }
+
+    /// The options it was built with.
+    pub fn options(&self) -> &OllamaOptions {
+        &self.options
+    }
+
+    /// Whether the configured embedding model is pulled; `false` if none is
+    /// configured.
+    pub async fn embedding_model_available(&self) -> Result<bool, Error> {
+        let Some(model) = &self.options.embed_model else {
+            return Ok(false);
+        };
+        Ok(self.models().await?.iter().any(|name| same_model(name, model)))
+    }
+
+    /// Names of the pulled models, sorted.
+    async fn models(&self) -> Result<Vec<String>, Error> {
+        let list = self.status(self.client.list_local_models()).await?;
+        let mut names: Vec<String> = list.into_iter().map(|model| model.name).collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// The largest context the model was trained for; `None` if the server
+    /// does not tell, which is no reason to fail.
+    async fn context_length_max(&self) -> Option<u64> {
+        let info = self
+            .status(self.client.show_model_info(self.options.model.clone()))
+            .await;
+        match info {
+            Ok(info) => info
+                .model_info
+                .iter()
+                .find(|(key, _)| key.ends_with(".context_length"))
+                .and_then(|(_, value)| value.as_u64()),
+            Err(error) => {
+                tracing::debug!(%error, "no details about the model");
+                None
+            }
+        }
+    }
+
+    /// Runs a call of ollama-rs within our time limit and in our errors.
+    async fn status<T>(&self, call: impl Future<Output = Result<T, OllamaError>>) -> Result<T, Error> {
+        let limit = self.options.status_timeout;
+        match tokio::time::timeout(limit, call).await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(OllamaError::ReqwestError(error))) => Err(self.http.failure(&error)),
+            Ok(Err(
+                error @ (OllamaError::JsonError(_)
+                | OllamaError::InternalError(_)
+                | OllamaError::ToolCallError(_)
+                | OllamaError::Other(_)),
+            )) => Err(self.http.not_ollama(&error.to_string())),
+            Err(_elapsed) => Err(http::timeout(Phase::Status, limit)),
+        }
+    }
+
+    /// What a call may take up to the first piece of its answer.
+    fn first_byte_limit(&self) -> (Phase, std::time::Duration) {
+        if self.warm.load(Ordering::Relaxed) {
+            (Phase::FirstByte, self.options.first_byte_timeout)
+        } else {
+            (
+                Phase::Load,
+                self.options
+                    .load_timeout
+                    .saturating_add(self.options.first_byte_timeout),
+            )
+        }
+    }
+
+    /// Sends a call that makes the model work and waits for its answer to
+    /// begin.
+    async fn work(
+        &self,
+        path: &str,
+        body: &(impl Serialize + Sync),
+        model: &str,
+    ) -> Result<reqwest::Response, Error> {
+        let (phase, limit) = self.first_byte_limit();
+        let sent = self.http.post(path, body, phase, limit).await;
+        // After a time limit the model may have been unloaded: the next call
+        // gets the time to load it again.
+        self.warm.store(sent.is_ok(), Ordering::Relaxed);
+        self.http.accepted(sent?, model).await
+    }
+
+    /// Sends a batch of texts. The embedding model is loaded apart from the one
+    /// that answers, so its calls always have the time to load.
+    async fn embed_work(&self, body: &wire::EmbedBody<'_>) -> Result<reqwest::Response, Error> {
+        let limit = self
+            .options
+            .load_timeout
+            .saturating_add(self.options.first_byte_timeout);
+        let response = self.http.post("api/embed", body, Phase::Load, limit).await?;
+        self.http.accepted(response, body.model).await
+    }
+
+    fn loaded_context(&self) -> Option<u32> {
+        Some(self.loaded_context.load(Ordering::Relaxed)).filter(|tokens| *tokens > 0)
+    }
+}
+
+#[async_trait]
+impl Provider for Ollama {
+    fn name(&self) -> &str {
+        "ollama"
+    }
+
+    async fn chat(&self, request: ChatRequest) -> Result<ChunkStream, Error> {
+        chat::chat(self, request).await
+    }
+
+    async fn preload(&self) -> Result<Loaded, Error> {
+        let model = self.options.model.clone();
+        let begin = Instant::now();
+        let body = wire::ChatBody::load(&self.options);
+        let response = self
+            .http
+            .post("api/chat", &body, Phase::Load, self.options.load_timeout)
+            .await?;
+        let response = self.http.accepted(response, &model).await?;
+        let done: wire::ChatLine = self.http.json(response, STATUS_BYTES_MAX).await?;
+        if let Some(message) = done.error {
+            return Err(Error::Failed {
+                status: 200,
+                message: http::server_text(&message),
+            });
+        }
+        let load_ms = http::millis(begin.elapsed());
+        self.warm.store(true, Ordering::Relaxed);
+        let loaded = self
+            .vram()
+            .await?
+            .into_iter()
+            .find(|loaded| same_model(&loaded.name, &model));
+        let context_length = loaded.as_ref().and_then(|loaded| loaded.context_length);
+        self.loaded_context
+            .store(context_length.unwrap_or(0), Ordering::Relaxed);
+        let loaded = Loaded {
+            num_ctx: self.options.num_ctx,
+            context_length_max: self.context_length_max().await,
+            vram_mb: loaded.map_or(0, |loaded| loaded.vram_mb),
+            load_ms,
+            context: Context {
+                requested: self.options.num_ctx,
+                loaded: context_length,
+                ..Context::default()
+            },
+            model,
+        };
+        tracing::info!(model = %loaded.model, load_ms, vram_mb = loaded.vram_mb, context = %loaded.context, "model loaded");
+        Ok(loaded)
+    }
+
+    async fn health(&self) -> Result<Health, Error> {
+        let response = self.http.get("api/version", self.options.status_timeout).await?;
+        let version: wire::Version = self.http.status_json(response).await?;
+        let models = self.models().await?;
+        let model = self.options.model.clone();
+        let model_available = models.iter().any(|name| same_model(name, &model));
+        Ok(Health {
+            version: version.version,
+            model,
+            model_available,
+            models,
+        })
+    }
+
+    async fn vram(&self) -> Result<Vec<LoadedModel>, Error> {
+        let response = self.http.get("api/ps", self.options.status_timeout).await?;
+        let running: wire::Running = self.http.status_json(response).await?;
+        let models = running.models.into_iter().map(|model| LoadedModel {
+            name: model.name,
+            vram_mb: model.size_vram / MIB,
+            size_mb: model.size / MIB,
+            context_length: model.context_length,
+        });
+        Ok(models.collect())
+    }
+}
+
+/// Whether two names mean one model: the tag `latest` may be left out, and
+/// Ollama compares without case.
+fn same_model(left: &str, right: &str) -> bool {
+    fn full(name: &str) -> String {
+        let last = name.rsplit('/').next().unwrap_or(name);
+        let name = name.to_ascii_lowercase();
+        if last.contains(':') {
+            name
+        } else {
+            name + ":latest"
+        }
+    }
+    full(left) == full(right)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_one_model() {
+        fn check(left: &str, right: &str, expect: bool) {
+            assert_eq!(same_model(left, right), expect, "{left} {right}");
+        }
+        check("mistral", "mistral:latest", true);
+        check("Mistral:7B", "mistral:7b", true);
+        check("mistral:7b", "mistral", false);
+        check("host:5000/own/mistral", "host:5000/own/mistral:latest", true);
+        check("mistral", "mixtral", false);
+    }
+}

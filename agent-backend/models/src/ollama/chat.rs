@@ -1,0 +1,203 @@
+//! A streamed answer: lines in, chunks out.
+
+use std::time::Duration;
+
+use async_stream::try_stream;
+use futures::StreamExt;
+use reqwest::Response;
+
+use super::{
+    Ollama,
+    http::{next_piece, server_text},
+    wire::{ChatBody, ChatLine},
+};
+use crate::{ChatRequest, Chunk, ChunkStream, Context, Error, Finish, Usage, context, ndjson};
+
+/// Longest line of a stream, in bytes. A line is a token or two; this leaves
+/// room for a server that sends a whole answer in one.
+const LINE_BYTES_MAX: usize = 4 << 20;
+
+/// Nanoseconds in a millisecond.
+const NANOS_PER_MILLI: u64 = 1_000_000;
+
+pub(super) async fn chat(ollama: &Ollama, request: ChatRequest) -> Result<ChunkStream, Error> {
+    if request.messages.is_empty() {
+        // Ollama would take it for a wish to load the model and answer nothing.
+        return Err(Error::Invalid {
+            reason: "a request to the model has no messages".to_owned(),
+        });
+    }
+    let context = Context {
+        requested: ollama.options.num_ctx,
+        loaded: ollama.loaded_context(),
+        sent_tokens_min: context::request_tokens_min(&request),
+        used_tokens: None,
+    };
+    // What cannot fit is refused here: the server would cut it and say nothing.
+    // A loaded context that is too small was reported by the preload.
+    Context {
+        loaded: None,
+        ..context
+    }
+    .check()?;
+    let body = ChatBody::chat(&ollama.options, request);
+    let response = ollama.work("api/chat", &body, &ollama.options.model).await?;
+    Ok(chunks(response, ollama.options.idle_timeout, context))
+}
+
+/// Reads the body as it comes. The response lives in the stream, so dropping
+/// the stream closes the connection and Ollama stops generating.
+fn chunks(mut response: Response, idle_timeout: Duration, context: Context) -> ChunkStream {
+    try_stream! {
+        let mut decoder = ndjson::Decoder::new(LINE_BYTES_MAX);
+        let mut answer = Answer { context, thinking_bytes: 0 };
+        loop {
+            while let Some(line) = decoder.next_line().map_err(broken)? {
+                let step = answer.line(line)?;
+                if let Some(text) = step.text {
+                    yield Chunk::Token { text };
+                }
+                if let Some(usage) = step.usage {
+                    yield Chunk::Done(usage);
+                    return;
+                }
+            }
+            let Some(piece) = next_piece(&mut response, idle_timeout).await? else { break };
+            decoder.push(&piece);
+        }
+        let rest = decoder.remainder().ok_or_else(|| broken("it ends without its last line"))?;
+        let step = answer.line(rest)?;
+        if let Some(text) = step.text {
+            yield Chunk::Token { text };
+        }
+        yield Chunk::Done(step.usage.ok_or_else(|| broken("it ends without its last line"))?);
+    }
+    .boxed()
+}
+
+fn broken(reason: impl ToString) -> Error {
+    Error::StreamBroken {
+        reason: reason.to_string(),
+    }
+}
+
+/// What is known of an answer so far.
+struct Answer {
+    context: Context,
+    thinking_bytes: u64,
+}
+
+/// What one line adds.
+#[derive(Debug, PartialEq, Eq)]
+struct Step {
+    text: Option<String>,
+    usage: Option<Usage>,
+}
+
+impl Answer {
+    fn line(&mut self, line: &[u8]) -> Result<Step, Error> {
+        let line: ChatLine =
+            serde_json::from_slice(line).map_err(|error| broken(format!("broken JSON: {error}")))?;
+        if let Some(message) = line.error {
+            return Err(broken(server_text(&message)));
+        }
+        self.thinking_bytes += line.message.thinking.map_or(0, |thinking| thinking.len() as u64);
+        let text = Some(line.message.content).filter(|text| !text.is_empty());
+        if !line.done {
+            return Ok(Step { text, usage: None });
+        }
+        let finish = match line.done_reason.as_deref() {
+            // Servers before 0.4 give no reason.
+            Some("stop") | None => Finish::Stop,
+            Some("length") => Finish::Length,
+            Some(other) => return Err(broken(format!("it ends with the reason {}", server_text(other)))),
+        };
+        // A count of zero means that the prompt came from the server's cache:
+        // it says nothing about what was cut.
+        let used_tokens = line.prompt_eval_count.filter(|count| *count > 0);
+        let usage = Usage {
+            prompt_tokens: used_tokens.unwrap_or(0),
+            generated_tokens: line.eval_count,
+            thinking_bytes: self.thinking_bytes,
+            duration_ms: line.total_duration / NANOS_PER_MILLI,
+            load_ms: line.load_duration / NANOS_PER_MILLI,
+            finish,
+            context: Context {
+                used_tokens,
+                ..self.context
+            },
+        };
+        if let Err(error) = usage.context.check() {
+            tracing::warn!(%error, "context mismatch");
+        }
+        Ok(Step {
+            text,
+            usage: Some(usage),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(line: &str, expect: Result<Step, &str>) {
+        let mut answer = Answer {
+            context: Context::default(),
+            thinking_bytes: 3,
+        };
+        let expect = expect.map_err(|reason| Error::StreamBroken {
+            reason: reason.to_owned(),
+        });
+        assert_eq!(answer.line(line.as_bytes()), expect);
+    }
+
+    #[test]
+    fn lines() {
+        let usage = Usage {
+            prompt_tokens: 26,
+            generated_tokens: 7,
+            thinking_bytes: 3,
+            duration_ms: 10,
+            load_ms: 6,
+            finish: Finish::Length,
+            context: Context {
+                used_tokens: Some(26),
+                ..Context::default()
+            },
+        };
+        check(
+            r#"{"message":{"role":"assistant","content":"hi"},"done":false}"#,
+            Ok(Step {
+                text: Some("hi".to_owned()),
+                usage: None,
+            }),
+        );
+        check(
+            r#"{"message":{"role":"assistant","content":"","thinking":"hm"},"done":false}"#,
+            Ok(Step {
+                text: None,
+                usage: None,
+            }),
+        );
+        check(
+            r#"{"message":{"role":"assistant","content":""},"done":true,"done_reason":"length","total_duration":10706818,"load_duration":6338219,"prompt_eval_count":26,"eval_count":7}"#,
+            Ok(Step {
+                text: None,
+                usage: Some(usage),
+            }),
+        );
+        check(
+            r#"{"error":"an error was encountered"}"#,
+            Err("an error was encountered"),
+        );
+        check(
+            r#"{"done":true,"done_reason":"load"}"#,
+            Err("it ends with the reason load"),
+        );
+        check(
+            "{",
+            Err("broken JSON: EOF while parsing an object at line 1 column 1"),
+        );
+    }
+}
