@@ -1,0 +1,216 @@
+//! What stages make: context, plan, proposal, evidence, commit.
+
+use shared::{
+    error::{Class, Code},
+    id::StageId,
+};
+
+use crate::blob::BlobId;
+
+/// What a person asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Task {
+    /// Name of the workflow definition.
+    pub workflow_type: String,
+    /// The request, in the person's words.
+    pub query: String,
+    /// Absolute path of the workspace.
+    pub workspace: String,
+}
+
+/// Code that was found for the model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Context {
+    /// How it was searched.
+    pub mode: RetrievalMode,
+    /// What was packed, best first.
+    pub items: Vec<ContextItem>,
+    /// The packed text as it goes into prompts.
+    pub packed: BlobId,
+    /// Estimated tokens of the packed text.
+    pub tokens: u64,
+}
+
+/// How context was searched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetrievalMode {
+    /// Embeddings and keywords, fused.
+    Hybrid,
+    /// Keywords in the vector database.
+    Keyword,
+    /// Keywords in memory: the vector database did not answer.
+    LocalKeyword,
+}
+
+/// One piece of context.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ContextItem {
+    /// Path relative to the workspace.
+    pub path: String,
+    /// First line, from 1.
+    pub start_line: u32,
+    /// Last line, included.
+    pub end_line: u32,
+    /// Function, class or method.
+    pub symbol: Option<String>,
+    /// Larger is better, within one result.
+    pub score: f64,
+}
+
+/// What the planner decided.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Plan {
+    /// One sentence.
+    pub summary: String,
+    /// Steps of the implementation, in order.
+    pub steps: Vec<String>,
+    /// Files it expects to touch, relative to the workspace.
+    pub files: Vec<String>,
+    /// Its word on each optional stage.
+    pub stages: Vec<StageChoice>,
+}
+
+/// The planner's word on an optional stage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StageChoice {
+    /// The stage.
+    pub stage: StageId,
+    /// Whether it runs.
+    pub run: bool,
+    /// Why.
+    pub reason: String,
+}
+
+/// Changes that are proposed and not yet made.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Proposal {
+    /// What it does, one line, for the commit's subject.
+    pub summary: String,
+    /// The files, each path once.
+    pub files: Vec<FileChange>,
+}
+
+/// What happens to one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileChange {
+    /// Path relative to the workspace, `/` between parts.
+    pub path: String,
+    /// Contents it had when the proposal was made; none for a new file.
+    pub old: Option<BlobId>,
+    /// Contents it gets; none to remove it.
+    pub new: Option<BlobId>,
+    /// Lines added.
+    pub lines_added: u32,
+    /// Lines removed.
+    pub lines_removed: u32,
+}
+
+/// One check of a proposal: a piece of its evidence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckReport {
+    /// Name, for example `syntax`.
+    pub name: String,
+    /// How it ended.
+    pub status: CheckStatus,
+    /// The command, if it was one.
+    pub command: Option<String>,
+    /// Milliseconds it took.
+    pub duration_ms: u64,
+    /// What it said, shortened.
+    pub output: String,
+}
+
+/// How a check ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CheckStatus {
+    /// Nothing to object to.
+    Passed,
+    /// The proposal has a problem.
+    Failed,
+    /// Not run; the output says why.
+    Skipped,
+}
+
+/// Why something failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What to do about it.
+    pub class: Class,
+    /// The page that explains it.
+    pub code: Code,
+    /// What went wrong, for a person and, on a retry, for the model.
+    pub message: String,
+}
+
+/// Everything a commit is a function of, recorded before anything is written,
+/// so that doing it again after a crash makes the same commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApplyIntent {
+    /// Where the commit goes; none where the workspace has no repository.
+    pub commit: Option<CommitIntent>,
+    /// Paths and contents to write: the accepted part of the proposal, merged
+    /// with what the person changed meanwhile.
+    pub files: Vec<FileChange>,
+}
+
+/// Inputs of the commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommitIntent {
+    /// Commit that HEAD pointed at; none on an unborn branch.
+    pub base: Option<String>,
+    /// Branch reference that moves, for example `refs/heads/main`; none with a
+    /// detached HEAD, which then moves itself.
+    pub reference: Option<String>,
+    /// `Name <mail>` of the author and committer.
+    pub author: String,
+    /// Seconds since the Unix epoch and offset, as git writes it: `1700000000 +0000`.
+    pub date: String,
+    /// The whole commit message.
+    pub message: String,
+}
+
+/// What was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// The commit; none where the workspace has no repository.
+    pub commit: Option<String>,
+    /// Short name of the branch that moved.
+    pub branch: Option<String>,
+    /// Paths that were written or removed.
+    pub paths: Vec<String>,
+}
+
+/// What a person answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// Apply it, or only these parts of it.
+    Accept(Selection),
+    /// Drop it.
+    Reject {
+        /// Why, if the person said.
+        feedback: Option<String>,
+    },
+    /// Make another one.
+    Modify {
+        /// What to change.
+        feedback: String,
+    },
+}
+
+/// Which parts of a proposal are taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selection {
+    /// All of it.
+    All,
+    /// These files, and of each all or some hunks.
+    Files(Vec<FileSelection>),
+}
+
+/// The part of one file that is taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileSelection {
+    /// Path as in the proposal.
+    pub path: String,
+    /// Indexes of hunks from 0; all when none.
+    pub hunks: Option<Vec<u32>>,
+}

@@ -1,0 +1,186 @@
+//! What can be asked of a workflow, by people and by the runtime's workers.
+
+use shared::{
+    error::{Class, Code},
+    id::{Seq, StageId},
+};
+
+use crate::{
+    artifact::{Applied, ApplyIntent, CheckReport, Context, Decision, Failure, Plan, Proposal},
+    event::{GenerationTotal, Notice},
+};
+
+/// What is known at the moment of a decision. The engine has no clock.
+#[derive(Debug, Clone, Copy)]
+pub struct Ctx {
+    /// Milliseconds since the Unix epoch.
+    pub now_ms: u64,
+}
+
+/// A request to a workflow that exists.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// A worker ended its stage with a result.
+    CompleteStage {
+        /// The stage.
+        stage: StageId,
+        /// The attempt it worked on.
+        attempt: u32,
+        /// The result.
+        output: Output,
+    },
+    /// A worker ended its stage without a result.
+    FailStage {
+        /// The stage.
+        stage: StageId,
+        /// The attempt it worked on.
+        attempt: u32,
+        /// Why.
+        failure: Failure,
+    },
+    /// A model wrote more text.
+    StreamText {
+        /// The stage.
+        stage: StageId,
+        /// The attempt.
+        attempt: u32,
+        /// The new text.
+        delta: String,
+        /// Tokens of the attempt so far.
+        tokens: u64,
+        /// Set on the last one.
+        total: Option<GenerationTotal>,
+    },
+    /// The attempt begins its text anew: another provider or try took over.
+    RestartText {
+        /// The stage.
+        stage: StageId,
+        /// The attempt whose text no longer counts.
+        attempt: u32,
+        /// Why.
+        reason: String,
+    },
+    /// The apply worker is about to write.
+    IntendApply {
+        /// The stage.
+        stage: StageId,
+        /// The attempt.
+        attempt: u32,
+        /// What it will write.
+        intent: ApplyIntent,
+    },
+    /// A worker has something to tell.
+    Notify(Notice),
+    /// A person answers.
+    Decide {
+        /// The iteration they looked at; `None` for "the one that is shown".
+        iteration: Option<u32>,
+        /// The answer.
+        decision: Decision,
+    },
+    /// A person stops the workflow.
+    Cancel,
+    /// The backend has started again.
+    Resume,
+}
+
+/// Result of a stage.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// Of a retrieval stage.
+    Context(Context),
+    /// Of a planning stage.
+    Plan(Plan),
+    /// Of a generating stage: the whole proposal, what came before included.
+    Proposal(Proposal),
+    /// Of a checks stage.
+    Checks(Vec<CheckReport>),
+    /// Of an apply stage.
+    Applied(Applied),
+}
+
+/// Why a command was refused. Nothing was recorded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Reject {
+    /// The text is empty.
+    #[error("the request is empty: say what should be implemented")]
+    QueryEmpty,
+    /// The text is too long.
+    #[error(
+        "the request has {bytes} bytes; at most {max} are accepted: shorten it, or put the details in a file of the workspace"
+    )]
+    QueryTooLong {
+        /// Its length.
+        bytes: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// `modify` came without saying what to change.
+    #[error("`modify` needs feedback that says what to change")]
+    FeedbackEmpty,
+    /// No decision is pending.
+    #[error("the workflow is not waiting for a decision")]
+    NoDecisionPending,
+    /// The decision is about an older iteration.
+    #[error(
+        "the decision is about iteration {asked}, but iteration {current} is shown now: look at the new diff"
+    )]
+    OtherIteration {
+        /// What the person saw.
+        asked: u32,
+        /// What is shown.
+        current: u32,
+    },
+    /// A selection names a file or hunk that the proposal does not have.
+    #[error("the proposal has no file `{path}`")]
+    UnknownFile {
+        /// The path.
+        path: String,
+    },
+    /// A selection that takes nothing.
+    #[error("the selection is empty: reject the proposal instead")]
+    SelectionEmpty,
+    /// Too many rounds.
+    #[error("the workflow has had {max} iterations; accept or reject, and begin a new one")]
+    TooManyIterations {
+        /// The limit.
+        max: u32,
+    },
+    /// It is over.
+    #[error("the workflow has already finished")]
+    Finished,
+    /// Once files are being written, only finishing is safe.
+    #[error("the changes are being written; the workflow can no longer be stopped")]
+    Applying,
+    /// A result of an attempt that no longer counts.
+    #[error("attempt {attempt} at `{stage}` no longer counts (head {head})")]
+    Stale {
+        /// The stage.
+        stage: StageId,
+        /// The attempt.
+        attempt: u32,
+        /// Where the workflow is.
+        head: Seq,
+    },
+}
+
+impl Reject {
+    /// The page that explains it.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::QueryEmpty => Code::QueryEmpty,
+            Self::QueryTooLong { .. } => Code::QueryTooLong,
+            Self::FeedbackEmpty | Self::UnknownFile { .. } | Self::SelectionEmpty => Code::InvalidRequest,
+            Self::NoDecisionPending | Self::OtherIteration { .. } | Self::Stale { .. } => {
+                Code::DecisionNotPending
+            }
+            Self::TooManyIterations { .. } | Self::Applying => Code::InvalidRequest,
+            Self::Finished => Code::WorkflowFinished,
+        }
+    }
+
+    /// What to do about it.
+    pub fn class(&self) -> Class {
+        Class::User
+    }
+}

@@ -1,0 +1,156 @@
+//! What has happened. Each event is one line of a workflow's history, with one
+//! wire event; the doc comment of each says when it is legal.
+
+use shared::id::{CorrelationId, Seq, StageId, WorkflowId};
+
+use crate::{
+    artifact::{Applied, ApplyIntent, CheckReport, Context, Decision, Failure, Plan, Proposal, Task},
+    graph::Graph,
+    state::Outcome,
+};
+
+/// An event with its place and time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recorded {
+    /// Place in the workflow, from 1.
+    pub seq: Seq,
+    /// Milliseconds since the Unix epoch; for people, never for order.
+    pub at_ms: u64,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// First event of a workflow, and only that.
+    Submitted {
+        /// Its id.
+        workflow: WorkflowId,
+        /// The client's id.
+        correlation: CorrelationId,
+        /// What was asked for.
+        task: Task,
+        /// The definition it is pinned to.
+        graph: Graph,
+    },
+    /// A stage began; legal while running.
+    StageStarted {
+        /// The stage.
+        stage: StageId,
+        /// From 1 in each iteration.
+        attempt: u32,
+    },
+    /// A model wrote text; legal while that attempt runs.
+    Streamed(Streamed),
+    /// Context was found; legal while a retrieval stage runs.
+    ContextRetrieved(Context),
+    /// The planner answered; legal while a planning stage runs.
+    Planned(Plan),
+    /// A proposal was made or replaced; legal while a generating stage runs.
+    Proposed(Proposal),
+    /// One check ended; legal while a checks stage runs.
+    Checked(CheckReport),
+    /// A stage ended, or was left out.
+    StageFinished {
+        /// The stage.
+        stage: StageId,
+        /// The attempt that ended; 0 when it never ran.
+        attempt: u32,
+        /// How it ended.
+        ending: Ending,
+        /// Milliseconds since it began.
+        duration_ms: u64,
+    },
+    /// What the attempt wrote no longer counts; another one follows.
+    AttemptDiscarded {
+        /// The stage.
+        stage: StageId,
+        /// The attempt.
+        attempt: u32,
+        /// Why.
+        reason: String,
+    },
+    /// A person is asked; legal while a review stage runs.
+    DecisionRequested,
+    /// A person answered; legal while they are asked.
+    Decided(Decision),
+    /// Another iteration begins with the feedback that was given.
+    IterationStarted {
+        /// From 2.
+        iteration: u32,
+    },
+    /// What is about to be written; legal while an apply stage runs, before
+    /// anything is written.
+    ApplyIntended(ApplyIntent),
+    /// It is written; legal after the intent.
+    Applied(Applied),
+    /// The backend was restarted while the workflow was running.
+    Resumed,
+    /// Something a person should know.
+    Noticed(Notice),
+    /// Last event of a workflow.
+    Finished(Outcome),
+}
+
+/// How a stage ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// With a result.
+    Succeeded,
+    /// It was left out.
+    Skipped {
+        /// Why.
+        reason: String,
+    },
+    /// Without a result, or with checks that did not pass.
+    Failed(Failure),
+}
+
+/// Text that a model wrote.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Streamed {
+    /// The stage that writes.
+    pub stage: StageId,
+    /// The attempt that writes.
+    pub attempt: u32,
+    /// Where `delta` begins in the whole text, in Unicode code points.
+    pub offset: u64,
+    /// The new text.
+    pub delta: String,
+    /// Tokens of the attempt so far.
+    pub tokens: u64,
+    /// Set on the last one.
+    pub total: Option<GenerationTotal>,
+}
+
+/// Totals of one generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GenerationTotal {
+    /// Milliseconds from the first to the last token.
+    pub duration_ms: u64,
+    /// Tokens of the prompt, as the model server counted them.
+    pub prompt_tokens: u64,
+    /// Tokens of the answer, as the model server counted them.
+    pub generated_tokens: u64,
+}
+
+/// Something a person should know; the workflow goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// How important.
+    pub level: NoticeLevel,
+    /// The page that explains it.
+    pub code: Option<shared::error::Code>,
+    /// What to know.
+    pub message: String,
+}
+
+/// How important a notice is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoticeLevel {
+    /// Good to know.
+    Info,
+    /// Something is worse than it could be.
+    Warning,
+}

@@ -1,0 +1,139 @@
+//! The durable history of workflows.
+
+use shared::id::{CorrelationId, Seq, WorkflowId};
+
+use super::{BoxFuture, Error};
+use crate::{
+    blob::{Blob, BlobId},
+    event::Recorded,
+};
+
+/// The durable history of workflows. Every method that changes something
+/// returns only after the change would survive what its durability promises.
+pub trait Journal: Send + Sync {
+    /// Begins a workflow, unless its correlation id is known.
+    fn create(&self, new: NewWorkflow) -> BoxFuture<'_, Result<Created, Error>>;
+
+    /// Adds events to a workflow. The first one must follow `Append::after`,
+    /// which must be the head; otherwise nothing is written (`E1106`).
+    fn append(&self, append: Append) -> BoxFuture<'_, Result<(), Error>>;
+
+    /// Events after `after`, in order, at most `limit`.
+    fn read(
+        &self,
+        workflow: WorkflowId,
+        after: Seq,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Recorded>, Error>>;
+
+    /// The list entry of a workflow.
+    fn head(&self, workflow: WorkflowId) -> BoxFuture<'_, Result<Option<Head>, Error>>;
+
+    /// List entries, newest first.
+    fn list(&self, query: ListQuery) -> BoxFuture<'_, Result<Vec<Head>, Error>>;
+
+    /// Contents of a blob.
+    fn blob(&self, id: BlobId) -> BoxFuture<'_, Result<Option<Vec<u8>>, Error>>;
+}
+
+/// A workflow that is about to begin.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewWorkflow {
+    /// Its id.
+    pub workflow: WorkflowId,
+    /// The client's id, unique in the journal.
+    pub correlation: CorrelationId,
+    /// Hash of the request: another one under the same id is a conflict.
+    pub fingerprint: BlobId,
+    /// The first events; the first is `Submitted`, at seq 1.
+    pub events: Vec<Recorded>,
+}
+
+/// What became of a [`NewWorkflow`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Created {
+    /// It has begun.
+    New,
+    /// The same request came before.
+    Existing(WorkflowId),
+    /// Another request came before under the same correlation id.
+    Conflict(WorkflowId),
+}
+
+/// Events to add.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Append {
+    /// The workflow.
+    pub workflow: WorkflowId,
+    /// The head they follow.
+    pub after: Seq,
+    /// The events, without a gap.
+    pub events: Vec<Recorded>,
+    /// Contents that the events name.
+    pub blobs: Vec<Blob>,
+    /// Status for the list, if it changes.
+    pub status: Option<Status>,
+    /// What it must survive.
+    pub durability: Durability,
+}
+
+/// What an append must survive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Durability {
+    /// The death of the process (kill -9), but not the loss of power: for text
+    /// of an unfinished stream. A later `Synced` append makes it survive both.
+    Process,
+    /// The loss of power.
+    Synced,
+}
+
+/// Status of a workflow in lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// A stage is running.
+    Running,
+    /// A person is asked.
+    AwaitingDecision,
+    /// Accepted and applied.
+    Completed,
+    /// Rejected by the person.
+    Rejected,
+    /// Stopped by the person.
+    Cancelled,
+    /// It could not go on.
+    Failed,
+}
+
+/// A list entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// The workflow.
+    pub workflow: WorkflowId,
+    /// The client's id.
+    pub correlation: CorrelationId,
+    /// Name of the definition.
+    pub workflow_type: String,
+    /// What was asked for.
+    pub query: String,
+    /// Absolute path of the workspace.
+    pub workspace: String,
+    /// Status.
+    pub status: Status,
+    /// Last event.
+    pub head: Seq,
+    /// Milliseconds since the Unix epoch of the first event.
+    pub created_at_ms: u64,
+    /// Milliseconds since the Unix epoch of the last event.
+    pub updated_at_ms: u64,
+}
+
+/// Which list entries.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ListQuery {
+    /// Only unfinished workflows (running or awaiting a decision).
+    pub unfinished: bool,
+    /// Only those begun before this one; none for the newest.
+    pub before: Option<WorkflowId>,
+    /// At most so many.
+    pub limit: usize,
+}

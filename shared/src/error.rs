@@ -1,0 +1,165 @@
+//! Error classes and codes. A class decides what a caller does next, a code
+//! names the page under `docs/errors/` that tells a person what to do.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What a caller may do about an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// Trying again later can succeed: a time-out, a refused connection.
+    Transient,
+    /// Trying again cannot succeed: the answer was understood and is final.
+    Permanent,
+    /// The process must stop: its own storage can no longer be trusted.
+    Fatal,
+    /// The request was wrong; the person can put it right.
+    User,
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Transient => "transient",
+            Self::Permanent => "permanent",
+            Self::Fatal => "fatal",
+            Self::User => "user",
+        })
+    }
+}
+
+macro_rules! codes {
+    ($($name:ident = $text:literal, $title:literal;)*) => {
+        /// A stable error code; `docs/errors/<code>.md` explains each.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Code { $(#[doc = $title] $name,)* }
+
+        impl Code {
+            /// Every code there is, in order.
+            pub const ALL: &'static [Code] = &[$(Code::$name,)*];
+
+            /// The code as it is printed, for example `E1001`.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Code::$name => $text,)* }
+            }
+
+            /// One line that names the problem.
+            pub fn title(self) -> &'static str {
+                match self { $(Code::$name => $title,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    // E10xx: requests (backend edges).
+    InvalidRequest = "E1001", "The request is malformed";
+    UnknownWorkflowType = "E1002", "The workflow type does not exist";
+    UnknownWorkflow = "E1003", "There is no workflow with this id";
+    CorrelationConflict = "E1004", "The correlation id was used with another request";
+    QueryTooLong = "E1005", "The request text is too long";
+    QueryEmpty = "E1006", "The request text is empty";
+    DecisionNotPending = "E1007", "The workflow is not waiting for a decision";
+    WorkflowFinished = "E1008", "The workflow has already finished";
+    Overloaded = "E1009", "The server has too much work queued";
+    Unauthenticated = "E1010", "The request carries no valid token";
+    OriginRefused = "E1011", "The browser origin is not allowed";
+    StageAttemptsExhausted = "E1012", "A stage failed as often as it may";
+    InvalidWorkflowDefinition = "E1013", "A workflow definition cannot be used";
+    ConfigInvalid = "E1014", "The configuration cannot be used";
+    BindRefused = "E1015", "Listening beyond this machine needs authentication";
+    PortInUse = "E1016", "The port is already in use";
+    Internal = "E1099", "A bug in Agentic IDE";
+
+    // E11xx: journal.
+    JournalUnavailable = "E1101", "The journal cannot be opened";
+    StorageFull = "E1102", "The disk that holds the journal is full";
+    JournalCorrupt = "E1103", "The journal is damaged";
+    JournalTooNew = "E1104", "The journal was written by a newer version";
+    JournalLocked = "E1105", "Another backend uses this data directory";
+    StaleAppend = "E1106", "Another writer has moved the workflow on";
+
+    // E12xx: workspace, git, checks (tools).
+    WorkspaceNotADirectory = "E1201", "The workspace is not a directory";
+    WorkspaceUnreadable = "E1202", "The workspace cannot be read";
+    BareRepository = "E1203", "The workspace is a bare git repository";
+    GitBusy = "E1204", "The repository is in the middle of another operation";
+    PathOutsideWorkspace = "E1205", "A path leads outside the workspace";
+    PathProtected = "E1206", "A path is protected";
+    FileNotText = "E1207", "The file is not text in a supported encoding";
+    FileTooLarge = "E1208", "The file is too large to edit";
+    WorkspaceChanged = "E1209", "The workspace changed since the proposal was made";
+    GitFailed = "E1210", "A git command failed";
+    StagedConflict = "E1211", "A proposed path has staged changes";
+    WriteFailed = "E1212", "A file could not be written";
+    GitMissing = "E1213", "The git program is not installed";
+
+    // E13xx: model answers (agents).
+    AnswerEmpty = "E1301", "The model's answer is empty";
+    AnswerNoEdits = "E1302", "The model's answer contains no file edits";
+    AnswerTruncated = "E1303", "The model's answer was cut off";
+    AnswerMalformed = "E1304", "The model's answer is malformed";
+    EditPathInvalid = "E1305", "The model names a path that is not allowed";
+    EditDoesNotApply = "E1306", "An edit does not fit the file";
+    PlanMalformed = "E1307", "The plan is not valid JSON of the expected shape";
+    AnswerPlaceholder = "E1308", "The model left code out";
+    NoChange = "E1309", "The answer changes nothing";
+
+    ChecksFailed = "E1310", "A check of the proposal failed";
+
+    // E14xx: model providers.
+    OllamaUnreachable = "E1401", "Ollama does not answer";
+    ModelNotPulled = "E1402", "The model is not pulled";
+    ModelTimeout = "E1403", "The model did not answer in time";
+    ModelStreamBroken = "E1404", "The model's stream broke off";
+    ModelRefused = "E1405", "The model server refused the request";
+    ModelOverloaded = "E1406", "The model server is overloaded";
+    ContextTruncated = "E1407", "The model saw less than it was sent";
+    NotAModelServer = "E1408", "The address does not answer like Ollama";
+
+    // E15xx: retrieval and vector database client.
+    VectorDbUnavailable = "E1501", "The vector database does not answer";
+    EmbeddingFailed = "E1502", "The text could not be embedded";
+    IndexFailed = "E1503", "The workspace could not be indexed";
+    SearchFailed = "E1504", "The search failed";
+
+    // E16xx: vector database launcher.
+    QdrantNotStarted = "E1601", "Qdrant could not be started";
+    LauncherPortInUse = "E1602", "A port of the vector database is in use";
+    StoreUnusable = "E1603", "The vector store cannot be opened";
+    LauncherConfigInvalid = "E1604", "The launcher's configuration cannot be used";
+
+    // E17xx: clients.
+    BackendUnreachable = "E1701", "The backend does not answer";
+    VersionIncompatible = "E1702", "Client and backend versions do not fit";
+    ClientConfigInvalid = "E1703", "The client's configuration cannot be used";
+    BackendAnswerUnexpected = "E1704", "The backend's answer cannot be understood";
+    WindowUnavailable = "E1705", "The window cannot be opened";
+}
+
+impl Code {
+    /// The code printed as `text`, if there is one.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.as_str() == text)
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_parse_back() {
+        for code in Code::ALL {
+            assert_eq!(Code::parse(code.as_str()), Some(*code));
+        }
+    }
+}

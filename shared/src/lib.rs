@@ -1,0 +1,14 @@
+//! The vocabulary that every program of Agentic IDE speaks: ids, the event
+//! envelope that is streamed, error classes and codes, configuration loading,
+//! redaction and logging set-up.
+//!
+//! It must never know how anything is done: no sockets, no database, no model.
+
+pub mod config;
+pub mod error;
+pub mod id;
+pub mod paths;
+pub mod redact;
+pub mod telemetry;
+pub mod version;
+pub mod wire;

@@ -1,0 +1,17 @@
+//! What crosses the network as JSON: the streamed event envelope and the
+//! request and answer bodies of the REST interface. These are wire twins of
+//! the engine's domain types, converted by hand at the backend's edge.
+//!
+//! Adding a field is compatible; renaming or removing one is not.
+
+pub mod event;
+pub mod rest;
+
+pub use event::{
+    Body, ChangeKind, CheckStatus, ContextItem, Decision, Envelope, FileDiff, Metrics, NoticeLevel,
+    PlanStage, RetrievalMode, StageOutcome, WorkflowState,
+};
+pub use rest::{
+    DecisionRequest, ErrorBody, HunkChoice, StageView, SubmitRequest, SubmitResponse, WorkflowPage,
+    WorkflowSummary, WorkflowView,
+};

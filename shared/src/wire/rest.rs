@@ -1,0 +1,134 @@
+//! Request and answer bodies of the REST interface.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::event::{Body, Decision, FileDiff, PlanStage, WorkflowState};
+use crate::id::{CorrelationId, Seq, StageId, WorkflowId};
+
+/// `POST /api/workflow/submit`. Ids are plain text here, because a wrong one
+/// must be answered with a coded error rather than a parser's message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SubmitRequest {
+    /// Name of a workflow definition, for example `feature_implementation`.
+    pub workflow_type: String,
+    /// What the person asks for.
+    pub user_query: String,
+    /// The client's own id; the same id with the same request gives the same
+    /// workflow. One is made up where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correlation_id: Option<String>,
+    /// Absolute path of the workspace on the backend's machine; the backend's
+    /// configured one where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<String>,
+}
+
+/// `202` of a submit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SubmitResponse {
+    /// The new workflow, or the one this correlation id already has.
+    pub workflow_id: WorkflowId,
+    /// As sent, or made up.
+    pub correlation_id: CorrelationId,
+}
+
+/// `POST /api/workflow/{id}/decision`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DecisionRequest {
+    /// The choice.
+    pub decision: Decision,
+    /// What to change; needed with `modify`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feedback: Option<String>,
+    /// Which parts of the diff an `accept` takes; all where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hunks: Option<Vec<HunkChoice>>,
+}
+
+/// The parts of one file that are accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HunkChoice {
+    /// Path as in the diff.
+    pub path: String,
+    /// Indexes of the accepted hunks, from 0; all where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hunks: Option<Vec<u32>>,
+}
+
+/// Body of every error answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ErrorBody {
+    /// `E1001` …; see `docs/errors/`.
+    pub code: String,
+    /// What went wrong and what to do.
+    pub message: String,
+}
+
+/// `GET /api/workflow/{id}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct WorkflowView {
+    /// Head of the list entry.
+    #[serde(flatten)]
+    pub summary: WorkflowSummary,
+    /// Iteration, from 1.
+    pub iteration: u32,
+    /// Stages of the current iteration, in order.
+    pub stages: Vec<StageView>,
+    /// What the plan says of optional stages.
+    pub plan: Vec<PlanStage>,
+    /// The proposed diff, once there is one.
+    pub diff: Option<Vec<FileDiff>>,
+    /// Results of the checks on it: `check_result` bodies.
+    pub evidence: Vec<Body>,
+    /// The commit, once applied.
+    pub commit: Option<String>,
+    /// Why it failed.
+    pub error: Option<ErrorBody>,
+}
+
+/// One stage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StageView {
+    /// The stage.
+    pub stage_id: StageId,
+    /// `pending`, `running`, `succeeded`, `skipped` or `failed`.
+    pub status: String,
+    /// Attempts so far.
+    pub attempt: u32,
+    /// Milliseconds it took, once it has ended.
+    pub duration_ms: Option<u64>,
+}
+
+/// One entry of a list of workflows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WorkflowSummary {
+    /// The workflow.
+    pub workflow_id: WorkflowId,
+    /// The client's own id.
+    pub correlation_id: CorrelationId,
+    /// Name of its definition.
+    pub workflow_type: String,
+    /// What was asked for.
+    pub user_query: String,
+    /// Absolute path of the workspace.
+    pub workspace: String,
+    /// State as a whole.
+    pub state: WorkflowState,
+    /// Last event.
+    pub head: Seq,
+    /// Seconds since the Unix epoch.
+    pub created_at: u64,
+    /// Seconds since the Unix epoch.
+    pub updated_at: u64,
+}
+
+/// `GET /api/workflows?cursor=&limit=`, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WorkflowPage {
+    /// This page.
+    pub workflows: Vec<WorkflowSummary>,
+    /// Pass it as `cursor` for the next page; none on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
