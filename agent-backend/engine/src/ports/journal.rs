@@ -14,6 +14,9 @@ pub trait Journal: Send + Sync {
     /// Begins a workflow, unless its correlation id is known.
     fn create(&self, new: NewWorkflow) -> BoxFuture<'_, Result<Created, Error>>;
 
+    /// The workflow that has this correlation id, with its request's fingerprint.
+    fn find(&self, correlation: CorrelationId) -> BoxFuture<'_, Result<Option<(WorkflowId, BlobId)>, Error>>;
+
     /// Adds events to a workflow. The first one must follow `Append::after`,
     /// which must be the head; otherwise nothing is written (`E1106`).
     fn append(&self, append: Append) -> BoxFuture<'_, Result<(), Error>>;
