@@ -80,6 +80,8 @@ codes! {
     JournalTooNew = "E1104", "The journal was written by a newer version";
     JournalLocked = "E1105", "Another backend uses this data directory";
     StaleAppend = "E1106", "Another writer has moved the workflow on";
+    AppendRefused = "E1107", "An append breaks the rules of the history";
+    JournalStorageFailed = "E1108", "The journal's storage failed";
 
     // E12xx: workspace, git, checks (tools).
     WorkspaceNotADirectory = "E1201", "The workspace is not a directory";
@@ -106,6 +108,8 @@ codes! {
     PlanMalformed = "E1307", "The plan is not valid JSON of the expected shape";
     AnswerPlaceholder = "E1308", "The model left code out";
     NoChange = "E1309", "The answer changes nothing";
+    AnswerRepeats = "E1310", "The model repeats itself";
+    AnswerDeclined = "E1311", "The model declined the task";
 
     ChecksFailed = "E1310", "A check of the proposal failed";
 

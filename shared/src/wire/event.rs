@@ -230,10 +230,8 @@ pub enum RetrievalMode {
     Hybrid,
     /// Keywords alone: there is no embedding model.
     Keyword,
-    /// Nothing was searched: the vector database did not answer.
-    Unavailable,
-    /// The context of the iteration before was used again.
-    Reused,
+    /// Keywords in memory: the vector database did not answer.
+    LocalKeyword,
 }
 
 /// One packed piece of context.
