@@ -1,0 +1,109 @@
+//! Cuts a file into chunks: a function, a method, the head of a type, or the
+//! lines between them.
+//!
+//! Pure and bounded. Every line that holds a letter or a digit is in at least
+//! one chunk, chunks of different lines never overlap, and no chunk is larger
+//! than [`CHUNK_BYTES_MAX`], whatever the input.
+
+mod lines;
+mod rules;
+mod syntax;
+
+use crate::language::Language;
+
+/// Lines of one chunk.
+pub const CHUNK_LINES_MAX: usize = 80;
+/// Bytes of one chunk; about 600 tokens, so that a budget of 2500 tokens holds
+/// several and an embedding model's window holds one.
+pub const CHUNK_BYTES_MAX: usize = 2_400;
+/// Bytes of a symbol.
+const SYMBOL_BYTES_MAX: usize = 200;
+
+macro_rules! kinds {
+    ($($name:ident = $text:literal;)*) => {
+        /// What a chunk is.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Kind { $(#[doc = $text] $name,)* }
+
+        impl Kind {
+            /// Every kind.
+            pub const ALL: &'static [Kind] = &[$(Kind::$name,)*];
+
+            /// The name used in payloads and events.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Kind::$name => $text,)* }
+            }
+        }
+    };
+}
+
+kinds! {
+    Function = "function";
+    Method = "method";
+    Class = "class";
+    Struct = "struct";
+    Enum = "enum";
+    Interface = "interface";
+    Trait = "trait";
+    Impl = "impl";
+    Module = "module";
+    Type = "type";
+    Macro = "macro";
+    Block = "block";
+}
+
+impl Kind {
+    /// The kind that `as_str` named.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// A piece of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chunk {
+    /// What it is.
+    pub kind: Kind,
+    /// The definition it belongs to, qualified by its type.
+    pub symbol: Option<String>,
+    /// First line, counted from 1.
+    pub start_line: u32,
+    /// Last line, inclusive.
+    pub end_line: u32,
+    /// The lines, without the last line's end.
+    pub text: String,
+}
+
+/// How a file was cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// Along its syntax.
+    Syntax,
+    /// By lines: the language has no grammar here.
+    Lines,
+    /// By lines: its syntax took more steps than a file may.
+    SyntaxGivenUp,
+}
+
+/// The chunks of a file, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chunks {
+    /// How it was cut.
+    pub cut: Cut,
+    /// The chunks.
+    pub chunks: Vec<Chunk>,
+}
+
+/// Cuts the file with this text.
+pub fn chunk(language: Language, text: &str) -> Chunks {
+    match syntax::definitions(language, text) {
+        syntax::Outcome::Parsed(definitions) => {
+            Chunks { cut: Cut::Syntax, chunks: lines::cut(text, &definitions) }
+        }
+        syntax::Outcome::NoGrammar => Chunks { cut: Cut::Lines, chunks: lines::cut(text, &[]) },
+        syntax::Outcome::GivenUp => Chunks { cut: Cut::SyntaxGivenUp, chunks: lines::cut(text, &[]) },
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+//! From definitions to chunks: every line gets one owner, and neighbouring
+//! lines with the same owner are cut to size.
+
+use super::syntax::{Definition, Shape};
+use super::{CHUNK_BYTES_MAX, CHUNK_LINES_MAX, Chunk, Kind};
+
+/// From this size on, a blank line ends a chunk, so that cuts fall between
+/// paragraphs.
+const SOFT_BYTES: usize = CHUNK_BYTES_MAX / 2;
+
+/// Cuts `text` along `definitions`, whose outer ones come before their inner ones.
+pub(super) fn cut(text: &str, definitions: &[Definition]) -> Vec<Chunk> {
+    let lines: Vec<&str> = text.lines().collect();
+    let owners = owners(lines.len(), definitions);
+    let mut chunks = Vec::new();
+    let mut start = 0;
+    while start < lines.len() {
+        let owner = owners[start];
+        let length = owners[start..].iter().take_while(|other| **other == owner).count();
+        let definition = owner.map(|index| &definitions[index]);
+        cut_run(&lines, start, start + length, definition, &mut chunks);
+        start += length;
+    }
+    chunks
+}
+
+/// Which definition each line belongs to: the innermost, and of two that share
+/// a line the first.
+fn owners(lines: usize, definitions: &[Definition]) -> Vec<Option<usize>> {
+    let mut owners: Vec<Option<usize>> = vec![None; lines];
+    for (index, definition) in definitions.iter().enumerate() {
+        let end = lines.min(definition.end_row + 1);
+        for owner in owners.get_mut(definition.start_row..end).into_iter().flatten() {
+            let taken = owner.is_some_and(|other| definitions[other].shape == Shape::Leaf);
+            if !taken {
+                *owner = Some(index);
+            }
+        }
+    }
+    owners
+}
+
+/// Cuts the lines `start..end` of one owner to size.
+fn cut_run(lines: &[&str], start: usize, end: usize, definition: Option<&Definition>, out: &mut Vec<Chunk>) {
+    let mut from = start;
+    let mut bytes = 0;
+    for row in start..end {
+        let line = lines[row];
+        let full = row > from
+            && (row - from >= CHUNK_LINES_MAX
+                || bytes + line.len() > CHUNK_BYTES_MAX
+                || (bytes >= SOFT_BYTES && lines[row - 1].trim().is_empty()));
+        if full {
+            emit(lines, from, row, definition, out);
+            from = row;
+            bytes = 0;
+        }
+        bytes += line.len() + 1;
+    }
+    emit(lines, from, end, definition, out);
+}
+
+/// One chunk of the lines `from..to` without the blank ones around them; none
+/// if nothing but punctuation is left, several if one line is too long.
+fn emit(lines: &[&str], mut from: usize, mut to: usize, definition: Option<&Definition>, out: &mut Vec<Chunk>) {
+    while from < to && lines[from].trim().is_empty() {
+        from += 1;
+    }
+    while from < to && lines[to - 1].trim().is_empty() {
+        to -= 1;
+    }
+    if !lines[from..to].iter().any(|line| line.chars().any(char::is_alphanumeric)) {
+        return;
+    }
+    let chunk = |text: String| Chunk {
+        kind: definition.map_or(Kind::Block, |definition| definition.kind),
+        symbol: definition.and_then(|definition| definition.symbol.clone()),
+        start_line: line_number(from),
+        end_line: line_number(to - 1),
+        text,
+    };
+    let text = lines[from..to].join("\n");
+    if text.len() <= CHUNK_BYTES_MAX {
+        out.push(chunk(text));
+        return;
+    }
+    let mut rest = text.as_str();
+    while !rest.is_empty() {
+        let (piece, after) = rest.split_at(rest.floor_char_boundary(CHUNK_BYTES_MAX));
+        out.push(chunk(piece.to_owned()));
+        rest = after;
+    }
+}
+
+fn line_number(row: usize) -> u32 {
+    u32::try_from(row + 1).unwrap_or(u32::MAX)
+}

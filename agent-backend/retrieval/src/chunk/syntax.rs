@@ -1,0 +1,196 @@
+//! The definitions of a file, found with tree-sitter.
+
+use std::ops::ControlFlow;
+
+use tree_sitter::{Node, ParseOptions, Parser, Tree, TreeCursor};
+
+use super::rules::{self, Rule};
+use super::{Kind, SYMBOL_BYTES_MAX};
+use crate::language::Language;
+
+/// Definitions nested deeper stay part of what is around them.
+const DEPTH_MAX: usize = 24;
+/// The parser reports about every hundred of its operations. Ordinary code
+/// takes fewer than one report per ten bytes; input made to be ambiguous takes
+/// without bound. A count, unlike a clock, gives the same answer every time.
+const REPORTS_MIN: usize = 20_000;
+const REPORTS_PER_BYTE: usize = 1;
+
+/// Whether other definitions are looked for inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// A function: all of its lines are its own.
+    Leaf,
+    /// A type or module: its lines are its own unless an inner one takes them.
+    Container,
+}
+
+/// A definition and the lines it takes up, with the comments right above it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Definition {
+    pub kind: Kind,
+    pub shape: Shape,
+    pub symbol: Option<String>,
+    /// Counted from 0.
+    pub start_row: usize,
+    /// Inclusive.
+    pub end_row: usize,
+}
+
+/// What came of looking for definitions.
+pub(super) enum Outcome {
+    /// They are in order, outer before inner.
+    Parsed(Vec<Definition>),
+    /// There is no grammar for the language.
+    NoGrammar,
+    /// The parser needed too many steps.
+    GivenUp,
+}
+
+pub(super) fn definitions(language: Language, text: &str) -> Outcome {
+    let Some(grammar) = rules::grammar(language) else { return Outcome::NoGrammar };
+    let Some(tree) = parse(&grammar, text) else { return Outcome::GivenUp };
+    // A header may be either C or C++; C++ is tried only if C does not fit.
+    if language == Language::C && tree.root_node().has_error() {
+        let other = rules::grammar(Language::Cpp).and_then(|grammar| parse(&grammar, text));
+        if let Some(other) = other.filter(|other| !other.root_node().has_error()) {
+            return Outcome::Parsed(collect(Language::Cpp, text, &other));
+        }
+    }
+    Outcome::Parsed(collect(language, text, &tree))
+}
+
+fn parse(grammar: &tree_sitter::Language, text: &str) -> Option<Tree> {
+    let mut parser = Parser::new();
+    if let Err(error) = parser.set_language(grammar) {
+        tracing::error!(%error, "a grammar does not fit the parser");
+        return None;
+    }
+    let reports_max = REPORTS_MIN.saturating_add(text.len().saturating_mul(REPORTS_PER_BYTE));
+    let mut reports = 0_usize;
+    let mut bounded = |_: &tree_sitter::ParseState| {
+        reports += 1;
+        if reports > reports_max { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let options = ParseOptions::new().progress_callback(&mut bounded);
+    let bytes = text.as_bytes();
+    parser.parse_with_options(&mut |at, _| bytes.get(at..).unwrap_or_default(), None, Some(options))
+}
+
+fn collect(language: Language, text: &str, tree: &Tree) -> Vec<Definition> {
+    let mut collector = Collector { language, text, found: Vec::new() };
+    let mut cursor = tree.walk();
+    collector.children(&mut cursor, &Scope::default(), 0);
+    collector.found
+}
+
+/// What is around a node.
+#[derive(Debug, Clone, Default)]
+struct Scope {
+    /// Symbol of the type or module.
+    symbol: Option<String>,
+    /// Whether functions here are methods.
+    in_type: Inside,
+    /// Where the wrapper (decorators, `export`, `template`) starts.
+    lead_row: Option<usize>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Inside {
+    #[default]
+    Module,
+    Type,
+}
+
+struct Collector<'t> {
+    language: Language,
+    text: &'t str,
+    found: Vec<Definition>,
+}
+
+impl Collector<'_> {
+    /// Visits the children of the cursor's node. Siblings are reached through
+    /// the cursor alone: asking a node for its neighbours starts at the root.
+    fn children(&mut self, cursor: &mut TreeCursor<'_>, scope: &Scope, depth: usize) {
+        if depth > DEPTH_MAX || !cursor.goto_first_child() {
+            return;
+        }
+        let mut lead: Option<Lead> = None;
+        let mut previous_end: Option<usize> = None;
+        let mut lead_row = scope.lead_row;
+        loop {
+            let node = cursor.node();
+            let (start, end) = rows(node);
+            if rules::is_leading(node.kind()) {
+                // A comment at the end of a line belongs to that line.
+                let alone = previous_end.is_none_or(|row| start > row);
+                lead = match lead {
+                    Some(above) if above.end_row + 1 >= start => Some(Lead { end_row: end, ..above }),
+                    _ if alone => Some(Lead { start_row: start, end_row: end }),
+                    _ => None,
+                };
+            } else if node.is_named() {
+                let above = lead.take().filter(|lead| lead.end_row + 1 >= start).map(|lead| lead.start_row);
+                let from = above.into_iter().chain(lead_row.take()).min().unwrap_or(start).min(start);
+                self.node(cursor, scope, from, end, depth);
+            }
+            previous_end = Some(end);
+            if !cursor.goto_next_sibling() {
+                break;
+            }
+        }
+        cursor.goto_parent();
+    }
+
+    fn node(&mut self, cursor: &mut TreeCursor<'_>, scope: &Scope, start_row: usize, end_row: usize, depth: usize) {
+        let node = cursor.node();
+        let inner = |lead_row| Scope { lead_row, ..scope.clone() };
+        match rules::rule(self.language, node) {
+            Some(Rule::Leaf(kind)) => {
+                let kind = match (kind, scope.in_type) {
+                    (Kind::Function, Inside::Type) => Kind::Method,
+                    (kind, _) => kind,
+                };
+                let symbol = self.symbol(scope, node);
+                self.found.push(Definition { kind, shape: Shape::Leaf, symbol, start_row, end_row });
+            }
+            Some(Rule::Container(kind)) => {
+                let symbol = self.symbol(scope, node);
+                let definition =
+                    Definition { kind, shape: Shape::Container, symbol: symbol.clone(), start_row, end_row };
+                self.found.push(definition);
+                let in_type = if kind == Kind::Module { Inside::Module } else { Inside::Type };
+                self.children(cursor, &Scope { symbol, in_type, lead_row: None }, depth + 1);
+            }
+            Some(Rule::Wrapper) => self.children(cursor, &inner(Some(start_row)), depth + 1),
+            Some(Rule::Transparent) => self.children(cursor, &inner(None), depth + 1),
+            None => {}
+        }
+    }
+
+    fn symbol(&self, scope: &Scope, node: Node<'_>) -> Option<String> {
+        let name = rules::name(self.language, node, self.text)?;
+        let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut symbol = match &scope.symbol {
+            Some(outer) => format!("{outer}{}{name}", self.language.separator()),
+            None => name,
+        };
+        symbol.truncate(symbol.floor_char_boundary(SYMBOL_BYTES_MAX));
+        (!symbol.is_empty()).then_some(symbol)
+    }
+}
+
+/// Comments and attributes with no line between them.
+#[derive(Debug, Clone, Copy)]
+struct Lead {
+    start_row: usize,
+    end_row: usize,
+}
+
+/// First and last row. A node that ends with a line end does not reach into
+/// the next line.
+fn rows(node: Node<'_>) -> (usize, usize) {
+    let (start, end) = (node.start_position(), node.end_position());
+    let end_row = if end.column == 0 && end.row > start.row { end.row - 1 } else { end.row };
+    (start.row, end_row)
+}

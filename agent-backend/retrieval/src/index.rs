@@ -1,0 +1,218 @@
+//! Keeps a store equal to a workspace: what is new or changed is chunked,
+//! embedded and written, what is gone is removed, and nothing else is touched.
+//!
+//! It may be killed, or the database lost, at any point: a file counts as
+//! stored only when all of its chunks are, and ids depend on content alone, so
+//! that the next run goes on where this one ended.
+
+pub mod plan;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+use uuid::Uuid;
+
+pub use self::plan::{Manifest, Plan};
+use crate::chunk::Cut;
+use crate::document::{self, Document};
+use crate::embed::{self, Embedder};
+use crate::error::Error;
+use crate::identity::{self, WorkspaceId};
+use crate::report::{Completeness, IndexReport, Mode, Phase, Progress};
+use crate::store::{Point, Record, Store, StoredPoint};
+use crate::walk::{self, FileStamp, Scan, SkipReason};
+
+/// Files read and cut at a time; bounds memory.
+const FILES_PER_STEP: usize = 64;
+/// Points per embedding request and per upsert.
+const POINTS_PER_BATCH: usize = 32;
+/// Points per upsert where nothing has to be embedded.
+const POINTS_PER_KEYWORD_BATCH: usize = 256;
+
+/// Where to write and what with.
+pub struct Target<'a> {
+    /// The collection.
+    pub store: &'a dyn Store,
+    /// The model whose collection it is; none for keywords alone.
+    pub embedder: Option<&'a dyn Embedder>,
+    /// The workspace.
+    pub workspace: &'a WorkspaceId,
+    /// Its canonical root.
+    pub root: &'a Path,
+    /// When to stop, if it takes that long.
+    pub deadline: Option<Instant>,
+}
+
+/// Brings the target up to date with `scan`. `known` is what an earlier run
+/// left in the store; it is checked against the store's count, and `None` after
+/// an error, so that the next run asks again.
+pub async fn update(
+    target: &Target<'_>,
+    scan: &Scan,
+    known: &mut Option<Manifest>,
+    progress: &(dyn Fn(Progress) + Send + Sync),
+) -> Result<IndexReport, Error> {
+    target.store.prepare().await?;
+    let mut manifest = match known.take() {
+        Some(manifest) if manifest.points() == target.store.count(target.workspace).await? => manifest,
+        _ => Manifest::of(target.store.list(target.workspace).await?),
+    };
+    let plan = plan::plan(&scan.files, &manifest);
+    let mut report = IndexReport {
+        mode: if target.embedder.is_some() { Mode::Hybrid } else { Mode::Keyword },
+        completeness: Completeness::Complete,
+        notices: Vec::new(),
+        files_total: scan.files.len(),
+        files_indexed: 0,
+        files_unchanged: scan.files.len() - plan.write.len(),
+        files_deleted: plan.files_deleted,
+        files_unparsed: 0,
+        chunks_written: 0,
+        chunks_deleted: plan.delete.len(),
+        skipped: scan.skipped.clone(),
+    };
+    remove(target, &mut manifest, plan.delete).await?;
+    let files_total = plan.write.len();
+    let tell = |report: &IndexReport, phase: Phase| {
+        let (files_done, chunks_done) = (report.files_indexed, report.chunks_written);
+        progress(Progress { phase, files_done, files_total, chunks_done });
+    };
+    tell(&report, Phase::Indexing);
+    for step in plan.write.chunks(FILES_PER_STEP) {
+        if !write_step(target, step, &mut manifest, &mut report, &tell).await? {
+            report.completeness = Completeness::Partial;
+            break;
+        }
+    }
+    tell(&report, Phase::Done);
+    *known = Some(manifest);
+    Ok(report)
+}
+
+async fn remove(target: &Target<'_>, manifest: &mut Manifest, ids: Vec<Uuid>) -> Result<(), Error> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    manifest.remove(&ids);
+    target.store.delete(ids).await
+}
+
+/// Writes a few files; `false` if the time ran out on the way.
+async fn write_step(
+    target: &Target<'_>,
+    files: &[FileStamp],
+    manifest: &mut Manifest,
+    report: &mut IndexReport,
+    tell: &(dyn Fn(&IndexReport, Phase) + Send + Sync),
+) -> Result<bool, Error> {
+    let prepared = prepare(target.root, files).await?;
+    for (reason, count) in prepared.skipped {
+        *report.skipped.entry(reason).or_default() += count;
+    }
+    report.files_unparsed += prepared.unparsed;
+    let size = if target.embedder.is_some() { POINTS_PER_BATCH } else { POINTS_PER_KEYWORD_BATCH };
+    let mut written = Vec::new();
+    for batch in prepared.documents.chunks(size) {
+        let Some(points) = points(target, batch).await? else { return Ok(false) };
+        written.extend(points.iter().map(stored));
+        report.chunks_written += points.len();
+        target.store.upsert(points).await?;
+        tell(report, Phase::Indexing);
+    }
+    // Only now: until the new chunks are stored, the old ones are all there is.
+    let stale = manifest.replace(files.iter().map(|file| file.path.as_str()), written);
+    report.chunks_deleted += stale.len();
+    if !stale.is_empty() {
+        target.store.delete(stale).await?;
+    }
+    report.files_indexed += prepared.files;
+    tell(report, Phase::Indexing);
+    Ok(true)
+}
+
+#[derive(Debug, Default)]
+struct Prepared {
+    documents: Vec<Document>,
+    files: usize,
+    unparsed: usize,
+    skipped: BTreeMap<SkipReason, usize>,
+}
+
+async fn prepare(root: &Path, files: &[FileStamp]) -> Result<Prepared, Error> {
+    let root: Arc<Path> = root.into();
+    let paths: Vec<String> = files.iter().map(|file| file.path.clone()).collect();
+    blocking(move || {
+        let mut prepared = Prepared::default();
+        for path in paths {
+            match walk::read(&root, &path) {
+                Ok((text, hash)) => {
+                    let (documents, cut) = document::documents(&path, &text, hash);
+                    prepared.documents.extend(documents);
+                    prepared.files += 1;
+                    prepared.unparsed += usize::from(cut == Cut::SyntaxGivenUp);
+                }
+                Err(reason) => *prepared.skipped.entry(reason).or_default() += 1,
+            }
+        }
+        prepared
+    })
+    .await
+}
+
+/// Runs what blocks (reading, parsing) off the async threads.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| Error::TaskBroke { reason: error.to_string() })
+}
+
+/// The points of `documents`; none if the time ran out before they had vectors.
+async fn points(target: &Target<'_>, documents: &[Document]) -> Result<Option<Vec<Point>>, Error> {
+    if target.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+        return Ok(None);
+    }
+    let Some(embedder) = target.embedder else {
+        return Ok(Some(documents.iter().map(|document| point(target, document, None)).collect()));
+    };
+    let texts: Vec<String> = documents.iter().map(Document::embedding_text).collect();
+    let embedding = embed::documents(embedder, &texts);
+    let vectors = match target.deadline {
+        None => embedding.await?,
+        Some(deadline) => match tokio::time::timeout_at(deadline, embedding).await {
+            Ok(vectors) => vectors?,
+            Err(_) => return Ok(None),
+        },
+    };
+    let points = documents.iter().zip(vectors).map(|(document, vector)| point(target, document, Some(vector)));
+    Ok(Some(points.collect()))
+}
+
+fn point(target: &Target<'_>, document: &Document, dense: Option<Vec<f32>>) -> Point {
+    let model = target.embedder.map(|embedder| embedder.identity().model);
+    let Document { path, language, content, ordinal, of, chunk, sparse } = document;
+    Point {
+        id: identity::point_id(target.workspace, path, *content, *ordinal, model.as_deref()),
+        record: Record {
+            workspace: target.workspace.clone(),
+            path: path.clone(),
+            language: *language,
+            kind: chunk.kind,
+            symbol: chunk.symbol.clone(),
+            start_line: chunk.start_line,
+            end_line: chunk.end_line,
+            content: *content,
+            chunks: u32::try_from(*of).unwrap_or(u32::MAX),
+            text: chunk.text.clone(),
+        },
+        sparse: sparse.clone(),
+        dense,
+    }
+}
+
+fn stored(point: &Point) -> StoredPoint {
+    let Record { path, content, chunks, .. } = &point.record;
+    StoredPoint { id: point.id, path: path.clone(), content: *content, chunks: *chunks }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,38 @@
+//! Finds the code that a request is about.
+//!
+//! Owns: which files of a workspace may be read, how they are cut into chunks,
+//! how a chunk becomes search terms and vectors, how the vector database is
+//! kept equal to the workspace, how results are fused and packed into a token
+//! budget.
+//!
+//! Must never know: workflows, prompts, which program embeds (that is the port
+//! [`embed::Embedder`]), or who shows the result. The core ([`tokenize`],
+//! [`bm25`], [`chunk`], [`fusion`], [`pack`], [`index::plan`]) does no I/O;
+//! files are read in [`walk`], the network is behind [`store::Store`] and
+//! [`embed::Embedder`].
+
+pub mod bm25;
+pub mod chunk;
+pub mod document;
+pub mod embed;
+mod error;
+pub mod fusion;
+pub mod identity;
+pub mod index;
+pub mod language;
+pub mod local;
+pub mod pack;
+mod report;
+pub mod search;
+mod service;
+pub mod store;
+pub mod tokenize;
+pub mod walk;
+
+pub use embed::Embedder;
+pub use error::Error;
+pub use report::{Completeness, IndexReport, Item, Mode, Notice, Phase, Progress, Retrieved};
+pub use service::{Options, Service, Stores};
+
+#[cfg(test)]
+mod testing;

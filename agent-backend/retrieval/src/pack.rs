@@ -1,0 +1,183 @@
+//! The best chunks as one text within a token budget.
+//!
+//! Pure. Best first; lines that are already in the text are not repeated; the
+//! text never holds more than the budget, header lines included.
+
+use std::collections::BTreeMap;
+
+use crate::report::Item;
+
+/// Characters per token of code, on average.
+const CHARS_PER_TOKEN: usize = 4;
+/// A chunk that has room for fewer lines is left out.
+const LINES_MIN: usize = 3;
+
+/// Estimated tokens of a text. Every count of tokens in this crate is this one.
+pub fn tokens(text: &str) -> usize {
+    tokens_of(text.chars().count())
+}
+
+fn tokens_of(chars: usize) -> usize {
+    chars.div_ceil(CHARS_PER_TOKEN)
+}
+
+/// What was packed.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Packed {
+    /// The pieces of `text`, best first.
+    pub items: Vec<Item>,
+    /// Each piece under a line `=== path:first-last symbol ===`.
+    pub text: String,
+    /// Estimated tokens of `text`.
+    pub tokens: usize,
+}
+
+/// Packs `ranked` (best first) into `budget` tokens.
+pub fn pack(ranked: &[Item], budget: usize) -> Packed {
+    let mut packed = Packed::default();
+    let mut taken: BTreeMap<&str, Vec<(u32, u32)>> = BTreeMap::new();
+    let mut chars = 0;
+    for item in ranked {
+        let spans = taken.entry(&item.path).or_default();
+        for fresh in without(item, spans) {
+            let room = (budget * CHARS_PER_TOKEN).saturating_sub(chars);
+            let Some((fitted, block)) = fit(fresh, room) else { continue };
+            spans.push((fitted.start_line, fitted.end_line));
+            chars += block.chars().count();
+            packed.text.push_str(&block);
+            packed.items.push(fitted);
+        }
+    }
+    packed.tokens = tokens_of(chars);
+    packed
+}
+
+/// The parts of `item` whose lines are not in `spans`.
+fn without(item: &Item, spans: &[(u32, u32)]) -> Vec<Item> {
+    let is_taken = |line: u32| spans.iter().any(|(first, last)| (*first..=*last).contains(&line));
+    if !(item.start_line..=item.end_line).any(is_taken) {
+        return vec![item.clone()];
+    }
+    let mut parts: Vec<Item> = Vec::new();
+    for (line, text) in (item.start_line..=item.end_line).zip(item.text.split('\n')) {
+        if is_taken(line) {
+            continue;
+        }
+        match parts.last_mut().filter(|part| part.end_line + 1 == line) {
+            Some(part) => {
+                part.end_line = line;
+                part.text.push('\n');
+                part.text.push_str(text);
+            }
+            None => parts.push(Item { start_line: line, end_line: line, text: text.to_owned(), ..item.clone() }),
+        }
+    }
+    parts.retain(|part| part.text.chars().any(char::is_alphanumeric));
+    parts
+}
+
+/// As many of the item's first lines as fit into `room` characters, and how
+/// they look; nothing if that would be a useless scrap.
+fn fit(item: Item, room: usize) -> Option<(Item, String)> {
+    let whole = block(&item);
+    if whole.chars().count() <= room {
+        return Some((item, whole));
+    }
+    let lines: Vec<&str> = item.text.split('\n').collect();
+    let mut chars = block(&Item { text: String::new(), ..item.clone() }).chars().count();
+    let mut kept = 0;
+    for line in &lines {
+        chars += line.chars().count() + 1;
+        if chars > room {
+            break;
+        }
+        kept += 1;
+    }
+    if kept < LINES_MIN || kept == lines.len() {
+        return None;
+    }
+    let end_line = item.end_line.min(item.start_line + u32::try_from(kept - 1).unwrap_or(u32::MAX));
+    let item = Item { end_line, text: lines[..kept].join("\n"), ..item };
+    let block = block(&item);
+    (block.chars().count() <= room).then_some((item, block))
+}
+
+fn block(item: &Item) -> String {
+    let symbol = item.symbol.as_deref().map(|symbol| format!(" {symbol}")).unwrap_or_default();
+    format!("=== {}:{}-{}{symbol} ===\n{}\n\n", item.path, item.start_line, item.end_line, item.text)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn item(path: &str, start_line: u32, text: &str) -> Item {
+        let end_line = start_line + u32::try_from(text.split('\n').count()).unwrap() - 1;
+        Item { path: path.into(), start_line, end_line, symbol: None, score: 1.0, text: text.into() }
+    }
+
+    #[test]
+    fn tokens_are_rounded_up() {
+        let check = |text: &str, expect: usize| assert_eq!(tokens(text), expect, "{text}");
+        check("", 0);
+        check("a", 1);
+        check("abcd", 1);
+        check("abcde", 2);
+        check("äöüß", 1);
+    }
+
+    #[test]
+    fn packed_text() {
+        let check = |items: &[Item], budget: usize, expect: &str| {
+            let packed = pack(items, budget);
+            assert_eq!(packed.text, expect);
+            assert_eq!(packed.tokens, tokens(expect));
+        };
+        check(&[], 100, "");
+        check(&[item("a.py", 1, "x = 1")], 0, "");
+        let with_symbol = Item { symbol: Some("A.f".into()), ..item("a.py", 3, "def f():\n  pass") };
+        check(
+            &[with_symbol, item("b.py", 1, "y")],
+            100,
+            "=== a.py:3-4 A.f ===\ndef f():\n  pass\n\n=== b.py:1-1 ===\ny\n\n",
+        );
+        // Lines 2 and 3 are there already.
+        check(
+            &[item("a.py", 2, "b\nc"), item("a.py", 1, "a\nb\nc\nd")],
+            100,
+            "=== a.py:2-3 ===\nb\nc\n\n=== a.py:1-1 ===\na\n\n=== a.py:4-4 ===\nd\n\n",
+        );
+        // The first is cut, the second fits whole.
+        check(
+            &[item("a.py", 1, &["abcdefg"; 9].join("\n")), item("b.py", 1, "y")],
+            16,
+            "=== a.py:1-5 ===\nabcdefg\nabcdefg\nabcdefg\nabcdefg\nabcdefg\n\n",
+        );
+        check(&[item("a.py", 1, &["abcdefg"; 9].join("\n")), item("b.py", 1, "y")], 6, "=== b.py:1-1 ===\ny\n\n");
+    }
+
+    proptest! {
+        #[test]
+        fn the_budget_holds_and_no_line_is_there_twice(
+            pieces in prop::collection::vec((0..3_usize, 1..60_u32, prop::collection::vec("[a-zä ]{0,30}", 1..20)), 0..20),
+            budget in 0..400_usize,
+        ) {
+            let items: Vec<Item> =
+                pieces.iter().map(|(file, start, lines)| item(&format!("{file}.py"), *start, &lines.join("\n"))).collect();
+            let packed = pack(&items, budget);
+            prop_assert!(packed.tokens <= budget);
+            prop_assert_eq!(packed.tokens, tokens(&packed.text));
+            let mut seen = std::collections::BTreeSet::new();
+            for item in &packed.items {
+                prop_assert!(item.start_line <= item.end_line);
+                let lines = usize::try_from(item.end_line - item.start_line + 1).unwrap();
+                prop_assert_eq!(item.text.split('\n').count(), lines);
+                for line in item.start_line..=item.end_line {
+                    prop_assert!(seen.insert((item.path.clone(), line)));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! The crate's front door: one workspace in, ranked and packed code out.
+//!
+//! Owns the order in which it degrades, and says so each time: embeddings and
+//! keywords, keywords in the vector database, keywords in this process. Only a
+//! workspace that cannot be read is an error.
+
+mod degrade;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::embed::Embedder;
+use crate::error::Error;
+use crate::identity::WorkspaceId;
+use crate::index::{self, Manifest, Target};
+use crate::local::LocalIndex;
+use crate::pack;
+use crate::report::{IndexReport, Phase, Progress, Retrieved};
+use crate::search::Question;
+use crate::store::{self, QdrantStore, Store};
+use crate::walk::{self, Scan};
+
+/// How the service works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// gRPC address of the vector database, for example `http://127.0.0.1:6334`.
+    pub qdrant_url: String,
+    /// Its key, if it wants one.
+    pub api_key: Option<String>,
+    /// Budget of `Retrieved::packed`, tokens.
+    pub context_tokens: usize,
+    /// Chunks asked of the store.
+    pub top_k: usize,
+    /// How long a `retrieve` may spend embedding what is new before it answers
+    /// from keywords; the next one goes on where it stopped.
+    pub embed_wait_max: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            qdrant_url: "http://127.0.0.1:6334".to_owned(),
+            api_key: None,
+            context_tokens: 2_500,
+            top_k: 50,
+            embed_wait_max: Duration::from_secs(60),
+        }
+    }
+}
+
+/// The collections behind a service.
+#[derive(Clone)]
+pub struct Stores {
+    /// For the embedding model's vectors; used only with an embedder.
+    pub hybrid: Arc<dyn Store>,
+    /// For keywords alone.
+    pub keyword: Arc<dyn Store>,
+}
+
+/// A cheap handle; clones share everything.
+#[derive(Clone)]
+pub struct Service {
+    inner: Arc<Inner>,
+}
+
+impl std::fmt::Debug for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Service").field("qdrant_url", &self.inner.options.qdrant_url).finish_non_exhaustive()
+    }
+}
+
+struct Inner {
+    options: Options,
+    embedder: Option<Arc<dyn Embedder>>,
+    stores: Stores,
+    roots: Mutex<HashMap<PathBuf, Arc<tokio::sync::Mutex<RootState>>>>,
+}
+
+/// What is remembered of a workspace between calls. Its lock is held while the
+/// workspace is indexed, so that two calls never index it at once.
+#[derive(Default)]
+struct RootState {
+    hybrid: Option<Manifest>,
+    keyword: Option<Manifest>,
+    local: Option<LocalIndex>,
+}
+
+impl Service {
+    /// A service over Qdrant. Nothing is connected yet: a database that is down
+    /// shows at the first call. Fails only on an address that is none.
+    pub fn new(options: Options, embedder: Option<Arc<dyn Embedder>>) -> Result<Self, Error> {
+        let client = store::connect(&options.qdrant_url, options.api_key.as_deref())?;
+        let identity = embedder.as_ref().map(|embedder| embedder.identity());
+        let keyword: Arc<dyn Store> = Arc::new(QdrantStore::new(client.clone(), None));
+        let hybrid: Arc<dyn Store> = match &identity {
+            Some(identity) => Arc::new(QdrantStore::new(client, Some(identity))),
+            None => Arc::clone(&keyword),
+        };
+        Ok(Self::over(options, embedder, Stores { hybrid, keyword }))
+    }
+
+    /// A service over other stores, for tests.
+    pub fn over(options: Options, embedder: Option<Arc<dyn Embedder>>, stores: Stores) -> Self {
+        Self { inner: Arc::new(Inner { options, embedder, stores, roots: Mutex::default() }) }
+    }
+
+    /// Whether the vector database answers.
+    pub async fn health(&self) -> Result<(), Error> {
+        self.inner.stores.keyword.health().await
+    }
+
+    /// Brings the index of the workspace up to date, however long it takes.
+    /// Without an embedder, or if it fails, the keyword index is brought up to
+    /// date instead and the report's notices say why. Fails if the vector
+    /// database does: there is nothing else to write to.
+    pub async fn index(
+        &self,
+        root: &Path,
+        progress: impl Fn(Progress) + Send + Sync,
+    ) -> Result<IndexReport, Error> {
+        let root = canonical(root).await?;
+        let state = self.state(&root);
+        let mut state = state.lock().await;
+        progress(Progress { phase: Phase::Scanning, files_done: 0, files_total: 0, chunks_done: 0 });
+        let scan = scan(&root).await?;
+        self.inner.stores.keyword.health().await?;
+        let mut notices = Vec::new();
+        let workspace = WorkspaceId::of(&root);
+        if let Some(embedder) = &self.inner.embedder {
+            let target = Target {
+                store: &*self.inner.stores.hybrid,
+                embedder: Some(&**embedder),
+                workspace: &workspace,
+                root: &root,
+                deadline: None,
+            };
+            match index::update(&target, &scan, &mut state.hybrid, &progress).await {
+                Err(Error::Embedding(failure)) => notices.push(degrade::embedding_failed(&failure)),
+                result => return result,
+            }
+        } else {
+            notices.push(degrade::no_embedder());
+        }
+        let target = Target {
+            store: &*self.inner.stores.keyword,
+            embedder: None,
+            workspace: &workspace,
+            root: &root,
+            deadline: None,
+        };
+        let mut report = index::update(&target, &scan, &mut state.keyword, &progress).await?;
+        report.notices = notices;
+        Ok(report)
+    }
+
+    /// The code that `query` is about, from the workspace as it is now: what
+    /// is new is indexed first. Degrades, with a notice each time, instead of
+    /// failing; only a workspace that cannot be read is an error.
+    pub async fn retrieve(&self, root: &Path, query: &str) -> Result<Retrieved, Error> {
+        let root = canonical(root).await?;
+        let state = self.state(&root);
+        let mut state = state.lock().await;
+        let scan = scan(&root).await?;
+        let question = Question::new(query);
+        let found = degrade::find(&self.inner, &root, &scan, &question, &mut state).await?;
+        let packed = pack::pack(&found.ranked, self.inner.options.context_tokens);
+        Ok(Retrieved {
+            mode: found.mode,
+            notices: found.notices,
+            items: packed.items,
+            ranked: found.ranked,
+            packed: packed.text,
+            tokens: packed.tokens,
+        })
+    }
+
+    fn state(&self, root: &Path) -> Arc<tokio::sync::Mutex<RootState>> {
+        let mut roots = self.inner.roots.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(roots.entry(root.to_owned()).or_default())
+    }
+}
+
+async fn canonical(root: &Path) -> Result<PathBuf, Error> {
+    let root = root.to_owned();
+    index::blocking(move || walk::canonical_root(&root)).await?
+}
+
+async fn scan(root: &Path) -> Result<Scan, Error> {
+    let root = root.to_owned();
+    index::blocking(move || walk::scan(&root)).await
+}
+
+#[cfg(test)]
+mod tests;

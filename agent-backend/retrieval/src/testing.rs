@@ -1,0 +1,202 @@
+//! Fixtures for this crate's tests.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use shared::error::{Class, Code};
+use uuid::Uuid;
+
+use crate::chunk::Kind;
+use crate::embed::{Embedder, Failure, Identity};
+use crate::error::Error;
+use crate::identity::{ContentHash, WorkspaceId};
+use crate::language::Language;
+use crate::store::{Hit, MemoryStore, Point, Query, Record, Store, StoredPoint};
+use crate::tokenize;
+
+pub fn record(path: &str, start_line: u32, end_line: u32, symbol: Option<&str>) -> Record {
+    Record {
+        workspace: WorkspaceId::parse("w"),
+        path: path.to_owned(),
+        language: Language::of(path),
+        kind: Kind::Function,
+        symbol: symbol.map(str::to_owned),
+        start_line,
+        end_line,
+        content: ContentHash::of(path.as_bytes()),
+        chunks: 1,
+        text: "x".to_owned(),
+    }
+}
+
+/// Writes files into a new directory.
+pub fn workspace(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for (path, text) in files {
+        write(dir.path(), path, text);
+    }
+    dir
+}
+
+pub fn write(root: &Path, path: &str, text: &str) {
+    let path = root.join(path);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
+/// What a [`FakeEmbedder`] does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Behaviour {
+    Works,
+    FailsOnDocuments,
+    FailsOnQueries,
+    /// Never answers.
+    Hangs,
+}
+
+/// Counts the terms of a text in a few buckets: texts with common words have
+/// near vectors, the same text always has the same. Records what it was sent.
+pub struct FakeEmbedder {
+    pub behaviour: Mutex<Behaviour>,
+    pub documents: Mutex<Vec<String>>,
+    pub queries: Mutex<Vec<String>>,
+}
+
+pub const DIMENSION: usize = 32;
+
+impl FakeEmbedder {
+    pub fn new(behaviour: Behaviour) -> Self {
+        Self { behaviour: Mutex::new(behaviour), documents: Mutex::default(), queries: Mutex::default() }
+    }
+
+    pub fn becomes(&self, behaviour: Behaviour) {
+        *self.behaviour.lock().unwrap() = behaviour;
+    }
+
+    fn behaviour(&self) -> Behaviour {
+        *self.behaviour.lock().unwrap()
+    }
+
+    fn vector(text: &str) -> Vec<f32> {
+        let mut vector = vec![0.01; DIMENSION];
+        for term in tokenize::terms(text) {
+            let bucket = usize::try_from(crate::bm25::term_id(&term)).unwrap() % DIMENSION;
+            vector[bucket] += 1.0;
+        }
+        vector
+    }
+}
+
+pub fn failure() -> Failure {
+    Failure {
+        class: Class::User,
+        code: Code::ModelNotPulled,
+        message: "the model is not pulled".to_owned(),
+    }
+}
+
+#[async_trait]
+impl Embedder for FakeEmbedder {
+    fn identity(&self) -> Identity {
+        Identity { model: "nomic-embed-text".to_owned(), dimension: DIMENSION }
+    }
+
+    async fn embed_documents(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>, Failure> {
+        match self.behaviour() {
+            Behaviour::Hangs => std::future::pending().await,
+            Behaviour::FailsOnDocuments => Err(failure()),
+            Behaviour::Works | Behaviour::FailsOnQueries => {
+                let vectors = texts.iter().map(|text| Self::vector(text)).collect();
+                self.documents.lock().unwrap().extend(texts);
+                Ok(vectors)
+            }
+        }
+    }
+
+    async fn embed_queries(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>, Failure> {
+        match self.behaviour() {
+            Behaviour::Hangs => std::future::pending().await,
+            Behaviour::FailsOnQueries => Err(failure()),
+            Behaviour::Works | Behaviour::FailsOnDocuments => {
+                let vectors = texts.iter().map(|text| Self::vector(text)).collect();
+                self.queries.lock().unwrap().extend(texts);
+                Ok(vectors)
+            }
+        }
+    }
+}
+
+/// A store that breaks after a number of writes, and can be mended.
+#[derive(Default)]
+pub struct FlakyStore {
+    pub inner: MemoryStore,
+    /// Operations until everything fails; `None`: never.
+    pub left: Mutex<Option<usize>>,
+    /// Points per upsert call.
+    pub upserts: Mutex<Vec<usize>>,
+    pub listings: Mutex<usize>,
+}
+
+impl FlakyStore {
+    pub fn breaks_after(&self, operations: usize) {
+        *self.left.lock().unwrap() = Some(operations);
+    }
+
+    pub fn is_mended(&self) {
+        *self.left.lock().unwrap() = None;
+    }
+
+    fn operation(&self) -> Result<(), Error> {
+        match self.left.lock().unwrap().as_mut() {
+            None => Ok(()),
+            Some(0) => Err(Error::Unavailable { reason: "down".to_owned() }),
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Store for FlakyStore {
+    async fn health(&self) -> Result<(), Error> {
+        match *self.left.lock().unwrap() {
+            Some(0) => Err(Error::Unavailable { reason: "down".to_owned() }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    async fn prepare(&self) -> Result<(), Error> {
+        self.operation()
+    }
+
+    async fn list(&self, workspace: &WorkspaceId) -> Result<Vec<StoredPoint>, Error> {
+        self.operation()?;
+        *self.listings.lock().unwrap() += 1;
+        self.inner.list(workspace).await
+    }
+
+    async fn count(&self, workspace: &WorkspaceId) -> Result<usize, Error> {
+        self.operation()?;
+        self.inner.count(workspace).await
+    }
+
+    async fn upsert(&self, points: Vec<Point>) -> Result<(), Error> {
+        self.operation()?;
+        self.upserts.lock().unwrap().push(points.len());
+        self.inner.upsert(points).await
+    }
+
+    async fn delete(&self, ids: Vec<Uuid>) -> Result<(), Error> {
+        self.operation()?;
+        self.inner.delete(ids).await
+    }
+
+    async fn search(&self, query: &Query) -> Result<Vec<Hit>, Error> {
+        self.operation()?;
+        self.inner.search(query).await
+    }
+}
