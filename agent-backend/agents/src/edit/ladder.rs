@@ -1,0 +1,227 @@
+//! Finds the lines that a block means, from strict to lenient.
+//!
+//! Every rung demands exactly one place. A place on a stricter rung ends the
+//! search, and so do several: guessing among them would be a wrong silent
+//! application.
+
+use super::lines::Line;
+
+/// Least similarity of every line of a fuzzy match.
+pub(super) const SIMILARITY_MIN: f32 = 0.9;
+
+/// Longest line that is compared fuzzily, in characters.
+const FUZZY_CHARS_MAX: usize = 1_000;
+
+/// Fewest lines that are not blank for a fuzzy match: one line is too little
+/// to be sure of.
+const FUZZY_LINES_MIN: usize = 2;
+
+/// Where a block fits and what that does to its replacement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Found<'a> {
+    /// It fits as it is.
+    Here { start: usize },
+    /// It fits when every line gets this indentation.
+    Deeper { start: usize, indent: &'a str },
+    /// It fits when every line loses this indentation.
+    Shallower { start: usize, indent: &'a str },
+}
+
+/// Why there is no place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Lost {
+    /// It fits nowhere.
+    Nowhere,
+    /// It fits in several places; first lines, from 0.
+    Many(Vec<usize>),
+}
+
+/// The place of `search` in `file`. `search` has a line that is not blank.
+pub(super) fn find<'a>(file: &[Line<'a>], search: &[&'a str]) -> Result<Found<'a>, Lost> {
+    let rungs: [fn(&str, &str) -> bool; 2] = [|a, b| a == b, |a, b| a.trim_end() == b.trim_end()];
+    for same in rungs {
+        if let Some(start) = one(places(file, search, same))? {
+            return Ok(Found::Here { start });
+        }
+    }
+    if let Some(found) = one(shifted(file, search))? {
+        return Ok(found);
+    }
+    if let Some(start) = one(places(file, search, |a, b| ascii(a) == ascii(b)))? {
+        return Ok(Found::Here { start });
+    }
+    match one(fuzzy(file, search))? {
+        Some(start) => Ok(Found::Here { start }),
+        None => Err(Lost::Nowhere),
+    }
+}
+
+fn one<T: Start>(mut places: Vec<T>) -> Result<Option<T>, Lost> {
+    if places.len() > 1 {
+        return Err(Lost::Many(places.iter().map(Start::start).collect()));
+    }
+    Ok(places.pop())
+}
+
+trait Start {
+    fn start(&self) -> usize;
+}
+
+impl Start for usize {
+    fn start(&self) -> usize {
+        *self
+    }
+}
+
+impl Start for Found<'_> {
+    fn start(&self) -> usize {
+        match self {
+            Self::Here { start } | Self::Deeper { start, .. } | Self::Shallower { start, .. } => *start,
+        }
+    }
+}
+
+fn places(file: &[Line<'_>], search: &[&str], same: impl Fn(&str, &str) -> bool) -> Vec<usize> {
+    file.windows(search.len())
+        .enumerate()
+        .filter(|(_, window)| {
+            window
+                .iter()
+                .zip(search)
+                .all(|(line, wanted)| same(line.text, wanted))
+        })
+        .map(|(start, _)| start)
+        .collect()
+}
+
+/// Places where only the indentation differs, by the same white space in
+/// every line.
+fn shifted<'a>(file: &[Line<'a>], search: &[&'a str]) -> Vec<Found<'a>> {
+    let Some(anchor) = search.iter().position(|line| !line.trim().is_empty()) else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for (start, window) in file.windows(search.len()).enumerate() {
+        let (have, wanted) = (window[anchor].text.trim_end(), search[anchor].trim_end());
+        let place = if let Some(indent) = have.strip_suffix(wanted) {
+            Found::Deeper { start, indent }
+        } else if let Some(indent) = wanted.strip_suffix(have).filter(|_| !have.is_empty()) {
+            Found::Shallower { start, indent }
+        } else {
+            continue;
+        };
+        let fits = window.iter().zip(search).all(|(line, wanted)| {
+            let (have, wanted) = (line.text.trim_end(), wanted.trim_end());
+            if have.is_empty() || wanted.is_empty() {
+                return have == wanted;
+            }
+            match place {
+                Found::Here { .. } => have == wanted,
+                Found::Deeper { indent, .. } => have.strip_prefix(indent) == Some(wanted),
+                Found::Shallower { indent, .. } => wanted.strip_prefix(indent) == Some(have),
+            }
+        });
+        let blank = match place {
+            Found::Here { .. } => true,
+            Found::Deeper { indent, .. } | Found::Shallower { indent, .. } => indent.trim().is_empty(),
+        };
+        if fits && blank {
+            found.push(place);
+        }
+    }
+    found
+}
+
+/// The line with typographic characters as plain ones and no white space at
+/// its end.
+fn ascii(line: &str) -> String {
+    let mut plain = String::with_capacity(line.len());
+    for c in line.trim_end().chars() {
+        match c {
+            '\u{2018}' | '\u{2019}' | '\u{201a}' | '\u{201b}' | '\u{2032}' => plain.push('\''),
+            '\u{201c}' | '\u{201d}' | '\u{201e}' | '\u{201f}' | '\u{2033}' => plain.push('"'),
+            '\u{2010}'..='\u{2015}' | '\u{2212}' => plain.push('-'),
+            '\u{00a0}' | '\u{2002}'..='\u{200a}' | '\u{202f}' | '\u{3000}' => plain.push(' '),
+            '\u{2026}' => plain.push_str("..."),
+            '\u{200b}' | '\u{feff}' => {}
+            c => plain.push(c),
+        }
+    }
+    plain
+}
+
+/// Places where every line is similar enough and holds the same numbers.
+fn fuzzy(file: &[Line<'_>], search: &[&str]) -> Vec<usize> {
+    if search.iter().filter(|line| !line.trim().is_empty()).count() < FUZZY_LINES_MIN {
+        return Vec::new();
+    }
+    let wanted: Vec<Profile> = search.iter().map(|line| Profile::of(line)).collect();
+    let have: Vec<Profile> = file.iter().map(|line| Profile::of(line.text)).collect();
+    have.windows(wanted.len())
+        .enumerate()
+        .filter(|(_, window)| {
+            // The cheap bound first, over all lines, then the real measure.
+            window
+                .iter()
+                .zip(&wanted)
+                .all(|(a, b)| a.bound(b) >= SIMILARITY_MIN)
+                && window.iter().zip(&wanted).all(|(a, b)| a.is_like(b))
+        })
+        .map(|(start, _)| start)
+        .collect()
+}
+
+/// A line prepared for comparison.
+struct Profile {
+    chars: Vec<char>,
+    counts: [u16; 64],
+    digits: String,
+}
+
+impl Profile {
+    fn of(line: &str) -> Self {
+        let line = line.trim_end();
+        let mut counts = [0; 64];
+        let chars: Vec<char> = line.chars().collect();
+        for c in &chars {
+            let slot = &mut counts[*c as usize % 64];
+            *slot = u16::saturating_add(*slot, 1);
+        }
+        Self {
+            counts,
+            digits: chars.iter().filter(|c| c.is_numeric()).collect(),
+            chars,
+        }
+    }
+
+    /// Never less than the similarity.
+    fn bound(&self, other: &Self) -> f32 {
+        let total = self.chars.len() + other.chars.len();
+        if total == 0 {
+            return 1.0;
+        }
+        let common: u32 = self
+            .counts
+            .iter()
+            .zip(&other.counts)
+            .map(|(a, b)| u32::from(*a.min(b)))
+            .sum();
+        2.0 * common as f32 / total as f32
+    }
+
+    /// `x = 10` is not `x = 20`, however long the lines are.
+    fn is_like(&self, other: &Self) -> bool {
+        if self.chars == other.chars {
+            return true;
+        }
+        self.digits == other.digits
+            && self.chars.len().max(other.chars.len()) <= FUZZY_CHARS_MAX
+            && similarity(&self.chars, &other.chars) >= SIMILARITY_MIN
+    }
+}
+
+/// Twice the common characters over all characters: 1 for equal lines.
+pub(super) fn similarity(a: &[char], b: &[char]) -> f32 {
+    let ops = similar::capture_diff_slices(similar::Algorithm::Myers, a, b);
+    similar::get_diff_ratio(&ops, a.len(), b.len())
+}

@@ -1,0 +1,253 @@
+//! What is wrong with an answer, and what to say about it next time (Flow 5).
+
+mod repetition;
+
+use engine::artifact::{Failure, Plan};
+use shared::error::Code;
+
+use crate::{
+    Error,
+    answer::{Spoken, one_line, spoken},
+};
+
+pub use repetition::{LoopDetector, PERIOD_CHARS_MAX, Repetition};
+
+/// Words of a refusal that are kept.
+const DECLINED_CHARS_MAX: usize = 160;
+
+/// How far into an answer a refusal is looked for, in characters.
+const OPENING_CHARS: usize = 200;
+
+/// Characters of a failure that go into a retrieval query.
+const QUERY_CHARS_MAX: usize = 200;
+
+/// Beginnings of answers that decline.
+const REFUSALS: [&str; 14] = [
+    "i'm sorry",
+    "i am sorry",
+    "sorry, ",
+    "i cannot ",
+    "i can't ",
+    "i can not ",
+    "i'm unable",
+    "i am unable",
+    "i won't ",
+    "as an ai",
+    "as a language model",
+    "i'm not able",
+    "i am not able",
+    "i apologize",
+];
+
+/// Why the model stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finish {
+    /// It said that it was done.
+    Stop,
+    /// It reached the limit of its output or context.
+    Length,
+}
+
+/// Judges an answer before it is read: nothing said, cut off by a limit, or
+/// going round in circles. What its contents are worth is told by the readers
+/// of plans and edits.
+///
+/// # Errors
+/// `Empty`, `Truncated`, `Repeats`.
+pub fn check(answer: &str, finish: Finish) -> Result<(), Error> {
+    let mut detector = LoopDetector::new();
+    if let Some(repetition) = detector.push(answer) {
+        return Err(repetition.into());
+    }
+    match finish {
+        Finish::Length => Err(Error::Truncated {
+            place: "the model reached its output limit".into(),
+        }),
+        Finish::Stop => match spoken(answer) {
+            Spoken::Text(text) if text.trim().is_empty() => Err(Error::Empty),
+            Spoken::Text(_) => Ok(()),
+            Spoken::OnlyThoughts => Err(Error::Truncated {
+                place: "it ends within the thoughts".into(),
+            }),
+        },
+    }
+}
+
+/// The words with which an answer declines, if it does.
+pub(crate) fn declined(text: &str) -> Option<String> {
+    let opening: String = text.trim_start().chars().take(OPENING_CHARS).collect();
+    let opening = opening.to_lowercase().replace('\u{2019}', "'");
+    let declines = REFUSALS.iter().any(|words| opening.starts_with(words));
+    declines.then(|| one_line(text, DECLINED_CHARS_MAX))
+}
+
+/// Proposed paths that the plan does not name, for a notice to the person.
+/// A plan without files says nothing.
+pub fn out_of_plan<'a>(paths: &[&'a str], plan: &Plan) -> Vec<&'a str> {
+    if plan.files.is_empty() {
+        return Vec::new();
+    }
+    paths
+        .iter()
+        .copied()
+        .filter(|path| !plan.files.iter().any(|file| file == path))
+        .collect()
+}
+
+/// What the next attempt is told to do about `failure`: one or two imperative
+/// sentences. The failure's own message says what was wrong.
+pub fn guidance(failure: &Failure) -> String {
+    known(failure.code)
+        .unwrap_or("Fix this problem. Keep what was right.")
+        .to_owned()
+}
+
+fn known(code: Code) -> Option<&'static str> {
+    let advice = [
+        (
+            Code::AnswerEmpty,
+            "Write the answer. Do not think without answering.",
+        ),
+        (
+            Code::AnswerNoEdits,
+            "Write each file with its path on the line before the fence. Do not explain the change instead of making it.",
+        ),
+        (
+            Code::AnswerTruncated,
+            "Write a shorter answer: change fewer files, no explanations, and close every fence and bracket.",
+        ),
+        (
+            Code::AnswerMalformed,
+            "Follow the answer format exactly. One kind of edit per file, every fence closed.",
+        ),
+        (
+            Code::EditPathInvalid,
+            "Use paths relative to the workspace, for example src/app.py. Never absolute paths, `..` or `.git`.",
+        ),
+        (
+            Code::EditDoesNotApply,
+            "Copy the SEARCH lines from the file, character by character, with enough lines to be unique.",
+        ),
+        (
+            Code::PlanMalformed,
+            "Answer with one JSON object of the required shape and nothing else.",
+        ),
+        (
+            Code::AnswerPlaceholder,
+            "Write every line of the file. Never stand in for code with a comment or an ellipsis.",
+        ),
+        (
+            Code::NoChange,
+            "The files already look like this. Make the change that the request asks for.",
+        ),
+        (
+            Code::AnswerRepeats,
+            "Do not repeat yourself. Write each part once, then stop.",
+        ),
+        (
+            Code::AnswerDeclined,
+            "This is an ordinary programming task in the person's own code. Do the part you can do.",
+        ),
+        (Code::ContextTruncated, "Rely on the shown code alone."),
+    ];
+    advice
+        .iter()
+        .find(|(known, _)| *known == code)
+        .map(|(_, text)| *text)
+}
+
+/// The query of the next retrieval: the request and what the failures were
+/// about, so that it finds code that helps with them (adaptive retrieval).
+pub fn refined_query(query: &str, failures: &[Failure]) -> String {
+    let mut refined = one_line(query, usize::MAX);
+    // How an answer was written says nothing about which code is relevant.
+    for failure in failures.iter().filter(|failure| known(failure.code).is_none()) {
+        refined.push('\n');
+        refined.push_str(&one_line(&failure.message, QUERY_CHARS_MAX));
+    }
+    refined
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::error::Class;
+
+    use super::*;
+
+    fn failure(code: Code, message: &str) -> Failure {
+        Failure {
+            class: Class::Transient,
+            code,
+            message: message.into(),
+        }
+    }
+
+    #[track_caller]
+    fn verdict(answer: &str, finish: Finish, expect: Option<Code>) {
+        assert_eq!(
+            check(answer, finish).err().map(|error| error.code()),
+            expect,
+            "{answer:.80}"
+        );
+    }
+
+    #[test]
+    fn answers_that_are_useless() {
+        verdict("fine", Finish::Stop, None);
+        verdict("fine", Finish::Length, Some(Code::AnswerTruncated));
+        verdict("", Finish::Stop, Some(Code::AnswerEmpty));
+        verdict("<think>x</think>\n", Finish::Stop, Some(Code::AnswerEmpty));
+        verdict("<think>x", Finish::Stop, Some(Code::AnswerTruncated));
+        verdict(
+            &"and so on ".repeat(500),
+            Finish::Length,
+            Some(Code::AnswerRepeats),
+        );
+    }
+
+    #[test]
+    fn refusals() {
+        assert_eq!(
+            declined("I\u{2019}m sorry, but no.\nBye"),
+            Some("I\u{2019}m sorry, but no. Bye".into())
+        );
+        assert_eq!(
+            declined("As an AI model I do not"),
+            Some("As an AI model I do not".into())
+        );
+        assert_eq!(declined("The user cannot log in. I fixed it."), None);
+    }
+
+    #[test]
+    fn every_code_of_this_crate_has_guidance() {
+        for code in Code::ALL.iter().filter(|code| code.as_str().starts_with("E13")) {
+            assert!(known(*code).is_some(), "{code}");
+        }
+        assert_eq!(
+            guidance(&failure(Code::Internal, "x")),
+            "Fix this problem. Keep what was right."
+        );
+    }
+
+    #[test]
+    fn queries_learn_from_failures_of_the_code() {
+        let failures = [
+            failure(Code::AnswerTruncated, "cut"),
+            failure(Code::StageAttemptsExhausted, "SyntaxError:\n line 2"),
+        ];
+        assert_eq!(
+            refined_query("Add a\nlimit", &failures),
+            "Add a limit\nSyntaxError: line 2"
+        );
+    }
+
+    #[test]
+    fn paths_beyond_the_plan() {
+        let plan = Plan {
+            files: vec!["a".into()],
+            ..Plan::default()
+        };
+        assert_eq!(out_of_plan(&["a", "b"], &plan), ["b"]);
+        assert_eq!(out_of_plan(&["a", "b"], &Plan::default()), Vec::<&str>::new());
+    }
+}

@@ -1,0 +1,323 @@
+//! The planner's answer: the shape it is asked for and how it is read.
+//!
+//! JSON that ends too early is refused and never completed: what is missing
+//! cannot be known.
+
+use std::collections::HashSet;
+
+use engine::artifact::{Plan, StageChoice};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use shared::id::StageId;
+
+use crate::{
+    Error,
+    answer::{Spoken, one_line, spoken},
+    edit::path,
+};
+
+/// Steps of one plan.
+pub const STEPS_MAX: usize = 20;
+
+/// Files of one plan.
+pub const FILES_MAX: usize = 30;
+
+/// Entries about optional stages, repeated ones included.
+pub const STAGES_MAX: usize = 64;
+
+/// Characters of the summary.
+pub const SUMMARY_CHARS_MAX: usize = 200;
+
+/// Characters of a step or a reason.
+pub const TEXT_CHARS_MAX: usize = 500;
+
+/// Reason of a stage that runs because the planner forgot it.
+pub const NOT_MENTIONED: &str = "the plan does not mention it";
+
+/// JSON Schema of a plan, for the model server's structured output.
+pub fn schema(optional: &[StageId]) -> Value {
+    let mut properties = json!({
+        "summary": {"type": "string"},
+        "steps": {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": STEPS_MAX},
+        "files": {"type": "array", "items": {"type": "string"}, "maxItems": FILES_MAX},
+    });
+    let mut required = vec!["summary", "steps", "files"];
+    if !optional.is_empty() {
+        let names: Vec<&str> = optional.iter().map(StageId::as_str).collect();
+        properties["stages"] = json!({
+            "type": "array",
+            "minItems": names.len(),
+            "maxItems": names.len(),
+            "items": {
+                "type": "object",
+                "properties": {
+                    "stage": {"type": "string", "enum": names},
+                    "run": {"type": "boolean"},
+                    "reason": {"type": "string"},
+                },
+                "required": ["stage", "run", "reason"],
+                "additionalProperties": false,
+            },
+        });
+        required.push("stages");
+    }
+    json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
+}
+
+#[derive(Deserialize)]
+struct Raw {
+    summary: String,
+    steps: Vec<String>,
+    #[serde(default)]
+    files: Vec<String>,
+    #[serde(default)]
+    stages: Vec<RawStage>,
+}
+
+#[derive(Deserialize)]
+struct RawStage {
+    stage: String,
+    run: bool,
+    #[serde(default)]
+    reason: String,
+}
+
+/// Reads a plan. Each optional stage has exactly one choice in the result, in
+/// the order of `optional`; other stages that the answer names are dropped.
+///
+/// # Errors
+/// `Empty`, `Truncated` (JSON that ends too early), `Plan` (no JSON, another
+/// shape, too much of it), `Path` (a file outside the workspace).
+pub fn parse(answer: &str, optional: &[StageId]) -> Result<Plan, Error> {
+    let text = match spoken(answer) {
+        Spoken::Text(text) => text,
+        Spoken::OnlyThoughts => {
+            return Err(Error::Truncated {
+                place: "it ends within the thoughts".into(),
+            });
+        }
+    };
+    if text.trim().is_empty() {
+        return Err(Error::Empty);
+    }
+    let Some(start) = text.find('{') else {
+        return Err(bad("the answer holds no JSON object".into()));
+    };
+    let raw = read(&text[start..])?;
+    let summary = one_line(&raw.summary, SUMMARY_CHARS_MAX);
+    if summary.is_empty() {
+        return Err(bad("`summary` is empty".into()));
+    }
+    let steps = texts("steps", &raw.steps, STEPS_MAX)?;
+    if steps.is_empty() {
+        return Err(bad("`steps` is empty".into()));
+    }
+    Ok(Plan {
+        summary,
+        steps,
+        files: files(&raw.files)?,
+        stages: choices(&raw.stages, optional)?,
+    })
+}
+
+fn bad(problem: String) -> Error {
+    Error::Plan { problem }
+}
+
+fn read(text: &str) -> Result<Raw, Error> {
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
+    let value = match values.next() {
+        Some(Ok(value)) => value,
+        Some(Err(error)) if error.is_eof() => {
+            let place = format!("the plan's JSON ends too early, at line {}", error.line());
+            return Err(Error::Truncated { place });
+        }
+        Some(Err(error)) => return Err(bad(error.to_string())),
+        None => return Err(bad("the answer holds no JSON object".into())),
+    };
+    let rest = text.get(values.byte_offset()..).unwrap_or_default();
+    if rest.contains('{') {
+        return Err(bad("the answer holds more than one JSON object".into()));
+    }
+    serde_json::from_value(value).map_err(|error| bad(error.to_string()))
+}
+
+fn texts(name: &str, raw: &[String], count_max: usize) -> Result<Vec<String>, Error> {
+    if raw.len() > count_max {
+        return Err(bad(format!(
+            "`{name}` has {} entries; {count_max} are possible",
+            raw.len()
+        )));
+    }
+    let lines = raw.iter().map(|text| one_line(text, TEXT_CHARS_MAX));
+    Ok(lines.filter(|text| !text.is_empty()).collect())
+}
+
+fn files(raw: &[String]) -> Result<Vec<String>, Error> {
+    if raw.len() > FILES_MAX {
+        return Err(bad(format!(
+            "`files` has {} entries; {FILES_MAX} are possible",
+            raw.len()
+        )));
+    }
+    let mut files: Vec<String> = Vec::new();
+    for file in raw {
+        let file = path::normal(file.trim());
+        if file.is_empty() {
+            continue;
+        }
+        path::check(file)?;
+        if !files.iter().any(|known| known == file) {
+            files.push(file.to_owned());
+        }
+    }
+    Ok(files)
+}
+
+fn choices(raw: &[RawStage], optional: &[StageId]) -> Result<Vec<StageChoice>, Error> {
+    if raw.len() > STAGES_MAX {
+        return Err(bad(format!(
+            "`stages` has {} entries; {STAGES_MAX} are possible",
+            raw.len()
+        )));
+    }
+    let mut seen = HashSet::new();
+    let mut choices = Vec::new();
+    for stage in optional {
+        if !seen.insert(stage) {
+            continue;
+        }
+        let mut entries = raw.iter().filter(|entry| entry.stage == stage.as_str());
+        // An answer that says yes and no means yes: leaving evidence out needs
+        // a clear word.
+        let entry = entries.clone().find(|entry| entry.run).or_else(|| entries.next());
+        let (run, reason) = match entry {
+            Some(entry) => (entry.run, one_line(&entry.reason, TEXT_CHARS_MAX)),
+            None => (true, NOT_MENTIONED.to_owned()),
+        };
+        choices.push(StageChoice {
+            stage: stage.clone(),
+            run,
+            reason,
+        });
+    }
+    Ok(choices)
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::error::Code;
+
+    use super::*;
+
+    fn optional() -> Vec<StageId> {
+        vec![StageId::new("test_generation"), StageId::new("security")]
+    }
+
+    fn show(plan: &Plan) -> String {
+        let stages: Vec<String> = plan
+            .stages
+            .iter()
+            .map(|c| format!("{}={} ({})", c.stage, c.run, c.reason))
+            .collect();
+        format!(
+            "{} | {} | {} | {}",
+            plan.summary,
+            plan.steps.join("; "),
+            plan.files.join(", "),
+            stages.join(", ")
+        )
+    }
+
+    #[track_caller]
+    fn check(answer: &str, expect: &str) {
+        let got = match parse(answer, &optional()) {
+            Ok(plan) => show(&plan),
+            Err(error) => error.code().as_str().to_owned(),
+        };
+        assert_eq!(got, expect, "{answer}");
+    }
+
+    const GOOD: &str = r#"{"summary":"Add a limit","steps":["Write it","Use it"],"files":["src/limit.py","./src/app.py","src/limit.py"],
+        "stages":[{"stage":"test_generation","run":true,"reason":"new code"},{"stage":"security","run":false,"reason":"no input"}]}"#;
+    const READ: &str = "Add a limit | Write it; Use it | src/limit.py, src/app.py | test_generation=true (new code), security=false (no input)";
+
+    #[test]
+    fn plans_that_can_be_read() {
+        check(GOOD, READ);
+        check(&format!("<think>hmm {{}}</think>\n{GOOD}"), READ);
+        check(
+            &format!("Here is the plan:\n```json\n{GOOD}\n```\nShall I go on?"),
+            READ,
+        );
+        check(&GOOD.replace('\n', "\r\n"), READ);
+        let forgotten = "Add | a |  | test_generation=true (the plan does not mention it), security=true (the plan does not mention it)";
+        check(r#"{"summary":"Add","steps":["a"]}"#, forgotten);
+        check(
+            r#"{"summary":" Add\n","steps":["a",""],"files":[""],"stages":[{"stage":"deploy","run":true}]}"#,
+            forgotten,
+        );
+        check(
+            r#"{"summary":"x","steps":["a"],"extra":1,"stages":[{"stage":"security","run":false,"reason":"n"},{"stage":"security","run":true,"reason":"y"}]}"#,
+            "x | a |  | test_generation=true (the plan does not mention it), security=true (y)",
+        );
+    }
+
+    #[test]
+    fn plans_that_are_refused() {
+        check("", "E1301");
+        check(" \n ", "E1301");
+        check("<think></think>", "E1301");
+        check("<think>hm", "E1303");
+        check("First we add a limit.", "E1307");
+        check("[1, 2]", "E1307");
+        check(r#"{"summary": 3, "steps": []}"#, "E1307");
+        check(r#"{"summary":"a","steps":"b"}"#, "E1307");
+        check(r#"{"summary":"","steps":["b"]}"#, "E1307");
+        check(r#"{"summary":"a","steps":[]}"#, "E1307");
+        check(r#"{"steps":["b"]}"#, "E1307");
+        check(r#"{"summary":"a","steps":["b"],}"#, "E1307");
+        check(
+            r#"{"summary":"a","steps":["b"]} {"summary":"c","steps":["d"]}"#,
+            "E1307",
+        );
+        check(
+            &format!(
+                r#"{{"summary":"a","steps":[{}"b"]}}"#,
+                r#""b","#.repeat(STEPS_MAX)
+            ),
+            "E1307",
+        );
+        check(r#"{"summary":"a","steps":["b"],"files":["../x"]}"#, "E1305");
+        check(
+            r#"{"summary":"a","steps":["b"],"files":["/etc/passwd"]}"#,
+            "E1305",
+        );
+    }
+
+    #[test]
+    fn json_that_ends_early_is_never_completed() {
+        let whole = GOOD.trim_end();
+        for end in (1..whole.len()).filter(|&end| whole.is_char_boundary(end)) {
+            let error = parse(&whole[..end], &optional()).unwrap_err();
+            assert_eq!(error.code(), Code::AnswerTruncated, "{}", &whole[..end]);
+        }
+    }
+
+    #[test]
+    fn long_texts_are_shortened() {
+        let plan = parse(
+            &format!(r#"{{"summary":"{0}","steps":["{0}"]}}"#, "a".repeat(9_000)),
+            &[],
+        )
+        .unwrap();
+        assert_eq!(plan.summary.chars().count(), SUMMARY_CHARS_MAX);
+        assert_eq!(plan.steps[0].chars().count(), TEXT_CHARS_MAX);
+    }
+
+    #[test]
+    fn schema_of_a_plan() {
+        insta::assert_json_snapshot!("schema", schema(&[StageId::new("test_generation")]));
+        assert_eq!(schema(&[])["properties"].get("stages"), None);
+    }
+}
