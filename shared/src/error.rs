@@ -108,8 +108,8 @@ codes! {
     PlanMalformed = "E1307", "The plan is not valid JSON of the expected shape";
     AnswerPlaceholder = "E1308", "The model left code out";
     NoChange = "E1309", "The answer changes nothing";
-    AnswerRepeats = "E1310", "The model repeats itself";
-    AnswerDeclined = "E1311", "The model declined the task";
+    AnswerRepeats = "E1311", "The model repeats itself";
+    AnswerDeclined = "E1312", "The model declined the task";
 
     ChecksFailed = "E1310", "A check of the proposal failed";
 
