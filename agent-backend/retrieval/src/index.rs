@@ -32,6 +32,7 @@ const POINTS_PER_BATCH: usize = 32;
 const POINTS_PER_KEYWORD_BATCH: usize = 256;
 
 /// Where to write and what with.
+#[allow(missing_debug_implementations, reason = "it holds trait objects")]
 pub struct Target<'a> {
     /// The collection.
     pub store: &'a dyn Store,

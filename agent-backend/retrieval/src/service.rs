@@ -52,6 +52,7 @@ impl Default for Options {
 
 /// The collections behind a service.
 #[derive(Clone)]
+#[allow(missing_debug_implementations, reason = "it holds trait objects")]
 pub struct Stores {
     /// For the embedding model's vectors; used only with an embedder.
     pub hybrid: Arc<dyn Store>,

@@ -131,8 +131,10 @@ impl Collector<'_> {
                 };
             } else if node.is_named() {
                 let above = lead.take().filter(|lead| lead.end_row + 1 >= start).map(|lead| lead.start_row);
-                let from = above.into_iter().chain(lead_row.take()).min().unwrap_or(start).min(start);
-                self.node(cursor, scope, from, end, depth);
+                if let Some(rule) = rules::rule(self.language, node) {
+                    let from = above.into_iter().chain(lead_row.take()).min().unwrap_or(start);
+                    self.node(cursor, rule, scope, (from, end), depth);
+                }
             }
             previous_end = Some(end);
             if !cursor.goto_next_sibling() {
@@ -142,11 +144,19 @@ impl Collector<'_> {
         cursor.goto_parent();
     }
 
-    fn node(&mut self, cursor: &mut TreeCursor<'_>, scope: &Scope, start_row: usize, end_row: usize, depth: usize) {
+    /// Takes in the cursor's node, which is what `rule` says and takes up `rows`.
+    fn node(
+        &mut self,
+        cursor: &mut TreeCursor<'_>,
+        rule: Rule,
+        scope: &Scope,
+        (start_row, end_row): (usize, usize),
+        depth: usize,
+    ) {
         let node = cursor.node();
         let inner = |lead_row| Scope { lead_row, ..scope.clone() };
-        match rules::rule(self.language, node) {
-            Some(Rule::Leaf(kind)) => {
+        match rule {
+            Rule::Leaf(kind) => {
                 let kind = match (kind, scope.in_type) {
                     (Kind::Function, Inside::Type) => Kind::Method,
                     (kind, _) => kind,
@@ -154,7 +164,7 @@ impl Collector<'_> {
                 let symbol = self.symbol(scope, node);
                 self.found.push(Definition { kind, shape: Shape::Leaf, symbol, start_row, end_row });
             }
-            Some(Rule::Container(kind)) => {
+            Rule::Container(kind) => {
                 let symbol = self.symbol(scope, node);
                 let definition =
                     Definition { kind, shape: Shape::Container, symbol: symbol.clone(), start_row, end_row };
@@ -162,9 +172,8 @@ impl Collector<'_> {
                 let in_type = if kind == Kind::Module { Inside::Module } else { Inside::Type };
                 self.children(cursor, &Scope { symbol, in_type, lead_row: None }, depth + 1);
             }
-            Some(Rule::Wrapper) => self.children(cursor, &inner(Some(start_row)), depth + 1),
-            Some(Rule::Transparent) => self.children(cursor, &inner(None), depth + 1),
-            None => {}
+            Rule::Wrapper => self.children(cursor, &inner(Some(start_row)), depth + 1),
+            Rule::Transparent => self.children(cursor, &inner(None), depth + 1),
         }
     }
 

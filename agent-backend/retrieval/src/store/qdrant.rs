@@ -67,6 +67,7 @@ pub fn collection_name(identity: Option<&Identity>) -> String {
 
 /// One collection of a Qdrant server.
 #[derive(Clone)]
+#[allow(missing_debug_implementations, reason = "the client has none")]
 pub struct QdrantStore {
     client: Qdrant,
     collection: String,
@@ -262,7 +263,9 @@ fn search_error(error: &QdrantError) -> Error {
 fn is_unavailable(error: &QdrantError) -> bool {
     match error {
         QdrantError::ResponseError { status } => {
+            // The client reports a refused connection as an internal error.
             TRANSIENT_STATUS.contains(&i32::from(status.code()))
+                || status.message().starts_with("Failed to connect")
         }
         QdrantError::ResourceExhaustedError { .. } | QdrantError::Io(_) => true,
         _ => false,
@@ -302,7 +305,8 @@ mod tests {
         drop(socket);
         let store = QdrantStore::new(connect(&url, None).unwrap(), None);
         assert!(matches!(store.health().await, Err(Error::Unavailable { .. })));
-        assert!(matches!(store.prepare().await, Err(Error::Unavailable { .. })));
+        let error = store.prepare().await.unwrap_err();
+        assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
     }
 
     #[test]
