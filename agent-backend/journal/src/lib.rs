@@ -1,0 +1,18 @@
+//! The durable history of workflows: [`engine::ports::Journal`] on SQLite, and
+//! in memory for tests. It owns the files in its directory, their schema and
+//! the text of the records in them.
+//!
+//! It must never know what an event means: it stores, orders and returns them.
+//! It knows no clock, no network and no model.
+//!
+//! What is promised, and what is not: `docs/durability.md`.
+
+mod error;
+pub mod limits;
+pub mod memory;
+mod record;
+mod rules;
+pub mod sqlite;
+
+pub use error::Error;
+pub use sqlite::{Journal, Options};

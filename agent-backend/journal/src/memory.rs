@@ -1,0 +1,193 @@
+//! The journal in memory, for tests: the same rules, no durability.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
+use engine::{
+    blob::BlobId,
+    event::Recorded,
+    ports::{
+        self, BoxFuture,
+        journal::{Append, Created, Head, ListQuery, NewWorkflow, Status},
+    },
+};
+use shared::id::{CorrelationId, Seq, WorkflowId};
+
+use crate::{Error, rules};
+
+/// A journal that lasts as long as it is held.
+#[derive(Debug, Default)]
+pub struct Journal {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// In the order they began.
+    runs: Vec<Run>,
+    blobs: HashMap<BlobId, Vec<u8>>,
+}
+
+#[derive(Debug)]
+struct Run {
+    head: Head,
+    fingerprint: BlobId,
+    events: Vec<Recorded>,
+}
+
+impl Journal {
+    /// An empty journal.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn with<T>(&self, f: impl FnOnce(&mut Inner) -> Result<T, Error>) -> Result<T, ports::Error> {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(f(&mut inner)?)
+    }
+}
+
+impl Inner {
+    fn run(&mut self, workflow: &WorkflowId) -> Option<&mut Run> {
+        self.runs.iter_mut().find(|run| run.head.workflow == *workflow)
+    }
+
+    fn create(&mut self, new: NewWorkflow) -> Result<Created, Error> {
+        let task = rules::begin(&new)?.clone();
+        if let Some(run) = self
+            .runs
+            .iter()
+            .find(|run| run.head.correlation == new.correlation)
+        {
+            let workflow = run.head.workflow.clone();
+            return Ok(if run.fingerprint == new.fingerprint {
+                Created::Existing(workflow)
+            } else {
+                Created::Conflict(workflow)
+            });
+        }
+        if self.run(&new.workflow).is_some() {
+            return Err(Error::Invalid {
+                reason: format!("workflow {} has already begun", new.workflow),
+            });
+        }
+        let at_ms = |recorded: Option<&Recorded>| recorded.map_or(0, |recorded| recorded.at_ms);
+        let head = Head {
+            workflow: new.workflow,
+            correlation: new.correlation,
+            workflow_type: task.workflow_type,
+            query: task.query,
+            workspace: task.workspace,
+            status: Status::Running,
+            head: new.events.last().map_or(Seq(0), |last| last.seq),
+            created_at_ms: at_ms(new.events.first()),
+            updated_at_ms: at_ms(new.events.last()),
+        };
+        self.runs.push(Run {
+            head,
+            fingerprint: new.fingerprint,
+            events: new.events,
+        });
+        Ok(Created::New)
+    }
+
+    fn append(&mut self, append: Append) -> Result<(), Error> {
+        rules::append(&append)?;
+        let Some(run) = self.run(&append.workflow) else {
+            return Err(Error::UnknownWorkflow {
+                workflow: append.workflow,
+            });
+        };
+        if run.head.head != append.after {
+            let head = run.head.head;
+            return Err(Error::Stale {
+                workflow: append.workflow,
+                after: append.after,
+                head,
+            });
+        }
+        if let Some(last) = append.events.last() {
+            run.head.head = last.seq;
+            run.head.updated_at_ms = last.at_ms;
+        }
+        if let Some(status) = append.status {
+            run.head.status = status;
+        }
+        run.events.extend(append.events);
+        for blob in append.blobs {
+            self.blobs
+                .entry(blob.id())
+                .or_insert_with(|| blob.bytes().to_vec());
+        }
+        Ok(())
+    }
+
+    fn list(&self, query: &ListQuery) -> Vec<Head> {
+        let older_than = match &query.before {
+            None => self.runs.len(),
+            Some(before) => self
+                .runs
+                .iter()
+                .position(|run| run.head.workflow == *before)
+                .unwrap_or_default(),
+        };
+        let wanted = |head: &&Head| {
+            !query.unfinished || matches!(head.status, Status::Running | Status::AwaitingDecision)
+        };
+        let newest_first = self.runs.iter().take(older_than).rev().map(|run| &run.head);
+        newest_first.filter(wanted).take(query.limit).cloned().collect()
+    }
+}
+
+impl ports::Journal for Journal {
+    fn create(&self, new: NewWorkflow) -> BoxFuture<'_, Result<Created, ports::Error>> {
+        Box::pin(async move { self.with(|inner| inner.create(new)) })
+    }
+
+    fn find(
+        &self,
+        correlation: CorrelationId,
+    ) -> BoxFuture<'_, Result<Option<(WorkflowId, BlobId)>, ports::Error>> {
+        Box::pin(async move {
+            self.with(|inner| {
+                let run = inner.runs.iter().find(|run| run.head.correlation == correlation);
+                Ok(run.map(|run| (run.head.workflow.clone(), run.fingerprint)))
+            })
+        })
+    }
+
+    fn append(&self, append: Append) -> BoxFuture<'_, Result<(), ports::Error>> {
+        Box::pin(async move { self.with(|inner| inner.append(append)) })
+    }
+
+    fn read(
+        &self,
+        workflow: WorkflowId,
+        after: Seq,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Recorded>, ports::Error>> {
+        Box::pin(async move {
+            self.with(|inner| match inner.run(&workflow) {
+                Some(run) => {
+                    let wanted = run.events.iter().filter(|recorded| recorded.seq > after);
+                    Ok(wanted.take(limit).cloned().collect())
+                }
+                None => Err(Error::UnknownWorkflow { workflow }),
+            })
+        })
+    }
+
+    fn head(&self, workflow: WorkflowId) -> BoxFuture<'_, Result<Option<Head>, ports::Error>> {
+        Box::pin(async move { self.with(|inner| Ok(inner.run(&workflow).map(|run| run.head.clone()))) })
+    }
+
+    fn list(&self, query: ListQuery) -> BoxFuture<'_, Result<Vec<Head>, ports::Error>> {
+        Box::pin(async move { self.with(|inner| Ok(inner.list(&query))) })
+    }
+
+    fn blob(&self, id: BlobId) -> BoxFuture<'_, Result<Option<Vec<u8>>, ports::Error>> {
+        Box::pin(async move { self.with(|inner| Ok(inner.blobs.get(&id).cloned())) })
+    }
+}

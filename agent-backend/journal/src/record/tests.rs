@@ -1,0 +1,483 @@
+//! The text of version 1 is frozen: `samples` holds at least one of every kind
+//! of event, `fixtures/v1.jsonl` the text they had when the version was made.
+
+use engine::{
+    artifact::{
+        Applied, ApplyIntent, CheckReport, CheckStatus, CommitIntent, Context, ContextItem, Decision,
+        Failure, FileChange, FileSelection, Plan, Proposal, RetrievalMode, Selection, StageChoice, Task,
+    },
+    blob::BlobId,
+    event::{Ending, Event, GenerationTotal, Notice, NoticeLevel, Recorded, Streamed},
+    graph::{Graph, Presence, Stage, StageKind},
+    state::Outcome,
+};
+use proptest::prelude::*;
+use shared::{
+    error::{Class, Code},
+    id::{CorrelationId, Seq, StageId, WorkflowId},
+};
+
+use super::{Row, Unreadable, VERSION, decode, decode_body, encode};
+use crate::Error;
+
+const FIXTURE: &str = include_str!("fixtures/v1.jsonl");
+
+fn text(event: &Event) -> String {
+    let recorded = Recorded {
+        seq: Seq(1),
+        at_ms: 0,
+        event: event.clone(),
+    };
+    encode(&WorkflowId::new("wf"), &recorded).unwrap().body
+}
+
+fn failure() -> Failure {
+    Failure {
+        class: Class::Transient,
+        code: Code::ModelTimeout,
+        message: "no answer in 30 s".to_owned(),
+    }
+}
+
+fn change() -> FileChange {
+    FileChange {
+        path: "src/sum.py".to_owned(),
+        old: Some(BlobId::of(b"old")),
+        new: Some(BlobId::of(b"new")),
+        lines_added: 3,
+        lines_removed: 1,
+    }
+}
+
+fn stage(id: &str, kind: StageKind) -> Stage {
+    Stage {
+        id: StageId::new(id),
+        kind,
+        presence: Presence::Required,
+        attempts_max: 3,
+        retry_from: None,
+        on_modify: None,
+    }
+}
+
+fn samples() -> Vec<Event> {
+    let code = StageId::new("code_generation");
+    let mut stages: Vec<Stage> = StageKind::ALL.map(|kind| stage(kind.as_str(), kind)).to_vec();
+    stages[3].presence = Presence::Optional;
+    stages[4].retry_from = Some(code.clone());
+    stages[5].on_modify = Some(StageId::new("planning"));
+    vec![
+        Event::Submitted {
+            workflow: WorkflowId::new("0191e9a4-7b1c-7cc3-98c4-dc0c0c07398f"),
+            correlation: CorrelationId::new("req_xyz"),
+            task: Task {
+                workflow_type: "feature_implementation".to_owned(),
+                query: "add \"sum\"\nund Umlaute: ä 🦀".to_owned(),
+                workspace: "/home/ada/shop".to_owned(),
+            },
+            graph: Graph {
+                name: "feature_implementation".to_owned(),
+                version: 1,
+                stages,
+            },
+        },
+        Event::StageStarted {
+            stage: code.clone(),
+            attempt: 2,
+        },
+        Event::Streamed(Streamed {
+            stage: code.clone(),
+            attempt: 1,
+            offset: 20,
+            delta: " b):".to_owned(),
+            tokens: 10,
+            total: None,
+        }),
+        Event::Streamed(Streamed {
+            stage: code.clone(),
+            attempt: 1,
+            offset: 24,
+            delta: String::new(),
+            tokens: 10,
+            total: Some(GenerationTotal {
+                duration_ms: 900,
+                prompt_tokens: 2500,
+                generated_tokens: 10,
+            }),
+        }),
+        Event::ContextRetrieved(Context {
+            mode: RetrievalMode::LocalKeyword,
+            items: vec![
+                ContextItem {
+                    path: "src/sum.py".to_owned(),
+                    start_line: 1,
+                    end_line: 9,
+                    symbol: Some("calculate_sum".to_owned()),
+                    score: 0.1,
+                },
+                ContextItem {
+                    path: "README.md".to_owned(),
+                    start_line: 1,
+                    end_line: 1,
+                    symbol: None,
+                    score: 1.0 / 3.0,
+                },
+            ],
+            packed: BlobId::of(b"packed"),
+            tokens: 2500,
+        }),
+        Event::Planned(Plan {
+            summary: "Add a function.".to_owned(),
+            steps: vec!["write it".to_owned()],
+            files: vec!["src/sum.py".to_owned()],
+            stages: vec![StageChoice {
+                stage: StageId::new("test_generation"),
+                run: false,
+                reason: "no tests there".to_owned(),
+            }],
+        }),
+        Event::Proposed(Proposal {
+            summary: "add calculate_sum".to_owned(),
+            files: vec![
+                change(),
+                FileChange {
+                    old: None,
+                    ..change()
+                },
+                FileChange {
+                    new: None,
+                    ..change()
+                },
+            ],
+        }),
+        Event::Checked(CheckReport {
+            name: "syntax".to_owned(),
+            status: CheckStatus::Passed,
+            command: Some("python3 -m py_compile".to_owned()),
+            duration_ms: 12,
+            output: String::new(),
+        }),
+        Event::StageFinished {
+            stage: code.clone(),
+            attempt: 1,
+            ending: Ending::Succeeded,
+            duration_ms: 1200,
+        },
+        Event::StageFinished {
+            stage: StageId::new("test_generation"),
+            attempt: 0,
+            ending: Ending::Skipped {
+                reason: "the plan leaves it out".to_owned(),
+            },
+            duration_ms: 0,
+        },
+        Event::StageFinished {
+            stage: code.clone(),
+            attempt: 3,
+            ending: Ending::Failed(failure()),
+            duration_ms: 30_000,
+        },
+        Event::AttemptDiscarded {
+            stage: code,
+            attempt: 1,
+            reason: "the stream broke off".to_owned(),
+        },
+        Event::DecisionRequested,
+        Event::Decided(Decision::Accept(Selection::All)),
+        Event::Decided(Decision::Accept(Selection::Files(vec![
+            FileSelection {
+                path: "src/sum.py".to_owned(),
+                hunks: Some(vec![0, 2]),
+            },
+            FileSelection {
+                path: "README.md".to_owned(),
+                hunks: None,
+            },
+        ]))),
+        Event::Decided(Decision::Reject { feedback: None }),
+        Event::Decided(Decision::Reject {
+            feedback: Some("not like this".to_owned()),
+        }),
+        Event::Decided(Decision::Modify {
+            feedback: "add types".to_owned(),
+        }),
+        Event::IterationStarted { iteration: 2 },
+        Event::ApplyIntended(ApplyIntent {
+            commit: Some(CommitIntent {
+                base: Some("9fceb02d0ae598e95dc970b74767f19372d61af8".to_owned()),
+                reference: Some("refs/heads/main".to_owned()),
+                author: "Ada <ada@example.org>".to_owned(),
+                date: "1700000000 +0000".to_owned(),
+                message: "feat: add calculate_sum\n\nWorkflow-Id: 1\n".to_owned(),
+            }),
+            files: vec![change()],
+        }),
+        Event::ApplyIntended(ApplyIntent {
+            commit: None,
+            files: Vec::new(),
+        }),
+        Event::Applied(Applied {
+            commit: Some("1f7a7a472abf3dd9643fd615f6da379c4acb3e3a".to_owned()),
+            branch: Some("main".to_owned()),
+            paths: vec!["src/sum.py".to_owned()],
+        }),
+        Event::Applied(Applied {
+            commit: None,
+            branch: None,
+            paths: Vec::new(),
+        }),
+        Event::Resumed,
+        Event::Noticed(Notice {
+            level: NoticeLevel::Warning,
+            code: Some(Code::VectorDbUnavailable),
+            message: "keyword search alone".to_owned(),
+        }),
+        Event::Noticed(Notice {
+            level: NoticeLevel::Info,
+            code: None,
+            message: "hello".to_owned(),
+        }),
+        Event::Finished(Outcome::Completed),
+        Event::Finished(Outcome::Rejected),
+        Event::Finished(Outcome::Cancelled),
+        Event::Finished(Outcome::Failed(failure())),
+    ]
+}
+
+#[test]
+fn the_text_of_every_kind_of_event() {
+    let lines: Vec<String> = samples().iter().map(text).collect();
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn what_was_once_written_is_still_read() {
+    let read: Vec<Event> = FIXTURE
+        .lines()
+        .map(|line| decode_body(1, line).unwrap())
+        .collect();
+    assert_eq!(read, samples());
+}
+
+fn check_refused(version: u32, body: &str, expect: &Unreadable) {
+    let part = |unreadable: &Unreadable| match unreadable {
+        Unreadable::TooNew(reason) => (true, reason.clone()),
+        Unreadable::Damaged(reason) => (false, reason.clone()),
+    };
+    let (newer, reason) = part(&decode_body(version, body).unwrap_err());
+    let (expect_newer, expect_reason) = part(expect);
+    assert_eq!(newer, expect_newer, "{body}: {reason}");
+    assert!(reason.contains(&expect_reason), "{body}: {reason}");
+}
+
+#[test]
+fn what_cannot_be_read_is_refused() {
+    let newer = |reason: &str| Unreadable::TooNew(reason.to_owned());
+    let damaged = |reason: &str| Unreadable::Damaged(reason.to_owned());
+    check_refused(VERSION + 1, r#"{"k":"resumed"}"#, &newer("record version 2"));
+    check_refused(
+        1,
+        r#"{"k":"notice","lvl":"info","code":"E9999","msg":""}"#,
+        &newer("E9999"),
+    );
+    check_refused(
+        1,
+        r#"{"k":"notice","lvl":"info","code":"F1","msg":""}"#,
+        &damaged("F1"),
+    );
+    check_refused(0, r#"{"k":"resumed"}"#, &damaged("version 0"));
+    check_refused(1, "", &damaged("EOF"));
+    check_refused(1, r#"{"k":"resumed""#, &damaged("EOF"));
+    check_refused(1, r#"{"k":"danced"}"#, &damaged("danced"));
+    check_refused(1, r#"{"k":"iteration"}"#, &damaged("missing field `n`"));
+    check_refused(
+        1,
+        r#"{"k":"iteration","n":1,"m":2}"#,
+        &damaged("unknown field `m`"),
+    );
+    check_refused(
+        1,
+        r#"{"k":"stage_started","st":"../x","att":1}"#,
+        &damaged("cannot be used as an id"),
+    );
+}
+
+#[test]
+fn a_flipped_bit_is_found() {
+    let workflow = WorkflowId::new("wf");
+    let recorded = Recorded {
+        seq: Seq(7),
+        at_ms: 1,
+        event: Event::IterationStarted { iteration: 2 },
+    };
+    let row = encode(&workflow, &recorded).unwrap();
+    assert_eq!(decode(&workflow, &row), Ok(recorded));
+    let flipped = Row {
+        body: row.body.replace('2', "3"),
+        ..row.clone()
+    };
+    let moved = Row {
+        seq: Seq(8),
+        ..row.clone()
+    };
+    for damaged in [
+        flipped,
+        moved,
+        Row {
+            at_ms: 2,
+            ..row.clone()
+        },
+    ] {
+        let seq = damaged.seq;
+        let reason = "its digest does not fit".to_owned();
+        assert_eq!(
+            decode(&workflow, &damaged),
+            Err(Error::Damaged {
+                workflow: workflow.clone(),
+                seq,
+                reason
+            })
+        );
+    }
+    assert!(decode(&WorkflowId::new("other"), &row).is_err());
+}
+
+fn texts() -> impl Strategy<Value = String> {
+    prop_oneof!["[a-z ]{0,12}", "\\PC{0,12}", any::<String>()]
+}
+
+fn stage_ids() -> impl Strategy<Value = StageId> {
+    "[a-zA-Z0-9._:-]{1,20}".prop_map(StageId::new)
+}
+
+fn scores() -> impl Strategy<Value = f64> {
+    any::<f64>().prop_filter("not a number is not equal to itself", |score| !score.is_nan())
+}
+
+fn failures() -> impl Strategy<Value = Failure> {
+    let classes = vec![Class::Transient, Class::Permanent, Class::Fatal, Class::User];
+    let (classes, codes) = (
+        prop::sample::select(classes),
+        prop::sample::select(Code::ALL),
+    );
+    (classes, codes, texts()).prop_map(|(class, code, message)| Failure {
+        class,
+        code,
+        message,
+    })
+}
+
+fn changes() -> impl Strategy<Value = FileChange> {
+    let blobs = || prop::option::of(any::<Vec<u8>>().prop_map(|bytes| BlobId::of(&bytes)));
+    (texts(), blobs(), blobs(), any::<u32>(), any::<u32>()).prop_map(
+        |(path, old, new, lines_added, lines_removed)| FileChange {
+            path,
+            old,
+            new,
+            lines_added,
+            lines_removed,
+        },
+    )
+}
+
+fn events() -> impl Strategy<Value = Event> {
+    let items = (
+        texts(),
+        any::<u32>(),
+        any::<u32>(),
+        prop::option::of(texts()),
+        scores(),
+    )
+        .prop_map(|(path, start_line, end_line, symbol, score)| ContextItem {
+            path,
+            start_line,
+            end_line,
+            symbol,
+            score,
+        });
+    let totals = prop::option::of((any::<u64>(), any::<u64>(), any::<u64>())).prop_map(|total| {
+        let (duration_ms, prompt_tokens, generated_tokens) = total?;
+        Some(GenerationTotal {
+            duration_ms,
+            prompt_tokens,
+            generated_tokens,
+        })
+    });
+    let selections = prop::collection::vec(
+        (
+            texts(),
+            prop::option::of(prop::collection::vec(any::<u32>(), 0..3)),
+        )
+            .prop_map(|(path, hunks)| FileSelection { path, hunks }),
+        0..3,
+    );
+    prop_oneof![
+        prop::sample::select(samples()),
+        (
+            stage_ids(),
+            any::<u32>(),
+            any::<u64>(),
+            texts(),
+            any::<u64>(),
+            totals
+        )
+            .prop_map(|(stage, attempt, offset, delta, tokens, total)| {
+                Event::Streamed(Streamed {
+                    stage,
+                    attempt,
+                    offset,
+                    delta,
+                    tokens,
+                    total,
+                })
+            }),
+        (prop::collection::vec(items, 0..3), any::<u64>()).prop_map(|(items, tokens)| {
+            let packed = BlobId::of(&tokens.to_le_bytes());
+            Event::ContextRetrieved(Context {
+                mode: RetrievalMode::Hybrid,
+                items,
+                packed,
+                tokens,
+            })
+        }),
+        (texts(), prop::collection::vec(changes(), 0..3))
+            .prop_map(|(summary, files)| Event::Proposed(Proposal { summary, files })),
+        (stage_ids(), any::<u32>(), failures(), any::<u64>()).prop_map(
+            |(stage, attempt, failure, duration_ms)| {
+                Event::StageFinished {
+                    stage,
+                    attempt,
+                    ending: Ending::Failed(failure),
+                    duration_ms,
+                }
+            }
+        ),
+        selections.prop_map(|files| Event::Decided(Decision::Accept(Selection::Files(files)))),
+        texts().prop_map(|feedback| Event::Decided(Decision::Modify { feedback })),
+        failures().prop_map(|failure| Event::Finished(Outcome::Failed(failure))),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn an_event_reads_back_as_it_was_written(event in events()) {
+        let workflow = WorkflowId::new("wf");
+        let recorded = Recorded { seq: Seq(3), at_ms: 4, event };
+        let row = encode(&workflow, &recorded).unwrap();
+        prop_assert_eq!(decode(&workflow, &row), Ok(recorded));
+    }
+
+    #[test]
+    fn no_text_makes_the_reader_panic(version in 0..3u32, body in any::<String>()) {
+        let _ = decode_body(version, &body);
+    }
+
+    #[test]
+    fn no_cut_of_a_text_is_read(at in any::<prop::sample::Index>(), line in any::<prop::sample::Index>()) {
+        let line = line.get(&FIXTURE.lines().collect::<Vec<_>>()).to_owned().to_owned();
+        let cut = at.index(line.len());
+        if line.is_char_boundary(cut) {
+            prop_assert!(decode_body(1, &line[..cut]).is_err());
+        }
+    }
+}

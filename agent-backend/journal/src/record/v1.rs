@@ -1,0 +1,413 @@
+//! Version 1 of the records: a twin of each domain type, converted by hand in
+//! both directions. Field names are short because they are stored with every
+//! event, and are frozen: a change of meaning is version 2.
+
+mod artifact;
+mod graph;
+mod words;
+
+use engine::event;
+use serde::{Deserialize, Serialize};
+use shared::{
+    error::Code,
+    id::{CorrelationId, InvalidId, StageId, WorkflowId},
+};
+
+use self::{
+    artifact::{
+        Applied, ApplyIntent, CheckReport, Context, Decision, Failure, Outcome, Plan, Proposal, Task,
+    },
+    graph::Graph,
+    words::Level,
+};
+use super::Unreadable;
+
+/// What happened.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "k", deny_unknown_fields)]
+pub(super) enum Event {
+    #[serde(rename = "submitted")]
+    Submitted {
+        #[serde(rename = "wf")]
+        workflow: String,
+        #[serde(rename = "cor")]
+        correlation: String,
+        #[serde(rename = "task")]
+        task: Task,
+        #[serde(rename = "graph")]
+        graph: Graph,
+    },
+    #[serde(rename = "stage_started")]
+    StageStarted {
+        #[serde(rename = "st")]
+        stage: String,
+        #[serde(rename = "att")]
+        attempt: u32,
+    },
+    #[serde(rename = "streamed")]
+    Streamed(Streamed),
+    #[serde(rename = "context")]
+    ContextRetrieved(Context),
+    #[serde(rename = "plan")]
+    Planned(Plan),
+    #[serde(rename = "proposed")]
+    Proposed(Proposal),
+    #[serde(rename = "checked")]
+    Checked(CheckReport),
+    #[serde(rename = "stage_finished")]
+    StageFinished {
+        #[serde(rename = "st")]
+        stage: String,
+        #[serde(rename = "att")]
+        attempt: u32,
+        #[serde(rename = "end")]
+        ending: Ending,
+        #[serde(rename = "ms")]
+        duration_ms: u64,
+    },
+    #[serde(rename = "discarded")]
+    AttemptDiscarded {
+        #[serde(rename = "st")]
+        stage: String,
+        #[serde(rename = "att")]
+        attempt: u32,
+        #[serde(rename = "why")]
+        reason: String,
+    },
+    #[serde(rename = "decision_requested")]
+    DecisionRequested {},
+    #[serde(rename = "decided")]
+    Decided {
+        #[serde(rename = "d")]
+        decision: Decision,
+    },
+    #[serde(rename = "iteration")]
+    IterationStarted {
+        #[serde(rename = "n")]
+        iteration: u32,
+    },
+    #[serde(rename = "apply_intended")]
+    ApplyIntended(ApplyIntent),
+    #[serde(rename = "applied")]
+    Applied(Applied),
+    #[serde(rename = "resumed")]
+    Resumed {},
+    #[serde(rename = "notice")]
+    Noticed(Notice),
+    #[serde(rename = "finished")]
+    Finished {
+        #[serde(rename = "o")]
+        outcome: Outcome,
+    },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "e", deny_unknown_fields)]
+pub(super) enum Ending {
+    #[serde(rename = "succeeded")]
+    Succeeded {},
+    #[serde(rename = "skipped")]
+    Skipped {
+        #[serde(rename = "why")]
+        reason: String,
+    },
+    #[serde(rename = "failed")]
+    Failed {
+        #[serde(rename = "fail")]
+        failure: Failure,
+    },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Streamed {
+    #[serde(rename = "st")]
+    stage: String,
+    #[serde(rename = "att")]
+    attempt: u32,
+    #[serde(rename = "off")]
+    offset: u64,
+    #[serde(rename = "t")]
+    delta: String,
+    #[serde(rename = "tok")]
+    tokens: u64,
+    #[serde(rename = "tot", default, skip_serializing_if = "Option::is_none")]
+    total: Option<GenerationTotal>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GenerationTotal {
+    #[serde(rename = "ms")]
+    duration_ms: u64,
+    #[serde(rename = "in")]
+    prompt_tokens: u64,
+    #[serde(rename = "out")]
+    generated_tokens: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Notice {
+    #[serde(rename = "lvl")]
+    level: Level,
+    #[serde(rename = "code", default, skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+    #[serde(rename = "msg")]
+    message: String,
+}
+
+impl From<&event::Event> for Event {
+    fn from(event: &event::Event) -> Self {
+        match event {
+            event::Event::Submitted {
+                workflow,
+                correlation,
+                task,
+                graph,
+            } => Self::Submitted {
+                workflow: workflow.to_string(),
+                correlation: correlation.to_string(),
+                task: task.into(),
+                graph: graph.into(),
+            },
+            event::Event::StageStarted { stage, attempt } => Self::StageStarted {
+                stage: stage.to_string(),
+                attempt: *attempt,
+            },
+            event::Event::Streamed(streamed) => Self::Streamed(streamed.into()),
+            event::Event::ContextRetrieved(context) => Self::ContextRetrieved(context.into()),
+            event::Event::Planned(plan) => Self::Planned(plan.into()),
+            event::Event::Proposed(proposal) => Self::Proposed(proposal.into()),
+            event::Event::Checked(report) => Self::Checked(report.into()),
+            event::Event::StageFinished {
+                stage,
+                attempt,
+                ending,
+                duration_ms,
+            } => Self::StageFinished {
+                stage: stage.to_string(),
+                attempt: *attempt,
+                ending: ending.into(),
+                duration_ms: *duration_ms,
+            },
+            event::Event::AttemptDiscarded {
+                stage,
+                attempt,
+                reason,
+            } => Self::AttemptDiscarded {
+                stage: stage.to_string(),
+                attempt: *attempt,
+                reason: reason.clone(),
+            },
+            event::Event::DecisionRequested => Self::DecisionRequested {},
+            event::Event::Decided(decision) => Self::Decided {
+                decision: decision.into(),
+            },
+            event::Event::IterationStarted { iteration } => Self::IterationStarted {
+                iteration: *iteration,
+            },
+            event::Event::ApplyIntended(intent) => Self::ApplyIntended(intent.into()),
+            event::Event::Applied(applied) => Self::Applied(applied.into()),
+            event::Event::Resumed => Self::Resumed {},
+            event::Event::Noticed(notice) => Self::Noticed(notice.into()),
+            event::Event::Finished(outcome) => Self::Finished {
+                outcome: outcome.into(),
+            },
+        }
+    }
+}
+
+impl TryFrom<Event> for event::Event {
+    type Error = Unreadable;
+
+    fn try_from(event: Event) -> Result<Self, Unreadable> {
+        Ok(match event {
+            Event::Submitted {
+                workflow,
+                correlation,
+                task,
+                graph,
+            } => Self::Submitted {
+                workflow: WorkflowId::parse(&workflow)?,
+                correlation: CorrelationId::parse(&correlation)?,
+                task: task.into(),
+                graph: graph.try_into()?,
+            },
+            Event::StageStarted { stage, attempt } => Self::StageStarted {
+                stage: StageId::parse(&stage)?,
+                attempt,
+            },
+            Event::Streamed(streamed) => Self::Streamed(streamed.try_into()?),
+            Event::ContextRetrieved(context) => Self::ContextRetrieved(context.try_into()?),
+            Event::Planned(plan) => Self::Planned(plan.try_into()?),
+            Event::Proposed(proposal) => Self::Proposed(proposal.try_into()?),
+            Event::Checked(report) => Self::Checked(report.into()),
+            Event::StageFinished {
+                stage,
+                attempt,
+                ending,
+                duration_ms,
+            } => Self::StageFinished {
+                stage: StageId::parse(&stage)?,
+                attempt,
+                ending: ending.try_into()?,
+                duration_ms,
+            },
+            Event::AttemptDiscarded {
+                stage,
+                attempt,
+                reason,
+            } => Self::AttemptDiscarded {
+                stage: StageId::parse(&stage)?,
+                attempt,
+                reason,
+            },
+            Event::DecisionRequested {} => Self::DecisionRequested,
+            Event::Decided { decision } => Self::Decided(decision.into()),
+            Event::IterationStarted { iteration } => Self::IterationStarted { iteration },
+            Event::ApplyIntended(intent) => Self::ApplyIntended(intent.try_into()?),
+            Event::Applied(applied) => Self::Applied(applied.into()),
+            Event::Resumed {} => Self::Resumed,
+            Event::Noticed(notice) => Self::Noticed(notice.try_into()?),
+            Event::Finished { outcome } => Self::Finished(outcome.try_into()?),
+        })
+    }
+}
+
+impl From<&event::Ending> for Ending {
+    fn from(ending: &event::Ending) -> Self {
+        match ending {
+            event::Ending::Succeeded => Self::Succeeded {},
+            event::Ending::Skipped { reason } => Self::Skipped {
+                reason: reason.clone(),
+            },
+            event::Ending::Failed(failure) => Self::Failed {
+                failure: failure.into(),
+            },
+        }
+    }
+}
+
+impl TryFrom<Ending> for event::Ending {
+    type Error = Unreadable;
+
+    fn try_from(ending: Ending) -> Result<Self, Unreadable> {
+        Ok(match ending {
+            Ending::Succeeded {} => Self::Succeeded,
+            Ending::Skipped { reason } => Self::Skipped { reason },
+            Ending::Failed { failure } => Self::Failed(failure.try_into()?),
+        })
+    }
+}
+
+impl From<&event::Streamed> for Streamed {
+    fn from(streamed: &event::Streamed) -> Self {
+        let event::Streamed {
+            stage,
+            attempt,
+            offset,
+            delta,
+            tokens,
+            total,
+        } = streamed;
+        Self {
+            stage: stage.to_string(),
+            attempt: *attempt,
+            offset: *offset,
+            delta: delta.clone(),
+            tokens: *tokens,
+            total: total.map(|total| {
+                let event::GenerationTotal {
+                    duration_ms,
+                    prompt_tokens,
+                    generated_tokens,
+                } = total;
+                GenerationTotal {
+                    duration_ms,
+                    prompt_tokens,
+                    generated_tokens,
+                }
+            }),
+        }
+    }
+}
+
+impl TryFrom<Streamed> for event::Streamed {
+    type Error = Unreadable;
+
+    fn try_from(streamed: Streamed) -> Result<Self, Unreadable> {
+        let Streamed {
+            stage,
+            attempt,
+            offset,
+            delta,
+            tokens,
+            total,
+        } = streamed;
+        Ok(Self {
+            stage: StageId::parse(&stage)?,
+            attempt,
+            offset,
+            delta,
+            tokens,
+            total: total.map(|total| {
+                let GenerationTotal {
+                    duration_ms,
+                    prompt_tokens,
+                    generated_tokens,
+                } = total;
+                event::GenerationTotal {
+                    duration_ms,
+                    prompt_tokens,
+                    generated_tokens,
+                }
+            }),
+        })
+    }
+}
+
+impl From<&event::Notice> for Notice {
+    fn from(notice: &event::Notice) -> Self {
+        let event::Notice { level, code, message } = notice;
+        Self {
+            level: (*level).into(),
+            code: code.map(|code| code.to_string()),
+            message: message.clone(),
+        }
+    }
+}
+
+impl TryFrom<Notice> for event::Notice {
+    type Error = Unreadable;
+
+    fn try_from(notice: Notice) -> Result<Self, Unreadable> {
+        let Notice { level, code, message } = notice;
+        Ok(Self {
+            level: level.into(),
+            code: code.as_deref().map(parse_code).transpose()?,
+            message,
+        })
+    }
+}
+
+impl From<InvalidId> for Unreadable {
+    fn from(error: InvalidId) -> Self {
+        Self::Damaged(error.to_string())
+    }
+}
+
+/// Codes are added without a new record version, so one that is well formed
+/// but not known comes from a newer program.
+fn parse_code(text: &str) -> Result<Code, Unreadable> {
+    if let Some(code) = Code::parse(text) {
+        return Ok(code);
+    }
+    let well_formed =
+        text.len() == 5 && text.starts_with('E') && text[1..].bytes().all(|b| b.is_ascii_digit());
+    Err(if well_formed {
+        Unreadable::TooNew(format!("error code {text}"))
+    } else {
+        Unreadable::Damaged(format!("`{text}` is no error code"))
+    })
+}

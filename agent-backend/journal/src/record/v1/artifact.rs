@@ -1,0 +1,626 @@
+//! What stages make.
+
+use engine::{artifact, blob::BlobId, state};
+use serde::{Deserialize, Serialize};
+use shared::id::StageId;
+
+use super::{
+    Unreadable, parse_code,
+    words::{CheckStatus, Class, RetrievalMode},
+};
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in super::super) struct Task {
+    #[serde(rename = "type")]
+    workflow_type: String,
+    #[serde(rename = "q")]
+    query: String,
+    #[serde(rename = "ws")]
+    workspace: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in super::super) struct Context {
+    mode: RetrievalMode,
+    items: Vec<ContextItem>,
+    packed: String,
+    #[serde(rename = "tok")]
+    tokens: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ContextItem {
+    #[serde(rename = "p")]
+    path: String,
+    #[serde(rename = "a")]
+    start_line: u32,
+    #[serde(rename = "b")]
+    end_line: u32,
+    #[serde(rename = "sym", default, skip_serializing_if = "Option::is_none")]
+    symbol: Option<String>,
+    /// Shortest text that reads back to the same number: JSON has no infinity,
+    /// and not every reader of JSON numbers is exact.
+    #[serde(rename = "s")]
+    score: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in super::super) struct Plan {
+    #[serde(rename = "sum")]
+    summary: String,
+    steps: Vec<String>,
+    files: Vec<String>,
+    stages: Vec<StageChoice>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StageChoice {
+    #[serde(rename = "st")]
+    stage: String,
+    run: bool,
+    #[serde(rename = "why")]
+    reason: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in super::super) struct Proposal {
+    #[serde(rename = "sum")]
+    summary: String,
+    files: Vec<FileChange>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileChange {
+    #[serde(rename = "p")]
+    path: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    old: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    new: Option<String>,
+    #[serde(rename = "add")]
+    lines_added: u32,
+    #[serde(rename = "del")]
+    lines_removed: u32,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in super::super) struct CheckReport {
+    name: String,
+    status: CheckStatus,
+    #[serde(rename = "cmd", default, skip_serializing_if = "Option::is_none")]
+    command: Option<String>,
+    #[serde(rename = "ms")]
+    duration_ms: u64,
+    #[serde(rename = "out")]
+    output: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in super::super) struct Failure {
+    class: Class,
+    code: String,
+    #[serde(rename = "msg")]
+    message: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in super::super) struct ApplyIntent {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    commit: Option<CommitIntent>,
+    files: Vec<FileChange>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CommitIntent {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    base: Option<String>,
+    #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
+    reference: Option<String>,
+    author: String,
+    date: String,
+    #[serde(rename = "msg")]
+    message: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in super::super) struct Applied {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    commit: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    branch: Option<String>,
+    paths: Vec<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "d", deny_unknown_fields)]
+pub(in super::super) enum Decision {
+    #[serde(rename = "accept")]
+    Accept {
+        /// Absent for the whole proposal.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        files: Option<Vec<FileSelection>>,
+    },
+    #[serde(rename = "reject")]
+    Reject {
+        #[serde(rename = "fb", default, skip_serializing_if = "Option::is_none")]
+        feedback: Option<String>,
+    },
+    #[serde(rename = "modify")]
+    Modify {
+        #[serde(rename = "fb")]
+        feedback: String,
+    },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in super::super) struct FileSelection {
+    #[serde(rename = "p")]
+    path: String,
+    /// Absent for the whole file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hunks: Option<Vec<u32>>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "o", deny_unknown_fields)]
+pub(in super::super) enum Outcome {
+    #[serde(rename = "completed")]
+    Completed {},
+    #[serde(rename = "rejected")]
+    Rejected {},
+    #[serde(rename = "cancelled")]
+    Cancelled {},
+    #[serde(rename = "failed")]
+    Failed {
+        #[serde(rename = "fail")]
+        failure: Failure,
+    },
+}
+
+fn blob(hex: &str) -> Result<BlobId, Unreadable> {
+    BlobId::from_hex(hex).ok_or_else(|| Unreadable::Damaged(format!("`{hex}` is no blob id")))
+}
+
+impl From<&artifact::Task> for Task {
+    fn from(task: &artifact::Task) -> Self {
+        let artifact::Task {
+            workflow_type,
+            query,
+            workspace,
+        } = task.clone();
+        Self {
+            workflow_type,
+            query,
+            workspace,
+        }
+    }
+}
+
+impl From<Task> for artifact::Task {
+    fn from(task: Task) -> Self {
+        let Task {
+            workflow_type,
+            query,
+            workspace,
+        } = task;
+        Self {
+            workflow_type,
+            query,
+            workspace,
+        }
+    }
+}
+
+impl From<&artifact::Context> for Context {
+    fn from(context: &artifact::Context) -> Self {
+        let artifact::Context {
+            mode,
+            items,
+            packed,
+            tokens,
+        } = context;
+        let item = |item: &artifact::ContextItem| {
+            let artifact::ContextItem {
+                path,
+                start_line,
+                end_line,
+                symbol,
+                score,
+            } = item.clone();
+            ContextItem {
+                path,
+                start_line,
+                end_line,
+                symbol,
+                score: format!("{score:?}"),
+            }
+        };
+        Self {
+            mode: (*mode).into(),
+            items: items.iter().map(item).collect(),
+            packed: packed.to_hex(),
+            tokens: *tokens,
+        }
+    }
+}
+
+impl TryFrom<Context> for artifact::Context {
+    type Error = Unreadable;
+
+    fn try_from(context: Context) -> Result<Self, Unreadable> {
+        let Context {
+            mode,
+            items,
+            packed,
+            tokens,
+        } = context;
+        let item = |item: ContextItem| {
+            let ContextItem {
+                path,
+                start_line,
+                end_line,
+                symbol,
+                score,
+            } = item;
+            let score = score
+                .parse()
+                .map_err(|_| Unreadable::Damaged(format!("score `{score}` is no number")))?;
+            Ok(artifact::ContextItem {
+                path,
+                start_line,
+                end_line,
+                symbol,
+                score,
+            })
+        };
+        Ok(Self {
+            mode: mode.into(),
+            items: items.into_iter().map(item).collect::<Result<_, Unreadable>>()?,
+            packed: blob(&packed)?,
+            tokens,
+        })
+    }
+}
+
+impl From<&artifact::Plan> for Plan {
+    fn from(plan: &artifact::Plan) -> Self {
+        let artifact::Plan {
+            summary,
+            steps,
+            files,
+            stages,
+        } = plan.clone();
+        let choice = |choice: artifact::StageChoice| {
+            let artifact::StageChoice { stage, run, reason } = choice;
+            StageChoice {
+                stage: stage.to_string(),
+                run,
+                reason,
+            }
+        };
+        Self {
+            summary,
+            steps,
+            files,
+            stages: stages.into_iter().map(choice).collect(),
+        }
+    }
+}
+
+impl TryFrom<Plan> for artifact::Plan {
+    type Error = Unreadable;
+
+    fn try_from(plan: Plan) -> Result<Self, Unreadable> {
+        let Plan {
+            summary,
+            steps,
+            files,
+            stages,
+        } = plan;
+        let choice = |choice: StageChoice| {
+            let StageChoice { stage, run, reason } = choice;
+            Ok(artifact::StageChoice {
+                stage: StageId::parse(&stage)?,
+                run,
+                reason,
+            })
+        };
+        let stages = stages
+            .into_iter()
+            .map(choice)
+            .collect::<Result<_, Unreadable>>()?;
+        Ok(Self {
+            summary,
+            steps,
+            files,
+            stages,
+        })
+    }
+}
+
+impl From<&artifact::Proposal> for Proposal {
+    fn from(proposal: &artifact::Proposal) -> Self {
+        let artifact::Proposal { summary, files } = proposal;
+        Self {
+            summary: summary.clone(),
+            files: files.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl TryFrom<Proposal> for artifact::Proposal {
+    type Error = Unreadable;
+
+    fn try_from(proposal: Proposal) -> Result<Self, Unreadable> {
+        let Proposal { summary, files } = proposal;
+        Ok(Self {
+            summary,
+            files: files
+                .into_iter()
+                .map(TryInto::try_into)
+                .collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl From<&artifact::FileChange> for FileChange {
+    fn from(change: &artifact::FileChange) -> Self {
+        let artifact::FileChange {
+            path,
+            old,
+            new,
+            lines_added,
+            lines_removed,
+        } = change.clone();
+        Self {
+            path,
+            old: old.map(BlobId::to_hex),
+            new: new.map(BlobId::to_hex),
+            lines_added,
+            lines_removed,
+        }
+    }
+}
+
+impl TryFrom<FileChange> for artifact::FileChange {
+    type Error = Unreadable;
+
+    fn try_from(change: FileChange) -> Result<Self, Unreadable> {
+        let FileChange {
+            path,
+            old,
+            new,
+            lines_added,
+            lines_removed,
+        } = change;
+        Ok(Self {
+            path,
+            old: old.as_deref().map(blob).transpose()?,
+            new: new.as_deref().map(blob).transpose()?,
+            lines_added,
+            lines_removed,
+        })
+    }
+}
+
+impl From<&artifact::CheckReport> for CheckReport {
+    fn from(report: &artifact::CheckReport) -> Self {
+        let artifact::CheckReport {
+            name,
+            status,
+            command,
+            duration_ms,
+            output,
+        } = report.clone();
+        Self {
+            name,
+            status: status.into(),
+            command,
+            duration_ms,
+            output,
+        }
+    }
+}
+
+impl From<CheckReport> for artifact::CheckReport {
+    fn from(report: CheckReport) -> Self {
+        let CheckReport {
+            name,
+            status,
+            command,
+            duration_ms,
+            output,
+        } = report;
+        Self {
+            name,
+            status: status.into(),
+            command,
+            duration_ms,
+            output,
+        }
+    }
+}
+
+impl From<&artifact::Failure> for Failure {
+    fn from(failure: &artifact::Failure) -> Self {
+        let artifact::Failure { class, code, message } = failure;
+        Self {
+            class: (*class).into(),
+            code: code.to_string(),
+            message: message.clone(),
+        }
+    }
+}
+
+impl TryFrom<Failure> for artifact::Failure {
+    type Error = Unreadable;
+
+    fn try_from(failure: Failure) -> Result<Self, Unreadable> {
+        let Failure { class, code, message } = failure;
+        Ok(Self {
+            class: class.into(),
+            code: parse_code(&code)?,
+            message,
+        })
+    }
+}
+
+impl From<&artifact::ApplyIntent> for ApplyIntent {
+    fn from(intent: &artifact::ApplyIntent) -> Self {
+        let artifact::ApplyIntent { commit, files } = intent;
+        let commit = commit.clone().map(|commit| {
+            let artifact::CommitIntent {
+                base,
+                reference,
+                author,
+                date,
+                message,
+            } = commit;
+            CommitIntent {
+                base,
+                reference,
+                author,
+                date,
+                message,
+            }
+        });
+        Self {
+            commit,
+            files: files.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl TryFrom<ApplyIntent> for artifact::ApplyIntent {
+    type Error = Unreadable;
+
+    fn try_from(intent: ApplyIntent) -> Result<Self, Unreadable> {
+        let ApplyIntent { commit, files } = intent;
+        let commit = commit.map(|commit| {
+            let CommitIntent {
+                base,
+                reference,
+                author,
+                date,
+                message,
+            } = commit;
+            artifact::CommitIntent {
+                base,
+                reference,
+                author,
+                date,
+                message,
+            }
+        });
+        Ok(Self {
+            commit,
+            files: files
+                .into_iter()
+                .map(TryInto::try_into)
+                .collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl From<&artifact::Applied> for Applied {
+    fn from(applied: &artifact::Applied) -> Self {
+        let artifact::Applied {
+            commit,
+            branch,
+            paths,
+        } = applied.clone();
+        Self {
+            commit,
+            branch,
+            paths,
+        }
+    }
+}
+
+impl From<Applied> for artifact::Applied {
+    fn from(applied: Applied) -> Self {
+        let Applied {
+            commit,
+            branch,
+            paths,
+        } = applied;
+        Self {
+            commit,
+            branch,
+            paths,
+        }
+    }
+}
+
+impl From<&artifact::Decision> for Decision {
+    fn from(decision: &artifact::Decision) -> Self {
+        let file = |file: artifact::FileSelection| {
+            let artifact::FileSelection { path, hunks } = file;
+            FileSelection { path, hunks }
+        };
+        match decision.clone() {
+            artifact::Decision::Accept(artifact::Selection::All) => Self::Accept { files: None },
+            artifact::Decision::Accept(artifact::Selection::Files(files)) => Self::Accept {
+                files: Some(files.into_iter().map(file).collect()),
+            },
+            artifact::Decision::Reject { feedback } => Self::Reject { feedback },
+            artifact::Decision::Modify { feedback } => Self::Modify { feedback },
+        }
+    }
+}
+
+impl From<Decision> for artifact::Decision {
+    fn from(decision: Decision) -> Self {
+        let file = |file: FileSelection| {
+            let FileSelection { path, hunks } = file;
+            artifact::FileSelection { path, hunks }
+        };
+        match decision {
+            Decision::Accept { files: None } => Self::Accept(artifact::Selection::All),
+            Decision::Accept { files: Some(files) } => {
+                Self::Accept(artifact::Selection::Files(files.into_iter().map(file).collect()))
+            }
+            Decision::Reject { feedback } => Self::Reject { feedback },
+            Decision::Modify { feedback } => Self::Modify { feedback },
+        }
+    }
+}
+
+impl From<&state::Outcome> for Outcome {
+    fn from(outcome: &state::Outcome) -> Self {
+        match outcome {
+            state::Outcome::Completed => Self::Completed {},
+            state::Outcome::Rejected => Self::Rejected {},
+            state::Outcome::Cancelled => Self::Cancelled {},
+            state::Outcome::Failed(failure) => Self::Failed {
+                failure: failure.into(),
+            },
+        }
+    }
+}
+
+impl TryFrom<Outcome> for state::Outcome {
+    type Error = Unreadable;
+
+    fn try_from(outcome: Outcome) -> Result<Self, Unreadable> {
+        Ok(match outcome {
+            Outcome::Completed {} => Self::Completed,
+            Outcome::Rejected {} => Self::Rejected,
+            Outcome::Cancelled {} => Self::Cancelled,
+            Outcome::Failed { failure } => Self::Failed(failure.try_into()?),
+        })
+    }
+}

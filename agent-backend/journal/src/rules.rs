@@ -1,0 +1,81 @@
+//! The rules of a history that hold before any storage is asked, the same for
+//! every implementation.
+
+use engine::{
+    artifact::Task,
+    event::{Event, Recorded},
+    ports::journal::{Append, NewWorkflow},
+};
+use shared::id::Seq;
+
+use crate::{
+    Error,
+    limits::{APPEND_BYTES_MAX, APPEND_EVENTS_MAX},
+};
+
+/// Largest number that a store can hold: SQLite's integers are signed.
+const NUMBER_MAX: u64 = i64::MAX as u64;
+
+/// Checks a new workflow; returns its task.
+pub(crate) fn begin(new: &NewWorkflow) -> Result<&Task, Error> {
+    follow(Seq(0), &new.events)?;
+    match new.events.first().map(|first| &first.event) {
+        Some(Event::Submitted {
+            workflow,
+            correlation,
+            task,
+            graph: _,
+        }) if *workflow == new.workflow && *correlation == new.correlation => Ok(task),
+        _ => Err(invalid(format!(
+            "workflow {} must begin with its own `Submitted` event",
+            new.workflow
+        ))),
+    }
+}
+
+/// Checks an append.
+pub(crate) fn append(append: &Append) -> Result<(), Error> {
+    follow(append.after, &append.events)?;
+    let bytes: usize = append.blobs.iter().map(|blob| blob.bytes().len()).sum();
+    size(bytes)
+}
+
+/// Checks the bytes of one append.
+pub(crate) fn size(bytes: usize) -> Result<(), Error> {
+    if bytes > APPEND_BYTES_MAX {
+        return Err(invalid(format!(
+            "{bytes} bytes are more than the {APPEND_BYTES_MAX} of one append"
+        )));
+    }
+    Ok(())
+}
+
+fn follow(after: Seq, events: &[Recorded]) -> Result<(), Error> {
+    if events.len() > APPEND_EVENTS_MAX {
+        return Err(invalid(format!(
+            "{} events are more than the {APPEND_EVENTS_MAX} of one append",
+            events.len()
+        )));
+    }
+    let mut last = after;
+    for recorded in events {
+        if recorded.seq.0 > NUMBER_MAX || recorded.at_ms > NUMBER_MAX {
+            return Err(invalid(format!(
+                "event {} has a number beyond {NUMBER_MAX}",
+                recorded.seq
+            )));
+        }
+        if Some(recorded.seq.0) != last.0.checked_add(1) {
+            return Err(invalid(format!(
+                "event {} does not follow event {last}",
+                recorded.seq
+            )));
+        }
+        last = recorded.seq;
+    }
+    Ok(())
+}
+
+fn invalid(reason: String) -> Error {
+    Error::Invalid { reason }
+}

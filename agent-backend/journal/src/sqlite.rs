@@ -1,0 +1,260 @@
+//! The journal on SQLite: one thread writes and commits in groups, a few
+//! threads read. It owns the data directory's `journal.db` and `journal.lock`.
+//!
+//! It must never know what is in a record: rows are made and read by `record`.
+
+mod fault;
+mod group;
+mod lock;
+mod open;
+mod query;
+mod readers;
+mod schema;
+mod thread;
+mod writer;
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use engine::{
+    blob::BlobId,
+    event::Recorded,
+    ports::{
+        self, BoxFuture,
+        journal::{Append, Created, Durability, Head, ListQuery, NewWorkflow},
+    },
+};
+use shared::id::{CorrelationId, Seq, WorkflowId};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use self::{
+    group::{AppendRows, Begin, Done, Request},
+    lock::Lock,
+    readers::Readers,
+    thread::Joined,
+    writer::Job,
+};
+use crate::{Error, limits::QUEUE_KIB_MAX, record, rules};
+
+/// How to open a journal.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The data directory, made if it is missing. One process uses it.
+    pub dir: PathBuf,
+    /// Largest size of the database in bytes; none for what SQLite allows.
+    pub bytes_max: Option<u64>,
+}
+
+impl Options {
+    /// A journal in `dir`, as large as it gets.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self {
+            dir: dir.into(),
+            bytes_max: None,
+        }
+    }
+
+    /// Opens the journal, or makes it. Blocks: it recovers and syncs what a
+    /// killed process left behind.
+    ///
+    /// # Errors
+    /// `E1105` when another process has it, `E1104` when a newer version wrote
+    /// it, `E1103` when it is damaged, `E1101` and `E1102` when it cannot be
+    /// opened. Nothing is changed by `E1104` and `E1105`.
+    pub fn open(self) -> Result<Journal, Error> {
+        open::open(self)
+    }
+}
+
+/// What a journal has done since it was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stats {
+    /// Creates and appends that were answered, refused ones included.
+    pub jobs: u64,
+    /// Commits.
+    pub commits: u64,
+    /// Those of them that were synced.
+    pub commits_synced: u64,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    jobs: AtomicU64,
+    commits: AtomicU64,
+    commits_synced: AtomicU64,
+}
+
+/// An open journal. Shared by reference or `Arc`; dropping it waits for what
+/// is queued, empties the write-ahead log and frees the directory.
+//
+// The fields are dropped in this order: the queues close, the threads end, and
+// only then the directory is freed.
+#[derive(Debug)]
+pub struct Journal {
+    jobs: mpsc::Sender<Job>,
+    room: Arc<Semaphore>,
+    counters: Arc<Counters>,
+    readers: Readers,
+    _writer: Joined,
+    _lock: Lock,
+}
+
+impl Journal {
+    /// What it has done since it was opened.
+    pub fn stats(&self) -> Stats {
+        Stats {
+            jobs: self.counters.jobs.load(Ordering::Relaxed),
+            commits: self.counters.commits.load(Ordering::Relaxed),
+            commits_synced: self.counters.commits_synced.load(Ordering::Relaxed),
+        }
+    }
+
+    async fn begin(&self, new: NewWorkflow) -> Result<Created, Error> {
+        let task = rules::begin(&new)?.clone();
+        let rows = encode(&new.workflow, &new.events)?;
+        let bytes = rows_bytes(&rows) + task.query.len();
+        let NewWorkflow {
+            workflow,
+            correlation,
+            fingerprint,
+            events: _,
+        } = new;
+        let begin = Begin {
+            workflow,
+            correlation,
+            fingerprint,
+            task,
+            rows,
+        };
+        match self
+            .submit(Request::Begin(begin), bytes, Durability::Synced)
+            .await?
+        {
+            Done::Created(created) => Ok(created),
+            Done::Appended => Err(Error::Stopped),
+        }
+    }
+
+    async fn add(&self, append: Append) -> Result<(), Error> {
+        rules::append(&append)?;
+        let rows = encode(&append.workflow, &append.events)?;
+        let blob_bytes: usize = append.blobs.iter().map(|blob| blob.bytes().len()).sum();
+        let bytes = rows_bytes(&rows) + blob_bytes;
+        let Append {
+            workflow,
+            after,
+            events: _,
+            blobs,
+            status,
+            durability,
+        } = append;
+        let request = Request::Append(AppendRows {
+            workflow,
+            after,
+            rows,
+            blobs,
+            status,
+        });
+        self.submit(request, bytes, durability).await.map(|_| ())
+    }
+
+    /// Waits for room, queues the request and waits for its commit. A caller
+    /// that stops waiting does not undo what is queued.
+    async fn submit(&self, request: Request, bytes: usize, durability: Durability) -> Result<Done, Error> {
+        rules::size(bytes)?;
+        let kib = u32::try_from(bytes.div_ceil(1024).clamp(1, QUEUE_KIB_MAX)).map_err(|_| Error::Stopped)?;
+        let room = Arc::clone(&self.room)
+            .acquire_many_owned(kib)
+            .await
+            .map_err(|_| Error::Stopped)?;
+        let (reply, answer) = oneshot::channel();
+        let job = Job {
+            request,
+            bytes,
+            durability,
+            reply,
+            _room: room,
+        };
+        self.jobs.send(job).await.map_err(|_| Error::Stopped)?;
+        answer.await.map_err(|_| Error::Stopped)?
+    }
+}
+
+fn encode(workflow: &WorkflowId, events: &[Recorded]) -> Result<Vec<record::Row>, Error> {
+    events
+        .iter()
+        .map(|recorded| record::encode(workflow, recorded))
+        .collect()
+}
+
+fn rows_bytes(rows: &[record::Row]) -> usize {
+    rows.iter().map(|row| row.body.len()).sum()
+}
+
+impl ports::Journal for Journal {
+    fn create(&self, new: NewWorkflow) -> BoxFuture<'_, Result<Created, ports::Error>> {
+        Box::pin(async move { Ok(self.begin(new).await?) })
+    }
+
+    fn find(
+        &self,
+        correlation: CorrelationId,
+    ) -> BoxFuture<'_, Result<Option<(WorkflowId, BlobId)>, ports::Error>> {
+        Box::pin(async move {
+            Ok(self
+                .readers
+                .ask(move |connection| query::find(connection, &correlation))
+                .await?)
+        })
+    }
+
+    fn append(&self, append: Append) -> BoxFuture<'_, Result<(), ports::Error>> {
+        Box::pin(async move { Ok(self.add(append).await?) })
+    }
+
+    fn read(
+        &self,
+        workflow: WorkflowId,
+        after: Seq,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Recorded>, ports::Error>> {
+        Box::pin(async move {
+            Ok(self
+                .readers
+                .ask(move |connection| query::read(connection, &workflow, after, limit))
+                .await?)
+        })
+    }
+
+    fn head(&self, workflow: WorkflowId) -> BoxFuture<'_, Result<Option<Head>, ports::Error>> {
+        Box::pin(async move {
+            Ok(self
+                .readers
+                .ask(move |connection| query::head(connection, &workflow))
+                .await?)
+        })
+    }
+
+    fn list(&self, query: ListQuery) -> BoxFuture<'_, Result<Vec<Head>, ports::Error>> {
+        Box::pin(async move {
+            Ok(self
+                .readers
+                .ask(move |connection| query::list(connection, &query))
+                .await?)
+        })
+    }
+
+    fn blob(&self, id: BlobId) -> BoxFuture<'_, Result<Option<Vec<u8>>, ports::Error>> {
+        Box::pin(async move {
+            Ok(self
+                .readers
+                .ask(move |connection| query::blob(connection, id))
+                .await?)
+        })
+    }
+}

@@ -1,0 +1,140 @@
+//! Opening the data directory: who has it, what is in it, is it ours to write.
+
+use std::{
+    fs::{self, File},
+    path::Path,
+    sync::Arc,
+};
+
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::{Semaphore, mpsc};
+
+use super::{
+    Counters, Journal, Options, lock::Lock, readers::Readers, schema, thread::Joined, writer::Writer,
+};
+use crate::{
+    Error,
+    limits::{QUEUE_JOBS_MAX, QUEUE_KIB_MAX},
+};
+
+const FILE: &str = "journal.db";
+const LOG_FILE: &str = "journal.db-wal";
+
+pub(super) fn open(options: Options) -> Result<Journal, Error> {
+    let Options { dir, bytes_max } = options;
+    let failed = |error: std::io::Error| Error::Open {
+        dir: dir.clone(),
+        reason: error.to_string(),
+    };
+    make_dir(&dir).map_err(failed)?;
+    let lock = Lock::take(&dir)?;
+    let path = dir.join(FILE);
+    refuse(&dir, &path)?;
+
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection =
+        Connection::open_with_flags(&path, flags).map_err(|error| refused(&dir, error.into()))?;
+    prepare(&mut connection, bytes_max).map_err(|error| refused(&dir, error))?;
+    sync_dir(&dir).map_err(failed)?;
+
+    let counters = Arc::new(Counters::default());
+    let (jobs, queue) = mpsc::channel(QUEUE_JOBS_MAX);
+    let readers = Readers::start(&path)?;
+    let writer = Writer::new(connection, Arc::clone(&counters));
+    let writer = Joined::spawn("journal-writer", move || writer.run(queue)).map_err(failed)?;
+    Ok(Journal {
+        jobs,
+        room: Arc::new(Semaphore::new(QUEUE_KIB_MAX)),
+        counters,
+        readers,
+        _writer: writer,
+        _lock: lock,
+    })
+}
+
+/// Refuses what is not ours to write, before anything is written.
+fn refuse(dir: &Path, path: &Path) -> Result<(), Error> {
+    let size = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
+    if size(path) == 0 {
+        // SQLite would delete the log of a database that is not there.
+        if size(&dir.join(LOG_FILE)) > 0 {
+            return Err(Error::Corrupt {
+                reason: format!("{FILE} is gone, {LOG_FILE} is there"),
+            });
+        }
+        return Ok(());
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(|error| refused(dir, error.into()))?;
+    schema::configure(&connection).map_err(|error| refused(dir, error))?;
+    match schema::kind(&connection).map_err(|error| refused(dir, error))? {
+        schema::Kind::New | schema::Kind::Current => Ok(()),
+        schema::Kind::Newer(found) => Err(Error::SchemaTooNew {
+            dir: dir.to_owned(),
+            found,
+            known: schema::VERSION,
+        }),
+        schema::Kind::Foreign => Err(Error::Open {
+            dir: dir.to_owned(),
+            reason: format!("{FILE} is not a journal"),
+        }),
+    }
+}
+
+fn prepare(connection: &mut Connection, bytes_max: Option<u64>) -> Result<(), Error> {
+    schema::configure_writer(connection)?;
+    if schema::kind(connection)? == schema::Kind::New {
+        schema::create(connection)?;
+    }
+    // What a killed process committed without a sync is in the log and was
+    // just recovered from the system's cache; from here on it is promised, so
+    // it must be on the disk. This also keeps the log of the last run from
+    // growing over many restarts.
+    super::writer::checkpoint(connection, super::writer::Checkpoint::Truncate)?;
+    if let Some(bytes) = bytes_max {
+        let page_size: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+        let pages = i64::try_from(bytes).unwrap_or(i64::MAX) / page_size.max(1);
+        // Answers with the size there is when that is larger.
+        connection.pragma_update_and_check(None, "max_page_count", pages.max(1), |_| Ok(()))?;
+    }
+    Ok(())
+}
+
+/// While opening, an error of the storage says that it cannot be opened; what
+/// is damaged, busy or full keeps its own page.
+fn refused(dir: &Path, error: Error) -> Error {
+    match error {
+        Error::Storage { reason } => Error::Open {
+            dir: dir.to_owned(),
+            reason,
+        },
+        Error::DamagedRow { reason } => Error::Corrupt { reason },
+        other => other,
+    }
+}
+
+fn make_dir(dir: &Path) -> std::io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    // Prompts and code lie in here: for their owner alone.
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir)
+}
+
+/// A new file survives the loss of power only when its directory was synced,
+/// and a new directory only when its parent was.
+fn sync_dir(dir: &Path) -> std::io::Result<()> {
+    #[cfg(unix)]
+    for dir in [Some(dir), dir.parent()].into_iter().flatten() {
+        // The parent of a relative path of one part is the empty path.
+        let dir = if dir.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            dir
+        };
+        File::open(dir)?.sync_all()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,185 @@
+//! What readers ask.
+
+use engine::{
+    blob::BlobId,
+    event::Recorded,
+    ports::journal::{Head, ListQuery, Status},
+};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use shared::id::{CorrelationId, Seq, WorkflowId};
+
+use crate::{Error, record};
+
+/// Columns of a list entry, in the order [`head_of`] reads them.
+const HEAD: &str =
+    "SELECT workflow, correlation, workflow_type, query, workspace, status, head, created_at_ms,
+    updated_at_ms FROM runs JOIN heads USING (run)";
+
+/// Events after `after`: a part of the history without a gap, or an error.
+pub(super) fn read(
+    connection: &mut Connection,
+    workflow: &WorkflowId,
+    after: Seq,
+    limit: usize,
+) -> Result<Vec<Recorded>, Error> {
+    // One transaction, so that head and events are of the same commit.
+    let transaction = connection.transaction()?;
+    let run: Option<(i64, u64)> = transaction
+        .prepare_cached("SELECT run, head FROM runs JOIN heads USING (run) WHERE workflow = ?1")?
+        .query_row([workflow.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((run, head)) = run else {
+        return Err(Error::UnknownWorkflow {
+            workflow: workflow.clone(),
+        });
+    };
+    let mut statement = transaction.prepare_cached(
+        "SELECT seq, at_ms, v, digest, body FROM events WHERE run = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
+    )?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let after_number = i64::try_from(after.0).unwrap_or(i64::MAX);
+    let mut rows = statement.query(params![run, after_number, limit])?;
+    let mut events = Vec::new();
+    let mut last = after;
+    while let Some(row) = rows.next()? {
+        let row = record::Row {
+            seq: Seq(row.get(0)?),
+            at_ms: row.get(1)?,
+            version: row.get(2)?,
+            digest: row.get(3)?,
+            body: row.get(4)?,
+        };
+        if row.seq.0 > head || Some(row.seq.0) != last.0.checked_add(1) {
+            return Err(gap(workflow, last, head));
+        }
+        last = row.seq;
+        events.push(record::decode(workflow, &row)?);
+    }
+    let reached_limit = i64::try_from(events.len()).is_ok_and(|length| length >= limit);
+    if last.0 < head && !reached_limit {
+        return Err(gap(workflow, last, head));
+    }
+    Ok(events)
+}
+
+fn gap(workflow: &WorkflowId, last: Seq, head: u64) -> Error {
+    let reason = format!("the history does not go on after event {last}, though its head is {head}");
+    Error::Damaged {
+        workflow: workflow.clone(),
+        seq: Seq(last.0.saturating_add(1)),
+        reason,
+    }
+}
+
+/// The workflow that has this correlation id, with its request's fingerprint.
+pub(super) fn find(
+    connection: &mut Connection,
+    correlation: &CorrelationId,
+) -> Result<Option<(WorkflowId, BlobId)>, Error> {
+    let known: Option<(String, String)> = connection
+        .prepare_cached("SELECT workflow, fingerprint FROM runs WHERE correlation = ?1")?
+        .query_row([correlation.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    known
+        .map(|(workflow, fingerprint)| run_of(&workflow, &fingerprint))
+        .transpose()
+}
+
+/// A workflow and its request's fingerprint as they are stored.
+pub(super) fn run_of(workflow: &str, fingerprint: &str) -> Result<(WorkflowId, BlobId), Error> {
+    let workflow = WorkflowId::parse(workflow).map_err(|error| Error::DamagedRow {
+        reason: error.to_string(),
+    })?;
+    let fingerprint = BlobId::from_hex(fingerprint).ok_or_else(|| Error::DamagedRow {
+        reason: format!("`{fingerprint}` is no fingerprint"),
+    })?;
+    Ok((workflow, fingerprint))
+}
+
+/// The list entry of a workflow.
+pub(super) fn head(connection: &mut Connection, workflow: &WorkflowId) -> Result<Option<Head>, Error> {
+    let mut statement = connection.prepare_cached(&format!("{HEAD} WHERE workflow = ?1"))?;
+    let mut rows = statement.query([workflow.as_str()])?;
+    rows.next()?.map(head_of).transpose()
+}
+
+/// List entries, newest first. One that cannot be read is left out and logged:
+/// it must not take the others with it.
+pub(super) fn list(connection: &mut Connection, query: &ListQuery) -> Result<Vec<Head>, Error> {
+    let unfinished = if query.unfinished {
+        "AND status IN ('running', 'awaiting_decision')"
+    } else {
+        ""
+    };
+    let mut statement = connection.prepare_cached(&format!(
+        "{HEAD} WHERE (?1 IS NULL OR run < (SELECT run FROM runs WHERE workflow = ?1)) {unfinished}
+         ORDER BY run DESC LIMIT ?2"
+    ))?;
+    let before = query.before.as_ref().map(WorkflowId::as_str);
+    let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
+    let mut rows = statement.query(params![before, limit])?;
+    let mut heads = Vec::new();
+    while let Some(row) = rows.next()? {
+        match head_of(row) {
+            Ok(head) => heads.push(head),
+            Err(error) => tracing::error!(%error, code = %error.code(), "a workflow is left out of the list"),
+        }
+    }
+    Ok(heads)
+}
+
+fn head_of(row: &Row<'_>) -> Result<Head, Error> {
+    let workflow = WorkflowId::parse(&row.get::<_, String>(0)?);
+    let correlation = CorrelationId::parse(&row.get::<_, String>(1)?);
+    let status: String = row.get(5)?;
+    let damaged = |reason: String| Error::DamagedRow { reason };
+    Ok(Head {
+        workflow: workflow.map_err(|error| damaged(error.to_string()))?,
+        correlation: correlation.map_err(|error| damaged(error.to_string()))?,
+        workflow_type: row.get(2)?,
+        query: row.get(3)?,
+        workspace: row.get(4)?,
+        status: status_of(&status).ok_or_else(|| damaged(format!("`{status}` is no status")))?,
+        head: Seq(row.get(6)?),
+        created_at_ms: row.get(7)?,
+        updated_at_ms: row.get(8)?,
+    })
+}
+
+/// Contents of a blob, if they still fit its name.
+pub(super) fn blob(connection: &mut Connection, id: BlobId) -> Result<Option<Vec<u8>>, Error> {
+    let bytes: Option<Vec<u8>> = connection
+        .prepare_cached("SELECT bytes FROM blobs WHERE sha256 = ?1")?
+        .query_row([id.to_hex()], |row| row.get(0))
+        .optional()?;
+    match bytes {
+        Some(bytes) if BlobId::of(&bytes) != id => Err(Error::DamagedRow {
+            reason: format!("blob {} does not fit its name", id.to_hex()),
+        }),
+        other => Ok(other),
+    }
+}
+
+/// The status as it is stored.
+pub(super) fn status_text(status: Status) -> &'static str {
+    match status {
+        Status::Running => "running",
+        Status::AwaitingDecision => "awaiting_decision",
+        Status::Completed => "completed",
+        Status::Rejected => "rejected",
+        Status::Cancelled => "cancelled",
+        Status::Failed => "failed",
+    }
+}
+
+fn status_of(text: &str) -> Option<Status> {
+    let all = [
+        Status::Running,
+        Status::AwaitingDecision,
+        Status::Completed,
+        Status::Rejected,
+        Status::Cancelled,
+        Status::Failed,
+    ];
+    all.into_iter().find(|status| status_text(*status) == text)
+}

@@ -1,0 +1,236 @@
+//! The thread that owns the only connection that writes. It takes one job and
+//! all that wait behind it, commits once, and answers all of them: under load
+//! one sync carries many appends, without load nobody waits for company.
+//!
+//! When the storage fails it stops for good: every later job gets the same
+//! error, and nothing is tried again. A sync that failed may have dropped what
+//! it should have written, so that a second one would succeed and lie.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use engine::ports::journal::Durability;
+use rusqlite::{Connection, TransactionBehavior};
+use shared::error::Class;
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+
+use super::{
+    Counters, fault,
+    group::{self, Done, Request},
+};
+use crate::{
+    Error,
+    limits::{
+        BUSY_TIMEOUT_MS, CHECKPOINT_BUSY_TIMEOUT_MS, CHECKPOINT_FRAMES, GROUP_BYTES_MAX, GROUP_JOBS_MAX,
+        LOG_FRAMES_MAX,
+    },
+};
+
+/// One create or append that waits for its commit.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) request: Request,
+    pub(super) bytes: usize,
+    pub(super) durability: Durability,
+    pub(super) reply: oneshot::Sender<Result<Done, Error>>,
+    /// Room in the queue, given back when the job is answered.
+    pub(super) _room: OwnedSemaphorePermit,
+}
+
+/// The writer.
+#[derive(Debug)]
+pub(super) struct Writer {
+    connection: Connection,
+    counters: Arc<Counters>,
+    /// What the connection is set to.
+    durability: Durability,
+    /// Why it has stopped, if it has.
+    stopped: Option<Error>,
+}
+
+impl Writer {
+    /// A writer on a connection that is set to sync every commit.
+    pub(super) fn new(connection: Connection, counters: Arc<Counters>) -> Self {
+        Self {
+            connection,
+            counters,
+            durability: Durability::Synced,
+            stopped: None,
+        }
+    }
+
+    /// Works until the queue is closed and empty.
+    pub(super) fn run(mut self, mut queue: mpsc::Receiver<Job>) {
+        while let Some(first) = queue.blocking_recv() {
+            let group = collect(first, &mut queue);
+            self.commit(group);
+            self.checkpoint_when_due();
+        }
+        if self.stopped.is_none()
+            && let Err(error) = checkpoint(&self.connection, Checkpoint::Truncate)
+        {
+            // Nothing is lost: the log is read when the journal is opened.
+            tracing::warn!(%error, code = %error.code(), "the write-ahead log was not emptied at the end");
+        }
+    }
+
+    fn commit(&mut self, group: Vec<Job>) {
+        let answers = match &self.stopped {
+            Some(error) => Err(error.clone()),
+            None => self.transact(&group),
+        };
+        match answers {
+            Ok(answers) => {
+                for (job, answer) in group.into_iter().zip(answers) {
+                    self.answer(job, answer);
+                }
+            }
+            // Perhaps only one of them is too large for what is left.
+            Err(error) if fault::spares_others(&error) && group.len() > 1 => {
+                for job in group {
+                    self.commit(vec![job]);
+                }
+            }
+            Err(error) => {
+                self.stop_if_fatal(&error);
+                for job in group {
+                    self.answer(job, Err(error.clone()));
+                }
+            }
+        }
+    }
+
+    fn transact(&mut self, group: &[Job]) -> Result<Vec<Result<Done, Error>>, Error> {
+        let durability = group
+            .iter()
+            .map(|job| job.durability)
+            .max()
+            .unwrap_or(Durability::Synced);
+        self.set_durability(durability)?;
+        // Dropped without a commit, it rolls back.
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let answers = group
+            .iter()
+            .map(|job| group::apply(&transaction, &job.request))
+            .collect::<Result<_, _>>()?;
+        transaction.commit()?;
+        self.counters.commits.fetch_add(1, Ordering::Relaxed);
+        if durability == Durability::Synced {
+            self.counters.commits_synced.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(answers)
+    }
+
+    /// FULL syncs the whole log after a commit, with all that earlier commits
+    /// left unsynced in it. NORMAL does not sync after a commit, but still
+    /// before and after the log is copied, which OFF would not: see ADR 0005.
+    fn set_durability(&mut self, durability: Durability) -> Result<(), Error> {
+        if self.durability != durability {
+            let level = match durability {
+                Durability::Synced => 2,
+                Durability::Process => 1,
+            };
+            super::schema::set(&self.connection, "synchronous", level)?;
+            self.durability = durability;
+        }
+        Ok(())
+    }
+
+    fn answer(&self, job: Job, answer: Result<Done, Error>) {
+        self.counters.jobs.fetch_add(1, Ordering::Relaxed);
+        // Nobody listens when the caller stopped waiting; what was committed
+        // stays committed.
+        let _ = job.reply.send(answer);
+    }
+
+    fn stop_if_fatal(&mut self, error: &Error) {
+        if error.class() == Class::Fatal && self.stopped.is_none() {
+            tracing::error!(%error, code = %error.code(), "the journal stops writing");
+            self.stopped = Some(error.clone());
+        }
+    }
+
+    /// Copies the log into the database when it has grown, after the answers
+    /// went out.
+    fn checkpoint_when_due(&mut self) {
+        if self.stopped.is_some() {
+            return;
+        }
+        if let Err(error) = self.try_checkpoint() {
+            self.stop_if_fatal(&error);
+            if self.stopped.is_none() {
+                tracing::warn!(%error, code = %error.code(), "the write-ahead log was not copied");
+            }
+        }
+    }
+
+    fn try_checkpoint(&self) -> Result<(), Error> {
+        let log = checkpoint(&self.connection, Checkpoint::Measure)?;
+        if log.frames >= LOG_FRAMES_MAX {
+            // Readers that follow each other without a pause keep the log from
+            // beginning again, so from here on they are waited for, shortly.
+            self.connection
+                .busy_timeout(Duration::from_millis(CHECKPOINT_BUSY_TIMEOUT_MS))?;
+            let done = checkpoint(&self.connection, Checkpoint::Restart);
+            self.connection
+                .busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS))?;
+            done?;
+        } else if log.frames - log.copied >= CHECKPOINT_FRAMES {
+            checkpoint(&self.connection, Checkpoint::Passive)?;
+        }
+        Ok(())
+    }
+}
+
+fn collect(first: Job, queue: &mut mpsc::Receiver<Job>) -> Vec<Job> {
+    let mut bytes = first.bytes;
+    let mut group = vec![first];
+    while group.len() < GROUP_JOBS_MAX && bytes < GROUP_BYTES_MAX {
+        let Ok(job) = queue.try_recv() else { break };
+        bytes += job.bytes;
+        group.push(job);
+    }
+    group
+}
+
+/// What to do with the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Checkpoint {
+    /// Only say how long it is.
+    Measure,
+    /// Copy what no reader needs.
+    Passive,
+    /// Copy all of it and begin it again, waiting for readers.
+    Restart,
+    /// The same, and cut the file.
+    Truncate,
+}
+
+/// How long the log is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Log {
+    /// Frames in it.
+    pub(super) frames: i64,
+    /// Those of them that were copied.
+    pub(super) copied: i64,
+}
+
+/// Copies the log, which syncs it first and the database afterwards.
+pub(super) fn checkpoint(connection: &Connection, what: Checkpoint) -> Result<Log, Error> {
+    let sql = match what {
+        Checkpoint::Measure => "PRAGMA wal_checkpoint(NOOP)",
+        Checkpoint::Passive => "PRAGMA wal_checkpoint(PASSIVE)",
+        Checkpoint::Restart => "PRAGMA wal_checkpoint(RESTART)",
+        Checkpoint::Truncate => "PRAGMA wal_checkpoint(TRUNCATE)",
+    };
+    Ok(connection.prepare_cached(sql)?.query_row([], |row| {
+        Ok(Log {
+            frames: row.get(1)?,
+            copied: row.get(2)?,
+        })
+    })?)
+}

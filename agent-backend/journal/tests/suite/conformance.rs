@@ -1,0 +1,272 @@
+//! What every journal does, run on each of them.
+
+use engine::{
+    blob::{Blob, BlobId},
+    event::Event,
+    ports::{
+        Journal,
+        journal::{Append, Created, Head, ListQuery, NewWorkflow, Status},
+    },
+};
+use shared::{
+    error::{Class, Code},
+    id::{CorrelationId, Seq},
+};
+
+use crate::support::{all, at, kind, more, new, text, wf, with_status};
+
+macro_rules! on_every_journal {
+    ($($test:ident)*) => {
+        mod memory {
+            $(#[tokio::test] async fn $test() { super::$test(&journal::memory::Journal::new()).await; })*
+        }
+        mod sqlite {
+            $(#[tokio::test] async fn $test() { super::$test(&crate::support::store().journal).await; })*
+        }
+    };
+}
+
+on_every_journal! {
+    a_workflow_begins_once
+    a_correlation_id_is_found
+    a_workflow_must_begin_with_itself
+    events_are_read_in_order
+    a_stale_append_writes_nothing
+    a_gap_is_refused
+    heads_follow_the_events
+    lists_are_newest_first
+    blobs_are_kept_once
+    what_is_not_there
+}
+
+async fn a_workflow_begins_once(journal: &impl Journal) {
+    assert_eq!(journal.create(new(1)).await, Ok(Created::New));
+    assert_eq!(journal.create(new(1)).await, Ok(Created::Existing(wf(1))));
+    // The same request again, under an id of its own that nobody has seen yet.
+    let mut again = new(2);
+    again.correlation = CorrelationId::new("req-1");
+    if let Event::Submitted { correlation, .. } = &mut again.events[0].event {
+        *correlation = CorrelationId::new("req-1");
+    }
+    assert_eq!(journal.create(again.clone()).await, Ok(Created::Conflict(wf(1))));
+    again.fingerprint = new(1).fingerprint;
+    assert_eq!(journal.create(again).await, Ok(Created::Existing(wf(1))));
+    assert_eq!(journal.head(wf(2)).await, Ok(None));
+    assert_eq!(all(journal, wf(1)).await, Ok(new(1).events));
+}
+
+async fn a_correlation_id_is_found(journal: &impl Journal) {
+    journal.create(new(1)).await.unwrap();
+    let found = journal.find(CorrelationId::new("req-1")).await;
+    assert_eq!(found, Ok(Some((wf(1), new(1).fingerprint))));
+    assert_eq!(journal.find(CorrelationId::new("req-2")).await, Ok(None));
+}
+
+async fn a_workflow_must_begin_with_itself(journal: &impl Journal) {
+    let refused = (Class::Permanent, Code::AppendRefused);
+    let nothing = NewWorkflow {
+        events: Vec::new(),
+        ..new(1)
+    };
+    let other = NewWorkflow {
+        events: new(2).events,
+        ..new(1)
+    };
+    let text_first = NewWorkflow {
+        events: vec![text(1)],
+        ..new(1)
+    };
+    let late = NewWorkflow {
+        events: vec![at(2, new(1).events[0].event.clone())],
+        ..new(1)
+    };
+    for new in [nothing, other, text_first, late] {
+        assert_eq!(kind(journal.create(new).await), refused);
+    }
+    assert_eq!(journal.head(wf(1)).await, Ok(None));
+    // An id that is taken, under another correlation id.
+    journal.create(new(1)).await.unwrap();
+    let mut taken = new(2);
+    taken.workflow = wf(1);
+    if let Event::Submitted { workflow, .. } = &mut taken.events[0].event {
+        *workflow = wf(1);
+    }
+    assert_eq!(kind(journal.create(taken).await), refused);
+}
+
+async fn events_are_read_in_order(journal: &impl Journal) {
+    journal
+        .create(NewWorkflow {
+            events: vec![new(1).events.remove(0), text(2)],
+            ..new(1)
+        })
+        .await
+        .unwrap();
+    journal.create(new(2)).await.unwrap();
+    journal.append(more(wf(1), 2, 3)).await.unwrap();
+    journal.append(more(wf(2), 1, 1)).await.unwrap();
+    journal.append(more(wf(1), 5, 1)).await.unwrap();
+    let first = new(1).events.remove(0);
+    let whole = vec![first, text(2), text(3), text(4), text(5), text(6)];
+    assert_eq!(all(journal, wf(1)).await, Ok(whole.clone()));
+    assert_eq!(journal.read(wf(1), Seq(2), 2).await, Ok(whole[2..4].to_vec()));
+    assert_eq!(journal.read(wf(1), Seq(4), 2).await, Ok(whole[4..6].to_vec()));
+    assert_eq!(journal.read(wf(1), Seq(6), 2).await, Ok(Vec::new()));
+    assert_eq!(journal.read(wf(1), Seq(9), 2).await, Ok(Vec::new()));
+    assert_eq!(journal.read(wf(1), Seq(0), 0).await, Ok(Vec::new()));
+}
+
+async fn a_stale_append_writes_nothing(journal: &impl Journal) {
+    journal.create(new(1)).await.unwrap();
+    journal.append(more(wf(1), 1, 2)).await.unwrap();
+    let blob = Blob::new(b"never".to_vec());
+    for after in [0, 1, 2, 4] {
+        let stale = Append {
+            blobs: vec![blob.clone()],
+            ..more(wf(1), after, 1)
+        };
+        let stale = with_status(stale, Status::Failed);
+        assert_eq!(
+            kind(journal.append(stale).await),
+            (Class::Permanent, Code::StaleAppend),
+            "after {after}"
+        );
+    }
+    let head = journal.head(wf(1)).await.unwrap().unwrap();
+    assert_eq!((head.head, head.status), (Seq(3), Status::Running));
+    assert_eq!(journal.blob(blob.id()).await, Ok(None));
+    journal.append(more(wf(1), 3, 1)).await.unwrap();
+}
+
+async fn a_gap_is_refused(journal: &impl Journal) {
+    journal.create(new(1)).await.unwrap();
+    let refused = (Class::Permanent, Code::AppendRefused);
+    for events in [
+        vec![text(3)],
+        vec![text(2), text(4)],
+        vec![text(2), text(2)],
+        vec![text(1)],
+    ] {
+        let gap = Append {
+            events,
+            ..more(wf(1), 1, 0)
+        };
+        assert_eq!(kind(journal.append(gap).await), refused);
+    }
+    assert_eq!(all(journal, wf(1)).await, Ok(new(1).events));
+}
+
+async fn heads_follow_the_events(journal: &impl Journal) {
+    journal.create(new(1)).await.unwrap();
+    let mut head = Head {
+        workflow: wf(1),
+        correlation: CorrelationId::new("req-1"),
+        workflow_type: "feature_implementation".to_owned(),
+        query: "request 1".to_owned(),
+        workspace: "/shop".to_owned(),
+        status: Status::Running,
+        head: Seq(1),
+        created_at_ms: 1001,
+        updated_at_ms: 1001,
+    };
+    assert_eq!(journal.head(wf(1)).await, Ok(Some(head.clone())));
+    journal.append(more(wf(1), 1, 4)).await.unwrap();
+    (head.head, head.updated_at_ms) = (Seq(5), 1005);
+    assert_eq!(journal.head(wf(1)).await, Ok(Some(head.clone())));
+    let all = [
+        Status::AwaitingDecision,
+        Status::Running,
+        Status::Completed,
+        Status::Rejected,
+        Status::Cancelled,
+        Status::Failed,
+    ];
+    for status in all {
+        // A status alone moves nothing else.
+        journal
+            .append(with_status(more(wf(1), 5, 0), status))
+            .await
+            .unwrap();
+        head.status = status;
+        assert_eq!(journal.head(wf(1)).await, Ok(Some(head.clone())));
+    }
+}
+
+async fn lists_are_newest_first(journal: &impl Journal) {
+    // Not in the order of their names: the order they began counts.
+    for n in [3, 1, 4, 2, 5] {
+        journal.create(new(n)).await.unwrap();
+    }
+    journal
+        .append(with_status(more(wf(4), 1, 1), Status::Completed))
+        .await
+        .unwrap();
+    journal
+        .append(with_status(more(wf(1), 1, 1), Status::AwaitingDecision))
+        .await
+        .unwrap();
+    let check = async |unfinished: bool, before: Option<u64>, limit: usize, expect: &[u64]| {
+        let query = ListQuery {
+            unfinished,
+            before: before.map(wf),
+            limit,
+        };
+        let got: Vec<_> = journal
+            .list(query)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|head| head.workflow)
+            .collect();
+        assert_eq!(got, expect.iter().map(wf).collect::<Vec<_>>());
+    };
+    check(false, None, 10, &[5, 2, 4, 1, 3]).await;
+    check(true, None, 10, &[5, 2, 1, 3]).await;
+    check(false, None, 2, &[5, 2]).await;
+    check(false, Some(2), 2, &[4, 1]).await;
+    check(true, Some(2), 2, &[1, 3]).await;
+    check(false, Some(3), 2, &[]).await;
+    check(false, Some(9), 2, &[]).await;
+    check(false, None, 0, &[]).await;
+}
+
+async fn blobs_are_kept_once(journal: &impl Journal) {
+    journal.create(new(1)).await.unwrap();
+    journal.create(new(2)).await.unwrap();
+    let (text_blob, empty) = (Blob::new(b"def f(): ...".to_vec()), Blob::new(Vec::new()));
+    let blobs = vec![text_blob.clone(), empty.clone(), text_blob.clone()];
+    journal
+        .append(Append {
+            blobs: blobs.clone(),
+            ..more(wf(1), 1, 1)
+        })
+        .await
+        .unwrap();
+    journal
+        .append(Append {
+            blobs,
+            ..more(wf(2), 1, 0)
+        })
+        .await
+        .unwrap();
+    for blob in [text_blob, empty] {
+        assert_eq!(journal.blob(blob.id()).await, Ok(Some(blob.bytes().to_vec())));
+    }
+    assert_eq!(journal.blob(BlobId::of(b"other")).await, Ok(None));
+}
+
+async fn what_is_not_there(journal: &impl Journal) {
+    let unknown = (Class::User, Code::UnknownWorkflow);
+    assert_eq!(kind(journal.append(more(wf(1), 1, 1)).await), unknown);
+    assert_eq!(kind(all(journal, wf(1)).await), unknown);
+    assert_eq!(journal.head(wf(1)).await, Ok(None));
+    assert_eq!(
+        journal
+            .list(ListQuery {
+                limit: 10,
+                ..ListQuery::default()
+            })
+            .await,
+        Ok(Vec::new())
+    );
+}

@@ -1,0 +1,148 @@
+//! Small histories, and a journal in a directory of its own.
+
+use engine::{
+    artifact::Task,
+    blob::{Blob, BlobId},
+    event::{Event, Recorded, Streamed},
+    graph::Graph,
+    ports::{
+        self, Journal as _,
+        journal::{Append, Durability, NewWorkflow, Status},
+    },
+};
+use journal::{Journal, Options};
+use shared::{
+    error::{Class, Code},
+    id::{CorrelationId, Seq, StageId, WorkflowId},
+};
+use tempfile::TempDir;
+
+/// An open journal and the directory it lies in.
+pub struct Store {
+    pub journal: Journal,
+    pub dir: TempDir,
+}
+
+pub fn store() -> Store {
+    let dir = tempfile::tempdir().unwrap();
+    Store {
+        journal: Options::new(dir.path()).open().unwrap(),
+        dir,
+    }
+}
+
+impl Store {
+    /// Closes the journal and opens it again.
+    pub fn reopen(self) -> Self {
+        let Self { journal, dir } = self;
+        drop(journal);
+        Self {
+            journal: Options::new(dir.path()).open().unwrap(),
+            dir,
+        }
+    }
+}
+
+pub fn wf(n: impl std::fmt::Display) -> WorkflowId {
+    WorkflowId::new(format!("wf-{n}"))
+}
+
+/// Workflow `wf-n` under correlation `req-n`.
+pub fn new(n: impl std::fmt::Display) -> NewWorkflow {
+    let (workflow, correlation) = (wf(&n), CorrelationId::new(format!("req-{n}")));
+    let event = Event::Submitted {
+        workflow: workflow.clone(),
+        correlation: correlation.clone(),
+        task: Task {
+            workflow_type: "feature_implementation".to_owned(),
+            query: format!("request {n}"),
+            workspace: "/shop".to_owned(),
+        },
+        graph: Graph {
+            name: "feature_implementation".to_owned(),
+            version: 1,
+            stages: Vec::new(),
+        },
+    };
+    let fingerprint = BlobId::of(format!("request {n}").as_bytes());
+    NewWorkflow {
+        workflow,
+        correlation,
+        fingerprint,
+        events: vec![at(1, event)],
+    }
+}
+
+/// An event at a place; its time follows from it.
+pub fn at(seq: u64, event: Event) -> Recorded {
+    Recorded {
+        seq: Seq(seq),
+        at_ms: 1000 + seq,
+        event,
+    }
+}
+
+/// Streamed text at a place.
+pub fn text(seq: u64) -> Recorded {
+    at(
+        seq,
+        Event::Streamed(Streamed {
+            stage: StageId::new("code_generation"),
+            attempt: 1,
+            offset: seq,
+            delta: format!("text {seq}"),
+            tokens: seq,
+            total: None,
+        }),
+    )
+}
+
+/// `count` events after `after`.
+pub fn more(workflow: WorkflowId, after: u64, count: u64) -> Append {
+    Append {
+        workflow,
+        after: Seq(after),
+        events: (after + 1..=after + count).map(text).collect(),
+        blobs: Vec::new(),
+        status: None,
+        durability: Durability::Synced,
+    }
+}
+
+/// A blob of `bytes` bytes after `after`, with one event.
+pub fn large(workflow: WorkflowId, after: u64, bytes: usize) -> Append {
+    let mut contents = after.to_le_bytes().to_vec();
+    contents.resize(bytes, 7);
+    Append {
+        blobs: vec![Blob::new(contents)],
+        ..more(workflow, after, 1)
+    }
+}
+
+pub fn with_status(append: Append, status: Status) -> Append {
+    Append {
+        status: Some(status),
+        ..append
+    }
+}
+
+/// What a receiver acts on.
+pub fn kind<T: std::fmt::Debug>(result: Result<T, ports::Error>) -> (Class, Code) {
+    let error = result.unwrap_err();
+    (error.class, error.code)
+}
+
+/// The whole history of a workflow.
+pub async fn all(journal: &impl ports::Journal, workflow: WorkflowId) -> Result<Vec<Recorded>, ports::Error> {
+    journal.read(workflow, Seq(0), usize::MAX).await
+}
+
+/// A journal with `workflows` workflows of `events` events each.
+pub async fn filled(store: &Store, workflows: u64, events: u64) {
+    for n in 0..workflows {
+        store.journal.create(new(n)).await.unwrap();
+        for after in 1..events {
+            store.journal.append(more(wf(n), after, 1)).await.unwrap();
+        }
+    }
+}
