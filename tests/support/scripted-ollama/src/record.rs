@@ -1,0 +1,169 @@
+//! What was asked and what became of it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+use tokio::sync::watch;
+
+use crate::script::Endpoint;
+
+/// How a request ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Outcome {
+    /// It has not ended.
+    Running,
+    /// It was answered to the end.
+    Done {
+        /// `stop`, `length`, `load`, `unload`; `none` for calls that have no reason.
+        reason: String,
+    },
+    /// It was answered with an error, before or in the middle of the answer.
+    Error {
+        /// HTTP status; 200 in the middle.
+        status: u16,
+        /// The message.
+        message: String,
+    },
+    /// The script cut it off.
+    Cut,
+    /// The client closed the connection before the end.
+    Disconnected,
+}
+
+/// One request.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Record {
+    /// Counts from 1 in order of arrival.
+    pub id: u64,
+    /// What was called.
+    pub endpoint: Endpoint,
+    /// The body as JSON; null if it is none.
+    pub body: serde_json::Value,
+    /// The rule that answered: its name, or `rule N`.
+    pub rule: Option<String>,
+    /// Whether this request made the model load, for the first time or anew.
+    pub loaded_model: bool,
+    /// Tokens of the prompt that the model saw.
+    pub prompt_tokens: u64,
+    /// Messages that did not fit into `num_ctx` and were dropped.
+    pub messages_dropped: usize,
+    /// Tokens of the answer handed to the connection.
+    pub tokens_sent: u64,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What is wrong with the script, if that was why it failed.
+    pub script_error: Option<String>,
+}
+
+impl Record {
+    /// The model the request names, empty if none.
+    pub fn model(&self) -> &str {
+        self.body
+            .get("model")
+            .and_then(serde_json::Value::as_str)
+            .unwrap_or_default()
+    }
+
+    /// The content of the last message with this role, empty if there is none.
+    pub fn last_message(&self, role: &str) -> &str {
+        let messages = self.body.get("messages").and_then(serde_json::Value::as_array);
+        messages
+            .into_iter()
+            .flatten()
+            .rev()
+            .find(|message| message["role"] == role)
+            .and_then(|message| message["content"].as_str())
+            .unwrap_or_default()
+    }
+}
+
+/// All requests, and a signal when anything about them changes.
+#[derive(Debug, Clone)]
+pub(crate) struct Recorder {
+    records: Arc<Mutex<Vec<Record>>>,
+    changed: Arc<watch::Sender<()>>,
+}
+
+impl Recorder {
+    pub(crate) fn new() -> Self {
+        Self {
+            records: Arc::default(),
+            changed: Arc::new(watch::Sender::new(())),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Record>> {
+        // A panic elsewhere cannot leave a list of records half written.
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn all(&self) -> Vec<Record> {
+        self.lock().clone()
+    }
+
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    /// Records an arrival. Dropping what comes back without an end means that
+    /// the client went away.
+    pub(crate) fn begin(&self, endpoint: Endpoint, body: serde_json::Value) -> Entry {
+        let mut records = self.lock();
+        let id = records.len() as u64 + 1;
+        records.push(Record {
+            id,
+            endpoint,
+            body,
+            rule: None,
+            loaded_model: false,
+            prompt_tokens: 0,
+            messages_dropped: 0,
+            tokens_sent: 0,
+            outcome: Outcome::Running,
+            script_error: None,
+        });
+        drop(records);
+        self.changed.send_replace(());
+        Entry {
+            recorder: self.clone(),
+            index: id as usize - 1,
+        }
+    }
+}
+
+/// The record of a request under way.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    recorder: Recorder,
+    index: usize,
+}
+
+impl Entry {
+    pub(crate) fn update(&self, change: impl FnOnce(&mut Record)) {
+        if let Some(record) = self.recorder.lock().get_mut(self.index) {
+            change(record);
+        }
+        self.recorder.changed.send_replace(());
+    }
+
+    pub(crate) fn end(&self, outcome: Outcome) {
+        self.update(|record| record.outcome = outcome);
+    }
+
+    pub(crate) fn done(&self, reason: &str) {
+        self.end(Outcome::Done {
+            reason: reason.to_owned(),
+        });
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.update(|record| {
+            if record.outcome == Outcome::Running {
+                record.outcome = Outcome::Disconnected;
+            }
+        });
+    }
+}

@@ -1,0 +1,204 @@
+//! The HTTP side: routes, and what all endpoints share.
+
+mod embed;
+mod generate;
+mod models;
+mod stream;
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use axum::{
+    Json, Router,
+    body::Body,
+    extract::{DefaultBodyLimit, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{
+    gate::Gate,
+    record::{Entry, Outcome, Recorder},
+    script::{Compiled, Endpoint, Question, Respond, Selected},
+    wire::{Message, Refused},
+};
+pub(crate) use models::Models;
+
+/// Content type of JSON as the real server sends it.
+const JSON_TYPE: &str = "application/json; charset=utf-8";
+
+/// What all requests share.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) recorder: Recorder,
+    pub(crate) gate: Gate,
+    pub(crate) models: Mutex<Models>,
+    pub(crate) script: Mutex<Compiled>,
+    /// 0: as fast as it goes.
+    pub(crate) tokens_per_second: f64,
+}
+
+impl Server {
+    pub(crate) fn models(&self) -> MutexGuard<'_, Models> {
+        self.models.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn select(&self, question: &Question<'_>) -> Option<Selected> {
+        self.script
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .select(question)
+    }
+}
+
+pub(crate) fn app(server: Arc<Server>) -> Router {
+    Router::new()
+        .route("/", get(async || "Ollama is running"))
+        .route("/api/version", get(models::version))
+        .route("/api/tags", get(models::tags))
+        .route("/api/ps", get(models::ps))
+        .route("/api/show", post(models::show))
+        .route("/api/pull", post(models::pull))
+        .route("/api/chat", post(generate::chat))
+        .route("/api/generate", post(generate::generate))
+        .route("/api/embed", post(embed::embed))
+        .route("/_scripted/requests", get(requests))
+        .route("/_scripted/gate", post(gate))
+        .fallback(async || (StatusCode::NOT_FOUND, "404 page not found"))
+        .layer(DefaultBodyLimit::disable())
+        .with_state(server)
+}
+
+async fn requests(State(server): State<Arc<Server>>) -> Response {
+    Json(server.recorder.all()).into_response()
+}
+
+/// What `POST /_scripted/gate` takes: `{"close": {}}`, `{"release": 3}`, `{"open": {}}`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum GateCommand {
+    Close {},
+    Release(u64),
+    Open {},
+}
+
+async fn gate(State(server): State<Arc<Server>>, Json(command): Json<GateCommand>) -> StatusCode {
+    match command {
+        GateCommand::Close {} => server.gate.close(),
+        GateCommand::Release(lines) => server.gate.release(lines),
+        GateCommand::Open {} => server.gate.open(),
+    }
+    StatusCode::NO_CONTENT
+}
+
+/// Body for the record: JSON if it is, else its text.
+fn recorded(body: &[u8]) -> Value {
+    serde_json::from_slice(body).unwrap_or_else(|_no_json| match String::from_utf8_lossy(body) {
+        text if text.is_empty() => Value::Null,
+        text => Value::String(text.into_owned()),
+    })
+}
+
+fn json_response(status: u16, value: &Value) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, [(header::CONTENT_TYPE, JSON_TYPE)], value.to_string()).into_response()
+}
+
+/// Ends a request with a refusal.
+fn refused(entry: &Entry, refused: &Refused) -> Response {
+    let Refused { status, message } = refused;
+    entry.end(Outcome::Error {
+        status: *status,
+        message: message.clone(),
+    });
+    json_response(*status, &json!({ "error": message }))
+}
+
+/// Ends a request because the script is wrong or lacks a rule.
+fn script_error(entry: &Entry, reason: &str) -> Response {
+    let reason = format!("scripted-ollama: {reason}");
+    tracing::error!("{reason}");
+    entry.update(|record| record.script_error = Some(reason.clone()));
+    refused(
+        entry,
+        &Refused {
+            status: 500,
+            message: reason,
+        },
+    )
+}
+
+/// What a rule gives in place of an answer, if it does. Waits as the rule says.
+async fn in_place(entry: &Entry, respond: &Respond) -> Option<Response> {
+    if respond.delay_ms > 0 {
+        tokio::time::sleep(Duration::from_millis(respond.delay_ms)).await;
+    }
+    if let Some(error) = &respond.error {
+        let refusal = Refused {
+            status: error.status,
+            message: error.message.clone(),
+        };
+        let mut response = refused(entry, &refusal);
+        if let Some(seconds) = error.retry_after_secs {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        return Some(response);
+    }
+    let raw = respond.raw.as_ref()?;
+    let response = Response::builder()
+        .status(raw.status)
+        .header(header::CONTENT_TYPE, &raw.content_type)
+        .body(Body::from(raw.body.clone()));
+    Some(match response {
+        Ok(response) => {
+            entry.end(Outcome::Error {
+                status: raw.status,
+                message: "raw".to_owned(),
+            });
+            response
+        }
+        Err(error) => script_error(entry, &format!("the raw answer cannot be sent: {error}")),
+    })
+}
+
+/// Begins a request to an endpoint that does not generate, and lets the script
+/// answer in place of it if a rule names the endpoint.
+async fn begin(
+    server: &Server,
+    endpoint: Endpoint,
+    body: &Bytes,
+    model: &str,
+    inputs: &[String],
+) -> Result<Entry, Response> {
+    let entry = server.recorder.begin(endpoint, recorded(body));
+    let messages: Vec<Message> = inputs
+        .iter()
+        .map(|text| Message {
+            role: "user".to_owned(),
+            content: text.clone(),
+        })
+        .collect();
+    let question = Question {
+        endpoint,
+        model,
+        messages: &messages,
+        has_format: false,
+    };
+    let Some(selected) = server.select(&question) else {
+        return Ok(entry);
+    };
+    entry.update(|record| record.rule = Some(selected.rule));
+    if let Some(response) = in_place(&entry, &selected.respond).await {
+        return Err(response);
+    }
+    if selected.respond.stall_after_tokens.is_some() {
+        std::future::pending::<()>().await;
+    }
+    Ok(entry)
+}

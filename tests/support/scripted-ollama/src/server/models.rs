@@ -1,0 +1,305 @@
+//! The models: which there are, which are loaded, and the endpoints that tell.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    body::Body,
+    extract::State,
+    http::header,
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use futures::stream;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tokio::time::Instant;
+
+use super::{Server, begin, json_response, refused};
+use crate::{
+    clock,
+    record::Outcome,
+    script::{Endpoint, Kind, ModelSpec, canonical},
+    wire::{Named, parse, refuse},
+};
+
+/// The version of Ollama whose behaviour this server follows.
+const VERSION: &str = "0.13.0";
+
+/// Size of a model's file, in bytes.
+const SIZE_BYTES: u64 = 4_372_824_384;
+
+/// How far ahead a model expires that is kept for ever.
+const FOREVER: Duration = Duration::from_secs(292 * 365 * 86_400);
+
+const MIB: u64 = 1 << 20;
+
+/// A model and what it is loaded with.
+#[derive(Debug)]
+pub(crate) struct Model {
+    pub(crate) spec: ModelSpec,
+    loaded: Option<LoadedAs>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct LoadedAs {
+    num_ctx: u32,
+    /// `None` for ever.
+    expires: Option<Instant>,
+}
+
+/// All models.
+#[derive(Debug)]
+pub(crate) struct Models {
+    list: Vec<Model>,
+}
+
+impl Models {
+    pub(crate) fn new(specs: Vec<ModelSpec>) -> Self {
+        Self {
+            list: specs
+                .into_iter()
+                .map(|spec| Model { spec, loaded: None })
+                .collect(),
+        }
+    }
+
+    /// The pulled model of this name.
+    pub(crate) fn pulled(&self, name: &str) -> Option<&ModelSpec> {
+        self.list
+            .iter()
+            .map(|model| &model.spec)
+            .find(|spec| spec.pulled && same(spec, name))
+    }
+
+    /// Whether the model is in memory with this context.
+    pub(crate) fn is_loaded(&self, name: &str, num_ctx: u32) -> bool {
+        let model = self.list.iter().find(|model| same(&model.spec, name));
+        model
+            .and_then(live)
+            .is_some_and(|loaded| loaded.num_ctx == num_ctx)
+    }
+
+    /// Puts the model into memory, or keeps it there, for `keep`.
+    pub(crate) fn load(&mut self, name: &str, num_ctx: u32, keep: Option<Duration>) {
+        if let Some(model) = self.list.iter_mut().find(|model| same(&model.spec, name)) {
+            let expires = keep.and_then(|keep| Instant::now().checked_add(keep));
+            model.loaded = Some(LoadedAs { num_ctx, expires });
+        }
+    }
+
+    pub(crate) fn unload(&mut self, name: &str) {
+        if let Some(model) = self.list.iter_mut().find(|model| same(&model.spec, name)) {
+            model.loaded = None;
+        }
+    }
+}
+
+fn same(spec: &ModelSpec, name: &str) -> bool {
+    canonical(&spec.name) == canonical(name)
+}
+
+fn live(model: &Model) -> Option<LoadedAs> {
+    model
+        .loaded
+        .filter(|loaded| loaded.expires.is_none_or(|expires| expires > Instant::now()))
+}
+
+/// The name with its tag, in the case it was scripted with.
+fn display(spec: &ModelSpec) -> String {
+    let last = spec.name.rsplit('/').next().unwrap_or(&spec.name);
+    if last.contains(':') {
+        spec.name.clone()
+    } else {
+        format!("{}:latest", spec.name)
+    }
+}
+
+fn digest(spec: &ModelSpec) -> String {
+    Sha256::digest(canonical(&spec.name))
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+fn details(spec: &ModelSpec) -> Value {
+    let family = family(spec);
+    json!({
+        "parent_model": "",
+        "format": "gguf",
+        "family": family,
+        "families": [family],
+        "parameter_size": "7.2B",
+        "quantization_level": "Q4_K_M",
+    })
+}
+
+fn family(spec: &ModelSpec) -> &'static str {
+    match spec.kind {
+        Kind::Chat | Kind::Thinking => "llama",
+        Kind::Embedding => "nomic-bert",
+    }
+}
+
+fn capabilities(spec: &ModelSpec) -> &'static [&'static str] {
+    match spec.kind {
+        Kind::Chat => &["completion", "tools"],
+        Kind::Thinking => &["completion", "tools", "thinking"],
+        Kind::Embedding => &["embedding"],
+    }
+}
+
+pub(super) async fn version(State(server): State<Arc<Server>>) -> Response {
+    match begin(&server, Endpoint::Version, &Bytes::new(), "", &[]).await {
+        Ok(entry) => {
+            entry.done("none");
+            json_response(200, &json!({ "version": VERSION }))
+        }
+        Err(response) => response,
+    }
+}
+
+pub(super) async fn tags(State(server): State<Arc<Server>>) -> Response {
+    let entry = match begin(&server, Endpoint::Tags, &Bytes::new(), "", &[]).await {
+        Ok(entry) => entry,
+        Err(response) => return response,
+    };
+    let models = server.models();
+    let list = models
+        .list
+        .iter()
+        .map(|model| &model.spec)
+        .filter(|spec| spec.pulled)
+        .map(|spec| {
+            json!({
+                "name": display(spec),
+                "model": display(spec),
+                "modified_at": clock::stamp(Duration::ZERO),
+                "size": SIZE_BYTES,
+                "digest": digest(spec),
+                "details": details(spec),
+            })
+        });
+    entry.done("none");
+    json_response(200, &json!({ "models": list.collect::<Vec<_>>() }))
+}
+
+pub(super) async fn ps(State(server): State<Arc<Server>>) -> Response {
+    let entry = match begin(&server, Endpoint::Ps, &Bytes::new(), "", &[]).await {
+        Ok(entry) => entry,
+        Err(response) => return response,
+    };
+    let now = Instant::now();
+    let models = server.models();
+    let list = models
+        .list
+        .iter()
+        .filter_map(|model| live(model).map(|loaded| (&model.spec, loaded)))
+        .map(|(spec, loaded)| {
+            let ahead = loaded
+                .expires
+                .map_or(FOREVER, |expires| expires.saturating_duration_since(now));
+            json!({
+                "name": display(spec),
+                "model": display(spec),
+                "size": spec.vram_mb * MIB,
+                "digest": digest(spec),
+                "details": details(spec),
+                "expires_at": clock::stamp(ahead),
+                "size_vram": spec.vram_mb * MIB,
+                "context_length": loaded.num_ctx,
+            })
+        });
+    entry.done("none");
+    json_response(200, &json!({ "models": list.collect::<Vec<_>>() }))
+}
+
+pub(super) async fn show(State(server): State<Arc<Server>>, body: Bytes) -> Response {
+    let entry = match begin(&server, Endpoint::Show, &body, "", &[]).await {
+        Ok(entry) => entry,
+        Err(response) => return response,
+    };
+    let shown = parse::<Named>(&body).and_then(|named| {
+        let name = named.model()?;
+        let models = server.models();
+        let Some(spec) = models.pulled(name) else {
+            return refuse(404, format!("model '{name}' not found"));
+        };
+        let family = family(spec);
+        let mut info = json!({
+            "general.architecture": family,
+            "general.parameter_count": 7_248_023_552_u64,
+        });
+        info[format!("{family}.context_length")] = spec.context_length.into();
+        info[format!("{family}.embedding_length")] = spec.dimensions.into();
+        Ok(json!({
+            "modelfile": format!("FROM {}\n", display(spec)),
+            "parameters": "stop \"[INST]\"\nstop \"[/INST]\"",
+            "template": "{{ .Prompt }}",
+            "details": details(spec),
+            "model_info": info,
+            "capabilities": capabilities(spec),
+            "modified_at": clock::stamp(Duration::ZERO),
+        }))
+    });
+    match shown {
+        Ok(value) => {
+            entry.done("none");
+            json_response(200, &value)
+        }
+        Err(refusal) => refused(&entry, &refusal),
+    }
+}
+
+/// Downloads a scripted model that is not there yet; others do not exist.
+pub(super) async fn pull(State(server): State<Arc<Server>>, body: Bytes) -> Response {
+    let entry = match begin(&server, Endpoint::Pull, &body, "", &[]).await {
+        Ok(entry) => entry,
+        Err(response) => return response,
+    };
+    let named = parse::<Named>(&body).and_then(|named| Ok((named.model()?.to_owned(), named.stream)));
+    let (name, streamed) = match named {
+        Ok((name, streamed)) => (name, streamed.unwrap_or(true)),
+        Err(refusal) => return refused(&entry, &refusal),
+    };
+    let lines = {
+        let mut models = server.models();
+        match models.list.iter_mut().find(|model| same(&model.spec, &name)) {
+            Some(model) => {
+                model.spec.pulled = true;
+                let sha = format!("sha256:{}", digest(&model.spec));
+                let layer = format!("pulling {}", &sha[7..19]);
+                entry.done("none");
+                vec![
+                    json!({"status": "pulling manifest"}),
+                    json!({"status": layer, "digest": sha, "total": SIZE_BYTES}),
+                    json!({"status": layer, "digest": sha, "total": SIZE_BYTES, "completed": SIZE_BYTES / 2}),
+                    json!({"status": layer, "digest": sha, "total": SIZE_BYTES, "completed": SIZE_BYTES}),
+                    json!({"status": "verifying sha256 digest"}),
+                    json!({"status": "writing manifest"}),
+                    json!({"status": "success"}),
+                ]
+            }
+            None => {
+                let message = "pull model manifest: file does not exist";
+                entry.end(Outcome::Error {
+                    status: 200,
+                    message: message.to_owned(),
+                });
+                vec![json!({"status": "pulling manifest"}), json!({"error": message})]
+            }
+        }
+    };
+    if !streamed {
+        let last = lines.last().cloned().unwrap_or_default();
+        let status = if last.get("error").is_some() { 500 } else { 200 };
+        return json_response(status, &last);
+    }
+    let lines = lines
+        .into_iter()
+        .map(|line| Ok::<_, std::convert::Infallible>(format!("{line}\n")));
+    (
+        [(header::CONTENT_TYPE, "application/x-ndjson")],
+        Body::from_stream(stream::iter(lines)),
+    )
+        .into_response()
+}
