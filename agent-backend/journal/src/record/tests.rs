@@ -72,7 +72,7 @@ fn samples() -> Vec<Event> {
             correlation: CorrelationId::new("req_xyz"),
             task: Task {
                 workflow_type: "feature_implementation".to_owned(),
-                query: "add \"sum\"\nund Umlaute: ä 🦀".to_owned(),
+                query: "add \"sum\"\nwith umlauts: ä 🦀".to_owned(),
                 workspace: "/home/ada/shop".to_owned(),
             },
             graph: Graph {
@@ -356,15 +356,8 @@ fn scores() -> impl Strategy<Value = f64> {
 
 fn failures() -> impl Strategy<Value = Failure> {
     let classes = vec![Class::Transient, Class::Permanent, Class::Fatal, Class::User];
-    let (classes, codes) = (
-        prop::sample::select(classes),
-        prop::sample::select(Code::ALL),
-    );
-    (classes, codes, texts()).prop_map(|(class, code, message)| Failure {
-        class,
-        code,
-        message,
-    })
+    let (classes, codes) = (prop::sample::select(classes), prop::sample::select(Code::ALL));
+    (classes, codes, texts()).prop_map(|(class, code, message)| Failure { class, code, message })
 }
 
 fn changes() -> impl Strategy<Value = FileChange> {

@@ -72,7 +72,7 @@ async fn what_waits_is_committed_together() {
         appends.spawn(async move { journal.append(more(wf(n), 1, 3)).await });
     }
     // On one thread, each task has queued its job once all of them have run.
-    for _ in 0..2 {
+    for _ in 0..4 {
         tokio::task::yield_now().await;
     }
     held.execute_batch("ROLLBACK").unwrap();
@@ -105,7 +105,7 @@ async fn a_bad_job_spares_the_others_of_its_group() {
         };
         appends.spawn(async move { (n, journal.append(more(workflow, after, 1)).await) });
     }
-    for _ in 0..2 {
+    for _ in 0..4 {
         tokio::task::yield_now().await;
     }
     held.execute_batch("ROLLBACK").unwrap();
