@@ -1,0 +1,209 @@
+//! The settings and what they amount to.
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+use shared::{config::Source, paths, telemetry::LogFormat};
+
+use crate::{
+    auth::Secret,
+    error::{Error, Result},
+};
+
+/// Beginning of the variables that set a key.
+pub const ENV_PREFIX: &str = "AGENTIC_IDE_VECTORDB_";
+
+/// The configuration file below the configuration directory.
+const FILE: &str = "vectordb.yaml";
+
+/// Folder below the data directory.
+const FOLDER: &str = "vectordb";
+
+/// Qdrant's own ports, and ours beside them.
+const HTTP_PORT: u16 = 6333;
+const GRPC_PORT: u16 = 6334;
+const CONTROL_PORT: u16 = 6336;
+
+/// All settings. Port 0 means any free one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Address all ports listen on.
+    pub host: IpAddr,
+    /// Qdrant's REST API.
+    pub http_port: u16,
+    /// Qdrant's gRPC API.
+    pub grpc_port: u16,
+    /// The launcher's own gRPC service.
+    pub control_port: u16,
+    /// Where everything is kept; below the user's data directory if not set.
+    pub data_dir: Option<PathBuf>,
+    /// The qdrant program; searched on PATH if not set.
+    pub qdrant: Option<PathBuf>,
+    /// Never look for a qdrant program.
+    pub embedded: bool,
+    /// REST address of a Qdrant that somebody else runs.
+    pub url: Option<String>,
+    /// Key that clients must send.
+    pub api_key: Option<Secret>,
+    /// File to write the ports to once they are known, as JSON.
+    pub ports_file: Option<PathBuf>,
+    /// Log filter.
+    pub log: String,
+    /// How log lines look.
+    pub log_format: LogFormat,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            host: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            http_port: HTTP_PORT,
+            grpc_port: GRPC_PORT,
+            control_port: CONTROL_PORT,
+            data_dir: None,
+            qdrant: None,
+            embedded: false,
+            url: None,
+            api_key: None,
+            ports_file: None,
+            log: "info".to_owned(),
+            log_format: LogFormat::default(),
+        }
+    }
+}
+
+/// How the API comes about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mode {
+    /// The embedded engine.
+    Embedded,
+    /// This program as a child.
+    Qdrant(PathBuf),
+    /// Somebody else's Qdrant at this address.
+    External(String),
+}
+
+impl Config {
+    /// Reads the file, which must exist if it is named, and the variables.
+    ///
+    /// # Errors
+    /// [`Error::Load`] with line and column, or the key.
+    pub fn load(file: Option<&Path>) -> Result<Self> {
+        let usual = paths::config_dir().join(FILE);
+        let source = file.map_or(Source::Usual(&usual), Source::Named);
+        Ok(shared::config::load(source, ENV_PREFIX)?)
+    }
+
+    /// Where everything is kept.
+    pub fn data_dir(&self) -> PathBuf {
+        self.data_dir.clone().unwrap_or_else(|| paths::data_dir().join(FOLDER))
+    }
+
+    /// Refuses what cannot work or must not.
+    ///
+    /// # Errors
+    /// [`Error::Config`], [`Error::BindRefused`].
+    pub fn check(&self) -> Result<()> {
+        let named = [self.embedded, self.url.is_some(), self.qdrant.is_some()];
+        if named.iter().filter(|set| **set).count() > 1 {
+            return Err(Error::Config("choose one of embedded, qdrant and url".to_owned()));
+        }
+        let ports = [self.http_port, self.grpc_port, self.control_port];
+        let clash = |a: u16, b: u16| a != 0 && a == b;
+        if clash(ports[0], ports[1]) || clash(ports[1], ports[2]) || clash(ports[0], ports[2]) {
+            return Err(Error::Config(format!(
+                "http_port, grpc_port and control_port must differ, they are {}, {} and {}",
+                ports[0], ports[1], ports[2]
+            )));
+        }
+        if let Some(url) = &self.url
+            && !(url.starts_with("http://") || url.starts_with("https://"))
+        {
+            return Err(Error::Config(format!("url must begin with http:// or https://, it is {url}")));
+        }
+        let has_key = self.api_key.as_ref().is_some_and(|key| !key.reveal().is_empty());
+        if !self.host.is_loopback() && !has_key {
+            return Err(Error::BindRefused { host: self.host });
+        }
+        Ok(())
+    }
+
+    /// Decides the mode; `on_path` looks for a program of that name.
+    ///
+    /// # Errors
+    /// [`Error::Qdrant`] if a program was named that is not there, or if there
+    /// is none and this build has no engine of its own.
+    pub fn mode(&self, on_path: impl FnOnce(&str) -> Option<PathBuf>) -> Result<Mode> {
+        if let Some(url) = &self.url {
+            return Ok(Mode::External(url.trim_end_matches('/').to_owned()));
+        }
+        if let Some(program) = &self.qdrant {
+            return if program.is_file() {
+                Ok(Mode::Qdrant(program.clone()))
+            } else {
+                Err(Error::Qdrant(format!("there is no qdrant program at {}", program.display())))
+            };
+        }
+        let found = if self.embedded { None } else { on_path("qdrant") };
+        match found {
+            Some(program) => Ok(Mode::Qdrant(program)),
+            None if cfg!(feature = "embedded") => Ok(Mode::Embedded),
+            None => Err(Error::Qdrant(
+                "there is no qdrant program on PATH and this build has no embedded engine; install Qdrant or name it \
+                 with --qdrant"
+                    .to_owned(),
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(change: impl FnOnce(&mut Config), expect: std::result::Result<(), &str>) {
+        let mut config = Config::default();
+        change(&mut config);
+        match (config.check(), expect) {
+            (Ok(()), Ok(())) => {}
+            (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{error}"),
+            (result, expect) => panic!("{result:?} is not {expect:?}"),
+        }
+    }
+
+    #[test]
+    fn settings() {
+        check(|_| {}, Ok(()));
+        check(|c| c.grpc_port = HTTP_PORT, Err("must differ"));
+        check(|c| (c.http_port, c.grpc_port, c.control_port) = (0, 0, 0), Ok(()));
+        check(|c| c.host = IpAddr::from([0, 0, 0, 0]), Err("no API key"));
+        check(
+            |c| (c.host, c.api_key) = (IpAddr::from([0, 0, 0, 0]), Some(Secret::new(" "))),
+            Err("no API key"),
+        );
+        check(|c| (c.host, c.api_key) = (IpAddr::from([0, 0, 0, 0]), Some(Secret::new("key"))), Ok(()));
+        check(|c| (c.embedded, c.url) = (true, Some("http://h".to_owned())), Err("choose one"));
+        check(|c| c.url = Some("h:6333".to_owned()), Err("begin with http"));
+    }
+
+    #[test]
+    fn modes() {
+        let found = |name: &str| Some(PathBuf::from("/usr/bin").join(name));
+        let embedded = Config { embedded: true, ..Config::default() };
+        let external = Config { url: Some("http://h:6333/".to_owned()), ..Config::default() };
+        let missing = Config { qdrant: Some("/no/such/file".into()), ..Config::default() };
+        assert_eq!(Config::default().mode(found).unwrap(), Mode::Qdrant("/usr/bin/qdrant".into()));
+        assert_eq!(external.mode(found).unwrap(), Mode::External("http://h:6333".to_owned()));
+        assert!(matches!(missing.mode(found), Err(Error::Qdrant(_))));
+        if cfg!(feature = "embedded") {
+            assert_eq!(embedded.mode(found).unwrap(), Mode::Embedded);
+            assert_eq!(Config::default().mode(|_| None).unwrap(), Mode::Embedded);
+        } else {
+            assert!(matches!(Config::default().mode(|_| None), Err(Error::Qdrant(_))));
+        }
+    }
+}

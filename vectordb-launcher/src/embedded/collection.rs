@@ -1,0 +1,326 @@
+//! One collection: a shard of the engine and the folder it lives in.
+//!
+//! Every method blocks and belongs into the pool. Names, aliases and Qdrant's
+//! messages are the concern of others.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use qdrant_edge::{
+    CountRequest, EdgeConfig, EdgeShard, EdgeShardRead as _, FacetRequest, FacetResponse, Group, GroupRequest,
+    PointId, PointOperations, QueryBatchRequest, QueryRequest, Record, ResourceBudget, RetrieveRequest,
+    ScoredPoint, ScrollRequest, SearchMatrixRequest, SearchMatrixResponse, ShardInfo, UpdateOperation,
+    VectorOperations, WithPayloadInterface, WithVector,
+};
+use tokio::sync::Mutex;
+
+use super::{
+    error::{Error, Result},
+    validate,
+};
+
+/// Folder of half-built segments that a killed optimizer leaves behind; the
+/// engine never removes it.
+const TEMP_SEGMENTS: &str = "temp_segments";
+
+/// Threads one optimizer run may use: indexing must not starve the searches.
+const OPTIMIZER_THREADS: usize = 1;
+
+/// An open collection.
+#[derive(Debug)]
+pub struct Collection {
+    // Order matters: fields drop from the top, and the shard writes to its
+    // folder when it closes.
+    shard: EdgeShard,
+    /// Held over each write, so that waiting writers occupy no pool thread.
+    turn: Arc<Mutex<()>>,
+    /// Writes since the start; the number the last flush and the last optimizer run saw.
+    written: AtomicU64,
+    flushed: AtomicU64,
+    optimized: AtomicU64,
+    folder: Folder,
+}
+
+#[derive(Debug)]
+struct Folder {
+    path: PathBuf,
+    doomed: AtomicBool,
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if self.doomed.load(Ordering::Acquire)
+            && let Err(error) = fs::remove_dir_all(&self.path)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            // The next start finds that no collection owns the folder and removes it.
+            tracing::warn!(path = %self.path.display(), %error, "a deleted collection's folder stays for now");
+        }
+    }
+}
+
+impl Collection {
+    /// Makes an empty collection in `path`, which must not exist.
+    ///
+    /// # Errors
+    /// What the engine says about `config` or the disk.
+    pub fn create(path: &Path, config: EdgeConfig) -> Result<Self> {
+        let shard = EdgeShard::new(path, config)?;
+        // Without this flush a kill right after creation leaves a folder that
+        // the engine can no longer load.
+        shard.flush()?;
+        Ok(Self::around(shard, path))
+    }
+
+    /// Opens the collection in `path`, applying what its log holds.
+    ///
+    /// # Errors
+    /// What the engine says about the files.
+    pub fn open(path: &Path) -> Result<Self> {
+        match fs::remove_dir_all(path.join(TEMP_SEGMENTS)) {
+            Ok(()) => tracing::info!(path = %path.display(), "removed what a killed optimizer left"),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(Error::Internal(format!("cannot remove {TEMP_SEGMENTS}: {error}"))),
+        }
+        Ok(Self::around(EdgeShard::load(path, None)?, path))
+    }
+
+    fn around(shard: EdgeShard, path: &Path) -> Self {
+        Self {
+            shard,
+            turn: Arc::default(),
+            written: AtomicU64::new(0),
+            flushed: AtomicU64::new(0),
+            // So that the first pass after a start looks at what an earlier run left.
+            optimized: AtomicU64::new(u64::MAX),
+            folder: Folder { path: path.to_owned(), doomed: AtomicBool::new(false) },
+        }
+    }
+
+    /// The right to write; a writer waits for it before it enters the pool.
+    pub fn turn(&self) -> Arc<Mutex<()>> {
+        Arc::clone(&self.turn)
+    }
+
+    /// The folder goes when the last user of the collection is done.
+    pub fn doom(&self) {
+        self.folder.doomed.store(true, Ordering::Release);
+    }
+
+    /// Where the files are.
+    pub fn path(&self) -> &Path {
+        &self.folder.path
+    }
+
+    /// The engine's settings, vector names among them.
+    pub fn config(&self) -> EdgeConfig {
+        self.shard.config().clone()
+    }
+
+    /// Whether vectors called `name` exist and what they are.
+    ///
+    /// # Errors
+    /// [`Error::BadInput`] if there are none.
+    pub fn kind(&self, name: &str) -> Result<validate::Kind> {
+        validate::kind(&self.shard.config(), name)
+    }
+
+    /// Checks a vector that is searched for.
+    ///
+    /// # Errors
+    /// [`Error::BadInput`] if it does not fit.
+    pub fn check_query_vector(&self, name: &str, vector: &qdrant_edge::VectorInternal) -> Result<()> {
+        validate::query_vector(&self.shard.config(), name, vector)
+    }
+
+    /// Applies `operation` whole or not at all and returns its number, counted
+    /// from the start of the process. When this returns the operation is in the
+    /// engine's log: killing the process loses it no more.
+    ///
+    /// # Errors
+    /// [`Error::BadInput`] or [`Error::NotFound`] before anything changed;
+    /// [`Error::Internal`] if the disk failed.
+    pub fn update(&self, operation: UpdateOperation) -> Result<u64> {
+        self.check(&operation)?;
+        self.shard.update(operation)?;
+        Ok(self.written.fetch_add(1, Ordering::AcqRel))
+    }
+
+    fn check(&self, operation: &UpdateOperation) -> Result<()> {
+        match operation {
+            UpdateOperation::PointOperation(operation) => self.check_points(operation),
+            UpdateOperation::VectorOperation(operation) => match operation {
+                VectorOperations::UpdateVectors(update) => {
+                    validate::point_vectors(&self.shard.config(), &update.points)?;
+                    self.check_exist(update.points.iter().map(|point| point.id).collect())
+                }
+                VectorOperations::DeleteVectors(_, names)
+                | VectorOperations::DeleteVectorsByFilter(_, names) => {
+                    names.iter().try_for_each(|name| self.kind(name).map(|_| ()))
+                }
+            },
+            UpdateOperation::PayloadOperation(_)
+            | UpdateOperation::FieldIndexOperation(_)
+            | UpdateOperation::VectorNameOperation(_) => Ok(()),
+        }
+    }
+
+    fn check_points(&self, operation: &PointOperations) -> Result<()> {
+        let inserted = match operation {
+            PointOperations::UpsertPoints(points) => points,
+            PointOperations::UpsertPointsConditional(conditional) => &conditional.points_op,
+            PointOperations::DeletePoints { .. } | PointOperations::DeletePointsByFilter(_) => return Ok(()),
+            PointOperations::SyncPoints(_)
+            | PointOperations::UpsertPointsRaw(_)
+            | PointOperations::SyncPointsRaw(_) => return Err(Error::unsupported("shard transfer")),
+        };
+        match inserted {
+            qdrant_edge::PointInsertOperations::PointsList(points) => {
+                validate::points(&self.shard.config(), points)
+            }
+            qdrant_edge::PointInsertOperations::PointsBatch(_) => Err(Error::unsupported("a columnar batch")),
+        }
+    }
+
+    /// The engine would apply the points before the missing one.
+    fn check_exist(&self, ids: Vec<PointId>) -> Result<()> {
+        let found = self.shard.retrieve(RetrieveRequest {
+            point_ids: ids.clone(),
+            with_payload: Some(WithPayloadInterface::Bool(false)),
+            with_vector: Some(WithVector::Bool(false)),
+        })?;
+        match ids.iter().find(|id| !found.iter().any(|record| record.id == **id)) {
+            Some(missing) => Err(Error::NotFound(format!("No point with id {missing} found"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Points by id, in the order asked for; missing ones are left out.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub fn retrieve(&self, request: RetrieveRequest) -> Result<Vec<Record>> {
+        Ok(self.shard.retrieve(request)?)
+    }
+
+    /// A page of points and the id the next page starts with.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub fn scroll(&self, request: ScrollRequest) -> Result<(Vec<Record>, Option<PointId>)> {
+        Ok(self.shard.scroll(request)?)
+    }
+
+    /// Number of points that match.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub fn count(&self, request: CountRequest) -> Result<usize> {
+        Ok(self.shard.count(request)?)
+    }
+
+    /// Runs queries whose point ids were resolved, one result list each.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub fn query(&self, queries: Vec<QueryRequest>) -> Result<Vec<Vec<ScoredPoint>>> {
+        Ok(self.shard.query_batch(QueryBatchRequest { queries })?)
+    }
+
+    /// A query's results by the value of a payload field.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub fn query_groups(&self, request: GroupRequest) -> Result<Vec<Group>> {
+        Ok(self.shard.query_groups(request)?)
+    }
+
+    /// Values of a payload field with the number of their points.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub fn facet(&self, request: FacetRequest) -> Result<FacetResponse> {
+        Ok(self.shard.facet(request)?)
+    }
+
+    /// Distances among sampled points.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub fn search_matrix(&self, request: SearchMatrixRequest) -> Result<SearchMatrixResponse> {
+        Ok(self.shard.search_matrix(request)?)
+    }
+
+    /// Counts and payload indexes.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub fn info(&self) -> Result<ShardInfo> {
+        Ok(self.shard.info()?)
+    }
+
+    /// Changes settings that need no rebuild at once.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub fn set_hnsw(&self, config: qdrant_edge::HnswIndexConfig) -> Result<()> {
+        self.written.fetch_add(1, Ordering::AcqRel);
+        Ok(self.shard.set_hnsw_config(config)?)
+    }
+
+    /// As [`Self::set_hnsw`], for one vector.
+    ///
+    /// # Errors
+    /// [`Error::BadInput`] if there is no such vector.
+    pub fn set_vector_hnsw(&self, name: &str, config: qdrant_edge::HnswIndexConfig) -> Result<()> {
+        self.written.fetch_add(1, Ordering::AcqRel);
+        Ok(self.shard.set_vector_hnsw_config(name, config)?)
+    }
+
+    /// Changes when segments are merged and indexed.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub fn set_optimizers(&self, config: qdrant_edge::EdgeOptimizersConfig) -> Result<()> {
+        self.written.fetch_add(1, Ordering::AcqRel);
+        Ok(self.shard.set_optimizers_config(config)?)
+    }
+
+    /// Writes everything to the segments if there was a write since the last
+    /// time; says whether there was.
+    ///
+    /// # Errors
+    /// What the engine says about the disk.
+    pub fn flush(&self) -> Result<bool> {
+        let written = self.written.load(Ordering::Acquire);
+        if self.flushed.load(Ordering::Acquire) == written {
+            return Ok(false);
+        }
+        self.shard.flush()?;
+        self.flushed.store(written, Ordering::Release);
+        Ok(true)
+    }
+
+    /// Merges, cleans and indexes segments if there was a write since the last
+    /// time and the engine finds it worthwhile; says whether it did. Readers
+    /// and writers go on meanwhile.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub fn optimize(&self) -> Result<bool> {
+        let written = self.written.load(Ordering::Acquire);
+        if self.optimized.load(Ordering::Acquire) == written {
+            return Ok(false);
+        }
+        let changed =
+            self.shard.optimize_with_budget(ResourceBudget::new(OPTIMIZER_THREADS, OPTIMIZER_THREADS))?;
+        self.optimized.store(written, Ordering::Release);
+        Ok(changed)
+    }
+}

@@ -1,0 +1,109 @@
+//! What a caller of the API gets told. The codes and words are Qdrant's own,
+//! because clients match on them; the launcher's `E16xx` codes are for the
+//! person who runs it and never cross this API.
+
+use qdrant_edge::OperationError;
+
+/// Why a call failed.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Error {
+    /// A message that cannot be understood at all.
+    #[error("{0}")]
+    Malformed(String),
+    /// A message that does not fit the collection.
+    #[error("Wrong input: {0}")]
+    BadInput(String),
+    /// A name is taken.
+    #[error("Wrong input: {0}")]
+    AlreadyExists(String),
+    /// A collection, alias or point does not exist.
+    #[error("Not found: {0}")]
+    NotFound(String),
+    /// The engine or the disk failed.
+    #[error("Service internal error: {0}")]
+    Internal(String),
+    /// Qdrant can do it, the embedded engine cannot.
+    #[error("{0} is not supported by the embedded engine")]
+    Unsupported(String),
+    /// Too many calls wait for the engine.
+    #[error("Too many requests wait for the embedded engine")]
+    Overloaded,
+}
+
+/// Result of an API call.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// The collection `name` does not exist.
+    pub fn no_collection(name: &str) -> Self {
+        Self::NotFound(format!("Collection `{name}` doesn't exist!"))
+    }
+
+    /// No vector has this name.
+    pub fn no_vector(name: &str) -> Self {
+        Self::BadInput(format!("Not existing vector name error: {name}"))
+    }
+
+    /// A call or a parameter that this server does not have.
+    pub fn unsupported(what: impl Into<String>) -> Self {
+        Self::Unsupported(what.into())
+    }
+}
+
+impl From<OperationError> for Error {
+    fn from(error: OperationError) -> Self {
+        let text = error.to_string();
+        match error {
+            OperationError::WrongVectorDimension { .. }
+            | OperationError::MalformedVectorBlob { .. }
+            | OperationError::MalformedPayloadBlob { .. }
+            | OperationError::VectorNameNotExists { .. }
+            | OperationError::TypeError { .. }
+            | OperationError::TypeInferenceError { .. }
+            | OperationError::WrongSparse
+            | OperationError::WrongMulti
+            | OperationError::MissingRangeIndexForOrderBy { .. }
+            | OperationError::MissingMapIndexForFacet { .. }
+            | OperationError::VariableTypeError { .. }
+            | OperationError::NonFiniteNumber { .. } => Self::BadInput(text),
+            OperationError::ValidationError { description } => Self::BadInput(description),
+            OperationError::PointIdError { missed_point_id } => {
+                Self::NotFound(format!("No point with id {missed_point_id} found"))
+            }
+            OperationError::ServiceError { description, backtrace: _ } => Self::Internal(description),
+            OperationError::InconsistentStorage { .. }
+            | OperationError::FileNotFound { .. }
+            | OperationError::OutOfMemory { .. }
+            | OperationError::Cancelled { .. }
+            | OperationError::Timeout { .. }
+            | OperationError::OutOfAppendableCapacity { .. } => Self::Internal(text),
+        }
+    }
+}
+
+impl From<Error> for tonic::Status {
+    fn from(error: Error) -> Self {
+        let code = match &error {
+            Error::Malformed(_) | Error::BadInput(_) => tonic::Code::InvalidArgument,
+            Error::AlreadyExists(_) => tonic::Code::AlreadyExists,
+            Error::NotFound(_) => tonic::Code::NotFound,
+            Error::Internal(_) => tonic::Code::Internal,
+            Error::Unsupported(_) => tonic::Code::Unimplemented,
+            Error::Overloaded => tonic::Code::ResourceExhausted,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<&Error> for http::StatusCode {
+    fn from(error: &Error) -> Self {
+        match error {
+            Error::Malformed(_) | Error::BadInput(_) => Self::BAD_REQUEST,
+            Error::AlreadyExists(_) => Self::CONFLICT,
+            Error::NotFound(_) => Self::NOT_FOUND,
+            Error::Internal(_) => Self::INTERNAL_SERVER_ERROR,
+            Error::Unsupported(_) => Self::NOT_IMPLEMENTED,
+            Error::Overloaded => Self::TOO_MANY_REQUESTS,
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Qdrant's gRPC services over the store.
+//!
+//! Each method reads its message, runs the work in the pool and answers; what
+//! messages mean is in [`convert`](super::convert).
+
+mod collections;
+mod health;
+mod points;
+mod reads;
+mod snapshots;
+
+use std::sync::Arc;
+
+use qdrant_client::qdrant::{
+    self as grpc, collections_server::CollectionsServer, points_server::PointsServer,
+    qdrant_server::QdrantServer, snapshots_server::SnapshotsServer,
+};
+use qdrant_edge::UpdateOperation;
+use tokio::time::Instant;
+use tonic::{
+    Status,
+    codec::CompressionEncoding,
+    service::{InterceptorLayer, Routes},
+};
+use tower::Layer as _;
+
+use super::{error::Result, store::Store};
+use crate::auth::Guard;
+
+/// Largest request, in bytes, as in Qdrant.
+const REQUEST_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// All of Qdrant's services on one store; clones share it.
+#[derive(Debug, Clone)]
+pub struct Service {
+    store: Arc<Store>,
+}
+
+/// The routes of Qdrant's gRPC port. The health check needs no key, as in
+/// Qdrant; everything else passes `guard`.
+pub fn routes(store: Arc<Store>, guard: Guard) -> Routes {
+    let service = Service { store };
+    macro_rules! tuned {
+        ($server:ident) => {
+            $server::new(service.clone())
+                .max_decoding_message_size(REQUEST_BYTES_MAX)
+                .max_encoding_message_size(usize::MAX)
+                .accept_compressed(CompressionEncoding::Gzip)
+                .send_compressed(CompressionEncoding::Gzip)
+        };
+    }
+    let guarded = InterceptorLayer::new(guard);
+    Routes::new(tuned!(QdrantServer))
+        .add_service(guarded.layer(tuned!(CollectionsServer)))
+        .add_service(guarded.layer(tuned!(PointsServer)))
+        .add_service(guarded.layer(tuned!(SnapshotsServer)))
+}
+
+impl Service {
+    /// Runs blocking work on the store in the pool.
+    async fn run<T, F>(&self, work: F) -> std::result::Result<T, Status>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Store) -> Result<T> + Send + 'static,
+    {
+        let store = Arc::clone(&self.store);
+        Ok(self.store.pool().run(move || work(&store)).await?)
+    }
+
+    /// Applies what `convert` makes of a message. It is always applied before
+    /// the answer; `wait` only decides what the answer is called.
+    async fn write<F>(
+        &self,
+        name: String,
+        wait: Option<bool>,
+        convert: F,
+    ) -> std::result::Result<grpc::UpdateResult, Status>
+    where
+        F: FnOnce() -> Result<UpdateOperation> + Send + 'static,
+    {
+        let collection = self.store.collection(&name)?;
+        let operation = self.store.pool().run(convert).await?;
+        let turn = collection.turn().lock_owned().await;
+        let number = self
+            .store
+            .pool()
+            .run(move || {
+                let _turn = turn;
+                collection.update(operation)
+            })
+            .await?;
+        let status = if wait == Some(true) {
+            grpc::UpdateStatus::Completed
+        } else {
+            grpc::UpdateStatus::Acknowledged
+        };
+        Ok(grpc::UpdateResult { operation_id: Some(number), status: status.into() })
+    }
+}
+
+/// Seconds since `started`, for the answers' `time`.
+fn seconds(started: Instant) -> f64 {
+    started.elapsed().as_secs_f64()
+}
+
+/// A call that Qdrant has and this server has not.
+fn unimplemented(call: &str) -> Status {
+    super::Error::unsupported(call).into()
+}

@@ -1,0 +1,188 @@
+//! Collections and aliases.
+
+use qdrant_client::qdrant::{
+    AliasDescription, ChangeAliases, CollectionClusterInfoRequest, CollectionClusterInfoResponse,
+    CollectionDescription, CollectionExists, CollectionExistsRequest, CollectionExistsResponse,
+    CollectionOperationResponse, CreateCollection, CreateShardKeyRequest, CreateShardKeyResponse,
+    DeleteCollection, DeleteShardKeyRequest, DeleteShardKeyResponse, GetCollectionInfoRequest,
+    GetCollectionInfoResponse, ListAliasesRequest, ListAliasesResponse, ListCollectionAliasesRequest,
+    ListCollectionsRequest, ListCollectionsResponse, ListShardKeysRequest, ListShardKeysResponse,
+    UpdateCollection, UpdateCollectionClusterSetupRequest, UpdateCollectionClusterSetupResponse,
+    collections_server::Collections,
+};
+use tokio::time::Instant;
+use tonic::{Request, Response, Status};
+
+use super::{Service, seconds, unimplemented};
+use crate::embedded::{convert::create, convert::info, error::Result as ApiResult, store::Store};
+
+fn done(result: bool, started: Instant) -> Response<CollectionOperationResponse> {
+    Response::new(CollectionOperationResponse { result, time: seconds(started) })
+}
+
+fn described(aliases: Vec<(String, String)>, started: Instant) -> Response<ListAliasesResponse> {
+    let aliases = aliases
+        .into_iter()
+        .map(|(alias_name, collection_name)| AliasDescription { alias_name, collection_name })
+        .collect();
+    Response::new(ListAliasesResponse { aliases, time: seconds(started) })
+}
+
+fn change(store: &Store, request: UpdateCollection) -> ApiResult<()> {
+    let name = request.collection_name.clone();
+    let changes = create::changes(request)?;
+    let collection = store.collection(&name)?;
+    // All of it is read before any of it is changed.
+    let config = collection.config();
+    let hnsw = changes.hnsw.map(|diff| create::hnsw(config.hnsw_config(), Some(diff))).transpose()?;
+    let mut vectors = Vec::new();
+    for (vector, diff) in changes.vectors {
+        collection.kind(&vector)?;
+        let base = config.vectors.get(&vector).and_then(|params| params.hnsw_config);
+        vectors.push((vector, create::hnsw(base.unwrap_or_else(|| config.hnsw_config()), Some(diff))?));
+    }
+    let optimizers =
+        changes.optimizers.map(|diff| create::optimizers(config.optimizers(), Some(diff))).transpose()?;
+
+    hnsw.map(|hnsw| collection.set_hnsw(hnsw)).transpose()?;
+    vectors.into_iter().try_for_each(|(vector, hnsw)| collection.set_vector_hnsw(&vector, hnsw))?;
+    optimizers.map(|optimizers| collection.set_optimizers(optimizers)).transpose()?;
+    if changes.metadata.is_empty() { Ok(()) } else { store.add_metadata(&name, changes.metadata) }
+}
+
+#[tonic::async_trait]
+impl Collections for Service {
+    async fn get(
+        &self,
+        request: Request<GetCollectionInfoRequest>,
+    ) -> Result<Response<GetCollectionInfoResponse>, Status> {
+        let started = Instant::now();
+        let name = request.into_inner().collection_name;
+        let info = self
+            .run(move |store| {
+                let (record, collection) = store.described(&name)?;
+                info::info(&record, &collection)
+            })
+            .await?;
+        Ok(Response::new(GetCollectionInfoResponse { result: Some(info), time: seconds(started) }))
+    }
+
+    async fn list(
+        &self,
+        _: Request<ListCollectionsRequest>,
+    ) -> Result<Response<ListCollectionsResponse>, Status> {
+        let started = Instant::now();
+        let collections = self.store.names().into_iter().map(|name| CollectionDescription { name }).collect();
+        Ok(Response::new(ListCollectionsResponse { collections, time: seconds(started) }))
+    }
+
+    async fn create(
+        &self,
+        request: Request<CreateCollection>,
+    ) -> Result<Response<CollectionOperationResponse>, Status> {
+        let started = Instant::now();
+        let request = request.into_inner();
+        self.run(move |store| {
+            let name = request.collection_name.clone();
+            let new = create::create(request)?;
+            store.create(&name, new.config, new.metadata)
+        })
+        .await?;
+        Ok(done(true, started))
+    }
+
+    async fn update(
+        &self,
+        request: Request<UpdateCollection>,
+    ) -> Result<Response<CollectionOperationResponse>, Status> {
+        let started = Instant::now();
+        let request = request.into_inner();
+        self.run(move |store| change(store, request)).await?;
+        Ok(done(true, started))
+    }
+
+    async fn delete(
+        &self,
+        request: Request<DeleteCollection>,
+    ) -> Result<Response<CollectionOperationResponse>, Status> {
+        let started = Instant::now();
+        let name = request.into_inner().collection_name;
+        let existed = self.run(move |store| store.delete(&name)).await?;
+        Ok(done(existed, started))
+    }
+
+    async fn update_aliases(
+        &self,
+        request: Request<ChangeAliases>,
+    ) -> Result<Response<CollectionOperationResponse>, Status> {
+        let started = Instant::now();
+        let changes = create::aliases(request.into_inner().actions)?;
+        self.run(move |store| store.change_aliases(changes)).await?;
+        Ok(done(true, started))
+    }
+
+    async fn list_collection_aliases(
+        &self,
+        request: Request<ListCollectionAliasesRequest>,
+    ) -> Result<Response<ListAliasesResponse>, Status> {
+        let started = Instant::now();
+        let name = request.into_inner().collection_name;
+        self.store.collection(&name)?;
+        let aliases = self.store.aliases().into_iter().filter(|(_, collection)| *collection == name).collect();
+        Ok(described(aliases, started))
+    }
+
+    async fn list_aliases(
+        &self,
+        _: Request<ListAliasesRequest>,
+    ) -> Result<Response<ListAliasesResponse>, Status> {
+        Ok(described(self.store.aliases(), Instant::now()))
+    }
+
+    async fn collection_exists(
+        &self,
+        request: Request<CollectionExistsRequest>,
+    ) -> Result<Response<CollectionExistsResponse>, Status> {
+        let started = Instant::now();
+        let exists = self.store.collection(&request.into_inner().collection_name).is_ok();
+        Ok(Response::new(CollectionExistsResponse {
+            result: Some(CollectionExists { exists }),
+            time: seconds(started),
+        }))
+    }
+
+    async fn collection_cluster_info(
+        &self,
+        _: Request<CollectionClusterInfoRequest>,
+    ) -> Result<Response<CollectionClusterInfoResponse>, Status> {
+        Err(unimplemented("Collections/CollectionClusterInfo"))
+    }
+
+    async fn update_collection_cluster_setup(
+        &self,
+        _: Request<UpdateCollectionClusterSetupRequest>,
+    ) -> Result<Response<UpdateCollectionClusterSetupResponse>, Status> {
+        Err(unimplemented("Collections/UpdateCollectionClusterSetup"))
+    }
+
+    async fn create_shard_key(
+        &self,
+        _: Request<CreateShardKeyRequest>,
+    ) -> Result<Response<CreateShardKeyResponse>, Status> {
+        Err(unimplemented("Collections/CreateShardKey"))
+    }
+
+    async fn delete_shard_key(
+        &self,
+        _: Request<DeleteShardKeyRequest>,
+    ) -> Result<Response<DeleteShardKeyResponse>, Status> {
+        Err(unimplemented("Collections/DeleteShardKey"))
+    }
+
+    async fn list_shard_keys(
+        &self,
+        _: Request<ListShardKeysRequest>,
+    ) -> Result<Response<ListShardKeysResponse>, Status> {
+        Err(unimplemented("Collections/ListShardKeys"))
+    }
+}

@@ -1,0 +1,59 @@
+//! What the engine leaves to its host: flushing on a timer and optimizing in
+//! the background.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use super::store::Store;
+
+/// Qdrant's own default: what a power cut may lose. A killed process loses
+/// nothing, its log is in the system's hands by then.
+pub const FLUSH_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How often collections that were written to are offered to the optimizer.
+/// Looking costs next to nothing; the engine decides whether it is worthwhile.
+pub const OPTIMIZE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Runs until `stop`, then returns without a last flush: that is the owner's,
+/// after the last request.
+pub async fn run(store: Arc<Store>, stop: CancellationToken) {
+    let work = async { tokio::join!(flush(Arc::clone(&store)), optimize(Arc::clone(&store))) };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        _ = work => {}
+    }
+}
+
+async fn flush(store: Arc<Store>) {
+    let mut ticks = tokio::time::interval(FLUSH_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let store = Arc::clone(&store);
+        // Outside the pool: upkeep must neither wait behind requests nor take
+        // their places. Failures are logged where they happen.
+        let _logged = tokio::task::spawn_blocking(move || store.flush()).await;
+    }
+}
+
+async fn optimize(store: Arc<Store>) {
+    let mut ticks = tokio::time::interval(OPTIMIZE_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        for (name, collection) in store.all() {
+            let started = tokio::time::Instant::now();
+            match tokio::task::spawn_blocking(move || collection.optimize()).await {
+                Ok(Ok(false)) => {}
+                Ok(Ok(true)) => {
+                    let seconds = started.elapsed().as_secs_f64();
+                    tracing::info!(collection = name, seconds, "optimized");
+                }
+                Ok(Err(error)) => tracing::warn!(collection = name, %error, "could not optimize"),
+                Err(error) => tracing::error!(collection = name, %error, "the optimizer panicked"),
+            }
+        }
+    }
+}

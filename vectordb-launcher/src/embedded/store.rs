@@ -1,0 +1,433 @@
+//! The collections on disk, by name and alias.
+//!
+//! One file, `store.json`, says which collections exist; it is replaced
+//! atomically, after a new collection's folder is complete and before a deleted
+//! one's folder goes. A folder that no entry names is the rest of an
+//! interrupted change and is removed at the next start.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+};
+
+use qdrant_edge::EdgeConfig;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    collection::Collection,
+    error::{Error, Result},
+    pool::Pool,
+    query,
+};
+use crate::{
+    clock,
+    files::{self, DirectoryLock, LockError},
+};
+
+/// Layout of the data directory; a newer number is refused.
+const FORMAT: u32 = 1;
+
+/// The file that says what exists.
+const INDEX_FILE: &str = "store.json";
+
+/// The folder of the collections' folders.
+const COLLECTIONS_FOLDER: &str = "collections";
+
+/// Longest collection name, as in Qdrant.
+const NAME_BYTES_MAX: usize = 255;
+
+/// Characters Qdrant refuses in names, because it uses names as folders.
+const NAME_REFUSED: &[char] = &['<', '>', ':', '"', '/', '\\', '|', '?', '*', '\0', '\u{1F}'];
+
+/// Why a store cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Somebody else has it open, or it cannot be locked.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// A file or folder cannot be used.
+    #[error("cannot use {path}: {source}")]
+    Io {
+        /// The path.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The index file is not what this program writes.
+    #[error("{path} is damaged: {reason}")]
+    Index {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A newer program wrote it.
+    #[error("{path} has format {found}, this program knows up to {FORMAT}")]
+    TooNew {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+    },
+    /// The engine refuses a collection's files.
+    #[error(
+        "collection `{name}` in {path} cannot be opened: {source}. The store is an index: move that folder away, \
+         remove the collection's entry from {INDEX_FILE}, start again and have it indexed anew"
+    )]
+    Collection {
+        /// The collection.
+        name: String,
+        /// Its folder.
+        path: PathBuf,
+        /// What the engine said.
+        source: Error,
+    },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Index {
+    format: u32,
+    collections: BTreeMap<String, Record>,
+    aliases: BTreeMap<String, String>,
+}
+
+/// What is kept about a collection beside the engine's own files.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    folder: String,
+    /// When it was made, in milliseconds since 1970.
+    pub created_at_ms: u64,
+    /// Free values of whoever made it.
+    #[serde(default)]
+    pub metadata: serde_json::Map<String, serde_json::Value>,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    record: Record,
+    open: Arc<Collection>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct State {
+    collections: BTreeMap<String, Entry>,
+    aliases: BTreeMap<String, String>,
+}
+
+/// A change of the names that are no collections.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AliasChange {
+    /// `alias` stands for `collection` from now on, whatever it stood for.
+    Create {
+        /// The new name.
+        alias: String,
+        /// What it stands for.
+        collection: String,
+    },
+    /// The alias `old` is called `new`.
+    Rename {
+        /// The name that goes.
+        old: String,
+        /// The name that comes.
+        new: String,
+    },
+    /// The alias goes.
+    Delete {
+        /// The name.
+        alias: String,
+    },
+}
+
+/// All collections of one data directory.
+#[derive(Debug)]
+pub struct Store {
+    root: PathBuf,
+    state: RwLock<State>,
+    /// Held over each change of names, disk write included.
+    changing: Mutex<()>,
+    pool: Pool,
+    _lock: DirectoryLock,
+}
+
+impl query::Collections for Store {
+    fn find(&self, name: &str) -> Result<Arc<Collection>> {
+        self.collection(name)
+    }
+}
+
+impl Store {
+    /// Opens the store below `root`, which is made if it does not exist. Blocks
+    /// while the logs of all collections are applied.
+    ///
+    /// # Errors
+    /// [`OpenError`], each of which a person has to see to.
+    pub fn open(root: &Path) -> std::result::Result<Self, OpenError> {
+        let io = |path: &Path| {
+            let path = path.to_owned();
+            move |source| OpenError::Io { path, source }
+        };
+        let folders = root.join(COLLECTIONS_FOLDER);
+        fs::create_dir_all(&folders).map_err(io(&folders))?;
+        let lock = DirectoryLock::take(root)?;
+        let index = read_index(&root.join(INDEX_FILE), &folders)?;
+        remove_strays(&folders, &index).map_err(io(&folders))?;
+
+        let mut state = State { collections: BTreeMap::new(), aliases: index.aliases };
+        for (name, record) in index.collections {
+            let path = folders.join(&record.folder);
+            let open = Collection::open(&path)
+                .map_err(|source| OpenError::Collection { name: name.clone(), path, source })?;
+            state.collections.insert(name, Entry { record, open: Arc::new(open) });
+        }
+        Ok(Self {
+            root: root.to_owned(),
+            state: RwLock::new(state),
+            changing: Mutex::new(()),
+            pool: Pool::default(),
+            _lock: lock,
+        })
+    }
+
+    /// Where blocking calls run.
+    pub fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// The folder everything is in.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The open collection called `name`, or that the alias `name` stands for.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is none.
+    pub fn collection(&self, name: &str) -> Result<Arc<Collection>> {
+        self.described(name).map(|(_, open)| open)
+    }
+
+    /// As [`Self::collection`], with what is kept about it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is none.
+    pub fn described(&self, name: &str) -> Result<(Record, Arc<Collection>)> {
+        let state = self.read();
+        let target = state.aliases.get(name).map_or(name, String::as_str);
+        let entry = state.collections.get(target).ok_or_else(|| Error::no_collection(name))?;
+        Ok((entry.record.clone(), Arc::clone(&entry.open)))
+    }
+
+    /// Names of all collections, in order.
+    pub fn names(&self) -> Vec<String> {
+        self.read().collections.keys().cloned().collect()
+    }
+
+    /// All open collections with their names.
+    pub fn all(&self) -> Vec<(String, Arc<Collection>)> {
+        let state = self.read();
+        state.collections.iter().map(|(name, entry)| (name.clone(), Arc::clone(&entry.open))).collect()
+    }
+
+    /// Aliases and what they stand for, in order.
+    pub fn aliases(&self) -> Vec<(String, String)> {
+        self.read().aliases.iter().map(|(alias, name)| (alias.clone(), name.clone())).collect()
+    }
+
+    /// Makes a collection. Blocks.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyExists`], [`Error::BadInput`] for a name Qdrant would
+    /// refuse, [`Error::Internal`] for the disk.
+    pub fn create(
+        &self,
+        name: &str,
+        config: EdgeConfig,
+        metadata: serde_json::Map<String, serde_json::Value>,
+    ) -> Result<()> {
+        check_name(name)?;
+        let _changing = self.change();
+        let mut next = self.read().clone();
+        if next.collections.contains_key(name) {
+            return Err(Error::AlreadyExists(format!("Collection `{name}` already exists!")));
+        }
+        if next.aliases.contains_key(name) {
+            return Err(Error::BadInput(format!(
+                "Can't create collection with name {name}. Alias with the same name already exists"
+            )));
+        }
+        let folder = uuid::Uuid::new_v4().to_string();
+        let open = Arc::new(Collection::create(&self.root.join(COLLECTIONS_FOLDER).join(&folder), config)?);
+        let record = Record { folder, created_at_ms: clock::unix_ms(), metadata };
+        next.collections.insert(name.to_owned(), Entry { record, open: Arc::clone(&open) });
+        self.commit(next).inspect_err(|_| open.doom())
+    }
+
+    /// Removes a collection and its aliases; says whether it existed. Calls that
+    /// are under way end as if they had come before. Blocks.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] for the disk.
+    pub fn delete(&self, name: &str) -> Result<bool> {
+        let _changing = self.change();
+        let mut next = self.read().clone();
+        let target = next.aliases.get(name).cloned().unwrap_or_else(|| name.to_owned());
+        let Some(entry) = next.collections.remove(&target) else { return Ok(false) };
+        next.aliases.retain(|_, collection| *collection != target);
+        self.commit(next)?;
+        entry.open.doom();
+        Ok(true)
+    }
+
+    /// Adds to the free values of a collection. Blocks.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Internal`] for the disk.
+    pub fn add_metadata(
+        &self,
+        name: &str,
+        metadata: serde_json::Map<String, serde_json::Value>,
+    ) -> Result<()> {
+        let _changing = self.change();
+        let mut next = self.read().clone();
+        let target = next.aliases.get(name).cloned().unwrap_or_else(|| name.to_owned());
+        let entry = next.collections.get_mut(&target).ok_or_else(|| Error::no_collection(name))?;
+        entry.record.metadata.extend(metadata);
+        self.commit(next)
+    }
+
+    /// Applies all `changes` or none. Blocks.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown name, [`Error::BadInput`] for an alias
+    /// that is a collection's name, [`Error::Internal`] for the disk.
+    pub fn change_aliases(&self, changes: Vec<AliasChange>) -> Result<()> {
+        let _changing = self.change();
+        let mut next = self.read().clone();
+        let no_alias = |alias: &str| Error::NotFound(format!("Alias {alias} does not exists!"));
+        for change in changes {
+            match change {
+                AliasChange::Create { alias, collection } => {
+                    if !next.collections.contains_key(&collection) {
+                        return Err(Error::no_collection(&collection));
+                    }
+                    free_alias(&next, &alias)?;
+                    next.aliases.insert(alias, collection);
+                }
+                AliasChange::Rename { old, new } => {
+                    free_alias(&next, &new)?;
+                    let collection = next.aliases.remove(&old).ok_or_else(|| no_alias(&old))?;
+                    next.aliases.insert(new, collection);
+                }
+                AliasChange::Delete { alias } => {
+                    next.aliases.remove(&alias);
+                }
+            }
+        }
+        self.commit(next)
+    }
+
+    fn change(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// On disk first: what a client was told must survive.
+    fn commit(&self, next: State) -> Result<()> {
+        let index = Index {
+            format: FORMAT,
+            collections: next
+                .collections
+                .iter()
+                .map(|(name, entry)| (name.clone(), entry.record.clone()))
+                .collect(),
+            aliases: next.aliases.clone(),
+        };
+        let text = serde_json::to_vec_pretty(&index)
+            .map_err(|error| Error::Internal(format!("cannot write {INDEX_FILE}: {error}")))?;
+        files::sync_folder(&self.root.join(COLLECTIONS_FOLDER))
+            .and_then(|()| files::write_atomically(&self.root.join(INDEX_FILE), &text))
+            .map_err(|error| Error::Internal(format!("cannot write {INDEX_FILE}: {error}")))?;
+        *self.state.write().unwrap_or_else(PoisonError::into_inner) = next;
+        Ok(())
+    }
+
+    /// Flushes every collection that was written to. Blocks. One that fails does
+    /// not keep the others from it.
+    ///
+    /// # Errors
+    /// The last failure.
+    pub fn flush(&self) -> Result<()> {
+        let mut result = Ok(());
+        for (name, collection) in self.all() {
+            if let Err(error) = collection.flush() {
+                tracing::error!(collection = name, %error, "a collection could not be flushed");
+                result = Err(error);
+            }
+        }
+        result
+    }
+}
+
+fn check_name(name: &str) -> Result<()> {
+    if name.is_empty() || name.len() > NAME_BYTES_MAX {
+        return Err(Error::BadInput(format!("collection name must be 1 to {NAME_BYTES_MAX} bytes long")));
+    }
+    match name.chars().find(|character| NAME_REFUSED.contains(character)) {
+        Some(character) => {
+            Err(Error::BadInput(format!("collection name cannot contain \"{}\" char", character.escape_default())))
+        }
+        None => Ok(()),
+    }
+}
+
+fn free_alias(state: &State, alias: &str) -> Result<()> {
+    if state.collections.contains_key(alias) {
+        return Err(Error::AlreadyExists(format!("Collection `{alias}` already exists!")));
+    }
+    Ok(())
+}
+
+fn read_index(path: &Path, folders: &Path) -> std::result::Result<Index, OpenError> {
+    let io = |source| OpenError::Io { path: path.to_owned(), source };
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            // Written before the first collection, so it can only be missing
+            // with collections present if somebody removed it; taking them for
+            // strays would delete them.
+            if fs::read_dir(folders).map_err(io)?.next().is_some() {
+                let reason = "it is missing, but there are collections beside it".to_owned();
+                return Err(OpenError::Index { path: path.to_owned(), reason });
+            }
+            let index = Index { format: FORMAT, collections: BTreeMap::new(), aliases: BTreeMap::new() };
+            let text = serde_json::to_vec_pretty(&index).map_err(|error| io(error.into()))?;
+            files::write_atomically(path, &text).map_err(io)?;
+            return Ok(index);
+        }
+        Err(source) => return Err(io(source)),
+    };
+    let index: Index = serde_json::from_slice(&bytes)
+        .map_err(|error| OpenError::Index { path: path.to_owned(), reason: error.to_string() })?;
+    if index.format > FORMAT {
+        return Err(OpenError::TooNew { path: path.to_owned(), found: index.format });
+    }
+    Ok(index)
+}
+
+fn remove_strays(folders: &Path, index: &Index) -> io::Result<()> {
+    for entry in fs::read_dir(folders)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let owned = index.collections.values().any(|record| name.to_str() == Some(record.folder.as_str()));
+        if !owned && entry.file_type()?.is_dir() {
+            tracing::info!(path = %entry.path().display(), "removing the rest of an interrupted change");
+            fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
+}

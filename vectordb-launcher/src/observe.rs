@@ -1,0 +1,148 @@
+//! What the control service tells about the database, whichever it is.
+
+use std::{fs, path::PathBuf, sync::Arc};
+
+use proto::v1;
+use tokio::sync::watch;
+
+use crate::{
+    files,
+    qdrant::{Probe, Snapshot},
+    supervisor::State,
+};
+
+/// Bytes of a page, as the kernel counts a process's memory; the value on
+/// every platform this runs on.
+const PAGE_BYTES: u64 = 4096;
+
+/// What is known at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observation {
+    /// How the API comes about.
+    pub mode: v1::Mode,
+    /// `starting`, `ready`, `degraded`, `backoff` or `stopped`.
+    pub state: String,
+    /// Of Qdrant's API.
+    pub version: String,
+    /// Of the child, if there is one.
+    pub pid: Option<u32>,
+    /// Names and numbers of points.
+    pub collections: Vec<(String, u64)>,
+    /// Why it is not ready, if so.
+    pub detail: String,
+    /// What the data takes.
+    pub disk_bytes: u64,
+    /// What the serving process takes.
+    pub memory_bytes: u64,
+}
+
+/// The database that is observed.
+#[derive(Debug, Clone)]
+pub enum Observed {
+    /// The store in this process.
+    #[cfg(feature = "embedded")]
+    Embedded(Arc<crate::embedded::Store>),
+    /// A Qdrant, a child if it has a folder here.
+    Qdrant(Arc<Watched>),
+}
+
+/// A Qdrant and the means to ask it.
+#[derive(Debug)]
+pub struct Watched {
+    /// What the supervisor knows.
+    pub snapshot: watch::Receiver<Snapshot>,
+    /// Its REST API.
+    pub probe: Probe,
+    /// The child's folder.
+    pub folder: Option<PathBuf>,
+}
+
+impl Observed {
+    /// Looks.
+    pub async fn look(&self) -> Observation {
+        match self {
+            #[cfg(feature = "embedded")]
+            Self::Embedded(store) => embedded(store).await,
+            Self::Qdrant(watched) => watched.look().await,
+        }
+    }
+}
+
+#[cfg(feature = "embedded")]
+async fn embedded(store: &Arc<crate::embedded::Store>) -> Observation {
+    let looked_at = Arc::clone(store);
+    let look = move || {
+        let mut collections = Vec::new();
+        let mut detail = String::new();
+        for (name, collection) in looked_at.all() {
+            match collection.info() {
+                Ok(info) => collections.push((name, u64::try_from(info.points_count).unwrap_or(u64::MAX))),
+                Err(error) => detail = format!("collection `{name}`: {error}"),
+            }
+        }
+        Ok((collections, detail, files::bytes_below(looked_at.root())))
+    };
+    let (collections, detail, disk_bytes) =
+        store.pool().run(look).await.unwrap_or_else(|error| (Vec::new(), error.to_string(), 0));
+    Observation {
+        mode: v1::Mode::Embedded,
+        state: if detail.is_empty() { "ready" } else { "degraded" }.to_owned(),
+        version: crate::embedded::API_VERSION.to_owned(),
+        pid: None,
+        collections,
+        detail,
+        disk_bytes,
+        memory_bytes: memory_bytes(std::process::id()),
+    }
+}
+
+impl Watched {
+    async fn look(&self) -> Observation {
+        let Snapshot { state, pid, detail } = self.snapshot.borrow().clone();
+        let mode = if self.folder.is_some() { v1::Mode::Qdrant } else { v1::Mode::External };
+        let (version, collections) = match state {
+            State::Ready { .. } => (self.version().await, self.collections().await),
+            State::Starting { .. } | State::Degraded { .. } | State::Backoff { .. } | State::Stopped(_) => {
+                (String::new(), Vec::new())
+            }
+        };
+        let folder = self.folder.clone();
+        let disk = tokio::task::spawn_blocking(move || folder.map_or(0, |folder| files::bytes_below(&folder)));
+        Observation {
+            mode,
+            state: state.to_string(),
+            version,
+            pid,
+            collections,
+            detail,
+            disk_bytes: disk.await.unwrap_or_default(),
+            memory_bytes: pid.map_or(0, memory_bytes),
+        }
+    }
+
+    /// Empty if it does not say: a status is no reason to fail.
+    async fn version(&self) -> String {
+        let title = self.probe.json("/").await.unwrap_or_default();
+        title["version"].as_str().unwrap_or_default().to_owned()
+    }
+
+    async fn collections(&self) -> Vec<(String, u64)> {
+        let list = self.probe.json("/collections").await.unwrap_or_default();
+        let names = list["result"]["collections"].as_array().cloned().unwrap_or_default();
+        let mut collections = Vec::new();
+        for name in names.iter().filter_map(|entry| entry["name"].as_str()) {
+            let info = self.probe.json(&format!("/collections/{name}")).await.unwrap_or_default();
+            collections.push((name.to_owned(), info["result"]["points_count"].as_u64().unwrap_or_default()));
+        }
+        collections
+    }
+}
+
+/// Resident memory of a process; zero if the system does not tell.
+fn memory_bytes(pid: u32) -> u64 {
+    let pages = fs::read_to_string(format!("/proc/{pid}/statm")).ok().and_then(|text| {
+        let resident = text.split_ascii_whitespace().nth(1)?;
+        resident.parse::<u64>().ok()
+    });
+    pages.unwrap_or_default() * PAGE_BYTES
+}

@@ -1,0 +1,119 @@
+//! The qdrant program and its configuration.
+
+use std::{
+    env, fs, io,
+    net::IpAddr,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use serde_json::json;
+
+use crate::{auth::Secret, files};
+
+/// The configuration inside the child's folder. YAML contains JSON, and JSON
+/// needs no quoting rules of ours.
+pub const CONFIG_FILE: &str = "config.yaml";
+
+/// The first executable file called `name` on PATH.
+pub fn on_path(name: &str) -> Option<PathBuf> {
+    search(&env::var_os("PATH")?, name)
+}
+
+fn search(path: &std::ffi::OsStr, name: &str) -> Option<PathBuf> {
+    env::split_paths(path).filter(|folder| folder.is_absolute()).map(|folder| folder.join(name)).find(|file| {
+        fs::metadata(file).is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
+    })
+}
+
+/// What the launcher decides for its child; the rest is Qdrant's default.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Address to listen on.
+    pub host: IpAddr,
+    /// REST port.
+    pub http_port: u16,
+    /// gRPC port.
+    pub grpc_port: u16,
+    /// Key that clients must send.
+    pub api_key: Option<Secret>,
+}
+
+impl Settings {
+    fn text(&self, folder: &Path) -> String {
+        let mut service = json!({
+            "host": self.host.to_string(),
+            "http_port": self.http_port,
+            "grpc_port": self.grpc_port,
+            "enable_cors": false,
+        });
+        if let Some(key) = &self.api_key {
+            service["api_key"] = json!(key.reveal());
+        }
+        let config = json!({
+            "log_level": "INFO",
+            "telemetry_disabled": true,
+            "storage": {
+                "storage_path": folder.join("storage"),
+                "snapshots_path": folder.join("snapshots"),
+            },
+            "service": service,
+        });
+        format!("{config:#}\n")
+    }
+
+    /// Writes the configuration, readable by its owner alone: it may hold the key.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn write(&self, folder: &Path) -> io::Result<()> {
+        files::write_atomically(&folder.join(CONFIG_FILE), self.text(folder).as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_configuration_is_what_qdrant_reads() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings {
+            host: IpAddr::from([127, 0, 0, 1]),
+            http_port: 6333,
+            grpc_port: 6334,
+            api_key: Some(Secret::new("a\"b: c")),
+        };
+        settings.write(folder.path()).unwrap();
+        let file = folder.path().join(CONFIG_FILE);
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        let read: serde_json::Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+        assert_eq!(
+            read,
+            json!({
+                "log_level": "INFO",
+                "telemetry_disabled": true,
+                "storage": {
+                    "storage_path": folder.path().join("storage"),
+                    "snapshots_path": folder.path().join("snapshots"),
+                },
+                "service": {
+                    "host": "127.0.0.1", "http_port": 6333, "grpc_port": 6334, "enable_cors": false,
+                    "api_key": "a\"b: c",
+                },
+            })
+        );
+    }
+
+    #[test]
+    fn only_executable_files_are_programs() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().as_os_str();
+        assert_eq!(search(path, "qdrant"), None);
+        let file = folder.path().join("qdrant");
+        fs::write(&file, "").unwrap();
+        assert_eq!(search(path, "qdrant"), None);
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+        assert_eq!(search(path, "qdrant"), Some(file));
+    }
+}
