@@ -1,0 +1,253 @@
+//! Does what a plan says, as often as it is told to, with one result.
+
+use engine::artifact::{Applied, ApplyIntent, CommitIntent};
+
+use super::{
+    Blobs,
+    commit::{self, Change},
+    index::{self, Entries},
+    load,
+};
+use crate::{
+    Error, Repository, SafePath, Workspace, crash_point, files,
+    git::Git,
+    repository::{self, GitRepository},
+};
+
+/// A file of the intent with its contents.
+struct Target {
+    path: SafePath,
+    old: Option<Vec<u8>>,
+    new: Option<Vec<u8>>,
+    /// What is there now.
+    current: Option<files::Contents>,
+}
+
+impl Target {
+    fn current(&self) -> Option<&[u8]> {
+        self.current.as_ref().map(|file| file.bytes.as_slice())
+    }
+}
+
+/// Writes the files and makes the commit of an intent. Doing it again, after
+/// success or after a crash anywhere, ends in the same files and one commit.
+///
+/// # Errors
+/// [`Error::Moved`] (E1209, transient) if the branch or a file is no longer as
+/// planned: plan again. [`Error::Locked`] (E1204, transient) while another git
+/// process holds the index. E1204 in the middle of a merge, rebase and the
+/// like; E1211 if a path was staged meanwhile; E1212 if a write fails.
+pub fn execute(workspace: &Workspace, intent: &ApplyIntent, blobs: &Blobs<'_>) -> Result<Applied, Error> {
+    let mut workspace = workspace.clone();
+    workspace.refresh()?;
+    let (commit, branch) = match (&intent.commit, workspace.repository()) {
+        (None, _) => {
+            let targets = targets(&workspace, intent, blobs)?;
+            check_files(&targets)?;
+            write_files(&workspace, &targets)?;
+            (None, None)
+        }
+        (Some(commit), Repository::Git(repository)) => {
+            let id = with_commit(&workspace, repository, intent, commit, blobs)?;
+            let short = |reference: &str| {
+                reference.strip_prefix("refs/heads/").unwrap_or(reference).to_owned()
+            };
+            (id, commit.reference.as_deref().map(short))
+        }
+        (Some(_), Repository::None(_)) => {
+            return Err(Error::Moved { what: "the repository".to_owned(), detail: "it is gone".to_owned() });
+        }
+    };
+    Ok(Applied { commit, branch, paths: intent.files.iter().map(|file| file.path.clone()).collect() })
+}
+
+fn targets(workspace: &Workspace, intent: &ApplyIntent, blobs: &Blobs<'_>) -> Result<Vec<Target>, Error> {
+    let target = |file: &engine::artifact::FileChange| {
+        let path = workspace.resolve(&file.path)?;
+        let current = files::read(workspace.root(), &path)?;
+        let old = load(blobs, file.old, &file.path)?;
+        let new = load(blobs, file.new, &file.path)?;
+        Ok(Target { path, old, new, current })
+    };
+    intent.files.iter().map(target).collect()
+}
+
+fn check_files(targets: &[Target]) -> Result<(), Error> {
+    let moved = |target: &&Target| {
+        target.current() != target.old.as_deref() && target.current() != target.new.as_deref()
+    };
+    match targets.iter().find(moved) {
+        Some(target) => Err(file_moved(&target.path)),
+        None => Ok(()),
+    }
+}
+
+fn file_moved(path: &SafePath) -> Error {
+    Error::Moved { what: path.relative().to_owned(), detail: "it has been edited".to_owned() }
+}
+
+fn write_files(workspace: &Workspace, targets: &[Target]) -> Result<(), Error> {
+    for target in targets {
+        // Looked at again at the last moment: an editor may have saved since.
+        let now = files::read(workspace.root(), &target.path)?;
+        let now = now.as_ref().map(|file| file.bytes.as_slice());
+        if now == target.new.as_deref() {
+            continue;
+        }
+        if now != target.old.as_deref() {
+            return Err(file_moved(&target.path));
+        }
+        match &target.new {
+            Some(bytes) => files::write(workspace.root(), &target.path, bytes)?,
+            None => files::remove(workspace.root(), &target.path)?,
+        }
+        crash_point("apply:after_first_file");
+    }
+    Ok(())
+}
+
+fn with_commit(
+    workspace: &Workspace,
+    repository: &GitRepository,
+    intent: &ApplyIntent,
+    commit: &CommitIntent,
+    blobs: &Blobs<'_>,
+) -> Result<Option<String>, Error> {
+    let git = workspace.git();
+    let tip = tip(&git, commit)?;
+    // The branch moves last: if it has moved, the rest is done.
+    if let Some(landed) = commit::landed(&git, commit, tip.as_deref())? {
+        return Ok(Some(landed));
+    }
+    if let Some(operation) = repository.in_progress {
+        return Err(Error::Busy { operation });
+    }
+    if repository.head.reference() != commit.reference.as_deref() {
+        let detail = "another branch has been checked out".to_owned();
+        return Err(Error::Moved { what: "HEAD".to_owned(), detail });
+    }
+    if tip != commit.base {
+        return Err(branch_moved(commit, tip.as_deref()));
+    }
+
+    let targets = targets(workspace, intent, blobs)?;
+    let full = |target: &Target| format!("{}{}", repository.prefix, target.path.relative());
+    let paths: Vec<String> = targets.iter().map(full).collect();
+    let base = index::of_commit(&git, commit.base.as_deref(), &paths)?;
+    let mut entries = Entries::new();
+    for (target, path) in targets.iter().zip(&paths) {
+        let mode = target.current.as_ref().map(|file| file.mode);
+        let change = Change { path, old: target.old.as_deref(), new: target.new.as_deref(), mode };
+        let base = base.get(path).and_then(Option::as_ref);
+        entries.insert(path.clone(), commit::entry(&git, base, &change)?.0);
+    }
+    let tree = commit::write_tree(&git, repository, commit, &entries)?;
+    let unchanged = match &commit.base {
+        Some(base) => commit::tree_of(&git, base)? == tree,
+        None => false,
+    };
+    let id = if unchanged { None } else { Some(commit::write_commit(&git, commit, &tree)?) };
+    crash_point("apply:after_objects");
+
+    check_files(&targets)?;
+    index::wait_unlocked(repository)?;
+    ours_to_stage(&git, &paths, &base, &entries, Foreign::Refuse)?;
+
+    write_files(workspace, &targets)?;
+    crash_point("apply:after_files");
+
+    let stage = ours_to_stage(&git, &paths, &base, &entries, Foreign::Leave)?;
+    index::set_persons(&git, repository, commit.base.as_deref(), &stage)?;
+    crash_point("apply:after_index");
+
+    let done = match id {
+        Some(id) => {
+            move_branch(&git, commit, &id)?;
+            crash_point("apply:after_ref");
+            Some(id)
+        }
+        // The base has all of it: an earlier plan of the same proposal made the
+        // commit, or the person did. There is nothing to add.
+        None => match &commit.base {
+            Some(base) => commit::with_message(&git, commit, base)?,
+            None => None,
+        },
+    };
+    // Only the recorded file times; without it the next `git status` does it.
+    let _ = git.run(&["update-index", "-q", "--refresh"], None);
+    Ok(done)
+}
+
+/// What to do about entries that are neither the base's nor ours.
+#[derive(Clone, Copy)]
+enum Foreign {
+    Refuse,
+    Leave,
+}
+
+/// Entries of the person's index that still have to become ours.
+fn ours_to_stage(
+    git: &Git,
+    paths: &[String],
+    base: &Entries,
+    ours: &Entries,
+    foreign: Foreign,
+) -> Result<Entries, Error> {
+    let staged = index::of_index(git, paths)?;
+    let mut stage = Entries::new();
+    for path in paths {
+        let (now, ours) = (staged.get(path), ours.get(path));
+        if now == ours {
+            continue;
+        }
+        if now == base.get(path) {
+            stage.insert(path.clone(), ours.cloned().flatten());
+        } else {
+            match foreign {
+                Foreign::Refuse => return Err(Error::Staged { path: path.clone() }),
+                Foreign::Leave => tracing::warn!(%path, "staged by somebody else while it was being written"),
+            }
+        }
+    }
+    Ok(stage)
+}
+
+/// The commit that the branch, or the detached HEAD, is at now.
+fn tip(git: &Git, commit: &CommitIntent) -> Result<Option<String>, Error> {
+    match &commit.reference {
+        Some(reference) => {
+            let answer = git.read(&["rev-parse", "-q", "--verify", &format!("{reference}^{{commit}}")])?;
+            if answer.success() { answer.line().map(Some) } else { Ok(None) }
+        }
+        None => Ok(repository::head(git)?.commit().map(str::to_owned)),
+    }
+}
+
+/// Moves the branch from base to `id`, if it still is at base.
+fn move_branch(git: &Git, commit: &CommitIntent, id: &str) -> Result<(), Error> {
+    let subject = commit.message.lines().next().unwrap_or_default();
+    let reason = format!("commit (agentic-ide): {subject}");
+    // An empty old value means that the reference must not exist.
+    let base = commit.base.as_deref().unwrap_or("");
+    let answer = match &commit.reference {
+        Some(reference) => git.run(&["update-ref", "-m", &reason, reference, id, base], None)?,
+        None => git.run(&["update-ref", "-m", &reason, "--no-deref", "HEAD", id, base], None)?,
+    };
+    if answer.success() {
+        return Ok(());
+    }
+    let tip = tip(git, commit)?;
+    if tip != commit.base {
+        return Err(branch_moved(commit, tip.as_deref()));
+    }
+    Err(answer.into_error())
+}
+
+fn branch_moved(commit: &CommitIntent, tip: Option<&str>) -> Error {
+    let name = commit.reference.as_deref().unwrap_or("HEAD");
+    let short = |id: Option<&str>| id.map_or_else(|| "no commit".to_owned(), |id| id.chars().take(10).collect());
+    Error::Moved {
+        what: name.to_owned(),
+        detail: format!("it moved from {} to {}", short(commit.base.as_deref()), short(tip)),
+    }
+}

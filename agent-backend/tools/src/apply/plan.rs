@@ -1,0 +1,261 @@
+//! Decides what will be written and committed. Writes nothing of the person's.
+
+use std::collections::BTreeMap;
+
+use engine::{
+    artifact::{ApplyIntent, CommitIntent, FileChange, Selection},
+    blob::{Blob, BlobId},
+    event::{Notice, NoticeLevel},
+};
+use shared::error::Code;
+
+use super::{
+    Blobs,
+    commit::{self, Change, Extent},
+    index, load,
+};
+use crate::{
+    CommitMessage, Error, Repository, Workspace, diff, files,
+    git::Git,
+    merge::{self, Merged},
+    repository::GitRepository,
+};
+
+/// Who commits where the person has not told git their name.
+const FALLBACK_AUTHOR: &str = "Agentic IDE <agentic-ide@localhost>";
+
+/// What will be done, and what to keep for doing it.
+#[derive(Debug)]
+pub struct Planned {
+    /// Everything the result is a function of.
+    pub intent: ApplyIntent,
+    /// Contents that the intent names and the proposal may not.
+    pub blobs: Vec<Blob>,
+    /// What the person should know before it is done.
+    pub notices: Vec<Notice>,
+}
+
+/// Plans the accepted part of a proposal, merged with what the person changed
+/// meanwhile. `now_unix` becomes the commit's date.
+///
+/// # Errors
+/// E1209 if both sides changed the same lines; E1211 if a proposed path is
+/// staged with other contents; E1204 in the middle of a merge, rebase and the
+/// like; E1001 if the selection does not fit or takes nothing; those of
+/// [`Workspace::resolve`] and of git.
+pub fn plan(
+    workspace: &Workspace,
+    files: &[FileChange],
+    blobs: &Blobs<'_>,
+    selection: &Selection,
+    message: &CommitMessage,
+    now_unix: i64,
+) -> Result<Planned, Error> {
+    let mut workspace = workspace.clone();
+    workspace.refresh()?;
+    if let Repository::Git(GitRepository { in_progress: Some(operation), .. }) = workspace.repository() {
+        return Err(Error::Busy { operation: *operation });
+    }
+    let git = workspace.git();
+    let mut planned = Planned {
+        intent: ApplyIntent { commit: None, files: Vec::new() },
+        blobs: Vec::new(),
+        notices: Vec::new(),
+    };
+    let mut contents = BTreeMap::new();
+    for selected in selected(files, blobs, selection)? {
+        let merged = merge_with_current(&workspace, &git, selected, &mut planned.notices)?;
+        planned.intent.files.push(merged.change());
+        for bytes in [merged.old, merged.new].into_iter().flatten() {
+            let blob = Blob::new(bytes);
+            contents.insert(blob.id(), blob);
+        }
+    }
+    if let Repository::Git(repository) = workspace.repository() {
+        check_index(repository, &git, &planned.intent.files, &contents, &mut planned.notices)?;
+        let (author, offset) = author(&git)?;
+        planned.intent.commit = Some(CommitIntent {
+            base: repository.head.commit().map(str::to_owned),
+            reference: repository.head.reference().map(str::to_owned),
+            author,
+            date: format!("{now_unix} {offset}"),
+            message: message.to_string(),
+        });
+    }
+    planned.blobs = contents.into_values().collect();
+    Ok(planned)
+}
+
+/// A file's change in bytes.
+#[derive(Debug)]
+struct Bytes {
+    path: String,
+    old: Option<Vec<u8>>,
+    new: Option<Vec<u8>>,
+}
+
+impl Bytes {
+    fn change(&self) -> FileChange {
+        let plain = |bytes: &Option<Vec<u8>>| {
+            String::from_utf8_lossy(bytes.as_deref().unwrap_or_default()).into_owned()
+        };
+        let (lines_added, lines_removed) = diff::counts(&plain(&self.old), &plain(&self.new));
+        FileChange {
+            path: self.path.clone(),
+            old: self.old.as_deref().map(BlobId::of),
+            new: self.new.as_deref().map(BlobId::of),
+            lines_added,
+            lines_removed,
+        }
+    }
+}
+
+/// The accepted part of each file.
+fn selected(files: &[FileChange], blobs: &Blobs<'_>, selection: &Selection) -> Result<Vec<Bytes>, Error> {
+    let mut taken = Vec::new();
+    let whole = |file: &FileChange| {
+        Ok::<_, Error>(Bytes {
+            path: file.path.clone(),
+            old: load(blobs, file.old, &file.path)?,
+            new: load(blobs, file.new, &file.path)?,
+        })
+    };
+    match selection {
+        Selection::All => {
+            for file in files {
+                taken.push(whole(file)?);
+            }
+        }
+        Selection::Files(chosen) => {
+            if let Some(unknown) = chosen.iter().find(|c| files.iter().all(|file| file.path != c.path)) {
+                let reason = format!("the proposal has no file `{}`", unknown.path);
+                return Err(Error::Selection { reason });
+            }
+            for file in files {
+                let Some(choice) = chosen.iter().find(|choice| choice.path == file.path) else { continue };
+                let bytes = whole(file)?;
+                let bytes = match &choice.hunks {
+                    Some(hunks) => only(bytes, hunks)?,
+                    None => bytes,
+                };
+                if bytes.old != bytes.new {
+                    taken.push(bytes);
+                }
+            }
+        }
+    }
+    if taken.is_empty() {
+        return Err(Error::Selection { reason: "it takes nothing".to_owned() });
+    }
+    Ok(taken)
+}
+
+/// These hunks of a file's change. Taking all of them is taking the file, which
+/// matters where the file comes into being or goes.
+fn only(bytes: Bytes, hunks: &[u32]) -> Result<Bytes, Error> {
+    let plain =
+        |bytes: &Option<Vec<u8>>| String::from_utf8_lossy(bytes.as_deref().unwrap_or_default()).into_owned();
+    let (old, new) = (plain(&bytes.old), plain(&bytes.new));
+    let all = diff::hunks(&old, &new);
+    let text = diff::select(&old, &new, hunks)?;
+    if all.iter().all(|hunk| hunks.contains(&hunk.index)) {
+        return Ok(bytes);
+    }
+    let new = if hunks.is_empty() { bytes.old.clone() } else { Some(text.into_bytes()) };
+    Ok(Bytes { new, ..bytes })
+}
+
+/// Brings the change into the file as it is now.
+fn merge_with_current(
+    workspace: &Workspace,
+    git: &Git,
+    selected: Bytes,
+    notices: &mut Vec<Notice>,
+) -> Result<Bytes, Error> {
+    let path = workspace.resolve(&selected.path)?;
+    let current = files::read(workspace.root(), &path)?.map(|file| file.bytes);
+    if current == selected.old || current == selected.new {
+        return Ok(selected);
+    }
+    let conflict = |reason| Err(Error::Conflict { path: selected.path.clone(), reason });
+    let (Some(old), Some(new), Some(current)) = (&selected.old, &selected.new, &current) else {
+        return match (&selected.old, &selected.new) {
+            (None, _) => conflict("a file of this name has appeared"),
+            (Some(_), None) => conflict("it was to be removed and has been edited"),
+            (Some(_), Some(_)) => conflict("it has been removed"),
+        };
+    };
+    match merge::three_way(git, current, old, new)? {
+        Merged::Conflict => conflict("the same lines were changed"),
+        // All of the change is there already, as after an earlier execution.
+        // What it was made on is the file without it.
+        Merged::Clean(merged) if merged == *current => {
+            let old = match merge::three_way(git, current, new, old)? {
+                Merged::Clean(without) => without,
+                Merged::Conflict => old.clone(),
+            };
+            Ok(Bytes { path: selected.path, old: Some(old), new: Some(merged) })
+        }
+        Merged::Clean(merged) => {
+            notices.push(Notice {
+                level: NoticeLevel::Info,
+                code: None,
+                message: format!("{} was merged with your changes since the proposal", selected.path),
+            });
+            Ok(Bytes { path: selected.path, old: Some(current.clone()), new: Some(merged) })
+        }
+    }
+}
+
+/// Refuses paths that the person has staged, and tells of files that go into
+/// the commit with uncommitted lines of the person's.
+fn check_index(
+    repository: &GitRepository,
+    git: &Git,
+    files: &[FileChange],
+    contents: &BTreeMap<BlobId, Blob>,
+    notices: &mut Vec<Notice>,
+) -> Result<(), Error> {
+    let full = |file: &FileChange| format!("{}{}", repository.prefix, file.path);
+    let paths: Vec<String> = files.iter().map(full).collect();
+    let base = index::of_commit(git, repository.head.commit(), &paths)?;
+    let staged = index::of_index(git, &paths)?;
+    for file in files {
+        let path = full(file);
+        let bytes = |id: Option<BlobId>| id.and_then(|id| contents.get(&id)).map(Blob::bytes);
+        let base = base.get(&path).and_then(Option::as_ref);
+        let change = Change { path: &path, old: bytes(file.old), new: bytes(file.new), mode: None };
+        let (entry, extent) = commit::entry(git, base, &change)?;
+        let staged = staged.get(&path).and_then(Option::as_ref);
+        // What an earlier execution staged is what this one will stage.
+        if staged != base && staged.map(|entry| &entry.id) != entry.as_ref().map(|entry| &entry.id) {
+            return Err(Error::Staged { path: file.path.clone() });
+        }
+        match extent {
+            Extent::Change => {}
+            Extent::WholeFile => notices.push(Notice {
+                level: NoticeLevel::Warning,
+                code: Some(Code::WorkspaceChanged),
+                message: format!(
+                    "{} goes into the commit as a whole, with lines that you had not committed",
+                    file.path
+                ),
+            }),
+        }
+    }
+    Ok(())
+}
+
+/// The person's name and mail, and their offset from UTC, as git knows them.
+fn author(git: &Git) -> Result<(String, String), Error> {
+    // Without this git makes up a mail address from the machine's name.
+    let answer = git.read(&["-c", "user.useConfigOnly=true", "var", "GIT_AUTHOR_IDENT"])?;
+    let fallback = (FALLBACK_AUTHOR.to_owned(), "+0000".to_owned());
+    if !answer.success() {
+        return Ok(fallback);
+    }
+    let identity = answer.line()?;
+    let Some((author, when)) = identity.rsplit_once("> ") else { return Ok(fallback) };
+    let offset = when.split(' ').nth(1).unwrap_or("+0000");
+    Ok((format!("{author}>"), offset.to_owned()))
+}

@@ -1,0 +1,198 @@
+//! Formatters: whether the proposal is formatted as the project's own
+//! formatter would, where the file was so before.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use super::{Changed, Finding, extension};
+use crate::{
+    limits::FILE_BYTES_MAX,
+    process::{self, Failure},
+};
+
+/// Largest configuration file that is looked into, in bytes.
+const CONFIG_BYTES_MAX: u64 = 256 * 1024;
+
+/// Where Prettier's configuration may be that is data.
+const PRETTIER_DATA: &[&str] = &[".prettierrc", ".prettierrc.json", ".prettierrc.yaml", ".prettierrc.yml"];
+
+/// Where it may be code.
+const PRETTIER_CODE: &[&str] =
+    &[".prettierrc.js", ".prettierrc.cjs", ".prettierrc.mjs", "prettier.config.js", "prettier.config.mjs"];
+
+/// A formatter that a project uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Formatter {
+    Black,
+    Ruff,
+    Rustfmt,
+    Gofmt,
+    Prettier,
+}
+
+const ALL: &[Formatter] =
+    &[Formatter::Black, Formatter::Ruff, Formatter::Rustfmt, Formatter::Gofmt, Formatter::Prettier];
+
+/// The formatters that the project at `root` uses for one of these files.
+pub(super) fn used(root: &Path, changed: &[Changed]) -> Vec<Formatter> {
+    let concerned = |f: &&Formatter| changed.iter().any(|file| f.concerns(&file.path)) && f.is_used(root);
+    ALL.iter().filter(concerned).copied().collect()
+}
+
+impl Formatter {
+    pub(super) fn name(self) -> String {
+        format!("format-{}", self.program())
+    }
+
+    fn program(self) -> &'static str {
+        match self {
+            Self::Black => "black",
+            Self::Ruff => "ruff",
+            Self::Rustfmt => "rustfmt",
+            Self::Gofmt => "gofmt",
+            Self::Prettier => "prettier",
+        }
+    }
+
+    fn concerns(self, path: &str) -> bool {
+        match self {
+            Self::Black | Self::Ruff => matches!(extension(path), "py" | "pyi"),
+            Self::Rustfmt => extension(path) == "rs",
+            Self::Gofmt => extension(path) == "go",
+            Self::Prettier => matches!(
+                extension(path),
+                "js" | "jsx" | "mjs" | "cjs" | "ts" | "tsx" | "mts" | "cts" | "css" | "scss" | "json" | "md" | "html"
+            ),
+        }
+    }
+
+    fn is_used(self, root: &Path) -> bool {
+        let pyproject = |table: &str| config(root, "pyproject.toml").is_some_and(|text| text.contains(table));
+        match self {
+            Self::Black => pyproject("[tool.black]"),
+            Self::Ruff => {
+                // Ruff is often used to lint alone; its format table says more.
+                pyproject("[tool.ruff.format]")
+                    || ["ruff.toml", ".ruff.toml"]
+                        .iter()
+                        .any(|name| config(root, name).is_some_and(|text| text.contains("[format]")))
+            }
+            Self::Rustfmt => root.join("Cargo.toml").is_file(),
+            Self::Gofmt => root.join("go.mod").is_file(),
+            Self::Prettier => {
+                PRETTIER_DATA.iter().chain(PRETTIER_CODE).any(|name| root.join(name).is_file())
+                    || config(root, "package.json").is_some_and(|text| text.contains("\"prettier\""))
+            }
+        }
+    }
+
+    pub(super) fn check(self, root: &Path, changed: &[Changed], timeout: Duration) -> Finding {
+        let Some(program) = find(self.program()) else {
+            return Finding::skipped(format!("{} is not on PATH", self.program()));
+        };
+        let Ok(directory) = tempfile::tempdir() else {
+            return Finding::skipped("there is no temporary directory");
+        };
+        let mut problems = Vec::new();
+        let mut line = String::new();
+        for file in changed.iter().filter(|file| self.concerns(&file.path)) {
+            let arguments = match self.arguments(root, &file.path) {
+                Ok(arguments) => arguments,
+                Err(reason) => return Finding::skipped(reason),
+            };
+            line = format!("{} {}", self.program(), arguments.join(" "));
+            let format = |source: &str| {
+                let mut command = Command::new(&program);
+                command.args(&arguments).current_dir(directory.path());
+                process::run(&mut command, Some(source.as_bytes()), timeout, FILE_BYTES_MAX as usize * 2)
+            };
+            let new = match format(&file.new) {
+                Ok(output) => output,
+                Err(Failure::TimedOut) => return Finding::skipped(format!("{line} did not end in time")),
+                Err(Failure::Io(error)) => return Finding::skipped(format!("{line} cannot be run: {error}")),
+            };
+            let differs = new.code != Some(0) || new.stdout != file.new.as_bytes();
+            if !differs {
+                continue;
+            }
+            // What was not formatted before, or could not be, is not the
+            // proposal's doing.
+            let was_formatted = file.old.is_empty()
+                || format(&file.old).is_ok_and(|old| old.code == Some(0) && old.stdout == file.old.as_bytes());
+            if was_formatted {
+                problems.push(match new.code {
+                    Some(0) => format!("{}: would be formatted differently", file.path),
+                    Some(_) | None => format!("{}: {}", file.path, process::complaint(&new.stderr, 200)),
+                });
+            }
+        }
+        Finding::of(&problems, Some(line))
+    }
+
+    /// Arguments that read standard input and write the formatted text. The
+    /// configuration is named, because the current directory has none.
+    fn arguments(self, root: &Path, path: &str) -> Result<Vec<String>, &'static str> {
+        let at = |name: &str| root.join(name).display().to_string();
+        Ok(match self {
+            Self::Black => {
+                vec!["-q".into(), "--config".into(), at("pyproject.toml"), "--stdin-filename".into(), at(path), "-".into()]
+            }
+            Self::Ruff => vec!["format".into(), "--no-cache".into(), "--stdin-filename".into(), at(path), "-".into()],
+            Self::Rustfmt => vec![
+                "--edition".into(),
+                edition(root),
+                "--config-path".into(),
+                at(""),
+                "--emit".into(),
+                "stdout".into(),
+            ],
+            Self::Gofmt => Vec::new(),
+            Self::Prettier => {
+                if PRETTIER_CODE.iter().any(|name| root.join(name).is_file()) {
+                    return Err("the project's configuration of prettier is code, which is not run");
+                }
+                let config = PRETTIER_DATA.iter().map(|name| (*name, config(root, name)));
+                let mut arguments = match config.into_iter().find_map(|(name, text)| text.map(|text| (name, text))) {
+                    // Plugins are code too.
+                    Some((_, text)) if text.contains("plugins") => {
+                        return Err("the project's prettier plugins are code, which is not run");
+                    }
+                    Some((name, _)) => vec!["--config".to_owned(), at(name)],
+                    None => vec!["--no-config".to_owned()],
+                };
+                arguments.extend(["--stdin-filepath".to_owned(), at(path)]);
+                arguments
+            }
+        })
+    }
+}
+
+/// The edition of the package at the root; members may differ, which shows as
+/// a difference only in rare syntax.
+fn edition(root: &Path) -> String {
+    let manifest = config(root, "Cargo.toml").unwrap_or_default();
+    let edition = manifest.lines().find_map(|line| line.trim().strip_prefix("edition")?.split('"').nth(1));
+    let known = edition.filter(|edition| matches!(*edition, "2015" | "2018" | "2021" | "2024"));
+    known.unwrap_or("2021").to_owned()
+}
+
+/// The text of a small configuration file.
+fn config(root: &Path, name: &str) -> Option<String> {
+    let path = root.join(name);
+    let metadata = path.symlink_metadata().ok()?;
+    if !metadata.is_file() || metadata.len() > CONFIG_BYTES_MAX {
+        return None;
+    }
+    fs::read_to_string(path).ok()
+}
+
+/// A program in an absolute directory of PATH: an entry like `.` would let the
+/// workspace choose what runs.
+fn find(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).filter(|dir| dir.is_absolute()).map(|dir| dir.join(program)).find(|p| p.is_file())
+}

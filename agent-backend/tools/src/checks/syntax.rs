@@ -1,0 +1,164 @@
+//! Syntax by tree-sitter, and JSON by its parser.
+
+use std::collections::BTreeMap;
+
+use tree_sitter::{Language, Node, Parser};
+
+use super::{Changed, Finding, extension};
+
+/// Characters of the source that a problem quotes.
+const QUOTE_CHARS_MAX: usize = 60;
+
+/// JSON files that allow comments.
+const JSON_WITH_COMMENTS: &[&str] = &["tsconfig", "jsconfig", ".eslintrc", "devcontainer", "settings", "launch"];
+
+pub(super) fn check(changed: &[Changed]) -> Finding {
+    let mut problems = Vec::new();
+    let mut known = 0;
+    for file in changed {
+        if extension(&file.path) == "json" {
+            known += 1;
+            problems.extend(json(file));
+        } else if let Some(language) = language(&file.path) {
+            known += 1;
+            problems.extend(tree(file, &language));
+        }
+    }
+    if known == 0 {
+        return Finding::skipped("no file is in a language that can be parsed");
+    }
+    Finding::of(&problems, None)
+}
+
+fn language(path: &str) -> Option<Language> {
+    let language = match extension(path) {
+        "py" | "pyi" => tree_sitter_python::LANGUAGE,
+        "rs" => tree_sitter_rust::LANGUAGE,
+        "js" | "jsx" | "mjs" | "cjs" => tree_sitter_javascript::LANGUAGE,
+        "ts" | "mts" | "cts" => tree_sitter_typescript::LANGUAGE_TYPESCRIPT,
+        "tsx" => tree_sitter_typescript::LANGUAGE_TSX,
+        "go" => tree_sitter_go::LANGUAGE,
+        "java" => tree_sitter_java::LANGUAGE,
+        "c" => tree_sitter_c::LANGUAGE,
+        "cc" | "cpp" | "cxx" | "h" | "hh" | "hpp" | "hxx" => tree_sitter_cpp::LANGUAGE,
+        _ => return None,
+    };
+    Some(language.into())
+}
+
+/// The first error that the old contents did not have.
+fn tree(file: &Changed, language: &Language) -> Option<String> {
+    let mut before = BTreeMap::new();
+    for error in errors(&file.old, language) {
+        *before.entry(error.quote).or_insert(0_u32) += 1;
+    }
+    for error in errors(&file.new, language) {
+        // Lines move; what stands on them tells whether it is an old error.
+        match before.get_mut(&error.quote) {
+            Some(left) if *left > 0 => *left -= 1,
+            Some(_) | None => {
+                return Some(format!("{}:{}: {} near `{}`", file.path, error.line, error.what, error.quote));
+            }
+        }
+    }
+    None
+}
+
+struct SyntaxError {
+    line: usize,
+    what: String,
+    quote: String,
+}
+
+fn errors(source: &str, language: &Language) -> Vec<SyntaxError> {
+    let mut parser = Parser::new();
+    if parser.set_language(language).is_err() {
+        return Vec::new();
+    }
+    let Some(tree) = parser.parse(source, None) else { return Vec::new() };
+    let lines: Vec<&str> = source.lines().collect();
+    let mut found = Vec::new();
+    let mut cursor = tree.walk();
+    // Depth first, into subtrees with errors alone. A cursor, not recursion:
+    // generated code can be nested deeper than the stack.
+    'walk: loop {
+        let node: Node<'_> = cursor.node();
+        if node.is_error() || node.is_missing() {
+            let row = node.start_position().row;
+            let what = if node.is_missing() {
+                format!("`{}` is missing", node.kind())
+            } else {
+                "syntax error".to_owned()
+            };
+            let text = lines.get(row).copied().unwrap_or_default().trim();
+            let quote = text.chars().take(QUOTE_CHARS_MAX).collect();
+            found.push(SyntaxError { line: row + 1, what, quote });
+        } else if node.has_error() && cursor.goto_first_child() {
+            continue;
+        }
+        while !cursor.goto_next_sibling() {
+            if !cursor.goto_parent() {
+                break 'walk;
+            }
+        }
+    }
+    found
+}
+
+fn json(file: &Changed) -> Option<String> {
+    let name = file.path.rsplit('/').next().unwrap_or(&file.path);
+    if JSON_WITH_COMMENTS.iter().any(|prefix| name.starts_with(prefix)) {
+        return None;
+    }
+    let parse = |text: &str| serde_json::from_str::<serde_json::Value>(text.trim_start_matches('\u{feff}')).err();
+    // A file that never was strict JSON is some dialect.
+    if !file.old.trim().is_empty() && parse(&file.old).is_some() {
+        return None;
+    }
+    parse(&file.new).map(|error| format!("{}:{}: {error}", file.path, error.line()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use engine::artifact::CheckStatus;
+
+    fn check_file(path: &str, old: &str, new: &str, status: CheckStatus, output: &str) {
+        let changed = [Changed { path: path.to_owned(), old: old.to_owned(), new: new.to_owned() }];
+        let finding = check(&changed);
+        assert_eq!((finding.status, finding.output.as_str()), (status, output), "{path}");
+    }
+
+    #[test]
+    fn sound_sources_pass() {
+        for (path, source) in [
+            ("a.py", "def f(a, *, b=1):\n    return f'{a!r}'\n"),
+            ("a.rs", "fn main() { let x = 1; }\n"),
+            ("a.js", "export const f = async (a) => a?.b ?? 1;\n"),
+            ("a.ts", "export function f<T>(a: T): T { return a; }\n"),
+            ("a.tsx", "export const A = () => <b>x</b>;\n"),
+            ("a.go", "package a\n\nfunc F() int { return 1 }\n"),
+            ("A.java", "class A { int f() { return 1; } }\n"),
+            ("a.c", "int main(void) { return 0; }\n"),
+            ("a.cpp", "template <class T> T f(T a) { return a; }\n"),
+            ("a.json", "{\"a\": [1]}\n"),
+        ] {
+            check_file(path, "", source, CheckStatus::Passed, "");
+        }
+    }
+
+    #[test]
+    fn new_errors_are_named_by_line() {
+        let broken = "def g():\n    return (1\n\n\ndef f(:\n    pass\n";
+        check_file("a.py", "", "x = 1\ndef f(:\n    pass\n", CheckStatus::Failed, "a.py:2: syntax error near `def f(:`");
+        check_file("a.py", broken, &format!("x = 1\n{broken}"), CheckStatus::Passed, "");
+        check_file("a.json", "{}", "{\n]", CheckStatus::Failed, "a.json:2: key must be a string at line 2 column 1");
+        check_file("a.json", "{} // x", "{} // y", CheckStatus::Passed, "");
+    }
+
+    #[test]
+    fn unknown_languages_are_skipped() {
+        let reason = "no file is in a language that can be parsed";
+        check_file("a.txt", "", "(((", CheckStatus::Skipped, reason);
+    }
+}

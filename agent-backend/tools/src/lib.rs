@@ -1,0 +1,46 @@
+//! What touches the person's files: reading the workspace behind a fence,
+//! turning a model's answer into a proposal, diffs and hunks, checks, and the
+//! one place that writes: [`apply`].
+//!
+//! Everything here blocks; the backend calls it on a blocking thread. Git is
+//! the `git` program, so that the person's filters, attributes, signing and
+//! configuration count.
+//!
+//! It must never know: a model, a prompt, a workflow's state, how results are
+//! stored or sent. It never prints and never asks.
+
+pub mod apply;
+pub mod checks;
+pub mod diff;
+pub mod limits;
+pub mod message;
+pub mod proposal;
+pub mod repository;
+pub mod text;
+pub mod workspace;
+
+mod clock;
+mod error;
+mod fence;
+mod files;
+mod git;
+mod merge;
+mod process;
+
+pub use error::Error;
+pub use message::CommitMessage;
+pub use repository::{Head, Operation, Repository};
+pub use text::{Encoding, Eol, TextFile};
+pub use workspace::{SafePath, Workspace};
+
+/// Environment variable that names the crash point at which the process dies.
+pub const CRASH_VARIABLE: &str = "CRASH_AT";
+
+/// A named place between two durable steps. Does nothing, unless
+/// [`CRASH_VARIABLE`] names it: then the process dies at once, as by `kill -9`,
+/// so that tests can prove that doing it again ends right.
+pub fn crash_point(name: &str) {
+    if std::env::var_os(CRASH_VARIABLE).is_some_and(|wanted| wanted == name) {
+        std::process::abort();
+    }
+}

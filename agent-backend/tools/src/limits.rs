@@ -1,0 +1,56 @@
+//! Every bound of this crate, in one place.
+
+use std::time::Duration;
+
+/// Largest file that is read for editing or written, in bytes.
+pub const FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Longest path relative to the workspace, in bytes.
+pub const PATH_BYTES_MAX: usize = 1024;
+
+/// Files of one proposal.
+pub const PROPOSAL_FILES_MAX: usize = 200;
+
+/// Changed lines, old and new together, up to which a minimal diff is sought.
+/// Beyond that the changed region is one replacement: the search is quadratic.
+pub const DIFF_LINES_MAX: usize = 10_000;
+
+/// Unchanged lines shown around a change.
+pub const DIFF_CONTEXT_LINES: usize = 3;
+
+/// Columns of a commit's subject.
+pub const SUBJECT_COLUMNS_MAX: usize = 72;
+
+/// Paths listed in a commit's body.
+pub const BODY_PATHS_MAX: usize = 50;
+
+/// Longest wait for one git command. Filters and signing run inside it.
+pub const GIT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Output kept of one git command, in bytes. Enough for the paths and blobs
+/// that are asked for.
+pub const GIT_OUTPUT_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Text of a program's complaint that is kept for a message, in bytes.
+pub const COMPLAINT_BYTES_MAX: usize = 2000;
+
+/// How often a held `index.lock` is tried again before the caller is told.
+pub const INDEX_LOCK_TRIES: u32 = 20;
+
+/// Wait between two such tries.
+pub const INDEX_LOCK_WAIT: Duration = Duration::from_millis(100);
+
+/// Commits of the branch that are searched for one that is already ours.
+pub const LANDED_SCAN_COMMITS: u32 = 256;
+
+/// Longest wait for one checking program on one file.
+pub const CHECK_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Longest wait for all checks of one proposal together.
+pub const CHECKS_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Output of one check that is kept, in bytes.
+pub const CHECK_OUTPUT_BYTES_MAX: usize = 4000;
+
+/// Problems that one check reports.
+pub const CHECK_PROBLEMS_MAX: usize = 20;

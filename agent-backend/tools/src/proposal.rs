@@ -1,0 +1,140 @@
+//! Turns new contents of files into a proposal: fences, conventions of the old
+//! file, line counts. Writes nothing.
+
+use std::collections::BTreeMap;
+
+use engine::{artifact::FileChange, blob::Blob};
+
+use crate::{
+    Error, Repository, Workspace, diff, files, git,
+    limits::{FILE_BYTES_MAX, PROPOSAL_FILES_MAX},
+    text,
+};
+
+/// What a file is to contain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewContents {
+    /// Path relative to the workspace, as the model named it.
+    pub path: String,
+    /// The whole new text; none to remove the file.
+    pub text: Option<String>,
+}
+
+/// A proposal's files and the contents they name.
+#[derive(Debug, Default)]
+pub struct Proposed {
+    /// The changes, sorted by path, each path once. Files that stay as they are
+    /// are left out.
+    pub files: Vec<FileChange>,
+    /// Old and new contents of them, each once.
+    pub blobs: Vec<Blob>,
+    /// Files that cannot be changed, for the model to be told. A caller that
+    /// goes on with the others proposes half of an answer.
+    pub refused: Vec<Refused>,
+}
+
+/// A file that cannot be changed.
+#[derive(Debug)]
+pub struct Refused {
+    /// The path as the model named it.
+    pub path: String,
+    /// Why.
+    pub error: Error,
+}
+
+/// Makes a proposal of `contents`. Of two contents for one path the last counts.
+///
+/// # Errors
+/// Those of git. What is wrong with one file is in [`Proposed::refused`].
+pub fn propose(workspace: &Workspace, contents: &[NewContents]) -> Result<Proposed, Error> {
+    let mut proposed = Proposed::default();
+    let mut changes = BTreeMap::new();
+    let mut blobs = BTreeMap::new();
+    for (index, contents) in contents.iter().enumerate() {
+        let change = if index < PROPOSAL_FILES_MAX {
+            change(workspace, contents)
+        } else {
+            Err(Error::Outside { path: contents.path.clone(), reason: "the proposal has too many files" })
+        };
+        match change {
+            Ok(Some((change, contents))) => {
+                blobs.extend(contents.into_iter().map(|blob| (blob.id(), blob)));
+                changes.insert(change.path.clone(), change);
+            }
+            Ok(None) => {}
+            Err(error) => proposed.refused.push(Refused { path: contents.path.clone(), error }),
+        }
+    }
+    for path in ignored(workspace, changes.keys())? {
+        changes.remove(&path);
+        let error = Error::Protected {
+            path: path.clone(),
+            reason: "git ignores it, so that the change could not be committed",
+        };
+        proposed.refused.push(Refused { path, error });
+    }
+    proposed.files = changes.into_values().collect();
+    let used: Vec<_> = proposed.files.iter().flat_map(|file| [file.old, file.new]).flatten().collect();
+    proposed.blobs = blobs.into_values().filter(|blob| used.contains(&blob.id())).collect();
+    Ok(proposed)
+}
+
+fn change(workspace: &Workspace, contents: &NewContents) -> Result<Option<(FileChange, Vec<Blob>)>, Error> {
+    let path = workspace.resolve(&contents.path)?;
+    let old = match files::read(workspace.root(), &path)? {
+        Some(file) => Some(text::parse(path.relative(), file.bytes, file.mode)?),
+        None => None,
+    };
+    let new = match (&contents.text, &old) {
+        (Some(text), Some(old)) => Some(old.encode(text)),
+        (Some(text), None) => Some(text::encode_new(text)),
+        (None, _) => None,
+    };
+    if let Some(new) = &new {
+        if new.contains(&0) {
+            return Err(Error::NotText {
+                path: path.relative().to_owned(),
+                reason: "the new contents are binary",
+            });
+        }
+        if new.len() as u64 > FILE_BYTES_MAX {
+            let bytes = new.len() as u64;
+            return Err(Error::TooLarge { path: path.relative().to_owned(), bytes, max: FILE_BYTES_MAX });
+        }
+    }
+    if new.as_deref() == old.as_ref().map(|old| old.bytes.as_slice()) {
+        return Ok(None);
+    }
+    let plain = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
+    let (lines_added, lines_removed) =
+        diff::counts(&plain(old.as_ref().map(|old| old.bytes.as_slice())), &plain(new.as_deref()));
+    let (old, new) = (old.map(|old| Blob::new(old.bytes)), new.map(Blob::new));
+    let change = FileChange {
+        path: path.relative().to_owned(),
+        old: old.as_ref().map(Blob::id),
+        new: new.as_ref().map(Blob::id),
+        lines_added,
+        lines_removed,
+    };
+    Ok(Some((change, old.into_iter().chain(new).collect())))
+}
+
+/// Those of the paths that git ignores and does not track.
+fn ignored<'a>(
+    workspace: &Workspace,
+    paths: impl Iterator<Item = &'a String>,
+) -> Result<Vec<String>, Error> {
+    let Repository::Git(repository) = workspace.repository() else { return Ok(Vec::new()) };
+    let input: String = paths.map(|path| format!("{}{path}\0", repository.prefix)).collect();
+    if input.is_empty() {
+        return Ok(Vec::new());
+    }
+    let answer = workspace.git().run(&["check-ignore", "-z", "--stdin"], Some(input.as_bytes()))?;
+    match answer.code() {
+        Some(0 | 1) => {
+            let own = |path: String| path.strip_prefix(&repository.prefix).map(str::to_owned);
+            Ok(git::records(answer.stdout()).filter_map(own).collect())
+        }
+        Some(_) | None => Err(answer.into_error()),
+    }
+}
