@@ -108,10 +108,9 @@ codes! {
     PlanMalformed = "E1307", "The plan is not valid JSON of the expected shape";
     AnswerPlaceholder = "E1308", "The model left code out";
     NoChange = "E1309", "The answer changes nothing";
+    ChecksFailed = "E1310", "A check of the proposal failed";
     AnswerRepeats = "E1311", "The model repeats itself";
     AnswerDeclined = "E1312", "The model declined the task";
-
-    ChecksFailed = "E1310", "A check of the proposal failed";
 
     // E14xx: model providers.
     OllamaUnreachable = "E1401", "Ollama does not answer";

@@ -61,3 +61,6 @@ pub struct Block {
     /// Lines that take their place.
     pub replace: String,
 }
+
+#[cfg(test)]
+mod tests;

@@ -148,6 +148,10 @@ fn known(code: Code) -> Option<&'static str> {
             Code::AnswerDeclined,
             "This is an ordinary programming task in the person's own code. Do the part you can do.",
         ),
+        (
+            Code::ChecksFailed,
+            "Fix exactly what the check reports, at its cause. Do not weaken the check or the tests. Keep what was right.",
+        ),
         (Code::ContextTruncated, "Rely on the shown code alone."),
     ];
     advice
@@ -161,7 +165,8 @@ fn known(code: Code) -> Option<&'static str> {
 pub fn refined_query(query: &str, failures: &[Failure]) -> String {
     let mut refined = one_line(query, usize::MAX);
     // How an answer was written says nothing about which code is relevant.
-    for failure in failures.iter().filter(|failure| known(failure.code).is_none()) {
+    let about_code = |failure: &&Failure| failure.code == Code::ChecksFailed || known(failure.code).is_none();
+    for failure in failures.iter().filter(about_code) {
         refined.push('\n');
         refined.push_str(&one_line(&failure.message, QUERY_CHARS_MAX));
     }
@@ -233,7 +238,7 @@ mod tests {
     fn queries_learn_from_failures_of_the_code() {
         let failures = [
             failure(Code::AnswerTruncated, "cut"),
-            failure(Code::StageAttemptsExhausted, "SyntaxError:\n line 2"),
+            failure(Code::ChecksFailed, "SyntaxError:\n line 2"),
         ];
         assert_eq!(
             refined_query("Add a\nlimit", &failures),

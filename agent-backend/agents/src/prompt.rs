@@ -139,6 +139,7 @@ pub fn planning(facts: &Facts<'_>, budget_tokens: u64) -> Built {
 /// Asks for code; the answer is read by [`crate::edit::parse`].
 pub fn code_generation(facts: &Facts<'_>, budget_tokens: u64) -> Built {
     let task = format!("{}\n{}", text::CODE, text::format_rules(facts.format));
+    let last = if facts.previous.is_empty() { text::CODE_LAST } else { text::CODE_AGAIN_LAST };
     build(
         facts,
         "Your task: write the code",
@@ -247,12 +248,16 @@ fn build(facts: &Facts<'_>, title: &str, task: &str, last: &str, budget_tokens: 
         );
     }
     let system_tokens = estimate(text::SYSTEM) + estimate(last);
-    let (kept, mut left_out) = fit(sections, budget_tokens.saturating_sub(system_tokens));
-    let mut content: String = kept.iter().map(|section| section.text.as_str()).collect();
-    let hidden = hidden_files(facts, &left_out);
-    if !hidden.is_empty() {
-        content.push_str(&text::hidden(&hidden));
+    let free = budget_tokens.saturating_sub(system_tokens);
+    let (mut kept, mut left_out) = fit(sections.clone(), free);
+    let mut note = hidden_note(facts, &left_out);
+    if !note.is_empty() {
+        // The note takes room itself; what that pushes out is in the new one.
+        (kept, left_out) = fit(sections, free.saturating_sub(estimate(&note)));
+        note = hidden_note(facts, &left_out);
     }
+    let mut content: String = kept.iter().map(|section| section.text.as_str()).collect();
+    content.push_str(&note);
     content.push_str(last);
     left_out.extend(cut_failures);
     let tokens = estimate(text::SYSTEM) + estimate(&content);
@@ -270,31 +275,28 @@ fn build(facts: &Facts<'_>, title: &str, task: &str, last: &str, budget_tokens: 
     }
 }
 
-/// Files that the model cannot see and therefore must not write.
-fn hidden_files<'a>(facts: &Facts<'a>, left_out: &[LeftOut]) -> Vec<&'a str> {
+/// Names the files that the model cannot see and therefore must not write.
+fn hidden_note(facts: &Facts<'_>, left_out: &[LeftOut]) -> String {
     let missing = |what: &str| left_out.iter().any(|left| left.what == what);
-    let shown_as_proposed = |path: &str| {
-        facts
-            .previous
-            .iter()
-            .any(|file| file.path == path && !missing(&format!("{path} as proposed")))
-    };
+    let proposed = |path: &str| format!("{path} as proposed");
+    let is_proposed = |path: &str| facts.previous.iter().any(|file| file.path == path);
+    // A proposed file is seen if its proposal is; what it was before is no matter.
     let files = facts
         .files
         .iter()
         .map(|file| file.path)
-        .filter(|path| missing(path));
-    let proposed = facts
+        .filter(|path| !is_proposed(path) && missing(path));
+    let previous = facts
         .previous
         .iter()
         .map(|file| file.path)
-        .filter(|path| missing(&format!("{path} as proposed")));
-    let mut hidden: Vec<&str> = files
-        .chain(proposed)
-        .filter(|path| !shown_as_proposed(path))
-        .collect();
-    hidden.dedup();
-    hidden
+        .filter(|path| missing(&proposed(path)));
+    let hidden: Vec<&str> = files.chain(previous).collect();
+    if hidden.is_empty() {
+        String::new()
+    } else {
+        text::hidden(&hidden)
+    }
 }
 
 fn plan_text(plan: &Plan) -> String {

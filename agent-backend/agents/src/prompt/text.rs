@@ -32,6 +32,11 @@ Write the code for the request. Follow the plan.
 
 pub(super) const CODE_LAST: &str = "Write the files now, each in the answer format.\n";
 
+/// The last word where there is a proposal already.
+pub(super) const CODE_AGAIN_LAST: &str = "\
+Now improve the proposed files, each in the answer format. Files that you do not write again stay as proposed.
+";
+
 pub(super) const TESTS: &str = "\
 Write tests for the proposed code.
 - Test the behaviour that the request asks for, with normal and wrong inputs.
