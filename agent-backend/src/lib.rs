@@ -1,1 +1,17 @@
-//! Placeholder.
+//! The backend: runs workflows and serves them to clients.
+//!
+//! [`runtime`] runs the pure engine over durable history; [`edge`] speaks REST,
+//! streams, gRPC and ACP; [`present`] turns the domain into what crosses the
+//! wire; [`cli`] is the command line.
+
+pub mod cli;
+mod clock;
+pub mod config;
+pub mod edge;
+pub mod error;
+pub mod present;
+pub mod runtime;
+pub mod search;
+pub mod status;
+pub mod wiring;
+pub mod workflows;

@@ -1,1 +1,7 @@
-fn main() {}
+//! `agentic-ide-backend`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    agent_backend::cli::main()
+}

@@ -25,6 +25,6 @@ pub use apply::{apply, fold};
 pub use command::{Command, Ctx, Output, Reject};
 pub use decide::{decide, submit};
 pub use event::{Ending, Event, Recorded};
-pub use graph::{Graph, Stage, StageKind};
+pub use graph::{Graph, Presence, Stage, StageKind};
 pub use react::{Action, react};
 pub use state::{Outcome, Phase, StageRecord, StageStatus, State};

@@ -92,6 +92,17 @@ pub fn scan(root: &Path) -> Scan {
     scan
 }
 
+/// Paths of at most `limit` files that `keep` accepts, in order, without
+/// reading any of them.
+pub fn paths(root: &Path, limit: usize, keep: impl Fn(&str) -> bool) -> Vec<String> {
+    let files = walker(root).flatten().filter(|entry| entry.file_type().is_some_and(|kind| kind.is_file()));
+    let paths = files.filter_map(|entry| relative(root, entry.path()));
+    let kept = paths.filter(|path| policy::name(path).is_ok() && keep(path));
+    let mut paths: Vec<String> = kept.take(limit).collect();
+    paths.sort();
+    paths
+}
+
 fn stamp(root: &Path, path: &Path, scan: &Scan) -> Result<(FileStamp, u64), SkipReason> {
     if scan.files.len() >= FILES_MAX || scan.bytes >= TOTAL_BYTES_MAX {
         return Err(SkipReason::OverLimit);

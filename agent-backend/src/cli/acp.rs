@@ -1,0 +1,33 @@
+//! `acp`: the protocol on standard input and output. Joins the backend that
+//! runs on this data folder, so that sessions are shared; otherwise one runs
+//! inside this process.
+
+use super::{Exit, backend, client::Client};
+use crate::{
+    config::Config,
+    edge::acp::{Hub, stdio},
+    error::Error,
+    wiring,
+};
+
+pub(super) async fn run(config: Config, named: Option<String>) -> Result<Exit, Error> {
+    let client = match named {
+        Some(url) => {
+            let client = Client::new(url, config.auth_token.clone())?;
+            client.alive().await?;
+            Some(client)
+        }
+        None => backend::running(&config).await,
+    };
+    match client {
+        Some(client) => stdio::join(client.socket("/acp").await?).await?,
+        None => {
+            let runtime = wiring::build(&config)?;
+            runtime.resume_all().await?;
+            wiring::preload(&runtime);
+            stdio::serve(Hub::new(runtime.clone())).await?;
+            runtime.park().await;
+        }
+    }
+    Ok(Exit::Done)
+}

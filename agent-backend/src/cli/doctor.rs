@@ -1,0 +1,163 @@
+//! `doctor`: what is missing, and the command that mends it.
+
+use std::{process::Stdio, sync::Arc};
+
+use console::Style;
+use models::Provider as _;
+
+use super::{Exit, backend, print};
+use crate::{config::Config, error::Error, wiring, workflows};
+
+struct Finding {
+    name: &'static str,
+    /// What there is, or what is wrong and how it is mended.
+    outcome: Result<String, String>,
+    /// Whether workflows can run without it.
+    needed: bool,
+}
+
+pub(super) async fn run(config: Config) -> Result<Exit, Error> {
+    let findings = [
+        git().await,
+        model(&config).await,
+        embedding(&config).await,
+        vectordb(&config).await,
+        data(&config),
+        definitions(&config),
+        running(&config).await,
+    ];
+    for finding in &findings {
+        let (mark, text) = match (&finding.outcome, finding.needed) {
+            (Ok(text), _) => (Style::new().green().apply_to("✓"), text),
+            (Err(text), true) => (Style::new().red().apply_to("✗"), text),
+            (Err(text), false) => (Style::new().yellow().apply_to("!"), text),
+        };
+        print(&format!("{mark} {}: {text}", finding.name))?;
+    }
+    let broken = findings
+        .iter()
+        .any(|finding| finding.needed && finding.outcome.is_err());
+    Ok(if broken { Exit::Failed } else { Exit::Done })
+}
+
+async fn git() -> Finding {
+    let version = tokio::process::Command::new("git")
+        .arg("--version")
+        .stdin(Stdio::null())
+        .output()
+        .await;
+    let outcome = match version {
+        Ok(output) if output.status.success() => {
+            Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        }
+        Ok(_) | Err(_) => {
+            Err("not found: `sudo apt-get install git` (Debian) or `nix-shell -p git`".to_owned())
+        }
+    };
+    Finding {
+        name: "git",
+        outcome,
+        needed: true,
+    }
+}
+
+async fn model(config: &Config) -> Finding {
+    let outcome = match wiring::ollama(config) {
+        Err(error) => Err(format!("{}: {error}", error.code)),
+        Ok(ollama) => match ollama.health().await {
+            Err(error) => Err(format!("{}: {error}", error.code())),
+            Ok(health) if health.model_available => {
+                Ok(format!("Ollama {} has {}", health.version, health.model))
+            }
+            Ok(health) => Err(format!(
+                "E1402: `{}` is missing: run `ollama pull {}`",
+                health.model, health.model
+            )),
+        },
+    };
+    Finding {
+        name: "model",
+        outcome,
+        needed: true,
+    }
+}
+
+async fn embedding(config: &Config) -> Finding {
+    let outcome = match (&config.ollama.embed_model, wiring::ollama(config)) {
+        (None, _) => Err("none is configured: search is by keyword alone".to_owned()),
+        (Some(_), Err(error)) => Err(error.to_string()),
+        (Some(name), Ok(ollama)) => match ollama.embedding_model_available().await {
+            Ok(true) => Ok(name.clone()),
+            Ok(false) => Err(format!(
+                "search is by keyword alone until you run `ollama pull {name}`"
+            )),
+            Err(error) => Err(format!("search is by keyword alone: {error}")),
+        },
+    };
+    Finding {
+        name: "embedding model",
+        outcome,
+        needed: false,
+    }
+}
+
+async fn vectordb(config: &Config) -> Finding {
+    let asked = async {
+        let search = wiring::search(config, Arc::new(wiring::ollama(config)?))?;
+        search.health().await
+    };
+    let outcome = match asked.await {
+        Ok(()) => Ok(config.qdrant.url.clone()),
+        Err(error) => Err(format!(
+            "{}: {error}; start it with `agentic-ide-vectordb`",
+            error.code
+        )),
+    };
+    Finding {
+        name: "vector database",
+        outcome,
+        needed: false,
+    }
+}
+
+fn data(config: &Config) -> Finding {
+    let dir = &config.data_dir;
+    let outcome = std::fs::create_dir_all(dir)
+        .and_then(|()| tempfile::tempfile_in(dir).map(|_| ()))
+        .map(|()| dir.display().to_string())
+        .map_err(|error| {
+            format!(
+                "{} cannot be written ({error}): choose another with --data-dir",
+                dir.display()
+            )
+        });
+    Finding {
+        name: "data folder",
+        outcome,
+        needed: true,
+    }
+}
+
+fn definitions(config: &Config) -> Finding {
+    let outcome = workflows::load(config.workflows_dir.as_deref());
+    let outcome = outcome
+        .map(|all| all.into_keys().collect::<Vec<_>>().join(", "))
+        .map_err(|error| error.to_string());
+    Finding {
+        name: "workflows",
+        outcome,
+        needed: true,
+    }
+}
+
+async fn running(config: &Config) -> Finding {
+    let outcome = match backend::running(config).await {
+        Some(_) => Ok("a backend runs on this data folder".to_owned()),
+        None => Err("none runs; start one with `agentic-ide-backend serve`".to_owned()),
+    };
+    Finding {
+        name: "backend",
+        outcome,
+        needed: false,
+    }
+}

@@ -1,0 +1,179 @@
+//! `run`: one workflow in the terminal.
+
+use std::io::IsTerminal as _;
+
+use clap::Args;
+use dialoguer::{Input, Select};
+use shared::{
+    error::Code,
+    id::{Seq, WorkflowId},
+    wire::{Body, Decision, DecisionRequest, SubmitRequest, WorkflowState},
+};
+
+use super::{
+    Exit,
+    backend::{Backend, Unfinished},
+    client::Client,
+    print,
+    render::Screen,
+};
+use crate::{config::Config, error::Error};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// What should be implemented
+    request: String,
+    /// Accept the proposal without asking
+    #[arg(long)]
+    yes: bool,
+    /// Print every event as one line of JSON instead of text
+    #[arg(long)]
+    json: bool,
+    /// Workflow to run
+    #[arg(long, default_value = "feature_implementation")]
+    workflow_type: String,
+    /// Own id of the request; the same id never runs twice
+    #[arg(long)]
+    correlation_id: Option<String>,
+}
+
+/// How a workflow is followed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Manner {
+    /// Accept without asking.
+    pub yes: bool,
+    /// Events as JSON.
+    pub json: bool,
+}
+
+pub(super) async fn run(config: Config, named: Option<String>, arguments: Arguments) -> Result<Exit, Error> {
+    let workspace = super::workspace(&config)?;
+    let backend = Backend::find(&config, named, Unfinished::Leave).await?;
+    let request = SubmitRequest {
+        workflow_type: arguments.workflow_type,
+        user_query: arguments.request,
+        correlation_id: arguments.correlation_id,
+        workspace: Some(workspace.display().to_string()),
+    };
+    let submitted = backend.client.submit(&request).await?;
+    let manner = Manner {
+        yes: arguments.yes,
+        json: arguments.json,
+    };
+    let exit = follow(&backend.client, submitted.workflow_id, manner).await;
+    backend.close().await;
+    exit
+}
+
+/// Shows a workflow to its end, asking where it asks.
+pub(super) async fn follow(client: &Client, id: WorkflowId, manner: Manner) -> Result<Exit, Error> {
+    let mut events = client.follow(id.clone(), Seq::default());
+    let mut screen = Screen::new();
+    let mut files = Vec::new();
+    while let Some(event) = events.next().await? {
+        if manner.json {
+            let line = serde_json::to_string(&event).map_err(|error| Error::internal(error.to_string()))?;
+            print(&line)?;
+        } else {
+            screen.show(&event.body)?;
+        }
+        match event.body {
+            Body::DiffReady { files: proposed, .. } => files = proposed,
+            Body::DecisionNeeded { .. } => {
+                // Replayed from an old run: it was answered long ago.
+                if client.view(&id).await?.summary.state != WorkflowState::AwaitingDecision {
+                    continue;
+                }
+                if !manner.json {
+                    screen.diff(&files)?;
+                    screen.clear();
+                }
+                let Some(decision) = decision(manner)? else {
+                    print_pending(&id)?;
+                    return Ok(Exit::Declined);
+                };
+                match client.decide(&id, &decision).await {
+                    // Somebody else was faster; their answer is in the events.
+                    Err(error) if error.code == Code::DecisionNotPending => {}
+                    outcome => outcome?,
+                }
+            }
+            Body::WorkflowState {
+                state: WorkflowState::Completed,
+                ..
+            } => {
+                screen.clear();
+                return Ok(Exit::Done);
+            }
+            Body::WorkflowState {
+                state: WorkflowState::Rejected | WorkflowState::Cancelled,
+                ..
+            } => {
+                screen.clear();
+                return Ok(Exit::Declined);
+            }
+            Body::Failed { .. } => {
+                screen.clear();
+                return Ok(Exit::Failed);
+            }
+            Body::AgentStreamingUpdate { .. }
+            | Body::WorkflowState { .. }
+            | Body::StageStarted { .. }
+            | Body::StageFinished { .. }
+            | Body::AttemptDiscarded { .. }
+            | Body::RetrievalResult { .. }
+            | Body::Plan { .. }
+            | Body::CheckResult { .. }
+            | Body::DecisionTaken { .. }
+            | Body::Applied { .. }
+            | Body::Notice { .. }
+            | Body::Resync { .. } => {}
+        }
+    }
+    Ok(Exit::Failed)
+}
+
+/// Asks the person; `None` when there is nobody to ask.
+fn decision(manner: Manner) -> Result<Option<DecisionRequest>, Error> {
+    let of = |decision, feedback| {
+        Some(DecisionRequest {
+            decision,
+            feedback,
+            hunks: None,
+        })
+    };
+    if manner.yes {
+        return Ok(of(Decision::Accept, None));
+    }
+    if manner.json || !std::io::stdin().is_terminal() {
+        return Ok(None);
+    }
+    let asked =
+        |error: dialoguer::Error| Error::internal(format!("the question could not be asked: {error}"));
+    let choice = Select::new()
+        .with_prompt("Apply these changes?")
+        .items(["accept and commit", "reject", "modify: say what to change"])
+        .default(0)
+        .interact_opt()
+        .map_err(asked)?;
+    Ok(match choice {
+        Some(0) => of(Decision::Accept, None),
+        Some(1) => of(Decision::Reject, None),
+        Some(_) => {
+            let feedback: String = Input::new()
+                .with_prompt("What should be changed?")
+                .interact_text()
+                .map_err(asked)?;
+            of(Decision::Modify, Some(feedback))
+        }
+        None => None,
+    })
+}
+
+fn print_pending(id: &WorkflowId) -> Result<(), Error> {
+    let hint =
+        format!("the workflow waits for a decision; go on with: agentic-ide-backend workflows resume {id}");
+    console::Term::stderr()
+        .write_line(&hint)
+        .map_err(|error| Error::internal(error.to_string()))
+}

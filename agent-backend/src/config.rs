@@ -1,0 +1,108 @@
+//! Configuration of the backend: `backend.yaml` in the configuration folder,
+//! then `AGENTIC_IDE_…` variables, then the command line.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
+
+use serde::{Deserialize, Serialize};
+use shared::{config::Source, paths, telemetry::LogFormat};
+
+/// Default port of everything the backend serves.
+pub const PORT: u16 = 8000;
+
+/// Configuration of the backend.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Address that REST, streams, gRPC and ACP listen on.
+    pub listen: SocketAddr,
+    /// Token that every request must carry; needed to listen beyond this machine.
+    pub auth_token: Option<String>,
+    /// Where the journal is kept.
+    pub data_dir: PathBuf,
+    /// Workspace of requests that name none.
+    pub workspace: Option<PathBuf>,
+    /// Folder of further workflow definitions (`*.yaml`).
+    pub workflows_dir: Option<PathBuf>,
+    /// The model server.
+    pub ollama: Ollama,
+    /// The vector database.
+    pub qdrant: Qdrant,
+    /// How log lines look.
+    pub log_format: LogFormat,
+}
+
+/// The model server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ollama {
+    /// Base URL.
+    pub url: String,
+    /// Model that plans and writes code.
+    pub model: String,
+    /// Model that embeds text; none searches by keyword alone.
+    pub embed_model: Option<String>,
+    /// Context window in tokens, the same for every request, because another
+    /// one makes the server load the model anew.
+    pub num_ctx: u32,
+    /// Most tokens of one answer.
+    pub answer_tokens_max: u32,
+}
+
+/// The vector database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Qdrant {
+    /// gRPC URL.
+    pub url: String,
+    /// Key, where the server wants one.
+    pub api_key: Option<String>,
+    /// Tokens of code that are packed for the model.
+    pub context_tokens: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), PORT),
+            auth_token: None,
+            data_dir: paths::data_dir().join("backend"),
+            workspace: None,
+            workflows_dir: None,
+            ollama: Ollama::default(),
+            qdrant: Qdrant::default(),
+            log_format: LogFormat::default(),
+        }
+    }
+}
+
+impl Default for Ollama {
+    fn default() -> Self {
+        Self {
+            url: "http://127.0.0.1:11434".to_owned(),
+            model: "mistral:7b-instruct-v0.3-q4_K_M".to_owned(),
+            embed_model: Some("nomic-embed-text".to_owned()),
+            num_ctx: 16_384,
+            answer_tokens_max: 4_096,
+        }
+    }
+}
+
+impl Default for Qdrant {
+    fn default() -> Self {
+        Self {
+            url: "http://127.0.0.1:6334".to_owned(),
+            api_key: None,
+            context_tokens: 2_500,
+        }
+    }
+}
+
+/// Reads the configuration; `named` is a file the person gave.
+pub fn load(named: Option<&PathBuf>) -> Result<Config, shared::config::Error> {
+    let usual = paths::config_dir().join("backend.yaml");
+    let source = named.map_or(Source::Usual(&usual), |path| Source::Named(path));
+    shared::config::load(source, "AGENTIC_IDE_")
+}

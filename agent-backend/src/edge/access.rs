@@ -1,0 +1,129 @@
+//! Who may ask: a bearer token where one is configured, and no web page of
+//! somebody else's, because a browser would send it to a local port unasked.
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use sha2::{Digest, Sha256};
+use shared::error::Code;
+
+use crate::error::Error;
+
+/// Subprotocol prefix under which a browser's WebSocket carries the token.
+const SUBPROTOCOL: &str = "agentic-ide.token.";
+
+/// What a request must show.
+#[derive(Clone, Default)]
+pub(super) struct Access {
+    token: Option<[u8; 32]>,
+}
+
+impl Access {
+    pub(super) fn new(token: Option<&str>) -> Self {
+        Self {
+            token: token.map(digest),
+        }
+    }
+
+    fn check(&self, headers: &HeaderMap) -> Result<(), Error> {
+        if let Some(origin) = headers.get(header::ORIGIN)
+            && !origin.to_str().is_ok_and(is_local)
+        {
+            let message = "requests from web pages of another host are refused";
+            return Err(Error::user(Code::OriginRefused, message));
+        }
+        let Some(expected) = &self.token else {
+            return Ok(());
+        };
+        // Hashes are compared, so that the time taken tells nothing of the token.
+        if presented(headers).map(digest).as_ref() == Some(expected) {
+            return Ok(());
+        }
+        let message = "send the backend's token as `Authorization: Bearer …`";
+        Err(Error::user(Code::Unauthenticated, message))
+    }
+}
+
+fn digest(text: &str) -> [u8; 32] {
+    Sha256::digest(text.as_bytes()).into()
+}
+
+fn presented(headers: &HeaderMap) -> Option<&str> {
+    let bearer = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    let bearer = bearer.and_then(|value| value.strip_prefix("Bearer "));
+    bearer.or_else(|| {
+        let offered = headers.get(header::SEC_WEBSOCKET_PROTOCOL)?.to_str().ok()?;
+        offered
+            .split(',')
+            .find_map(|protocol| protocol.trim().strip_prefix(SUBPROTOCOL))
+    })
+}
+
+/// Whether a browser's origin is this machine.
+fn is_local(origin: &str) -> bool {
+    let Some((_, rest)) = origin.split_once("://") else {
+        return false;
+    };
+    let host = match rest.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => rest.split(':').next().unwrap_or_default(),
+    };
+    matches!(host, "localhost" | "127.0.0.1" | "::1")
+}
+
+/// Refuses requests that may not pass.
+pub(super) async fn guard(State(access): State<Access>, request: Request, next: Next) -> Response {
+    match access.check(request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(error) => error.into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(token: Option<&str>, headers: &[(&'static str, &str)], expect: Option<Code>) {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.insert(*name, value.parse().unwrap());
+        }
+        let got = Access::new(token).check(&map).err().map(|error| error.code);
+        assert_eq!(got, expect, "{headers:?}");
+    }
+
+    #[test]
+    fn who_may_ask() {
+        check(None, &[], None);
+        check(None, &[("origin", "http://localhost:3000")], None);
+        check(None, &[("origin", "http://[::1]:3000")], None);
+        check(
+            None,
+            &[("origin", "https://evil.example")],
+            Some(Code::OriginRefused),
+        );
+        check(
+            None,
+            &[("origin", "http://localhost.evil.example")],
+            Some(Code::OriginRefused),
+        );
+        check(None, &[("origin", "null")], Some(Code::OriginRefused));
+        check(Some("s3cret"), &[], Some(Code::Unauthenticated));
+        check(
+            Some("s3cret"),
+            &[("authorization", "Bearer nope")],
+            Some(Code::Unauthenticated),
+        );
+        check(Some("s3cret"), &[("authorization", "Bearer s3cret")], None);
+        check(
+            Some("s3cret"),
+            &[("sec-websocket-protocol", "x, agentic-ide.token.s3cret")],
+            None,
+        );
+    }
+}

@@ -1,0 +1,237 @@
+//! A workflow's events as session updates.
+
+use std::{path::PathBuf, sync::Arc};
+
+use agent_client_protocol::v1::schema::{
+    ContentBlock, ContentChunk, Diff, Plan, PlanEntry, PlanEntryPriority, PlanEntryStatus, SessionUpdate,
+    TextContent, ToolCall, ToolCallContent, ToolCallLocation, ToolCallStatus, ToolCallUpdate,
+    ToolCallUpdateFields, ToolKind,
+};
+use engine::{
+    Event, Outcome, StageKind, State,
+    artifact::{CheckReport, CheckStatus},
+    event::{Ending, NoticeLevel, Streamed},
+    ports::Journal,
+};
+use shared::id::{StageId, WorkflowId};
+
+use crate::{error::Error, present};
+
+/// Maps the events of one workflow, in order.
+pub(super) struct Updates {
+    journal: Arc<dyn Journal>,
+    cwd: PathBuf,
+    workflow: WorkflowId,
+    iteration: u32,
+    kinds: Vec<(StageId, StageKind)>,
+    call: String,
+    steps: Vec<String>,
+    diffs: Vec<ToolCallContent>,
+    checks: Vec<CheckReport>,
+}
+
+impl Updates {
+    pub(super) fn new(journal: Arc<dyn Journal>, cwd: PathBuf, state: &State) -> Self {
+        let kinds = state
+            .graph
+            .stages
+            .iter()
+            .map(|stage| (stage.id.clone(), stage.kind))
+            .collect();
+        Self {
+            journal,
+            cwd,
+            workflow: state.workflow.clone(),
+            iteration: state.iteration,
+            kinds,
+            call: String::new(),
+            steps: Vec::new(),
+            diffs: Vec::new(),
+            checks: Vec::new(),
+        }
+    }
+
+    /// What the client is told of `event`.
+    pub(super) async fn of(&mut self, event: &Event) -> Result<Vec<SessionUpdate>, Error> {
+        Ok(match event {
+            Event::StageStarted { stage, attempt } => self.started(stage, *attempt).into_iter().collect(),
+            Event::Streamed(streamed) => self.streamed(streamed).into_iter().collect(),
+            Event::ContextRetrieved(context) => {
+                let location = |item: &engine::artifact::ContextItem| {
+                    ToolCallLocation::new(self.cwd.join(&item.path)).line(item.start_line)
+                };
+                let fields = ToolCallUpdateFields::new()
+                    .locations(context.items.iter().map(location).collect::<Vec<_>>());
+                vec![self.update(fields)]
+            }
+            Event::Planned(plan) => {
+                self.steps.clone_from(&plan.steps);
+                vec![
+                    self.plan(PlanEntryStatus::Pending),
+                    say(&format!("{}\n", plan.summary)),
+                ]
+            }
+            Event::Proposed(proposal) => {
+                self.checks.clear();
+                let files = present::files(self.journal.as_ref(), &proposal.files).await?;
+                let diff = |file: shared::wire::FileDiff| {
+                    let path = self.cwd.join(&file.path);
+                    ToolCallContent::Diff(
+                        Diff::new(path, file.new_text.unwrap_or_default()).old_text(file.old_text),
+                    )
+                };
+                self.diffs = files.into_iter().map(diff).collect();
+                vec![self.update(ToolCallUpdateFields::new().content(self.diffs.clone()))]
+            }
+            Event::Checked(report) => {
+                self.checks.push(report.clone());
+                let content: Vec<_> = self.checks.iter().map(evidence).collect();
+                vec![self.update(ToolCallUpdateFields::new().content(content))]
+            }
+            Event::StageFinished { attempt, ending, .. } if *attempt > 0 => self.finished(ending),
+            Event::AttemptDiscarded { reason, .. } => {
+                vec![say(&format!(
+                    "\n\n_{reason}: what was written so far is dropped._\n\n"
+                ))]
+            }
+            Event::IterationStarted { iteration } => {
+                self.iteration = *iteration;
+                Vec::new()
+            }
+            Event::Applied(applied) => {
+                let done = self.plan(PlanEntryStatus::Completed);
+                let text = match (&applied.commit, &applied.branch) {
+                    (Some(commit), Some(branch)) => format!("\n\nCommitted {commit} on {branch}."),
+                    (Some(commit), None) => format!("\n\nCommitted {commit} (detached HEAD)."),
+                    (None, _) => format!(
+                        "\n\nWrote {} file(s); there is no repository to commit to.",
+                        applied.paths.len()
+                    ),
+                };
+                vec![done, say(&text)]
+            }
+            Event::Resumed => vec![think("The backend was restarted; the workflow goes on.\n")],
+            Event::Noticed(notice) => {
+                let mark = match notice.level {
+                    NoticeLevel::Info => "Note",
+                    NoticeLevel::Warning => "Warning",
+                };
+                vec![think(&format!("{mark}: {}\n", notice.message))]
+            }
+            Event::Finished(Outcome::Failed(failure)) => {
+                vec![say(&format!(
+                    "\n\nFailed ({}): {}",
+                    failure.code, failure.message
+                ))]
+            }
+            Event::Finished(Outcome::Rejected) => vec![say("\n\nRejected; nothing was changed.")],
+            Event::Submitted { .. }
+            | Event::StageFinished { .. }
+            | Event::DecisionRequested
+            | Event::Decided(_)
+            | Event::ApplyIntended(_)
+            | Event::Finished(Outcome::Completed | Outcome::Cancelled) => Vec::new(),
+        })
+    }
+
+    fn kind(&self, stage: &StageId) -> Option<StageKind> {
+        self.kinds
+            .iter()
+            .find(|(id, _)| id == stage)
+            .map(|(_, kind)| *kind)
+    }
+
+    fn started(&mut self, stage: &StageId, attempt: u32) -> Option<SessionUpdate> {
+        let kind = self.kind(stage)?;
+        self.call = format!("{}:{stage}:{}.{attempt}", self.workflow, self.iteration);
+        let (title, tool) = match kind {
+            StageKind::Retrieval => ("Find relevant code", ToolKind::Search),
+            StageKind::Planning => ("Plan", ToolKind::Think),
+            StageKind::CodeGeneration => ("Write code", ToolKind::Edit),
+            StageKind::TestGeneration => ("Write tests", ToolKind::Edit),
+            StageKind::Checks => ("Check", ToolKind::Execute),
+            StageKind::Review => ("Review", ToolKind::Edit),
+            StageKind::Apply => ("Apply and commit", ToolKind::Execute),
+        };
+        let mut call = ToolCall::new(self.call.clone(), title)
+            .kind(tool)
+            .status(ToolCallStatus::InProgress);
+        if kind == StageKind::Review {
+            call = call.status(ToolCallStatus::Pending).content(self.diffs.clone());
+        }
+        Some(SessionUpdate::ToolCall(call))
+    }
+
+    fn streamed(&self, streamed: &Streamed) -> Option<SessionUpdate> {
+        if streamed.delta.is_empty() {
+            return None;
+        }
+        Some(match self.kind(&streamed.stage) {
+            Some(StageKind::CodeGeneration | StageKind::TestGeneration) => say(&streamed.delta),
+            _ => think(&streamed.delta),
+        })
+    }
+
+    fn finished(&self, ending: &Ending) -> Vec<SessionUpdate> {
+        let fields = ToolCallUpdateFields::new();
+        match ending {
+            Ending::Succeeded => vec![self.update(fields.status(ToolCallStatus::Completed))],
+            Ending::Skipped { reason } => {
+                let content = vec![ToolCallContent::from(text(reason))];
+                vec![self.update(fields.status(ToolCallStatus::Failed).content(content))]
+            }
+            Ending::Failed(failure) => {
+                let content = vec![ToolCallContent::from(text(&format!(
+                    "{}: {}",
+                    failure.code, failure.message
+                )))];
+                vec![self.update(fields.status(ToolCallStatus::Failed).content(content))]
+            }
+        }
+    }
+
+    fn plan(&self, status: PlanEntryStatus) -> SessionUpdate {
+        let entry = |step: &String| PlanEntry::new(step.clone(), PlanEntryPriority::Medium, status.clone());
+        SessionUpdate::Plan(Plan::new(self.steps.iter().map(entry).collect()))
+    }
+
+    fn update(&self, fields: ToolCallUpdateFields) -> SessionUpdate {
+        SessionUpdate::ToolCallUpdate(ToolCallUpdate::new(self.call.clone(), fields))
+    }
+
+    /// The review as the subject of a permission request.
+    pub(super) fn review(&self) -> ToolCallUpdate {
+        let mut content = self.diffs.clone();
+        content.extend(self.checks.iter().map(evidence));
+        let fields = ToolCallUpdateFields::new()
+            .title("Apply these changes?".to_owned())
+            .kind(ToolKind::Edit)
+            .status(ToolCallStatus::Pending)
+            .content(content);
+        ToolCallUpdate::new(self.call.clone(), fields)
+    }
+}
+
+/// Words of the agent.
+pub(super) fn say(words: &str) -> SessionUpdate {
+    SessionUpdate::AgentMessageChunk(ContentChunk::new(text(words)))
+}
+
+fn think(words: &str) -> SessionUpdate {
+    SessionUpdate::AgentThoughtChunk(ContentChunk::new(text(words)))
+}
+
+fn text(words: &str) -> ContentBlock {
+    ContentBlock::Text(TextContent::new(words))
+}
+
+fn evidence(report: &CheckReport) -> ToolCallContent {
+    let mark = match report.status {
+        CheckStatus::Passed => "passed",
+        CheckStatus::Failed => "FAILED",
+        CheckStatus::Skipped => "skipped",
+    };
+    ToolCallContent::from(text(
+        format!("{}: {mark} {}", report.name, report.output).trim_end(),
+    ))
+}

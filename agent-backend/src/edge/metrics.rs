@@ -1,0 +1,26 @@
+//! `GET /debug/metrics`: Prometheus text.
+
+use std::sync::OnceLock;
+
+use axum::{Router, http::header, response::IntoResponse, routing::get};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+
+use crate::runtime::Runtime;
+
+/// One recorder serves the whole process, however many servers it runs.
+fn recorder() -> Option<&'static PrometheusHandle> {
+    static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+    RECORDER
+        .get_or_init(|| PrometheusBuilder::new().install_recorder().ok())
+        .as_ref()
+}
+
+pub(super) fn routes() -> Router<Runtime> {
+    let _installed_before_the_first_count = recorder();
+    Router::new().route("/debug/metrics", get(text))
+}
+
+async fn text() -> impl IntoResponse {
+    let text = recorder().map(PrometheusHandle::render).unwrap_or_default();
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text)
+}

@@ -1,0 +1,201 @@
+//! The REST interface.
+
+use std::collections::BTreeMap;
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{Path, Query, State},
+    http::StatusCode,
+    routing::{get, post},
+};
+use engine::ports::journal::ListQuery;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use shared::{
+    error::Code,
+    wire::{DecisionRequest, SubmitRequest, SubmitResponse, WorkflowPage, WorkflowView},
+};
+
+use super::{convert, stream};
+use crate::{
+    error::Error,
+    present,
+    runtime::{Runtime, Submission},
+    status,
+};
+
+/// Workflows of one page where the request does not say.
+const PAGE_DEFAULT: usize = 50;
+
+/// Most workflows of one page.
+const PAGE_MAX: usize = 200;
+
+pub(super) fn routes() -> Router<Runtime> {
+    Router::new()
+        .route("/api/workflow/submit", post(submit))
+        .route("/api/workflow/{id}", get(show))
+        .route("/api/workflow/{id}/stream", get(stream::stream))
+        .route("/api/workflow/{id}/decision", post(decide))
+        .route("/api/workflow/{id}/cancel", post(cancel))
+        .route("/api/workflows", get(list))
+        .route("/debug/vram", get(vram))
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(ready))
+        .fallback(async || {
+            (
+                StatusCode::NOT_FOUND,
+                Error::user(Code::InvalidRequest, "there is nothing at this path"),
+            )
+        })
+}
+
+/// The body as JSON, with our own error, which names line and column.
+fn parse<T: DeserializeOwned>(body: &Bytes) -> Result<T, Error> {
+    serde_json::from_slice(body).map_err(|error| {
+        Error::user(
+            Code::InvalidRequest,
+            format!("the request body cannot be used: {error}"),
+        )
+    })
+}
+
+async fn submit(
+    State(runtime): State<Runtime>,
+    body: Bytes,
+) -> Result<(StatusCode, Json<SubmitResponse>), Error> {
+    let request: SubmitRequest = parse(&body)?;
+    let submission = Submission {
+        correlation: convert::correlation(request.correlation_id.as_deref())?,
+        workflow_type: request.workflow_type,
+        query: request.user_query,
+        workspace: request.workspace,
+    };
+    let (workflow_id, correlation_id) = runtime.submit(submission).await?;
+    Ok((
+        StatusCode::ACCEPTED,
+        Json(SubmitResponse {
+            workflow_id,
+            correlation_id,
+        }),
+    ))
+}
+
+async fn show(State(runtime): State<Runtime>, Path(id): Path<String>) -> Result<Json<WorkflowView>, Error> {
+    let state = runtime.state(&convert::workflow_id(&id)?).await?;
+    Ok(Json(
+        present::view(runtime.services().journal.as_ref(), &state).await?,
+    ))
+}
+
+async fn decide(
+    State(runtime): State<Runtime>,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Result<StatusCode, Error> {
+    let id = convert::workflow_id(&id)?;
+    let decision = convert::decision(parse::<DecisionRequest>(&body)?)?;
+    runtime.decide(&id, None, decision).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn cancel(State(runtime): State<Runtime>, Path(id): Path<String>) -> Result<StatusCode, Error> {
+    runtime.cancel(&convert::workflow_id(&id)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Debug, Deserialize)]
+struct Page {
+    limit: Option<usize>,
+    cursor: Option<String>,
+}
+
+/// The asked-for page; the gRPC interface has the same.
+pub(super) async fn page(
+    runtime: &Runtime,
+    limit: Option<usize>,
+    cursor: Option<&str>,
+) -> Result<WorkflowPage, Error> {
+    let limit = limit
+        .filter(|limit| *limit > 0)
+        .unwrap_or(PAGE_DEFAULT)
+        .min(PAGE_MAX);
+    let before = cursor
+        .filter(|cursor| !cursor.is_empty())
+        .map(convert::workflow_id)
+        .transpose()?;
+    let heads = runtime
+        .list(ListQuery {
+            unfinished: false,
+            before,
+            limit,
+        })
+        .await?;
+    let full = heads.len() == limit;
+    let workflows: Vec<_> = heads.iter().map(present::summary).collect();
+    let last = workflows.last().map(|summary| summary.workflow_id.to_string());
+    Ok(WorkflowPage {
+        next_cursor: last.filter(|_| full),
+        workflows,
+    })
+}
+
+async fn list(
+    State(runtime): State<Runtime>,
+    query: Result<Query<Page>, axum::extract::rejection::QueryRejection>,
+) -> Result<Json<WorkflowPage>, Error> {
+    let Query(query) = query.map_err(|error| Error::user(Code::InvalidRequest, error.body_text()))?;
+    Ok(Json(page(&runtime, query.limit, query.cursor.as_deref()).await?))
+}
+
+#[derive(Debug, Serialize)]
+struct Vram {
+    vram_used_mb: u64,
+    vram_available_mb: Option<u64>,
+    percentage: Option<f64>,
+    peak_mb: u64,
+    components: BTreeMap<String, u64>,
+}
+
+async fn vram(State(runtime): State<Runtime>) -> Result<Json<Vram>, Error> {
+    let vram = status::vram(runtime.services()).await?;
+    Ok(Json(Vram {
+        vram_used_mb: vram.used_mb,
+        // Ollama does not say what the machine has; a made-up number would lie.
+        vram_available_mb: None,
+        percentage: None,
+        peak_mb: vram.peak_mb,
+        components: vram.components,
+    }))
+}
+
+#[derive(Debug, Serialize)]
+struct Ready {
+    ready: bool,
+    components: Vec<ReadyComponent>,
+}
+
+#[derive(Debug, Serialize)]
+struct ReadyComponent {
+    name: &'static str,
+    ok: bool,
+    detail: String,
+}
+
+async fn ready(State(runtime): State<Runtime>) -> (StatusCode, Json<Ready>) {
+    let health = status::health(runtime.services()).await;
+    let ready = health.ready();
+    let components = health.components.into_iter();
+    let components = components
+        .map(|component| ReadyComponent {
+            name: component.name,
+            ok: component.ok,
+            detail: component.detail,
+        })
+        .collect();
+    let status = if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (status, Json(Ready { ready, components }))
+}

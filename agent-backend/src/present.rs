@@ -1,0 +1,347 @@
+//! Domain to wire, by hand: what a client sees of an event or a state.
+//!
+//! The mapping of events needs a memory (text so far, iteration), which
+//! [`Presenter`] keeps for one watched workflow.
+
+mod diff;
+mod view;
+
+use std::sync::Arc;
+
+pub(crate) use diff::files;
+use engine::{
+    Event, Outcome, Recorded,
+    artifact::{self, CheckReport},
+    event::{self, Ending, Streamed},
+    ports::{Journal, journal::Head},
+};
+use shared::{
+    error::Code,
+    id::{Seq, StageId},
+    wire::{self, Body, Envelope},
+};
+pub use view::{summary, view};
+
+use crate::error::Error;
+
+/// Whether updates carry the whole text so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// `partial_result` is there.
+    Full,
+    /// Only `delta`.
+    Delta,
+}
+
+/// Turns the events of one workflow, in order, into wire events.
+pub struct Presenter {
+    journal: Arc<dyn Journal>,
+    head: Head,
+    mode: Mode,
+    iteration: u32,
+    text: String,
+    writer: Option<(StageId, u32)>,
+}
+
+impl Presenter {
+    /// For a client that has nothing yet.
+    pub fn new(journal: Arc<dyn Journal>, head: Head, mode: Mode) -> Self {
+        Self {
+            journal,
+            head,
+            mode,
+            iteration: 1,
+            text: String::new(),
+            writer: None,
+        }
+    }
+
+    /// For a client that has everything up to `after`.
+    pub async fn after(journal: Arc<dyn Journal>, head: Head, mode: Mode, after: Seq) -> Result<Self, Error> {
+        let mut presenter = Self::new(journal, head, mode);
+        let mut at = Seq::default();
+        while at < after {
+            let page = presenter
+                .journal
+                .read(presenter.head.workflow.clone(), at, crate::runtime::PAGE)
+                .await?;
+            let Some(last) = page.last() else { break };
+            at = last.seq;
+            for recorded in page.iter().filter(|recorded| recorded.seq <= after) {
+                presenter.remember(&recorded.event);
+            }
+        }
+        Ok(presenter)
+    }
+
+    fn remember(&mut self, event: &Event) {
+        match event {
+            Event::IterationStarted { iteration } => self.iteration = *iteration,
+            Event::Streamed(Streamed {
+                stage,
+                attempt,
+                delta,
+                ..
+            }) => {
+                let same = self
+                    .writer
+                    .as_ref()
+                    .is_some_and(|(id, number)| id == stage && number == attempt);
+                if !same {
+                    self.writer = Some((stage.clone(), *attempt));
+                    self.text.clear();
+                }
+                if self.mode == Mode::Full {
+                    self.text.push_str(delta);
+                }
+            }
+            // A new run of the same attempt number (another iteration) begins
+            // with an empty text.
+            Event::StageStarted { .. } => self.writer = None,
+            Event::Submitted { .. }
+            | Event::ContextRetrieved(_)
+            | Event::Planned(_)
+            | Event::Proposed(_)
+            | Event::Checked(_)
+            | Event::StageFinished { .. }
+            | Event::AttemptDiscarded { .. }
+            | Event::DecisionRequested
+            | Event::Decided(_)
+            | Event::ApplyIntended(_)
+            | Event::Applied(_)
+            | Event::Resumed
+            | Event::Noticed(_)
+            | Event::Finished(_) => {}
+        }
+    }
+
+    /// The wire event for the next recorded one.
+    pub async fn envelope(&mut self, recorded: &Recorded) -> Result<Envelope, Error> {
+        self.remember(&recorded.event);
+        let body = self.body(&recorded.event).await?;
+        Ok(self.wrap(recorded.seq, recorded.at_ms, body))
+    }
+
+    /// The wire event that tells a client to begin again.
+    pub fn resync(&self, head: Seq) -> Envelope {
+        let reason =
+            format!("the position asked for is beyond the last event ({head}): read again from after=0");
+        self.wrap(head, self.head.updated_at_ms, Body::Resync { reason })
+    }
+
+    fn wrap(&self, seq: Seq, at_ms: u64, body: Body) -> Envelope {
+        Envelope {
+            seq,
+            workflow_id: self.head.workflow.clone(),
+            correlation_id: self.head.correlation.clone(),
+            timestamp: at_ms / 1000,
+            body,
+        }
+    }
+
+    async fn body(&self, event: &Event) -> Result<Body, Error> {
+        Ok(match event {
+            Event::Submitted { .. } => Body::WorkflowState {
+                state: wire::WorkflowState::Running,
+                iteration: 1,
+            },
+            Event::StageStarted { stage, attempt } => Body::StageStarted {
+                stage_id: stage.clone(),
+                attempt: *attempt,
+                iteration: self.iteration,
+            },
+            Event::Streamed(streamed) => self.update(streamed),
+            Event::ContextRetrieved(context) => retrieval(context),
+            Event::Planned(plan) => Body::Plan {
+                summary: plan.summary.clone(),
+                steps: plan.steps.clone(),
+                stages: plan.stages.iter().map(view::plan_stage).collect(),
+            },
+            Event::Proposed(proposal) => Body::DiffReady {
+                iteration: self.iteration,
+                files: diff::files(self.journal.as_ref(), &proposal.files).await?,
+            },
+            Event::Checked(report) => check(report),
+            Event::StageFinished {
+                stage,
+                attempt,
+                ending,
+                duration_ms,
+            } => {
+                let (outcome, reason) = match ending {
+                    Ending::Succeeded => (wire::StageOutcome::Succeeded, None),
+                    Ending::Skipped { reason } => (wire::StageOutcome::Skipped, Some(reason.clone())),
+                    Ending::Failed(failure) => (
+                        wire::StageOutcome::Failed,
+                        Some(format!("{}: {}", failure.code, failure.message)),
+                    ),
+                };
+                let (stage_id, attempt, duration_ms) = (stage.clone(), *attempt, *duration_ms);
+                Body::StageFinished {
+                    stage_id,
+                    attempt,
+                    outcome,
+                    duration_ms,
+                    reason,
+                }
+            }
+            Event::AttemptDiscarded {
+                stage,
+                attempt,
+                reason,
+            } => Body::AttemptDiscarded {
+                stage_id: stage.clone(),
+                attempt: *attempt,
+                reason: reason.clone(),
+            },
+            Event::DecisionRequested => Body::DecisionNeeded {
+                iteration: self.iteration,
+                options: vec![
+                    wire::Decision::Accept,
+                    wire::Decision::Reject,
+                    wire::Decision::Modify,
+                ],
+            },
+            Event::Decided(decision) => {
+                let (decision, feedback) = match decision {
+                    artifact::Decision::Accept(_) => (wire::Decision::Accept, None),
+                    artifact::Decision::Reject { feedback } => (wire::Decision::Reject, feedback.clone()),
+                    artifact::Decision::Modify { feedback } => {
+                        (wire::Decision::Modify, Some(feedback.clone()))
+                    }
+                };
+                Body::DecisionTaken { decision, feedback }
+            }
+            Event::IterationStarted { iteration } => Body::WorkflowState {
+                state: wire::WorkflowState::Running,
+                iteration: *iteration,
+            },
+            Event::ApplyIntended(intent) => {
+                let what = if intent.commit.is_some() {
+                    "writing and committing"
+                } else {
+                    "writing"
+                };
+                info(format!("{what} {} file(s)", intent.files.len()))
+            }
+            Event::Applied(applied) => Body::Applied {
+                commit: applied.commit.clone(),
+                branch: applied.branch.clone(),
+                paths: applied.paths.clone(),
+            },
+            Event::Resumed => info("the backend was restarted; the workflow goes on".to_owned()),
+            Event::Noticed(notice) => Body::Notice {
+                level: match notice.level {
+                    event::NoticeLevel::Info => wire::NoticeLevel::Info,
+                    event::NoticeLevel::Warning => wire::NoticeLevel::Warning,
+                },
+                code: notice.code.map(Code::as_str).map(str::to_owned),
+                message: notice.message.clone(),
+            },
+            Event::Finished(outcome) => self.finished(outcome),
+        })
+    }
+
+    fn finished(&self, outcome: &Outcome) -> Body {
+        let state = match outcome {
+            Outcome::Completed => wire::WorkflowState::Completed,
+            Outcome::Rejected => wire::WorkflowState::Rejected,
+            Outcome::Cancelled => wire::WorkflowState::Cancelled,
+            Outcome::Failed(failure) => {
+                let (code, message) = (failure.code.as_str().to_owned(), failure.message.clone());
+                return Body::Failed { code, message };
+            }
+        };
+        Body::WorkflowState {
+            state,
+            iteration: self.iteration,
+        }
+    }
+
+    fn update(&self, streamed: &Streamed) -> Body {
+        Body::AgentStreamingUpdate {
+            stage_id: streamed.stage.clone(),
+            attempt: streamed.attempt,
+            delta: streamed.delta.clone(),
+            offset: streamed.offset,
+            partial_result: (self.mode == Mode::Full).then(|| self.text.clone()),
+            tokens_so_far: streamed.tokens,
+            is_final: streamed.total.is_some(),
+            metrics: streamed.total.map(|total| metrics(total, streamed.tokens)),
+        }
+    }
+}
+
+impl std::fmt::Debug for Presenter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Presenter")
+            .field("workflow", &self.head.workflow)
+            .finish_non_exhaustive()
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of tokens and milliseconds are far below 2^52"
+)]
+fn metrics(total: event::GenerationTotal, streamed: u64) -> wire::Metrics {
+    let tokens = if total.generated_tokens > 0 {
+        total.generated_tokens
+    } else {
+        streamed
+    };
+    let seconds = total.duration_ms as f64 / 1000.0;
+    let tokens_per_sec = if seconds > 0.0 {
+        tokens as f64 / seconds
+    } else {
+        0.0
+    };
+    wire::Metrics {
+        generation_time_sec: seconds,
+        tokens_per_sec,
+    }
+}
+
+fn info(message: String) -> Body {
+    Body::Notice {
+        level: wire::NoticeLevel::Info,
+        code: None,
+        message,
+    }
+}
+
+fn retrieval(context: &artifact::Context) -> Body {
+    Body::RetrievalResult {
+        mode: match context.mode {
+            artifact::RetrievalMode::Hybrid => wire::RetrievalMode::Hybrid,
+            artifact::RetrievalMode::Keyword => wire::RetrievalMode::Keyword,
+            artifact::RetrievalMode::LocalKeyword => wire::RetrievalMode::LocalKeyword,
+        },
+        items: context
+            .items
+            .iter()
+            .map(|item| wire::ContextItem {
+                path: item.path.clone(),
+                start_line: item.start_line,
+                end_line: item.end_line,
+                symbol: item.symbol.clone(),
+                score: item.score,
+            })
+            .collect(),
+        tokens: context.tokens,
+    }
+}
+
+pub(crate) fn check(report: &CheckReport) -> Body {
+    Body::CheckResult {
+        name: report.name.clone(),
+        status: match report.status {
+            artifact::CheckStatus::Passed => wire::CheckStatus::Passed,
+            artifact::CheckStatus::Failed => wire::CheckStatus::Failed,
+            artifact::CheckStatus::Skipped => wire::CheckStatus::Skipped,
+        },
+        command: report.command.clone(),
+        duration_ms: report.duration_ms,
+        output: report.output.clone(),
+    }
+}

@@ -1,0 +1,114 @@
+//! A workflow at rest: list entries and the whole view.
+
+use engine::{
+    Outcome, Phase, StageStatus, State,
+    artifact::StageChoice,
+    ports::{
+        Journal,
+        journal::{Head, Status},
+    },
+};
+use shared::wire;
+
+use super::{check, diff};
+use crate::error::Error;
+
+/// A list entry.
+pub fn summary(head: &Head) -> wire::WorkflowSummary {
+    wire::WorkflowSummary {
+        workflow_id: head.workflow.clone(),
+        correlation_id: head.correlation.clone(),
+        workflow_type: head.workflow_type.clone(),
+        user_query: head.query.clone(),
+        workspace: head.workspace.clone(),
+        state: match head.status {
+            Status::Running => wire::WorkflowState::Running,
+            Status::AwaitingDecision => wire::WorkflowState::AwaitingDecision,
+            Status::Completed => wire::WorkflowState::Completed,
+            Status::Rejected => wire::WorkflowState::Rejected,
+            Status::Cancelled => wire::WorkflowState::Cancelled,
+            Status::Failed => wire::WorkflowState::Failed,
+        },
+        head: head.head,
+        created_at: head.created_at_ms / 1000,
+        updated_at: head.updated_at_ms / 1000,
+    }
+}
+
+/// Everything about one workflow.
+pub async fn view(journal: &dyn Journal, state: &State) -> Result<wire::WorkflowView, Error> {
+    let (phase, error) = phase(&state.phase);
+    let summary = wire::WorkflowSummary {
+        workflow_id: state.workflow.clone(),
+        correlation_id: state.correlation.clone(),
+        workflow_type: state.task.workflow_type.clone(),
+        user_query: state.task.query.clone(),
+        workspace: state.task.workspace.clone(),
+        state: phase,
+        head: state.head,
+        created_at: state.created_at_ms / 1000,
+        updated_at: state.updated_at_ms / 1000,
+    };
+    let diff = match &state.proposal {
+        Some(proposal) => Some(diff::files(journal, &proposal.files).await?),
+        None => None,
+    };
+    Ok(wire::WorkflowView {
+        summary,
+        iteration: state.iteration,
+        stages: state
+            .stages
+            .iter()
+            .map(|record| wire::StageView {
+                stage_id: record.stage.clone(),
+                status: status(record.status).to_owned(),
+                attempt: record.attempts,
+                duration_ms: record.duration_ms,
+            })
+            .collect(),
+        plan: state
+            .plan
+            .iter()
+            .flat_map(|plan| plan.stages.iter().map(plan_stage))
+            .collect(),
+        diff,
+        evidence: state.checks.iter().map(check).collect(),
+        commit: state.applied.as_ref().and_then(|applied| applied.commit.clone()),
+        error,
+    })
+}
+
+pub(super) fn plan_stage(choice: &StageChoice) -> wire::PlanStage {
+    wire::PlanStage {
+        stage_id: choice.stage.clone(),
+        run: choice.run,
+        reason: choice.reason.clone(),
+    }
+}
+
+fn phase(phase: &Phase) -> (wire::WorkflowState, Option<wire::ErrorBody>) {
+    match phase {
+        Phase::Running(_) => (wire::WorkflowState::Running, None),
+        Phase::AwaitingDecision { .. } => (wire::WorkflowState::AwaitingDecision, None),
+        Phase::Finished(Outcome::Completed) => (wire::WorkflowState::Completed, None),
+        Phase::Finished(Outcome::Rejected) => (wire::WorkflowState::Rejected, None),
+        Phase::Finished(Outcome::Cancelled) => (wire::WorkflowState::Cancelled, None),
+        Phase::Finished(Outcome::Failed(failure)) => {
+            let (code, message) = (failure.code.as_str().to_owned(), failure.message.clone());
+            (
+                wire::WorkflowState::Failed,
+                Some(wire::ErrorBody { code, message }),
+            )
+        }
+    }
+}
+
+fn status(status: StageStatus) -> &'static str {
+    match status {
+        StageStatus::Pending => "pending",
+        StageStatus::Running => "running",
+        StageStatus::Succeeded => "succeeded",
+        StageStatus::Skipped => "skipped",
+        StageStatus::Failed => "failed",
+    }
+}

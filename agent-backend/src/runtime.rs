@@ -1,0 +1,331 @@
+//! Runs workflows: one task for each unfinished workflow owns its state, turns
+//! commands into durable events, publishes them, and starts workers whose
+//! results come back as commands.
+//!
+//! It must never know a wire format or a transport; edges call [`Runtime`].
+
+mod actor;
+pub mod services;
+mod watch;
+mod worker;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use engine::{
+    Command, Graph, State,
+    artifact::{Decision, Task},
+    blob::BlobId,
+    fold,
+    ports::journal::{Created, Head, ListQuery, NewWorkflow},
+};
+pub use services::Services;
+use shared::{
+    error::Code,
+    id::{CorrelationId, Seq, WorkflowId},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+pub use watch::{Update, Watch};
+
+use crate::{clock, error::Error};
+
+/// Events read from the journal at a time.
+pub(crate) const PAGE: usize = 512;
+
+/// Unfinished workflows that may run at once; more are refused as overload.
+const ACTIVE_MAX: usize = 1_000;
+
+/// Everything that runs workflows. Cheap to clone.
+#[derive(Clone)]
+pub struct Runtime(Arc<Inner>);
+
+struct Inner {
+    services: Arc<Services>,
+    graphs: BTreeMap<String, Graph>,
+    active: Mutex<HashMap<WorkflowId, actor::Handle>>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    fatal: tokio::sync::watch::Sender<Option<Error>>,
+}
+
+/// A request for a new workflow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Submission {
+    /// Name of a definition.
+    pub workflow_type: String,
+    /// What to do.
+    pub query: String,
+    /// The client's id; made up when none.
+    pub correlation: Option<CorrelationId>,
+    /// Absolute path; the configured one when none.
+    pub workspace: Option<String>,
+}
+
+impl Runtime {
+    /// Joins the parts. Nothing runs until [`Runtime::resume_all`] or a submit.
+    pub fn new(services: Services, graphs: BTreeMap<String, Graph>) -> Self {
+        let inner = Inner {
+            services: Arc::new(services),
+            graphs,
+            active: Mutex::default(),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            fatal: tokio::sync::watch::Sender::new(None),
+        };
+        Self(Arc::new(inner))
+    }
+
+    /// The parts it works with.
+    pub fn services(&self) -> &Arc<Services> {
+        &self.0.services
+    }
+
+    /// Names of the workflow definitions.
+    pub fn workflow_types(&self) -> Vec<String> {
+        self.0.graphs.keys().cloned().collect()
+    }
+
+    /// Goes on with everything that was unfinished when the process ended.
+    /// A workflow that cannot be read is reported and left alone.
+    pub async fn resume_all(&self) -> Result<usize, Error> {
+        let mut resumed = 0;
+        let mut before = None;
+        loop {
+            let query = ListQuery {
+                unfinished: true,
+                before: before.clone(),
+                limit: PAGE,
+            };
+            let heads = self.0.services.journal.list(query).await?;
+            let Some(last) = heads.last() else {
+                return Ok(resumed);
+            };
+            before = Some(last.workflow.clone());
+            for head in &heads {
+                match self.activate(&head.workflow).await {
+                    Ok(_) => resumed += 1,
+                    Err(error) => tracing::error!(workflow = %head.workflow, %error, "cannot be resumed"),
+                }
+            }
+        }
+    }
+
+    /// Begins a workflow, or finds the one that this correlation id has.
+    pub async fn submit(&self, submission: Submission) -> Result<(WorkflowId, CorrelationId), Error> {
+        let graph = self.0.graphs.get(&submission.workflow_type).ok_or_else(|| {
+            let known: Vec<&str> = self.0.graphs.keys().map(String::as_str).collect();
+            let asked: String = submission.workflow_type.chars().take(80).collect();
+            let message = format!(
+                "there is no workflow type `{asked}`; there is: {}",
+                known.join(", ")
+            );
+            Error::user(Code::UnknownWorkflowType, message)
+        })?;
+        let id = WorkflowId::new(uuid::Uuid::now_v7().to_string());
+        let correlation = submission
+            .correlation
+            .unwrap_or_else(|| CorrelationId::new(format!("req_{id}")));
+        let workspace = self.workspace(submission.workspace.as_deref())?;
+        let task = Task {
+            workflow_type: submission.workflow_type,
+            query: submission.query,
+            workspace,
+        };
+        let fingerprint =
+            BlobId::of(format!("{}\0{}\0{}", task.workflow_type, task.workspace, task.query).as_bytes());
+        let events = engine::submit(id.clone(), correlation.clone(), task.clone(), graph.clone())?;
+        // After the request itself is known to be good, so that a repeated
+        // submit of a finished workflow is answered whatever became of its folder.
+        let known = self.known(&correlation, fingerprint).await?;
+        if let Some(workflow) = known {
+            return Ok((workflow, correlation));
+        }
+        let root = task.workspace.clone();
+        tokio::task::spawn_blocking(move || tools::Workspace::open(Path::new(&root)))
+            .await
+            .map_err(|error| Error::internal(error.to_string()))??;
+        if self.active().len() >= ACTIVE_MAX {
+            let message =
+                format!("{ACTIVE_MAX} workflows are unfinished; finish or cancel some, then try again");
+            return Err(Error {
+                class: shared::error::Class::Transient,
+                code: Code::Overloaded,
+                message,
+            });
+        }
+        let events = actor::record(Seq::default(), clock::now_ms(), events);
+        let new = NewWorkflow {
+            workflow: id.clone(),
+            correlation: correlation.clone(),
+            fingerprint,
+            events: events.clone(),
+        };
+        match self.0.services.journal.create(new).await? {
+            Created::New => {
+                let state = fold(&events).ok_or_else(|| Error::internal("a new workflow has no state"))?;
+                self.start(state, actor::Begin::New(events));
+                Ok((id, correlation))
+            }
+            Created::Existing(workflow) => Ok((workflow, correlation)),
+            Created::Conflict(workflow) => Err(conflict(&correlation, &workflow)),
+        }
+    }
+
+    async fn known(
+        &self,
+        correlation: &CorrelationId,
+        fingerprint: BlobId,
+    ) -> Result<Option<WorkflowId>, Error> {
+        match self.0.services.journal.find(correlation.clone()).await? {
+            None => Ok(None),
+            Some((workflow, known)) if known == fingerprint => Ok(Some(workflow)),
+            Some((workflow, _)) => Err(conflict(correlation, &workflow)),
+        }
+    }
+
+    fn workspace(&self, asked: Option<&str>) -> Result<String, Error> {
+        let path = match (asked, &self.0.services.default_workspace) {
+            (Some(path), _) if !path.is_empty() => Path::new(path),
+            (_, Some(path)) => path,
+            (_, None) => {
+                let message = "the request names no workspace and none is configured: send `workspace`";
+                return Err(Error::user(Code::InvalidRequest, message));
+            }
+        };
+        if !path.is_absolute() {
+            let message = format!("the workspace `{}` is not an absolute path", path.display());
+            return Err(Error::user(Code::WorkspaceNotADirectory, message));
+        }
+        path.to_str()
+            .map(str::to_owned)
+            .ok_or_else(|| Error::user(Code::WorkspaceUnreadable, "the workspace's path is not UTF-8"))
+    }
+
+    /// State of a workflow.
+    pub async fn state(&self, id: &WorkflowId) -> Result<Arc<State>, Error> {
+        if let Some(handle) = self.handle(id) {
+            return Ok(handle.state());
+        }
+        self.read_state(id).await.map(Arc::new)
+    }
+
+    /// List entries, newest first.
+    pub async fn list(&self, query: ListQuery) -> Result<Vec<Head>, Error> {
+        Ok(self.0.services.journal.list(query).await?)
+    }
+
+    /// Answers the pending question.
+    pub async fn decide(
+        &self,
+        id: &WorkflowId,
+        iteration: Option<u32>,
+        decision: Decision,
+    ) -> Result<(), Error> {
+        self.command(id, Command::Decide { iteration, decision }).await
+    }
+
+    /// Stops a workflow.
+    pub async fn cancel(&self, id: &WorkflowId) -> Result<(), Error> {
+        self.command(id, Command::Cancel).await
+    }
+
+    async fn command(&self, id: &WorkflowId, command: Command) -> Result<(), Error> {
+        match self.handle(id) {
+            Some(handle) => handle.ask(command).await,
+            None => {
+                self.read_state(id).await?;
+                Err(engine::Reject::Finished.into())
+            }
+        }
+    }
+
+    /// Events after `after`: first those on disk, then live ones.
+    pub async fn watch(&self, id: &WorkflowId, after: Seq) -> Result<Watch, Error> {
+        let live = self.handle(id).map(|handle| handle.subscribe());
+        let head = self.0.services.journal.head(id.clone()).await?;
+        let head = head.ok_or_else(|| Error::unknown_workflow(id.as_str()))?;
+        Ok(Watch::new(self.0.services.journal.clone(), head, after, live))
+    }
+
+    /// Resolves when the journal can no longer be trusted: the process must end.
+    pub async fn fatal(&self) -> Error {
+        let mut fatal = self.0.fatal.subscribe();
+        match fatal.wait_for(Option::is_some).await {
+            Ok(error) => error.clone().unwrap_or_else(|| Error::internal("stopped")),
+            // The sender lives as long as `self`; nothing to report without it.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Stops all work without ending any workflow; they go on at the next start.
+    pub async fn park(&self) {
+        self.0.stop.cancel();
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+    }
+
+    async fn read_state(&self, id: &WorkflowId) -> Result<State, Error> {
+        let mut state = None;
+        let mut after = Seq::default();
+        loop {
+            let page = self.0.services.journal.read(id.clone(), after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = last.seq;
+            state = page.iter().fold(state, engine::apply);
+        }
+        state.ok_or_else(|| Error::unknown_workflow(id.as_str()))
+    }
+
+    async fn activate(&self, id: &WorkflowId) -> Result<(), Error> {
+        if self.handle(id).is_none() {
+            let state = self.read_state(id).await?;
+            self.start(state, actor::Begin::Resumed);
+        }
+        Ok(())
+    }
+
+    fn start(&self, state: State, begin: actor::Begin) {
+        let id = state.workflow.clone();
+        let (actor, handle) = actor::Actor::new(self.0.services.clone(), state, self.0.stop.child_token());
+        self.active().insert(id.clone(), handle);
+        let runtime = self.clone();
+        self.0.tasks.spawn(async move {
+            if let Err(error) = actor.run(begin).await {
+                tracing::error!(workflow = %id, code = %error.code, %error, "workflow stopped");
+                if error.class == shared::error::Class::Fatal {
+                    runtime.0.fatal.send_replace(Some(error));
+                }
+            }
+            runtime.active().remove(&id);
+        });
+    }
+
+    fn handle(&self, id: &WorkflowId) -> Option<actor::Handle> {
+        self.active().get(id).cloned()
+    }
+
+    fn active(&self) -> MutexGuard<'_, HashMap<WorkflowId, actor::Handle>> {
+        // The map is changed by single inserts and removes: it is whole even
+        // after a panic elsewhere.
+        self.0.active.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn conflict(correlation: &CorrelationId, workflow: &WorkflowId) -> Error {
+    let message = format!(
+        "the correlation id `{correlation}` belongs to workflow `{workflow}`, which had another request: \
+         use a new id"
+    );
+    Error::user(Code::CorrelationConflict, message)
+}
+
+impl std::fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Runtime")
+            .field("active", &self.active().len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,328 @@
+//! One workflow: a task that owns its state. Commands come in through a
+//! bounded mailbox, events go to the journal first and then to watchers.
+
+use std::{sync::Arc, time::Duration};
+
+use engine::{
+    Action, Command, Ctx, Event, Outcome, Phase, Recorded, State,
+    blob::Blob,
+    decide,
+    ports::journal::{Append, Durability, Status},
+    react,
+};
+use shared::{
+    error::{Class, Code},
+    id::Seq,
+};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::{services::Services, worker};
+use crate::{clock, error::Error};
+
+/// Commands that may wait for one workflow.
+const MAILBOX: usize = 256;
+
+/// Events a watcher may lag behind before it has to read from disk again.
+const BROADCAST: usize = 1024;
+
+/// Wait before an append is tried again while the disk is full.
+const STORAGE_FULL_WAIT: Duration = Duration::from_secs(1);
+
+/// A command with what belongs to it.
+#[derive(Debug)]
+pub(super) struct Message {
+    pub command: Command,
+    /// Contents that the command's result names.
+    pub blobs: Vec<Blob>,
+    /// Told after the events are durable. Workers do not ask.
+    pub reply: Option<oneshot::Sender<Result<(), Error>>>,
+}
+
+/// How an actor begins.
+#[derive(Debug)]
+pub(super) enum Begin {
+    /// With these first events, which are durable already.
+    New(Vec<Recorded>),
+    /// After a restart of the process.
+    Resumed,
+}
+
+/// The way to a running workflow. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Handle {
+    mailbox: mpsc::Sender<Message>,
+    state: watch::Receiver<Arc<State>>,
+    events: broadcast::Sender<Recorded>,
+}
+
+impl Handle {
+    /// Sends a command and waits until it is durable or refused.
+    pub(super) async fn ask(&self, command: Command) -> Result<(), Error> {
+        let (reply, answer) = oneshot::channel();
+        let message = Message {
+            command,
+            blobs: Vec::new(),
+            reply: Some(reply),
+        };
+        // Both ends close only when the workflow has finished or is parked.
+        self.mailbox
+            .send(message)
+            .await
+            .map_err(|_| engine::Reject::Finished)?;
+        answer.await.map_err(|_| engine::Reject::Finished)?
+    }
+
+    pub(super) fn state(&self) -> Arc<State> {
+        self.state.borrow().clone()
+    }
+
+    pub(super) fn subscribe(&self) -> broadcast::Receiver<Recorded> {
+        self.events.subscribe()
+    }
+}
+
+/// Gives events their place and time.
+pub(super) fn record(after: Seq, at_ms: u64, events: Vec<Event>) -> Vec<Recorded> {
+    let mut seq = after;
+    let number = |event| {
+        seq = seq.next();
+        Recorded { seq, at_ms, event }
+    };
+    events.into_iter().map(number).collect()
+}
+
+pub(super) struct Actor {
+    services: Arc<Services>,
+    state: State,
+    mailbox: mpsc::Receiver<Message>,
+    back: mpsc::WeakSender<Message>,
+    published: watch::Sender<Arc<State>>,
+    events: broadcast::Sender<Recorded>,
+    /// Cancelled when the process parks.
+    stop: CancellationToken,
+    /// Cancelled when the current worker's result no longer counts.
+    work: CancellationToken,
+}
+
+impl Actor {
+    pub(super) fn new(services: Arc<Services>, state: State, stop: CancellationToken) -> (Self, Handle) {
+        let (sender, mailbox) = mpsc::channel(MAILBOX);
+        let (published, receiver) = watch::channel(Arc::new(state.clone()));
+        let (events, _) = broadcast::channel(BROADCAST);
+        let work = stop.child_token();
+        let back = sender.downgrade();
+        let handle = Handle {
+            mailbox: sender,
+            state: receiver,
+            events: events.clone(),
+        };
+        (
+            Self {
+                services,
+                state,
+                mailbox,
+                back,
+                published,
+                events,
+                stop,
+                work,
+            },
+            handle,
+        )
+    }
+
+    /// Runs until the workflow has finished, the process parks, or the journal
+    /// refuses.
+    pub(super) async fn run(mut self, begin: Begin) -> Result<(), Error> {
+        match begin {
+            Begin::New(events) => {
+                for event in &events {
+                    self.publish(event);
+                }
+                self.act(&events);
+            }
+            Begin::Resumed => {
+                let _already_told = self.handle(Command::Resume, Vec::new(), OnFull::Wait).await?;
+            }
+        }
+        while !self.state.is_finished() {
+            let message = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return Ok(()),
+                message = self.mailbox.recv() => message,
+            };
+            let Some(Message {
+                command,
+                blobs,
+                reply,
+            }) = message
+            else {
+                return Ok(());
+            };
+            let on_full = if reply.is_some() {
+                OnFull::Refuse
+            } else {
+                OnFull::Wait
+            };
+            let outcome = self.handle(command, blobs, on_full).await?;
+            match reply {
+                // A person who no longer waits for the answer is not an error.
+                Some(reply) => drop(reply.send(outcome)),
+                None => {
+                    if let Err(error) = outcome {
+                        // Results of attempts that no longer count end here.
+                        tracing::debug!(workflow = %self.state.workflow, %error, "refused");
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The outer error ends the actor, the inner one answers the command.
+    async fn handle(
+        &mut self,
+        command: Command,
+        blobs: Vec<Blob>,
+        on_full: OnFull,
+    ) -> Result<Result<(), Error>, Error> {
+        let now_ms = clock::now_ms();
+        let events = match decide(&self.state, command, &Ctx { now_ms }) {
+            Ok(events) if events.is_empty() => return Ok(Ok(())),
+            Ok(events) => record(self.state.head, now_ms, events),
+            Err(reject) => return Ok(Err(reject.into())),
+        };
+        let mut after = self.state.clone();
+        for event in &events {
+            after = engine::apply(Some(after), event).ok_or_else(|| Error::internal("a state was lost"))?;
+        }
+        let status = status(&after);
+        let append = Append {
+            workflow: self.state.workflow.clone(),
+            after: self.state.head,
+            durability: durability(&events),
+            events: events.clone(),
+            blobs,
+            status: (status != self::status(&self.state)).then_some(status),
+        };
+        if let Err(refused) = self.append(append, on_full).await? {
+            return Ok(Err(refused));
+        }
+        self.state = after;
+        self.published.send_replace(Arc::new(self.state.clone()));
+        for event in &events {
+            self.publish(event);
+        }
+        self.act(&events);
+        Ok(Ok(()))
+    }
+
+    async fn append(&self, append: Append, on_full: OnFull) -> Result<Result<(), Error>, Error> {
+        loop {
+            let error = match self.services.journal.append(append.clone()).await {
+                Ok(()) => return Ok(Ok(())),
+                Err(error) => Error::from(error),
+            };
+            match (error.code, error.class, on_full) {
+                (Code::StorageFull, _, OnFull::Refuse) => return Ok(Err(error)),
+                (Code::StorageFull, _, OnFull::Wait) => {
+                    tracing::warn!(workflow = %self.state.workflow, %error, "paused");
+                    tokio::select! {
+                        () = self.stop.cancelled() => return Err(error),
+                        () = tokio::time::sleep(STORAGE_FULL_WAIT) => {}
+                    }
+                }
+                (_, Class::Transient | Class::Permanent | Class::User | Class::Fatal, _) => {
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    fn publish(&self, event: &Recorded) {
+        // Nobody may be watching; the journal has it.
+        let _watchers = self.events.send(event.clone());
+    }
+
+    fn act(&mut self, events: &[Recorded]) {
+        for recorded in events {
+            for action in react(&self.state, &recorded.event) {
+                self.start(action);
+            }
+        }
+    }
+
+    fn start(&mut self, action: Action) {
+        self.work.cancel();
+        self.work = self.stop.child_token();
+        let job = match action {
+            Action::StopWork => return,
+            Action::RunStage {
+                stage,
+                attempt,
+                kind,
+                delay_ms,
+            } => worker::Job {
+                stage,
+                attempt,
+                delay_ms,
+                task: worker::Task::Stage(kind),
+            },
+            Action::WriteApply {
+                stage,
+                attempt,
+                delay_ms,
+            } => worker::Job {
+                stage,
+                attempt,
+                delay_ms,
+                task: worker::Task::WriteApply,
+            },
+        };
+        let Some(back) = self.back.upgrade() else { return };
+        let desk = worker::Desk::new(back, job.stage.clone(), job.attempt);
+        let (services, state, cancelled) = (
+            self.services.clone(),
+            Arc::new(self.state.clone()),
+            self.work.clone(),
+        );
+        tokio::spawn(async move {
+            // Dropping the worker at a cancel closes its connections.
+            let _cancelled = cancelled
+                .run_until_cancelled(worker::run(services, state, job, desk))
+                .await;
+        });
+    }
+}
+
+/// What to do while the disk is full.
+#[derive(Debug, Clone, Copy)]
+enum OnFull {
+    /// A person waits for the answer: say so.
+    Refuse,
+    /// A worker's result must not be lost: wait for space.
+    Wait,
+}
+
+fn durability(events: &[Recorded]) -> Durability {
+    let text_only = events
+        .iter()
+        .all(|recorded| matches!(recorded.event, Event::Streamed(_)));
+    if text_only {
+        Durability::Process
+    } else {
+        Durability::Synced
+    }
+}
+
+fn status(state: &State) -> Status {
+    match &state.phase {
+        Phase::Running(_) => Status::Running,
+        Phase::AwaitingDecision { .. } => Status::AwaitingDecision,
+        Phase::Finished(Outcome::Completed) => Status::Completed,
+        Phase::Finished(Outcome::Rejected) => Status::Rejected,
+        Phase::Finished(Outcome::Cancelled) => Status::Cancelled,
+        Phase::Finished(Outcome::Failed(_)) => Status::Failed,
+    }
+}

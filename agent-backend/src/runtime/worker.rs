@@ -1,0 +1,198 @@
+//! The work of one stage: calls a model, searches, checks or writes, and says
+//! what came of it. A worker keeps nothing: it reads the state it was started
+//! with and reports through its [`Desk`].
+
+mod apply;
+mod checks;
+mod generation;
+mod planning;
+mod retrieval;
+mod stream;
+
+use std::{sync::Arc, time::Duration};
+
+use engine::{
+    Command, Output, StageKind, State,
+    artifact::ApplyIntent,
+    blob::{Blob, BlobId},
+    event::{GenerationTotal, Notice, NoticeLevel},
+};
+use shared::{error::Code, id::StageId};
+use tokio::sync::mpsc;
+
+use super::{actor::Message, services::Services};
+use crate::error::Error;
+
+/// What to work on.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub stage: StageId,
+    pub attempt: u32,
+    pub delay_ms: u64,
+    pub task: Task,
+}
+
+/// The kind of work.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Task {
+    /// Do a stage.
+    Stage(StageKind),
+    /// Write what the recorded intent says.
+    WriteApply,
+}
+
+/// Where a worker reports.
+#[derive(Debug, Clone)]
+pub(super) struct Desk {
+    back: mpsc::Sender<Message>,
+    stage: StageId,
+    attempt: u32,
+}
+
+impl Desk {
+    pub(super) fn new(back: mpsc::Sender<Message>, stage: StageId, attempt: u32) -> Self {
+        Self { back, stage, attempt }
+    }
+
+    async fn send(&self, command: Command, blobs: Vec<Blob>) {
+        // The mailbox closes only when the workflow has finished or is parked;
+        // a result that comes after that counts for nothing.
+        let _closed = self
+            .back
+            .send(Message {
+                command,
+                blobs,
+                reply: None,
+            })
+            .await;
+    }
+
+    async fn stream(&self, delta: String, tokens: u64, total: Option<GenerationTotal>) {
+        let (stage, attempt) = (self.stage.clone(), self.attempt);
+        self.send(
+            Command::StreamText {
+                stage,
+                attempt,
+                delta,
+                tokens,
+                total,
+            },
+            Vec::new(),
+        )
+        .await;
+    }
+
+    async fn notify(&self, level: NoticeLevel, code: Option<Code>, message: String) {
+        self.send(Command::Notify(Notice { level, code, message }), Vec::new())
+            .await;
+    }
+
+    async fn intend(&self, intent: ApplyIntent, blobs: Vec<Blob>) {
+        let (stage, attempt) = (self.stage.clone(), self.attempt);
+        self.send(
+            Command::IntendApply {
+                stage,
+                attempt,
+                intent,
+            },
+            blobs,
+        )
+        .await;
+    }
+
+    async fn complete(&self, output: Output, blobs: Vec<Blob>) {
+        let (stage, attempt) = (self.stage.clone(), self.attempt);
+        self.send(
+            Command::CompleteStage {
+                stage,
+                attempt,
+                output,
+            },
+            blobs,
+        )
+        .await;
+    }
+
+    async fn fail(&self, error: Error) {
+        let (stage, attempt) = (self.stage.clone(), self.attempt);
+        self.send(
+            Command::FailStage {
+                stage,
+                attempt,
+                failure: error.into(),
+            },
+            Vec::new(),
+        )
+        .await;
+    }
+}
+
+/// Does the job and reports its end, whatever it is.
+pub(super) async fn run(services: Arc<Services>, state: Arc<State>, job: Job, desk: Desk) {
+    if job.delay_ms > 0 {
+        tokio::time::sleep(Duration::from_millis(job.delay_ms)).await;
+    }
+    let outcome = match job.task {
+        Task::WriteApply => Box::pin(apply::write(&services, &state)).await.map(Some),
+        Task::Stage(kind) => match kind {
+            StageKind::Retrieval => Box::pin(retrieval::run(&services, &state, &desk)).await.map(Some),
+            StageKind::Planning => Box::pin(planning::run(&services, &state, &desk)).await.map(Some),
+            StageKind::CodeGeneration => {
+                Box::pin(generation::run(&services, &state, &desk, generation::What::Code))
+                    .await
+                    .map(Some)
+            }
+            StageKind::TestGeneration => {
+                Box::pin(generation::run(&services, &state, &desk, generation::What::Tests))
+                    .await
+                    .map(Some)
+            }
+            StageKind::Checks => Box::pin(checks::run(&services, &state)).await.map(Some),
+            // The intent comes back as an action of its own.
+            StageKind::Apply => Box::pin(apply::plan(&services, &state, &desk))
+                .await
+                .map(|()| None),
+            // A person works on it.
+            StageKind::Review => Ok(None),
+        },
+    };
+    match outcome {
+        Ok(Some((output, blobs))) => desk.complete(output, blobs).await,
+        Ok(None) => {}
+        Err(error) => {
+            tracing::warn!(workflow = %state.workflow, stage = %job.stage, attempt = job.attempt,
+                code = %error.code, %error, "stage failed");
+            desk.fail(error).await;
+        }
+    }
+}
+
+type Done = (Output, Vec<Blob>);
+
+/// Runs blocking work without holding up the others.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => Err(Error::internal(format!("a worker panicked: {error}"))),
+    }
+}
+
+async fn open(state: &State) -> Result<tools::Workspace, Error> {
+    let root = state.task.workspace.clone();
+    blocking(move || Ok(tools::Workspace::open(std::path::Path::new(&root))?)).await
+}
+
+/// Contents of a blob that an event named.
+async fn blob(services: &Services, id: BlobId) -> Result<Vec<u8>, Error> {
+    services.journal.blob(id).await?.ok_or_else(|| Error {
+        class: shared::error::Class::Fatal,
+        code: Code::JournalCorrupt,
+        message: format!("the journal lacks the blob {}", id.to_hex()),
+    })
+}
+
+async fn text_blob(services: &Services, id: BlobId) -> Result<String, Error> {
+    Ok(String::from_utf8_lossy(&blob(services, id).await?).into_owned())
+}

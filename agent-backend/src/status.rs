@@ -1,0 +1,129 @@
+//! Health of the parts, for `doctor`, `readyz` and the control interface.
+
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use engine::ports::journal::ListQuery;
+
+use crate::{error::Error, runtime::Services};
+
+/// Longest wait for one part.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Health of every part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// The parts.
+    pub components: Vec<Component>,
+}
+
+/// Health of one part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Component {
+    /// `journal`, `model` or `vectordb`.
+    pub name: &'static str,
+    /// Whether it can be used.
+    pub ok: bool,
+    /// What it is, or what is wrong and what to do.
+    pub detail: String,
+}
+
+impl Health {
+    /// Whether requests can be taken. Without a model or a vector database they
+    /// can: the first is waited for, the second has a fallback.
+    pub fn ready(&self) -> bool {
+        self.components
+            .iter()
+            .any(|component| component.name == "journal" && component.ok)
+    }
+}
+
+/// Asks every part, each with a time-out.
+pub async fn health(services: &Services) -> Health {
+    let journal = async {
+        let query = ListQuery {
+            limit: 1,
+            ..ListQuery::default()
+        };
+        services
+            .journal
+            .list(query)
+            .await
+            .map(|_| "readable".to_owned())
+            .map_err(Error::from)
+    };
+    let model = async {
+        let health = services.model.health().await?;
+        if health.model_available {
+            Ok(format!(
+                "{} {} with {}",
+                services.model.name(),
+                health.version,
+                health.model
+            ))
+        } else {
+            let message = format!("the model is missing: run `ollama pull {}`", health.model);
+            Err(Error::user(shared::error::Code::ModelNotPulled, message))
+        }
+    };
+    let vectordb = async { services.search.health().await.map(|()| "answers".to_owned()) };
+    let (journal, model, vectordb) = tokio::join!(
+        probe("journal", journal),
+        probe("model", model),
+        probe("vectordb", vectordb)
+    );
+    Health {
+        components: vec![journal, model, vectordb],
+    }
+}
+
+async fn probe(name: &'static str, ask: impl Future<Output = Result<String, Error>>) -> Component {
+    match tokio::time::timeout(PROBE_TIMEOUT, ask).await {
+        Ok(Ok(detail)) => Component {
+            name,
+            ok: true,
+            detail,
+        },
+        Ok(Err(error)) => Component {
+            name,
+            ok: false,
+            detail: format!("{}: {error}", error.code),
+        },
+        Err(_) => Component {
+            name,
+            ok: false,
+            detail: format!("no answer within {} s", PROBE_TIMEOUT.as_secs()),
+        },
+    }
+}
+
+/// Video memory that models take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vram {
+    /// Now, in MiB.
+    pub used_mb: u64,
+    /// Most that was seen since the start, in MiB.
+    pub peak_mb: u64,
+    /// By model, in MiB.
+    pub components: BTreeMap<String, u64>,
+}
+
+/// Asks the model server what it has loaded.
+pub async fn vram(services: &Services) -> Result<Vram, Error> {
+    static PEAK_MB: AtomicU64 = AtomicU64::new(0);
+    let loaded = services.model.vram().await?;
+    let components: BTreeMap<String, u64> = loaded
+        .into_iter()
+        .map(|model| (model.name, model.vram_mb))
+        .collect();
+    let used_mb = components.values().sum();
+    let peak_mb = PEAK_MB.fetch_max(used_mb, Ordering::Relaxed).max(used_mb);
+    Ok(Vram {
+        used_mb,
+        peak_mb,
+        components,
+    })
+}
