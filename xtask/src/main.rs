@@ -1,1 +1,50 @@
-fn main() {}
+//! The commands of this repository, `cargo xtask …`: the demo, the tests as CI
+//! runs them, and the benchmark.
+//!
+//! Owns how the programs are built, started and stopped for a person who has
+//! just cloned the repository. It must never know how the programs work inside:
+//! it sees their command lines, their files and their REST interface.
+
+#![allow(clippy::print_stdout, reason = "its output is what a person runs it for")]
+
+mod bench;
+mod cargo;
+mod clock;
+mod crew;
+mod demo;
+mod display;
+mod http;
+mod needs;
+mod paths;
+mod say;
+mod test;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "The commands of this repository", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Builds and starts the three programs and runs one request to its commit.
+    Demo(demo::Options),
+    /// Installs what the tests need and runs all of them.
+    Test(test::Options),
+    /// What CI runs: the whole of `test`.
+    Ci,
+    /// Measures the programs and prints a table.
+    Bench(bench::Options),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().command {
+        Command::Demo(options) => demo::run(&options),
+        Command::Test(options) => test::run(&options),
+        Command::Ci => test::run(&test::Options::default()),
+        Command::Bench(options) => bench::run(&options),
+    }
+}

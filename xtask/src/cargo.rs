@@ -1,0 +1,59 @@
+//! Runs cargo for the whole workspace, always into the same target directory.
+
+use std::{env, process::Command};
+
+use anyhow::{Context as _, bail};
+
+use crate::paths::Paths;
+
+/// A cargo command in the clone.
+pub fn command(paths: &Paths) -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command
+        .current_dir(&paths.root)
+        .env("CARGO_TARGET_DIR", &paths.target);
+    // Set by the cargo that started us; the nested one finds its own.
+    for (name, _) in env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(name.as_ref());
+        }
+    }
+    command
+}
+
+/// How the programs are built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// Quick to build.
+    Debug,
+    /// As it is shipped.
+    Release,
+}
+
+impl Profile {
+    /// Name of its folder in the target directory.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Release => "release",
+        }
+    }
+}
+
+/// Builds the binaries of some packages.
+pub fn build(paths: &Paths, profile: Profile, packages: &[&str]) -> anyhow::Result<()> {
+    let mut cargo = command(paths);
+    cargo.args(["build", "--locked", "--bins"]);
+    if profile == Profile::Release {
+        cargo.arg("--release");
+    }
+    for package in packages {
+        cargo.args(["--package", package]);
+    }
+    let status = cargo.status().context("cannot start cargo")?;
+    if !status.success() {
+        bail!("the build failed; the compiler's message is above");
+    }
+    Ok(())
+}
