@@ -153,14 +153,14 @@ fn complete(state: &State, at: At<'_>, output: Output, ctx: &Ctx) -> Vec<Event> 
             events.push(Event::Proposed(proposal));
         }
         (StageKind::Checks, Output::Checks(reports)) => return checked(state, at, reports, ctx),
-        (StageKind::Apply, Output::Applied(applied)) => {
+        (StageKind::Apply, Output::Applied(applied)) if state.intent.is_some() => {
             events.push(Event::Applied(applied));
             events.push(finished(running, Ending::Succeeded, ctx));
             events.push(Event::Finished(Outcome::Completed));
             return events;
         }
         (kind, output) => {
-            let message = format!("a stage of kind `{}` cannot end with {output:?}", kind.as_str());
+            let message = format!("a stage of kind `{}` cannot end here with {output:?}", kind.as_str());
             return fail(
                 state,
                 at,

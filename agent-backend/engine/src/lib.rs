@@ -20,6 +20,8 @@ pub mod state;
 mod apply;
 mod decide;
 mod react;
+#[cfg(test)]
+mod tests;
 
 pub use apply::{apply, fold};
 pub use command::{Command, Ctx, Output, Reject};
