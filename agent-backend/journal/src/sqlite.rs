@@ -1,5 +1,6 @@
 //! The journal on SQLite: one thread writes and commits in groups, a few
-//! threads read. It owns the data directory's `journal.db` and `journal.lock`.
+//! threads read. It owns the data directory's `journal.db`, `journal.head`
+//! and `journal.lock`.
 //!
 //! It must never know what is in a record: rows are made and read by `record`.
 
@@ -11,6 +12,7 @@ mod query;
 mod readers;
 mod schema;
 mod thread;
+mod witness;
 mod writer;
 
 use std::{

@@ -10,7 +10,13 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::{
-    Counters, Journal, Options, lock::Lock, readers::Readers, schema, thread::Joined, writer::Writer,
+    Counters, Journal, Options,
+    lock::Lock,
+    readers::Readers,
+    schema,
+    thread::Joined,
+    witness::{self, Witness},
+    writer::Writer,
 };
 use crate::{
     Error,
@@ -36,12 +42,14 @@ pub(super) fn open(options: Options) -> Result<Journal, Error> {
     let mut connection =
         Connection::open_with_flags(&path, flags).map_err(|error| refused(&dir, error.into()))?;
     prepare(&mut connection, bytes_max).map_err(|error| refused(&dir, error))?;
+    let mut witness = Witness::open(&dir).map_err(failed)?;
+    witness.note(schema::synced(&connection)?);
     sync_dir(&dir).map_err(failed)?;
 
     let counters = Arc::new(Counters::default());
     let (jobs, queue) = mpsc::channel(QUEUE_JOBS_MAX);
     let readers = Readers::start(&path)?;
-    let writer = Writer::new(connection, Arc::clone(&counters));
+    let writer = Writer::new(connection, witness, Arc::clone(&counters));
     let writer = Joined::spawn("journal-writer", move || writer.run(queue)).map_err(failed)?;
     Ok(Journal {
         jobs,
@@ -56,6 +64,7 @@ pub(super) fn open(options: Options) -> Result<Journal, Error> {
 /// Refuses what is not ours to write, before anything is written.
 fn refuse(dir: &Path, path: &Path) -> Result<(), Error> {
     let size = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
+    let witnessed = witness::read(dir).unwrap_or_default();
     if size(path) == 0 {
         // SQLite would delete the log of a database that is not there.
         if size(&dir.join(LOG_FILE)) > 0 {
@@ -63,13 +72,17 @@ fn refuse(dir: &Path, path: &Path) -> Result<(), Error> {
                 reason: format!("{FILE} is gone, {LOG_FILE} is there"),
             });
         }
-        return Ok(());
+        return has(0, witnessed);
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(|error| refused(dir, error.into()))?;
     schema::configure(&connection).map_err(|error| refused(dir, error))?;
     match schema::kind(&connection).map_err(|error| refused(dir, error))? {
-        schema::Kind::New | schema::Kind::Current => Ok(()),
+        schema::Kind::New => has(0, witnessed),
+        schema::Kind::Current => {
+            let commits = schema::synced(&connection).map_err(|error| refused(dir, error))?;
+            has(commits, witnessed)
+        }
         schema::Kind::Newer(found) => Err(Error::SchemaTooNew {
             dir: dir.to_owned(),
             found,
@@ -80,6 +93,19 @@ fn refuse(dir: &Path, path: &Path) -> Result<(), Error> {
             reason: format!("{FILE} is not a journal"),
         }),
     }
+}
+
+/// Refuses a journal that has lost what was synced, before what is left of its
+/// log is copied and cut.
+fn has(commits: u64, witnessed: u64) -> Result<(), Error> {
+    if commits < witnessed {
+        let reason = format!(
+            "{witnessed} commits were synced, {commits} are there; to accept the loss, delete {}",
+            witness::FILE
+        );
+        return Err(Error::Corrupt { reason });
+    }
+    Ok(())
 }
 
 fn prepare(connection: &mut Connection, bytes_max: Option<u64>) -> Result<(), Error> {
@@ -104,13 +130,15 @@ fn prepare(connection: &mut Connection, bytes_max: Option<u64>) -> Result<(), Er
 /// While opening, an error of the storage says that it cannot be opened; what
 /// is damaged, busy or full keeps its own page.
 fn refused(dir: &Path, error: Error) -> Error {
-    match error {
-        Error::Storage { reason } => Error::Open {
+    if let Error::Storage { reason } = error {
+        Error::Open {
             dir: dir.to_owned(),
             reason,
-        },
-        Error::DamagedRow { reason } => Error::Corrupt { reason },
-        other => other,
+        }
+    } else if let Error::DamagedRow { reason } = error {
+        Error::Corrupt { reason }
+    } else {
+        error
     }
 }
 

@@ -13,7 +13,8 @@ pub(super) const VERSION: i64 = 1;
 pub(super) const APPLICATION_ID: i64 = 0x4149_4445;
 
 /// `runs` is written once for each workflow; `heads` is its list entry's
-/// moving part, small because it is written with every append.
+/// moving part, small because it is written with every append. `synced` is one
+/// number, see `witness`.
 const TABLES: &str = "
 CREATE TABLE runs (
     run INTEGER PRIMARY KEY,
@@ -41,6 +42,11 @@ CREATE TABLE events (
     body TEXT NOT NULL,
     PRIMARY KEY (run, seq)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE synced (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    commits INTEGER NOT NULL
+) STRICT;
+INSERT INTO synced (id, commits) VALUES (1, 0);
 CREATE TABLE blobs (
     sha256 TEXT PRIMARY KEY,
     bytes BLOB NOT NULL
@@ -104,12 +110,12 @@ pub(super) fn set(
 ) -> Result<(), Error> {
     let value = value.into();
     // Some pragmas answer with a row, some do not.
-    connection
-        .pragma_update_and_check(None, name, &value, |_| Ok(()))
-        .or_else(|error| match error {
-            rusqlite::Error::QueryReturnedNoRows => Ok(()),
-            other => Err(other),
-        })?;
+    let set = connection.pragma_update_and_check(None, name, &value, |_| Ok(()));
+    if let Err(error) = set
+        && error != rusqlite::Error::QueryReturnedNoRows
+    {
+        return Err(error.into());
+    }
     let is: rusqlite::types::Value = connection.pragma_query_value(None, name, |row| row.get(0))?;
     if is != value {
         return Err(Error::Storage {
@@ -117,6 +123,11 @@ pub(super) fn set(
         });
     }
     Ok(())
+}
+
+/// How many commits were synced since the file was made.
+pub(super) fn synced(connection: &Connection) -> Result<u64, Error> {
+    Ok(connection.query_row("SELECT commits FROM synced WHERE id = 1", [], |row| row.get(0))?)
 }
 
 /// Makes the tables in an empty file.

@@ -11,14 +11,15 @@ use std::{
     time::Duration,
 };
 
-use engine::ports::journal::Durability;
-use rusqlite::{Connection, TransactionBehavior};
+use engine::ports::journal::{Created, Durability};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 use shared::error::Class;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::{
     Counters, fault,
     group::{self, Done, Request},
+    witness::Witness,
 };
 use crate::{
     Error,
@@ -43,6 +44,7 @@ pub(super) struct Job {
 #[derive(Debug)]
 pub(super) struct Writer {
     connection: Connection,
+    witness: Witness,
     counters: Arc<Counters>,
     /// What the connection is set to.
     durability: Durability,
@@ -52,9 +54,10 @@ pub(super) struct Writer {
 
 impl Writer {
     /// A writer on a connection that is set to sync every commit.
-    pub(super) fn new(connection: Connection, counters: Arc<Counters>) -> Self {
+    pub(super) fn new(connection: Connection, witness: Witness, counters: Arc<Counters>) -> Self {
         Self {
             connection,
+            witness,
             counters,
             durability: Durability::Synced,
             stopped: None,
@@ -113,14 +116,21 @@ impl Writer {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let answers = group
+        let answers: Vec<_> = group
             .iter()
             .map(|job| group::apply(&transaction, &job.request))
             .collect::<Result<_, _>>()?;
+        // A group of refused jobs changes nothing, and then nothing is synced.
+        let synced = if durability == Durability::Synced && answers.iter().any(changes) {
+            Some(count_synced(&transaction)?)
+        } else {
+            None
+        };
         transaction.commit()?;
         self.counters.commits.fetch_add(1, Ordering::Relaxed);
-        if durability == Durability::Synced {
+        if let Some(commits) = synced {
             self.counters.commits_synced.fetch_add(1, Ordering::Relaxed);
+            self.witness.note(commits);
         }
         Ok(answers)
     }
@@ -184,6 +194,20 @@ impl Writer {
         }
         Ok(())
     }
+}
+
+fn changes(answer: &Result<Done, Error>) -> bool {
+    match answer {
+        Ok(Done::Appended | Done::Created(Created::New)) => true,
+        Ok(Done::Created(Created::Existing(_) | Created::Conflict(_))) | Err(_) => false,
+    }
+}
+
+/// Counts this commit among the synced ones; see `witness`.
+fn count_synced(transaction: &Transaction<'_>) -> Result<u64, Error> {
+    let mut statement = transaction
+        .prepare_cached("UPDATE synced SET commits = commits + 1 WHERE id = 1 RETURNING commits")?;
+    Ok(statement.query_row([], |row| row.get(0))?)
 }
 
 fn collect(first: Job, queue: &mut mpsc::Receiver<Job>) -> Vec<Job> {

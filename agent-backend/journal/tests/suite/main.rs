@@ -1,5 +1,7 @@
 //! Everything that is promised of a journal, in one binary.
 
+#![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
+
 mod concurrent;
 mod conformance;
 mod crash;

@@ -1,22 +1,24 @@
 //! Files that were cut or changed. What is read is a part of what was written,
 //! from its beginning, or a refusal with a code; never a panic, never a lie.
 
-use std::{
-    collections::HashMap,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::HashMap, fs, path::Path};
 
-use engine::{event::Recorded, ports::Journal as _};
+use engine::{
+    event::Recorded,
+    ports::{
+        Journal as _,
+        journal::{Append, Durability},
+    },
+};
 use journal::Options;
 use proptest::{prelude::*, test_runner::TestRunner};
 use shared::id::WorkflowId;
-use tempfile::TempDir;
 
-use crate::support::{all, filled, new, store, text, wf};
+use crate::support::{all, filled, more, new, store, text, wf};
 
 const DB: &str = "journal.db";
 const LOG: &str = "journal.db-wal";
+const HEAD: &str = "journal.head";
 const WORKFLOWS: u64 = 3;
 const EVENTS: u64 = 20;
 
@@ -31,74 +33,108 @@ fn histories() -> HashMap<WorkflowId, Vec<Recorded>> {
         .collect()
 }
 
-/// Copies of the files as a killed process leaves them: all is in the log.
-fn killed() -> (Vec<u8>, Vec<u8>) {
-    let store = store();
-    runtime().block_on(filled(&store, WORKFLOWS, EVENTS));
-    let read = |name: &str| fs::read(store.dir.path().join(name)).unwrap();
-    (read(DB), read(LOG))
-}
-
-/// A copy of the file of a journal that was closed.
-fn closed() -> Vec<u8> {
-    let store = store();
-    runtime().block_on(filled(&store, WORKFLOWS, EVENTS));
-    drop(store.journal);
-    fs::read(store.dir.path().join(DB)).unwrap()
-}
-
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().build().unwrap()
 }
 
-/// What is read from these files: of each workflow how many events.
-fn read(db: &[u8], log: Option<&[u8]>) -> Result<Vec<u64>, String> {
-    let dir: TempDir = tempfile::tempdir().unwrap();
-    let path = |name: &str| -> PathBuf { Path::new(dir.path()).join(name) };
-    fs::write(path(DB), db).unwrap();
-    if let Some(log) = log {
-        fs::write(path(LOG), log).unwrap();
+/// Copies of a journal's files.
+#[derive(Debug, Clone, Default)]
+struct Files {
+    db: Vec<u8>,
+    log: Vec<u8>,
+    head: Vec<u8>,
+}
+
+impl Files {
+    fn of(dir: &Path) -> Self {
+        let read = |name: &str| fs::read(dir.join(name)).unwrap_or_default();
+        Self {
+            db: read(DB),
+            log: read(LOG),
+            head: read(HEAD),
+        }
     }
-    let journal = Options::new(dir.path())
-        .open()
-        .map_err(|error| error.code().to_string())?;
-    let mut lengths = Vec::new();
-    let histories = histories();
-    for n in 0..WORKFLOWS {
-        match runtime().block_on(all(&journal, wf(n))) {
-            Ok(events) => {
+
+    /// As a killed process leaves them: all is in the log.
+    fn killed() -> Self {
+        let store = store();
+        runtime().block_on(filled(&store, WORKFLOWS, EVENTS));
+        Self::of(store.dir.path())
+    }
+
+    /// Of a journal that was closed: all is in the database.
+    fn closed() -> Self {
+        let store = store();
+        runtime().block_on(filled(&store, WORKFLOWS, EVENTS));
+        drop(store.journal);
+        Self::of(store.dir.path())
+    }
+
+    /// Without the witness of what was synced.
+    fn without_head(self) -> Self {
+        Self {
+            head: Vec::new(),
+            ..self
+        }
+    }
+
+    fn cut_log(&self, at: usize) -> Self {
+        Self {
+            log: self.log[..at].to_vec(),
+            ..self.clone()
+        }
+    }
+
+    fn flip_log(&self, at: usize, bit: u8) -> Self {
+        let mut files = self.clone();
+        files.log[at] ^= 1 << bit;
+        files
+    }
+
+    /// What is read from them: of each workflow how many events, or the code
+    /// of the refusal.
+    fn read(&self) -> Result<Vec<u64>, String> {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, bytes) in [(DB, &self.db), (LOG, &self.log), (HEAD, &self.head)] {
+            if !bytes.is_empty() {
+                fs::write(dir.path().join(name), bytes).unwrap();
+            }
+        }
+        let journal = Options::new(dir.path())
+            .open()
+            .map_err(|error| error.code().to_string())?;
+        let histories = histories();
+        let mut lengths = Vec::new();
+        for n in 0..WORKFLOWS {
+            // An error is fine: it says with a code that this one is damaged.
+            if let Ok(events) = runtime().block_on(all(&journal, wf(n))) {
                 assert_eq!(events[..], histories[&wf(n)][..events.len()]);
                 lengths.push(events.len() as u64);
             }
-            // Damaged or gone: said with a code.
-            Err(error) => assert!(error.code.as_str().starts_with('E'), "{error:?}"),
+            let _ = runtime().block_on(journal.head(wf(n)));
         }
-        let _ = runtime().block_on(journal.head(wf(n)));
+        Ok(lengths)
     }
-    Ok(lengths)
 }
 
+/// The same cases each time.
 fn cases(count: u32) -> TestRunner {
-    // The same cases each time.
     let config = ProptestConfig {
         cases: count,
         failure_persistence: None,
         ..ProptestConfig::default()
     };
-    TestRunner::new_with_rng(
-        config,
-        prop::test_runner::TestRng::deterministic_rng(prop::test_runner::RngAlgorithm::ChaCha),
-    )
+    let algorithm = prop::test_runner::RngAlgorithm::ChaCha;
+    TestRunner::new_with_rng(config, prop::test_runner::TestRng::deterministic_rng(algorithm))
 }
 
 #[test]
 fn a_log_that_was_cut_gives_a_prefix() {
-    let (db, log) = killed();
-    assert_eq!(read(&db, Some(&log)), Ok(vec![EVENTS; 3]));
+    let files = Files::killed().without_head();
+    assert_eq!(files.read(), Ok(vec![EVENTS; 3]));
     cases(48)
-        .run(&(0..log.len()), |cut| {
-            // A cut log is what the loss of power leaves: always readable.
-            let lengths = read(&db, Some(&log[..cut])).unwrap();
+        .run(&(0..files.log.len()), |cut| {
+            let lengths = files.cut_log(cut).read().unwrap();
             // Workflows were filled one after the other.
             let total: u64 = lengths.iter().sum();
             let expect: Vec<u64> = (0..WORKFLOWS)
@@ -112,13 +148,71 @@ fn a_log_that_was_cut_gives_a_prefix() {
 }
 
 #[test]
-fn a_flipped_bit_in_the_log_is_never_read_as_text() {
-    let (db, log) = killed();
+fn the_loss_of_what_was_synced_is_noticed() {
+    let files = Files::killed();
+    let lost = Err("E1103".to_owned());
+    assert_eq!(files.read(), Ok(vec![EVENTS; 3]));
+    let gone = Files {
+        head: files.head.clone(),
+        ..Files::default()
+    };
+    assert_eq!(gone.read(), lost);
     cases(32)
-        .run(&(0..log.len(), 0..8u8), |(at, bit)| {
-            let mut log = log.clone();
-            log[at] ^= 1 << bit;
-            let _ = read(&db, Some(&log));
+        .run(&(0..files.log.len(), 0..8u8), |(at, bit)| {
+            // Everything in this log was synced, so that no part of it may go.
+            prop_assert_eq!(files.cut_log(at).read(), lost.clone());
+            prop_assert_eq!(files.flip_log(at, bit).read(), lost.clone());
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn the_loss_of_text_that_was_not_synced_is_no_damage() {
+    let store = store();
+    let synced = EVENTS - 5;
+    runtime().block_on(filled(&store, WORKFLOWS, synced));
+    let synced_bytes = Files::of(store.dir.path()).log.len();
+    runtime().block_on(async {
+        for after in synced..EVENTS {
+            let append = Append {
+                durability: Durability::Process,
+                ..more(wf(0), after, 1)
+            };
+            store.journal.append(append).await.unwrap();
+        }
+    });
+    let files = Files::of(store.dir.path());
+    cases(24)
+        .run(&(synced_bytes..files.log.len()), |cut| {
+            let lengths = files.cut_log(cut).read().unwrap();
+            prop_assert!((synced..=EVENTS).contains(&lengths[0]), "{:?}", lengths);
+            prop_assert_eq!(&lengths[1..], &[synced; 2]);
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn a_damaged_witness_is_not_believed() {
+    let files = Files::killed();
+    let mut larger = files.head.clone();
+    larger[18] = b'9';
+    for head in [larger, b"nonsense".to_vec(), files.head[..10].to_vec()] {
+        let files = Files {
+            head,
+            ..files.clone()
+        };
+        assert_eq!(files.read(), Ok(vec![EVENTS; 3]));
+    }
+}
+
+#[test]
+fn a_flipped_bit_in_the_log_is_never_read_as_text() {
+    let files = Files::killed().without_head();
+    cases(32)
+        .run(&(0..files.log.len(), 0..8u8), |(at, bit)| {
+            let _ = files.flip_log(at, bit).read();
             Ok(())
         })
         .unwrap();
@@ -126,13 +220,13 @@ fn a_flipped_bit_in_the_log_is_never_read_as_text() {
 
 #[test]
 fn a_flipped_bit_in_the_database_is_never_read_as_text() {
-    let db = closed();
-    assert_eq!(read(&db, None), Ok(vec![EVENTS; 3]));
+    let files = Files::closed();
+    assert_eq!(files.read(), Ok(vec![EVENTS; 3]));
     cases(64)
-        .run(&(0..db.len(), 0..8u8), |(at, bit)| {
-            let mut db = db.clone();
-            db[at] ^= 1 << bit;
-            if let Ok(lengths) = read(&db, None) {
+        .run(&(0..files.db.len(), 0..8u8), |(at, bit)| {
+            let mut files = files.clone();
+            files.db[at] ^= 1 << bit;
+            if let Ok(lengths) = files.read() {
                 // Nothing acknowledged is silently shorter.
                 prop_assert!(lengths.iter().all(|length| *length == EVENTS), "{:?}", lengths);
             }
@@ -143,10 +237,14 @@ fn a_flipped_bit_in_the_database_is_never_read_as_text() {
 
 #[test]
 fn a_database_that_was_cut_is_refused_or_read() {
-    let db = closed();
+    let files = Files::closed();
     cases(32)
-        .run(&(0..db.len()), |cut| {
-            if let Ok(lengths) = read(&db[..cut], None) {
+        .run(&(0..files.db.len()), |cut| {
+            let cut = Files {
+                db: files.db[..cut].to_vec(),
+                ..files.clone()
+            };
+            if let Ok(lengths) = cut.read() {
                 prop_assert!(lengths.iter().all(|length| *length == EVENTS), "{:?}", lengths);
             }
             Ok(())
