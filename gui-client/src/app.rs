@@ -1,0 +1,553 @@
+//! The window as a whole: joins the connection, the model and the screens.
+//!
+//! It holds nothing that would be lost when it is closed, but the drafts:
+//! workflows live in the backend, and the newest unfinished one is shown again
+//! after a start.
+
+mod subscription;
+mod view;
+
+use std::sync::Arc;
+
+use iced::{
+    Task, Theme,
+    widget::operation::{self, AbsoluteOffset},
+    window,
+};
+use shared::{
+    error::Class,
+    id::{Seq, WorkflowId},
+    version::{Compatibility, VERSION},
+    wire::{Body, WorkflowSummary, WorkflowView},
+};
+
+use crate::{
+    Error,
+    clock::Clock,
+    config::{Config, ThemeChoice},
+    connection::{Connection, Followed, Server},
+    model::{Folded, Phase, Workflow},
+    screen::{
+        details,
+        footer::Stream,
+        interaction::{self, Interaction},
+        review::{self, Review, Toward},
+        writing,
+    },
+    shortcut::Shortcut,
+    theme::Look,
+    widget::pieces,
+};
+
+pub use subscription::subscription;
+pub use view::view;
+
+/// Logical pixels that a page key scrolls the main pane.
+const PAGE: f32 = 480.0;
+
+/// What a start was asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Submitted as soon as the backend answers.
+    pub request: Option<String>,
+    /// Whether the window closes itself when the workflow has ended.
+    pub exit: Exit,
+}
+
+/// When the window closes itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Exit {
+    /// When a person closes it.
+    #[default]
+    Never,
+    /// When the workflow has ended.
+    WhenEnded,
+}
+
+/// Which main pane is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pane {
+    /// Code as it is written.
+    Writing,
+    /// The proposal.
+    Review,
+    /// Plan, context and checks.
+    Details,
+}
+
+/// The window.
+#[derive(Debug)]
+pub struct App {
+    /// Reaches the backend.
+    pub connection: Arc<dyn Connection>,
+    clock: Clock,
+    workflow_type: String,
+    options: Options,
+    font_size: u16,
+    theme: ThemeChoice,
+    /// What is known of the server.
+    pub server: Option<Server>,
+    /// The workflow that is shown.
+    pub workflow: Option<Workflow>,
+    /// Whether its events arrive.
+    pub stream: Stream,
+    /// Which subscription to events is the current one.
+    pub generation: u32,
+    /// Position the current subscription began after.
+    follow_from: Seq,
+    /// The request pane.
+    pub interaction: Interaction,
+    /// The review pane.
+    pub review: Review,
+    /// The shown main pane.
+    pub pane: Pane,
+    /// The last action that failed.
+    pub error: Option<Error>,
+    /// Whether the help is shown.
+    pub help: bool,
+    /// Whether an unfinished workflow was looked for.
+    looked: bool,
+    /// Seconds since the Unix epoch, as of the last tick.
+    now: u64,
+}
+
+/// What happens.
+#[derive(Debug, Clone)]
+pub enum Message {
+    /// The server's state changed.
+    Server(Server),
+    /// The newest unfinished workflow, if any.
+    Found(Result<Option<WorkflowSummary>, Error>),
+    /// A snapshot of the workflow.
+    Viewed(Result<WorkflowView, Error>),
+    /// A request was submitted, or not.
+    Submitted(Result<WorkflowId, Error>),
+    /// Something came from the stream of this generation.
+    Followed(u32, Followed),
+    /// A decision was sent, or not.
+    Decided(Result<(), Error>),
+    /// Cancelling was asked for, or not.
+    Cancelled(Result<(), Error>),
+    /// A second passed.
+    Tick,
+    /// A shortcut was pressed.
+    Shortcut(Shortcut),
+    /// A page key: how many pages down.
+    Scroll(f32),
+    /// From the request pane.
+    Interaction(interaction::Message),
+    /// From the review pane.
+    Review(review::Message),
+    /// Show a pane.
+    Pane(Pane),
+    /// Switch between light and dark.
+    ToggleTheme,
+    /// Show or hide the help.
+    ToggleHelp,
+    /// Stop the workflow.
+    Cancel,
+    /// Leave a finished workflow and write the next request.
+    NewRequest,
+    /// Take the error away.
+    DismissError,
+}
+
+impl App {
+    /// A window that has shown nothing yet.
+    pub fn new(connection: Arc<dyn Connection>, clock: Clock, config: &Config, options: Options) -> Self {
+        let draft = options.request.clone().unwrap_or_default();
+        Self {
+            connection,
+            clock,
+            workflow_type: config.workflow_type.clone(),
+            interaction: Interaction::new(config.workspace.clone().unwrap_or_default(), &draft),
+            options,
+            font_size: config.font_size,
+            theme: config.theme,
+            server: None,
+            workflow: None,
+            stream: Stream::Idle,
+            generation: 0,
+            follow_from: Seq::default(),
+            review: Review::default(),
+            pane: Pane::Writing,
+            error: None,
+            help: false,
+            looked: false,
+            now: (clock.now)(),
+        }
+    }
+
+    /// What to do first.
+    pub fn start(&self) -> Task<Message> {
+        operation::focus(interaction::request_id())
+    }
+
+    /// How it looks.
+    pub fn look(&self) -> Look {
+        Look::new(self.theme, self.font_size)
+    }
+
+    /// The theme for iced's own widgets.
+    pub fn theme(&self) -> Theme {
+        self.look().theme()
+    }
+
+    /// The window's title; says from the task bar that a decision is needed.
+    pub fn title(&self) -> String {
+        let Some(workflow) = &self.workflow else {
+            return "Agentic IDE".to_owned();
+        };
+        let query = pieces::shortened(&workflow.query, 60);
+        match workflow.phase {
+            Phase::Review { .. } => format!("● Review needed: {query} – Agentic IDE"),
+            Phase::Submitted
+            | Phase::Running
+            | Phase::Decided(_)
+            | Phase::Completed(_)
+            | Phase::Rejected
+            | Phase::Cancelled
+            | Phase::Failed { .. } => format!("{query} – Agentic IDE"),
+        }
+    }
+
+    /// Whether requests can be sent.
+    pub fn online(&self) -> bool {
+        matches!(&self.server, Some(Server::Up(info)) if info.compatibility != Compatibility::None)
+    }
+
+    /// Whether a workflow is under way.
+    pub fn busy(&self) -> bool {
+        self.workflow
+            .as_ref()
+            .is_some_and(|workflow| !workflow.phase.is_terminal())
+    }
+
+    /// Reacts.
+    pub fn update(&mut self, message: Message) -> Task<Message> {
+        match message {
+            Message::Server(server) => self.take_server(server),
+            Message::Found(found) => match found {
+                Ok(Some(summary)) if self.workflow.is_none() => {
+                    let workflow = Workflow::new(summary.workflow_id, summary.user_query, summary.workspace);
+                    self.attach(workflow)
+                }
+                Ok(_) => Task::none(),
+                Err(error) => {
+                    // A transient error is tried again when the server answers.
+                    self.looked = error.class() != Class::Transient;
+                    self.fail(error)
+                }
+            },
+            Message::Viewed(Ok(view)) => {
+                if let Some(workflow) = &mut self.workflow {
+                    workflow.learn(&view);
+                }
+                Task::none()
+            }
+            // The list of stages fills from events as well.
+            Message::Viewed(Err(error)) => {
+                tracing::debug!(%error, "no snapshot");
+                Task::none()
+            }
+            Message::Submitted(Ok(id)) => {
+                let query = self.interaction.sent();
+                let workspace = self.interaction.workspace.trim().to_owned();
+                self.error = None;
+                self.attach(Workflow::new(id, query, workspace))
+            }
+            Message::Submitted(Err(error)) => {
+                self.interaction.not_sent(&error);
+                self.fail(error)
+            }
+            Message::Followed(generation, followed) if generation == self.generation => {
+                self.take_followed(followed)
+            }
+            Message::Followed(..) => Task::none(),
+            Message::Decided(Ok(())) => {
+                self.review.decided();
+                self.error = None;
+                Task::none()
+            }
+            Message::Decided(Err(error)) => {
+                self.review.not_decided();
+                self.fail(error)
+            }
+            Message::Cancelled(Ok(())) => Task::none(),
+            Message::Cancelled(Err(error)) => self.fail(error),
+            Message::Tick => {
+                self.now = (self.clock.now)();
+                Task::none()
+            }
+            Message::Shortcut(shortcut) => self.obey(shortcut),
+            Message::Scroll(pages) => {
+                let id = match self.pane {
+                    Pane::Writing => writing::scroll_id(),
+                    Pane::Review => review::scroll_id(),
+                    Pane::Details => details::scroll_id(),
+                };
+                operation::scroll_by(
+                    id,
+                    AbsoluteOffset {
+                        x: 0.0,
+                        y: pages * PAGE,
+                    },
+                )
+            }
+            Message::Interaction(message) => self.take_interaction(message),
+            Message::Review(message) => self.take_review(message),
+            Message::Pane(pane) => {
+                self.pane = pane;
+                Task::none()
+            }
+            Message::ToggleTheme => {
+                self.theme = match self.theme {
+                    ThemeChoice::Dark => ThemeChoice::Light,
+                    ThemeChoice::Light => ThemeChoice::Dark,
+                };
+                Task::none()
+            }
+            Message::ToggleHelp => {
+                self.help = !self.help;
+                Task::none()
+            }
+            Message::Cancel => match &self.workflow {
+                Some(workflow) if !workflow.phase.is_terminal() => {
+                    Task::perform(self.connection.cancel(&workflow.id), Message::Cancelled)
+                }
+                Some(_) | None => Task::none(),
+            },
+            Message::NewRequest => {
+                if !self.busy() {
+                    self.detach();
+                }
+                operation::focus(interaction::request_id())
+            }
+            Message::DismissError => {
+                self.error = None;
+                Task::none()
+            }
+        }
+    }
+
+    fn take_server(&mut self, server: Server) -> Task<Message> {
+        let task = match &server {
+            Server::Up(info) if info.compatibility == Compatibility::None => {
+                let (client, server) = (VERSION.to_owned(), info.version.clone());
+                self.error = Some(Error::Incompatible { client, server });
+                Task::none()
+            }
+            Server::Up(_) => {
+                if matches!(
+                    self.error,
+                    Some(Error::Unreachable { .. } | Error::Incompatible { .. })
+                ) {
+                    self.error = None;
+                }
+                Task::none()
+            }
+            Server::Down(_) => Task::none(),
+        };
+        self.server = Some(server);
+        if !self.online() || self.looked {
+            return task;
+        }
+        self.looked = true;
+        // A request given at the start goes first; it is what the person wants now.
+        if self.options.request.take().is_some() {
+            return self.take_interaction(interaction::Message::Send);
+        }
+        if self.workflow.is_none() {
+            return Task::perform(self.connection.newest_unfinished(), Message::Found);
+        }
+        task
+    }
+
+    fn take_interaction(&mut self, message: interaction::Message) -> Task<Message> {
+        if matches!(message, interaction::Message::Send) && (self.busy() || !self.online()) {
+            return Task::none();
+        }
+        let (task, event) = self
+            .interaction
+            .update(message, &self.workflow_type, self.clock.new_id);
+        let task = task.map(Message::Interaction);
+        match event {
+            Some(interaction::Event::Submit(request)) => Task::batch([
+                task,
+                Task::perform(self.connection.submit(request), Message::Submitted),
+            ]),
+            Some(interaction::Event::Shortcut(shortcut)) => Task::batch([task, self.obey(shortcut)]),
+            None => task,
+        }
+    }
+
+    fn take_review(&mut self, message: review::Message) -> Task<Message> {
+        let look = self.look();
+        let Some(workflow) = &self.workflow else {
+            return Task::none();
+        };
+        let (task, event) = self.review.update(message, workflow, look);
+        let task = task.map(Message::Review);
+        match event {
+            Some(review::Event::Decide(request)) => {
+                let sent = self.connection.decide(&workflow.id, request);
+                Task::batch([task, Task::perform(sent, Message::Decided)])
+            }
+            Some(review::Event::Shortcut(shortcut)) => Task::batch([task, self.obey(shortcut)]),
+            None => task,
+        }
+    }
+
+    fn take_followed(&mut self, followed: Followed) -> Task<Message> {
+        match followed {
+            Followed::Connected => {
+                self.stream = Stream::Open;
+                Task::none()
+            }
+            Followed::Interrupted { error, retry_ms } => {
+                tracing::info!(%error, retry_ms, "the event stream broke");
+                self.stream = Stream::Broken { retry_ms };
+                Task::none()
+            }
+            Followed::Lost(error) => {
+                self.stream = Stream::Idle;
+                self.detach();
+                self.fail(error)
+            }
+            Followed::Events(events) => {
+                let mut tasks = Vec::new();
+                for event in &events {
+                    let Some(workflow) = &mut self.workflow else { break };
+                    match workflow.fold(event) {
+                        Folded::Yes => tasks.push(self.notice(&event.body)),
+                        Folded::Ignored => {}
+                        Folded::Restarted => self.review = Review::default(),
+                        Folded::Gap => {
+                            self.follow(workflow_head(self.workflow.as_ref()));
+                            break;
+                        }
+                    }
+                }
+                Task::batch(tasks)
+            }
+        }
+    }
+
+    /// Shows what an event is about.
+    fn notice(&mut self, body: &Body) -> Task<Message> {
+        match body {
+            Body::DiffReady { .. } => {
+                self.review = Review {
+                    view: self.review.view,
+                    ..Review::default()
+                };
+                self.pane = Pane::Review;
+                operation::scroll_to(review::scroll_id(), AbsoluteOffset { x: 0.0, y: 0.0 })
+            }
+            Body::DecisionTaken { .. } => {
+                self.review.settled();
+                Task::none()
+            }
+            Body::DecisionNeeded { .. } => {
+                self.review.settled();
+                self.pane = Pane::Review;
+                window::latest().and_then(|id| {
+                    window::request_user_attention(id, Some(window::UserAttention::Informational))
+                })
+            }
+            Body::StageStarted { .. } if !self.has_files() && self.pane == Pane::Review => {
+                self.pane = Pane::Writing;
+                Task::none()
+            }
+            Body::WorkflowState { state, .. }
+                if state.is_terminal() && self.options.exit == Exit::WhenEnded =>
+            {
+                iced::exit()
+            }
+            Body::AgentStreamingUpdate { .. }
+            | Body::WorkflowState { .. }
+            | Body::StageStarted { .. }
+            | Body::StageFinished { .. }
+            | Body::AttemptDiscarded { .. }
+            | Body::RetrievalResult { .. }
+            | Body::Plan { .. }
+            | Body::CheckResult { .. }
+            | Body::Applied { .. }
+            | Body::Failed { .. }
+            | Body::Notice { .. }
+            | Body::Resync { .. } => Task::none(),
+        }
+    }
+
+    fn has_files(&self) -> bool {
+        self.workflow
+            .as_ref()
+            .is_some_and(|workflow| !workflow.files.is_empty())
+    }
+
+    fn obey(&mut self, shortcut: Shortcut) -> Task<Message> {
+        let review = |message| Message::Review(message);
+        let message = match shortcut {
+            Shortcut::Send if self.review.feedback.is_some() => review(review::Message::Send),
+            Shortcut::Send => Message::Interaction(interaction::Message::Send),
+            Shortcut::Accept => review(review::Message::Accept),
+            Shortcut::Reject => review(review::Message::Reject),
+            Shortcut::Modify => {
+                self.pane = Pane::Review;
+                review(review::Message::Modify)
+            }
+            Shortcut::Cancel => Message::Cancel,
+            Shortcut::ShowCode => Message::Pane(Pane::Writing),
+            Shortcut::ShowDiff => Message::Pane(Pane::Review),
+            Shortcut::ShowDetails => Message::Pane(Pane::Details),
+            Shortcut::NextChange => review(review::Message::Jump(Toward::Next)),
+            Shortcut::PreviousChange => review(review::Message::Jump(Toward::Previous)),
+            Shortcut::NextFile => review(review::Message::Step(Toward::Next)),
+            Shortcut::PreviousFile => review(review::Message::Step(Toward::Previous)),
+            Shortcut::ToggleFold => review(review::Message::ToggleView),
+            Shortcut::FocusRequest => Message::NewRequest,
+            Shortcut::ToggleTheme => Message::ToggleTheme,
+            Shortcut::ScrollDown => Message::Scroll(1.0),
+            Shortcut::ScrollUp => Message::Scroll(-1.0),
+            Shortcut::Help => Message::ToggleHelp,
+            Shortcut::Close if self.help => Message::ToggleHelp,
+            Shortcut::Close if self.review.feedback.is_some() => review(review::Message::Back),
+            Shortcut::Close => Message::DismissError,
+        };
+        self.update(message)
+    }
+
+    /// Shows a workflow and follows it from its first event.
+    fn attach(&mut self, workflow: Workflow) -> Task<Message> {
+        let snapshot = Task::perform(self.connection.view(&workflow.id), Message::Viewed);
+        self.review = Review::default();
+        self.pane = Pane::Writing;
+        self.workflow = Some(workflow);
+        self.follow(Seq::default());
+        snapshot
+    }
+
+    fn detach(&mut self) {
+        self.workflow = None;
+        self.review = Review::default();
+        self.pane = Pane::Writing;
+        self.stream = Stream::Idle;
+        self.generation += 1;
+    }
+
+    fn follow(&mut self, after: Seq) {
+        self.generation += 1;
+        self.follow_from = after;
+        self.now = (self.clock.now)();
+    }
+
+    fn fail(&mut self, error: Error) -> Task<Message> {
+        tracing::warn!(%error, code = %error.code(), "an action failed");
+        self.error = Some(error);
+        Task::none()
+    }
+}
+
+fn workflow_head(workflow: Option<&Workflow>) -> Seq {
+    workflow.map(|workflow| workflow.head).unwrap_or_default()
+}

@@ -1,0 +1,107 @@
+//! What the window listens to: the server, the events of the workflow that is
+//! shown, the keyboard, and the time while something runs.
+
+use std::{
+    hash::{Hash, Hasher},
+    sync::Arc,
+    time::Duration,
+};
+
+use futures::{StreamExt, stream::BoxStream};
+use iced::{
+    Subscription,
+    keyboard::{self, Key, key::Named},
+    time,
+};
+use shared::id::{Seq, WorkflowId};
+
+use super::{App, Message};
+use crate::{connection::Connection, shortcut::resolve};
+
+/// Time between updates of the times shown, while something runs.
+const TICK: Duration = Duration::from_secs(1);
+
+/// What tells one subscription to the server from another.
+struct Watch {
+    connection: Arc<dyn Connection>,
+}
+
+impl Hash for Watch {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        "watch".hash(state);
+        self.connection.name().hash(state);
+    }
+}
+
+/// What tells one subscription to events from another.
+struct Follow {
+    connection: Arc<dyn Connection>,
+    id: WorkflowId,
+    generation: u32,
+    after: Seq,
+}
+
+impl Hash for Follow {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        "follow".hash(state);
+        self.id.hash(state);
+        self.generation.hash(state);
+    }
+}
+
+/// Everything to listen to now.
+pub fn subscription(app: &App) -> Subscription<Message> {
+    let mut all = vec![
+        Subscription::run_with(
+            Watch {
+                connection: Arc::clone(&app.connection),
+            },
+            watch,
+        ),
+        keyboard::listen().filter_map(key),
+    ];
+    if let Some(workflow) = &app.workflow {
+        let follow_key = Follow {
+            connection: Arc::clone(&app.connection),
+            id: workflow.id.clone(),
+            generation: app.generation,
+            after: app.follow_from,
+        };
+        all.push(Subscription::run_with(follow_key, follow));
+    }
+    if app.busy() {
+        all.push(time::every(TICK).map(|_| Message::Tick));
+    }
+    Subscription::batch(all)
+}
+
+fn watch(key: &Watch) -> BoxStream<'static, Message> {
+    key.connection.watch().map(Message::Server).boxed()
+}
+
+fn follow(key: &Follow) -> BoxStream<'static, Message> {
+    let generation = key.generation;
+    let followed = key.connection.follow(&key.id, key.after);
+    followed
+        .map(move |followed| Message::Followed(generation, followed))
+        .boxed()
+}
+
+fn key(event: keyboard::Event) -> Option<Message> {
+    let keyboard::Event::KeyPressed { key, modifiers, .. } = event else {
+        return None;
+    };
+    if let Some(shortcut) = resolve(&key, modifiers) {
+        return Some(Message::Shortcut(shortcut));
+    }
+    let Key::Named(named) = key else { return None };
+    [
+        (Named::PageDown, 1.0),
+        (Named::PageUp, -1.0),
+        (Named::ArrowDown, 0.1),
+        (Named::ArrowUp, -0.1),
+    ]
+    .into_iter()
+    .find(|(other, _)| *other == named)
+    .map(|(_, pages)| Message::Scroll(pages))
+}

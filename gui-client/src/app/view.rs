@@ -1,0 +1,192 @@
+//! The window's frame: bar, panes, footer, and what lies over them.
+
+use iced::{
+    Alignment, Element, Length,
+    widget::{column, container, row, scrollable, space, stack, text},
+};
+use shared::version::{Compatibility, VERSION};
+
+use super::{App, Message, Pane};
+use crate::{
+    Error,
+    connection::Server,
+    model::Phase,
+    screen::{details, footer, help, interaction, progress, writing},
+    theme::{
+        BAR_HEIGHT, GAP, Look, SIDE_WIDTH, SPACE, UI_STRONG,
+        style::{self, Surface, Tone},
+    },
+    widget::pieces,
+};
+
+/// Draws everything.
+pub fn view(app: &App) -> Element<'_, Message> {
+    let look = app.look();
+    let window = column![
+        bar(app, look),
+        pieces::line_across(look),
+        row![side(app, look), pieces::line_down(look), main(app, look)].height(Length::Fill),
+        pieces::line_across(look),
+        footer::view(
+            look,
+            &app.connection.name(),
+            app.server.as_ref(),
+            &app.stream,
+            app.workflow.as_ref()
+        ),
+    ];
+    let window = container(window)
+        .width(Length::Fill)
+        .height(Length::Fill)
+        .style(style::surface(look, Surface::Window));
+    if app.help {
+        stack![window, help::view(look, Message::ToggleHelp)].into()
+    } else {
+        window.into()
+    }
+}
+
+fn bar(app: &App, look: Look) -> Element<'_, Message> {
+    let tab = |label: String, pane: Pane| {
+        let tone = if app.pane == pane {
+            Tone::TabChosen
+        } else {
+            Tone::Tab
+        };
+        pieces::choice(look, tone, label, Some(Message::Pane(pane)))
+    };
+    let files = app.workflow.as_ref().map_or(0, |workflow| workflow.files.len());
+    let diff = if files > 0 {
+        format!("Diff  {files}")
+    } else {
+        "Diff".to_owned()
+    };
+    let name = container(
+        row![
+            text("◆").size(look.large()).color(look.colors.accent),
+            text("Agentic IDE").font(UI_STRONG).size(look.large()),
+        ]
+        .spacing(GAP)
+        .align_y(Alignment::Center),
+    )
+    .width(SIDE_WIDTH - SPACE + 4.0);
+    let line = row![
+        name,
+        tab("Code".to_owned(), Pane::Writing),
+        tab(diff, Pane::Review),
+        tab("Details".to_owned(), Pane::Details),
+        space::horizontal(),
+        pieces::choice(look, Tone::Tab, "Theme", Some(Message::ToggleTheme)),
+        pieces::choice(look, Tone::Tab, "Help  F1", Some(Message::ToggleHelp)),
+    ]
+    .spacing(4)
+    .align_y(Alignment::Center);
+    container(line)
+        .padding([0.0, SPACE])
+        .center_y(BAR_HEIGHT)
+        .width(Length::Fill)
+        .style(style::surface(look, Surface::Panel))
+        .into()
+}
+
+fn side(app: &App, look: Look) -> Element<'_, Message> {
+    let mut parts = column![].spacing(SPACE).padding(SPACE);
+    for remark in remarks(app, look) {
+        parts = parts.push(remark);
+    }
+    match &app.workflow {
+        None => {
+            let default_workspace = match &app.server {
+                Some(Server::Up(info)) => info.default_workspace.as_str(),
+                Some(Server::Down(_)) | None => "",
+            };
+            let pane = app.interaction.view(look, app.online(), default_workspace);
+            parts = parts.push(pane.map(Message::Interaction));
+        }
+        Some(workflow) => {
+            parts = parts.push(interaction::asked(look, workflow));
+            parts = parts.push(progress::stages(look, workflow, app.now));
+            parts = parts.push(progress::remarks(look, workflow));
+            let action = if workflow.phase.is_terminal() {
+                pieces::action(look, Tone::Primary, "New request", Some(Message::NewRequest))
+            } else {
+                pieces::choice(look, Tone::Quiet, "Cancel", Some(Message::Cancel))
+            };
+            parts = parts.push(action);
+        }
+    }
+    container(scrollable(parts).height(Length::Fill).style(style::scroll(look)))
+        .width(SIDE_WIDTH)
+        .height(Length::Fill)
+        .style(style::surface(look, Surface::Panel))
+        .into()
+}
+
+/// What went wrong, most important first.
+fn remarks(app: &App, look: Look) -> Vec<Element<'_, Message>> {
+    let mut all = Vec::new();
+    let card = |error: &Error| {
+        let title = match error {
+            Error::Refused { code, .. } => format!("Error · {code}"),
+            Error::Unreachable { .. }
+            | Error::Incompatible { .. }
+            | Error::Unexpected(_)
+            | Error::Config(_)
+            | Error::Window(_) => format!("Error · {}", error.code()),
+        };
+        pieces::card(look, Surface::Error, title, error.to_string())
+    };
+    if let Some(error) = &app.error {
+        let dismiss = pieces::choice(look, Tone::Quiet, "Dismiss", Some(Message::DismissError));
+        all.push(column![card(error), dismiss].spacing(GAP).into());
+    }
+    match &app.server {
+        Some(Server::Down(error)) if !matches!(app.error, Some(Error::Unreachable { .. })) => {
+            all.push(card(error));
+            let hint = "Start it with `agentic-ide-backend`. The connection is tried again by itself.";
+            all.push(pieces::remark(look, hint));
+        }
+        Some(Server::Up(info)) if info.compatibility == Compatibility::Degraded => {
+            let content = format!(
+                "This window is {VERSION}, the backend {}. Something may be missing.",
+                info.version
+            );
+            all.push(pieces::card(look, Surface::Warning, "Versions differ", content));
+        }
+        Some(_) | None => {}
+    }
+    all
+}
+
+fn main(app: &App, look: Look) -> Element<'_, Message> {
+    let workflow = app.workflow.as_ref();
+    let pane = match app.pane {
+        Pane::Writing => writing::view(look, workflow),
+        Pane::Review => app.review.view(look, workflow).map(Message::Review),
+        Pane::Details => details::view(look, workflow),
+    };
+    let waiting = workflow.is_some_and(|workflow| matches!(workflow.phase, Phase::Review { .. }));
+    let pane = container(pane)
+        .width(Length::Fill)
+        .height(Length::Fill)
+        .style(style::surface(look, Surface::Code));
+    if !waiting || app.pane == Pane::Review {
+        return pane.into();
+    }
+    // The question must not be missed by somebody who reads another pane.
+    let ask = row![
+        text("A proposal is waiting for your decision.").size(look.size),
+        space::horizontal(),
+        pieces::action(
+            look,
+            Tone::Primary,
+            "Review it",
+            Some(Message::Pane(Pane::Review))
+        ),
+    ]
+    .align_y(Alignment::Center);
+    let ask = container(ask)
+        .padding([12.0, SPACE])
+        .style(style::surface(look, Surface::Panel));
+    column![pane, pieces::line_across(look), ask].into()
+}

@@ -1,0 +1,100 @@
+//! How the window reaches a backend. The trait is what the window knows;
+//! [`live`] is the real thing, [`fake`] plays a recorded transcript.
+//!
+//! It must never know what is shown.
+
+pub mod backoff;
+pub mod fake;
+pub mod follow;
+pub mod live;
+mod socket;
+
+use std::fmt::Debug;
+
+use futures::{future::BoxFuture, stream::BoxStream};
+use shared::{
+    id::{Seq, WorkflowId},
+    version::Compatibility,
+    wire::{DecisionRequest, Envelope, SubmitRequest, WorkflowSummary, WorkflowView},
+};
+
+use crate::Error;
+
+/// A backend. Every call can be made again after a transient error.
+pub trait Connection: Debug + Send + Sync {
+    /// What the footer calls it: `host:port`.
+    fn name(&self) -> String;
+    /// State of the server: now, and each time it changes. Never ends.
+    fn watch(&self) -> BoxStream<'static, Server>;
+    /// Starts a workflow, or finds the one that this correlation id has.
+    fn submit(&self, request: SubmitRequest) -> BoxFuture<'static, Result<WorkflowId, Error>>;
+    /// The newest workflow that has not finished.
+    fn newest_unfinished(&self) -> BoxFuture<'static, Result<Option<WorkflowSummary>, Error>>;
+    /// A snapshot of one workflow.
+    fn view(&self, id: &WorkflowId) -> BoxFuture<'static, Result<WorkflowView, Error>>;
+    /// Answers a proposal.
+    fn decide(&self, id: &WorkflowId, request: DecisionRequest) -> BoxFuture<'static, Result<(), Error>>;
+    /// Stops a workflow.
+    fn cancel(&self, id: &WorkflowId) -> BoxFuture<'static, Result<(), Error>>;
+    /// Events after `after`, without gap or duplicate, across broken
+    /// connections; ends when the workflow has.
+    fn follow(&self, id: &WorkflowId, after: Seq) -> BoxStream<'static, Followed>;
+}
+
+/// What following a workflow gives.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Followed {
+    /// The stream is open.
+    Connected,
+    /// The next events, in order. A `resync` starts anew from the first event.
+    Events(Vec<Envelope>),
+    /// The connection broke; it is tried again after `retry_ms`.
+    Interrupted {
+        /// Why.
+        error: Error,
+        /// Milliseconds until the next attempt.
+        retry_ms: u64,
+    },
+    /// The workflow cannot be followed; nothing more comes.
+    Lost(Error),
+}
+
+/// State of the server.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Server {
+    /// It answers.
+    Up(ServerInfo),
+    /// It does not.
+    Down(Error),
+}
+
+/// What a server says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerInfo {
+    /// Its version.
+    pub version: String,
+    /// Whether it fits this program's version.
+    pub compatibility: Compatibility,
+    /// Workspace used when a request names none; empty when there is none.
+    pub default_workspace: String,
+    /// `journal`, `model`, `vectordb`.
+    pub components: Vec<Component>,
+}
+
+/// One part of the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Component {
+    /// Its name.
+    pub name: String,
+    /// Whether it works.
+    pub ok: bool,
+    /// For a person.
+    pub detail: String,
+}
+
+impl ServerInfo {
+    /// The component `name`, if the server speaks of it.
+    pub fn component(&self, name: &str) -> Option<&Component> {
+        self.components.iter().find(|component| component.name == name)
+    }
+}

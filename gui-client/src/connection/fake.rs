@@ -1,0 +1,308 @@
+//! A backend that is none: plays a recorded transcript, for demonstrations,
+//! screenshots and tests. Decisions choose how the transcript goes on.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures::{
+    FutureExt, StreamExt,
+    future::BoxFuture,
+    stream::{self, BoxStream},
+};
+use shared::{
+    id::{CorrelationId, Seq, WorkflowId},
+    version::{Compatibility, VERSION},
+    wire::{
+        Body, Decision, DecisionRequest, Envelope, SubmitRequest, WorkflowState, WorkflowSummary,
+        WorkflowView,
+    },
+};
+use tokio::sync::watch;
+
+use super::{Component, Connection, Followed, Server, ServerInfo};
+use crate::{Error, clock::Clock};
+
+/// The transcript that comes with the program: a request, a proposal, a
+/// modification, a second proposal, and its acceptance.
+pub const DEMO: &str = include_str!("../../transcripts/demo.jsonl");
+
+/// Id of the one workflow there is.
+const WORKFLOW: &str = "wf_demo";
+
+/// Plays a transcript.
+#[derive(Debug, Clone)]
+pub struct Fake {
+    transcript: Arc<[Body]>,
+    /// Time between two pieces of streamed text.
+    pace: Duration,
+    clock: Clock,
+    /// What has happened so far. Appending wakes everybody who follows.
+    journal: Arc<watch::Sender<Vec<Envelope>>>,
+    /// The request, once there is one.
+    request: Arc<Mutex<Option<SubmitRequest>>>,
+}
+
+impl Fake {
+    /// Plays `transcript`, JSON lines of event envelopes.
+    pub fn new(transcript: &str, pace: Duration, clock: Clock) -> Result<Self, Error> {
+        let transcript = read(transcript)?.into_iter().map(|event| event.body).collect();
+        let journal = Arc::new(watch::Sender::new(Vec::new()));
+        Ok(Self {
+            transcript,
+            pace,
+            clock,
+            journal,
+            request: Arc::default(),
+        })
+    }
+
+    /// Everything that happened so far.
+    pub fn journal(&self) -> Vec<Envelope> {
+        self.journal.borrow().clone()
+    }
+
+    /// Parts of the transcript between the events that need a decision.
+    fn part(&self, number: usize) -> Vec<Body> {
+        let needs = |body: &Body| matches!(body, Body::DecisionNeeded { .. });
+        let parts = self.transcript.split_inclusive(needs);
+        parts.skip(number).take(1).flatten().cloned().collect()
+    }
+
+    /// Plays bodies one after the other; streamed text takes time.
+    fn play(&self, bodies: Vec<Body>) -> BoxFuture<'static, ()> {
+        let (journal, pace, clock) = (Arc::clone(&self.journal), self.pace, self.clock);
+        async move {
+            for body in bodies {
+                if !pace.is_zero() {
+                    let streamed = matches!(body, Body::AgentStreamingUpdate { .. });
+                    tokio::time::sleep(if streamed { pace } else { pace * 6 }).await;
+                }
+                let cancelled = !append(&journal, body, (clock.now)());
+                if cancelled {
+                    return;
+                }
+            }
+        }
+        .boxed()
+    }
+
+    fn start(&self, bodies: Vec<Body>) {
+        tokio::spawn(self.play(bodies));
+    }
+
+    fn request(&self) -> Option<SubmitRequest> {
+        self.request
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn summary(&self) -> Option<WorkflowSummary> {
+        let request = self.request()?;
+        let journal = self.journal.borrow();
+        let state = journal.iter().rev().find_map(|event| {
+            if let Body::WorkflowState { state, .. } = &event.body {
+                Some(*state)
+            } else {
+                None
+            }
+        });
+        Some(WorkflowSummary {
+            workflow_id: WorkflowId::new(WORKFLOW),
+            correlation_id: correlation(&request),
+            workflow_type: request.workflow_type,
+            user_query: request.user_query,
+            workspace: request.workspace.unwrap_or_else(|| "/home/ada/shop".to_owned()),
+            state: state.unwrap_or(WorkflowState::Running),
+            head: journal.last().map(|event| event.seq).unwrap_or_default(),
+            created_at: 0,
+            updated_at: 0,
+        })
+    }
+}
+
+fn correlation(request: &SubmitRequest) -> CorrelationId {
+    CorrelationId::new(
+        request
+            .correlation_id
+            .clone()
+            .unwrap_or_else(|| "req_demo".to_owned()),
+    )
+}
+
+/// Reads JSON lines of event envelopes.
+pub fn read(transcript: &str) -> Result<Vec<Envelope>, Error> {
+    let lines = transcript.lines().filter(|line| !line.trim().is_empty());
+    lines
+        .map(|line| {
+            serde_json::from_str(line).map_err(|error| Error::Unexpected(format!("transcript: {error}")))
+        })
+        .collect()
+}
+
+/// Appends unless the workflow has ended; tells whether it did.
+fn append(journal: &watch::Sender<Vec<Envelope>>, body: Body, timestamp: u64) -> bool {
+    journal.send_if_modified(|events| {
+        let ended = |event: &Envelope| {
+            matches!(&event.body, Body::WorkflowState { state, .. } if state.is_terminal())
+        };
+        if events.last().is_some_and(ended) {
+            return false;
+        }
+        let seq = events.last().map(|event| event.seq).unwrap_or_default().next();
+        let workflow_id = WorkflowId::new(WORKFLOW);
+        let correlation_id = CorrelationId::new("req_demo");
+        events.push(Envelope { seq, workflow_id, correlation_id, timestamp, body });
+        true
+    })
+}
+
+impl Connection for Fake {
+    fn name(&self) -> String {
+        "demo".to_owned()
+    }
+
+    fn watch(&self) -> BoxStream<'static, Server> {
+        let component = |name: &str, detail: &str| Component {
+            name: name.to_owned(),
+            ok: true,
+            detail: detail.to_owned(),
+        };
+        let up = Server::Up(ServerInfo {
+            version: VERSION.to_owned(),
+            compatibility: Compatibility::Full,
+            default_workspace: "/home/ada/shop".to_owned(),
+            components: vec![
+                component("journal", "sqlite"),
+                component("model", "qwen2.5-coder:7b"),
+                component("vectordb", "embedded"),
+            ],
+        });
+        stream::once(async { up }).chain(stream::pending()).boxed()
+    }
+
+    fn submit(&self, request: SubmitRequest) -> BoxFuture<'static, Result<WorkflowId, Error>> {
+        let fake = self.clone();
+        async move {
+            *fake.request.lock().unwrap_or_else(PoisonError::into_inner) = Some(request);
+            fake.journal.send_replace(Vec::new());
+            fake.start(fake.part(0));
+            Ok(WorkflowId::new(WORKFLOW))
+        }
+        .boxed()
+    }
+
+    fn newest_unfinished(&self) -> BoxFuture<'static, Result<Option<WorkflowSummary>, Error>> {
+        let unfinished = self.summary().filter(|workflow| !workflow.state.is_terminal());
+        async { Ok(unfinished) }.boxed()
+    }
+
+    fn view(&self, _id: &WorkflowId) -> BoxFuture<'static, Result<WorkflowView, Error>> {
+        let stages = [
+            "retrieval",
+            "planning",
+            "code_generation",
+            "checks",
+            "review",
+            "apply",
+        ];
+        let pending = |id: &&str| shared::wire::StageView {
+            stage_id: shared::id::StageId::new(*id),
+            status: "pending".to_owned(),
+            attempt: 0,
+            duration_ms: None,
+        };
+        let view = self.summary().map(|summary| WorkflowView {
+            summary,
+            iteration: 1,
+            stages: stages.iter().map(pending).collect(),
+            plan: Vec::new(),
+            diff: None,
+            evidence: Vec::new(),
+            commit: None,
+            error: None,
+        });
+        async {
+            view.ok_or_else(|| Error::Refused {
+                code: "E1003".to_owned(),
+                message: "no workflow".to_owned(),
+            })
+        }
+        .boxed()
+    }
+
+    fn decide(&self, _id: &WorkflowId, request: DecisionRequest) -> BoxFuture<'static, Result<(), Error>> {
+        let fake = self.clone();
+        async move {
+            let pending = matches!(
+                fake.journal.borrow().last(),
+                Some(Envelope {
+                    body: Body::DecisionNeeded { .. },
+                    ..
+                })
+            );
+            if !pending {
+                let message = "the workflow is not waiting for a decision".to_owned();
+                return Err(Error::Refused {
+                    code: "E1007".to_owned(),
+                    message,
+                });
+            }
+            let taken = Body::DecisionTaken {
+                decision: request.decision,
+                feedback: request.feedback,
+            };
+            let rest = match request.decision {
+                Decision::Accept => fake.part(2),
+                Decision::Modify => fake.part(1),
+                Decision::Reject => vec![Body::WorkflowState {
+                    state: WorkflowState::Rejected,
+                    iteration: 1,
+                }],
+            };
+            let rest = rest
+                .into_iter()
+                .filter(|body| !matches!(body, Body::DecisionTaken { .. }));
+            fake.start(std::iter::once(taken).chain(rest).collect());
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn cancel(&self, _id: &WorkflowId) -> BoxFuture<'static, Result<(), Error>> {
+        let cancelled = Body::WorkflowState {
+            state: WorkflowState::Cancelled,
+            iteration: 1,
+        };
+        append(&self.journal, cancelled, (self.clock.now)());
+        async { Ok(()) }.boxed()
+    }
+
+    fn follow(&self, _id: &WorkflowId, after: Seq) -> BoxStream<'static, Followed> {
+        let receiver = self.journal.subscribe();
+        stream::unfold(
+            (receiver, after, true),
+            |(mut receiver, last, first)| async move {
+                if first {
+                    return Some((Followed::Connected, (receiver, last, false)));
+                }
+                loop {
+                    let events: Vec<Envelope> = receiver
+                        .borrow_and_update()
+                        .iter()
+                        .filter(|event| event.seq > last)
+                        .cloned()
+                        .collect();
+                    if let Some(newest) = events.last() {
+                        let last = newest.seq;
+                        return Some((Followed::Events(events), (receiver, last, false)));
+                    }
+                    receiver.changed().await.ok()?;
+                }
+            },
+        )
+        .boxed()
+    }
+}

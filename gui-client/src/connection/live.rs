@@ -1,0 +1,223 @@
+//! A backend over the network: REST for requests, a WebSocket for events,
+//! gRPC for version and health, all on one address.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::{StreamExt, future::BoxFuture, stream::BoxStream};
+use proto::v1::{HealthRequest, InfoRequest, server_service_client::ServerServiceClient};
+use serde::{Serialize, de::DeserializeOwned};
+use shared::{
+    id::{Seq, WorkflowId},
+    version::{Compatibility, VERSION, compatibility},
+    wire::{DecisionRequest, SubmitRequest, SubmitResponse, WorkflowPage, WorkflowSummary, WorkflowView},
+};
+use tonic::transport::{Channel, Endpoint};
+
+use super::{
+    Component, Connection, Followed, Server, ServerInfo,
+    backoff::Backoff,
+    follow,
+    socket::{Socket, refused},
+};
+use crate::{Error, clock, config::Address};
+
+/// Time a request may take; submitting waits for a durable write only.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// Time a probe of the server may take.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Time between probes of a server that answers.
+const PROBE_INTERVAL: Duration = Duration::from_secs(5);
+/// Workflows looked through for one that has not finished.
+const RECENT_MAX: u32 = 50;
+
+/// A backend over the network.
+#[derive(Debug, Clone)]
+pub struct Live {
+    address: Address,
+    http: reqwest::Client,
+    backoff: Backoff,
+}
+
+impl Live {
+    /// A backend at `address`; nothing is sent yet.
+    pub fn new(address: Address, backoff: Backoff) -> Result<Self, Error> {
+        // A proxy of the environment is for the internet, not for a backend.
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(REQUEST_TIMEOUT)
+            .build()
+            .map_err(|error| Error::Config(format!("the HTTP client cannot start: {error}")))?;
+        Ok(Self {
+            address,
+            http,
+            backoff,
+        })
+    }
+
+    fn get<T: DeserializeOwned>(&self, path: &str) -> BoxFuture<'static, Result<T, Error>> {
+        self.send(self.http.get(self.address.http(path)))
+    }
+
+    fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> BoxFuture<'static, Result<T, Error>> {
+        self.send(self.http.post(self.address.http(path)).json(body))
+    }
+
+    fn send<T: DeserializeOwned>(
+        &self,
+        request: reqwest::RequestBuilder,
+    ) -> BoxFuture<'static, Result<T, Error>> {
+        let url = self.address.http("");
+        Box::pin(async move {
+            let unreachable = |error: &reqwest::Error| Error::Unreachable {
+                url: url.clone(),
+                reason: innermost(error),
+            };
+            let response = request.send().await.map_err(|error| unreachable(&error))?;
+            let status = response.status();
+            let body = response.bytes().await.map_err(|error| unreachable(&error))?;
+            if !status.is_success() {
+                return Err(refused(&url, status.as_u16(), &body));
+            }
+            // An answer without content is as good as `null`.
+            let body: &[u8] = if body.is_empty() { b"null" } else { &body };
+            serde_json::from_slice(body).map_err(|error| Error::Unexpected(error.to_string()))
+        })
+    }
+}
+
+impl Connection for Live {
+    fn name(&self) -> String {
+        self.address.host().to_owned()
+    }
+
+    fn watch(&self) -> BoxStream<'static, Server> {
+        let url = self.address.http("");
+        let backoff = self.backoff;
+        async_stream::stream! {
+            let channel = match Endpoint::from_shared(url.clone()) {
+                Ok(endpoint) => endpoint.connect_timeout(PROBE_TIMEOUT).timeout(PROBE_TIMEOUT).connect_lazy(),
+                Err(error) => {
+                    yield Server::Down(Error::Config(error.to_string()));
+                    return;
+                }
+            };
+            let mut before = None;
+            let mut failures = 0;
+            loop {
+                let now = match probe(&channel, &url).await {
+                    Ok(info) => Server::Up(info),
+                    Err(error) => Server::Down(error),
+                };
+                let delay = match &now {
+                    Server::Up(_) => {
+                        failures = 0;
+                        PROBE_INTERVAL
+                    }
+                    Server::Down(_) => {
+                        failures += 1;
+                        backoff.delay(failures - 1, clock::fraction())
+                    }
+                };
+                if before.as_ref() != Some(&now) {
+                    before = Some(now.clone());
+                    yield now;
+                }
+                tokio::time::sleep(delay).await;
+            }
+        }
+        .boxed()
+    }
+
+    fn submit(&self, request: SubmitRequest) -> BoxFuture<'static, Result<WorkflowId, Error>> {
+        let answer = self.post::<SubmitResponse>("/api/workflow/submit", &request);
+        Box::pin(async move { answer.await.map(|answer| answer.workflow_id) })
+    }
+
+    fn newest_unfinished(&self) -> BoxFuture<'static, Result<Option<WorkflowSummary>, Error>> {
+        let page = self.get::<WorkflowPage>(&format!("/api/workflows?limit={RECENT_MAX}"));
+        Box::pin(async move {
+            let page = page.await?;
+            Ok(page
+                .workflows
+                .into_iter()
+                .find(|workflow| !workflow.state.is_terminal()))
+        })
+    }
+
+    fn view(&self, id: &WorkflowId) -> BoxFuture<'static, Result<WorkflowView, Error>> {
+        self.get(&format!("/api/workflow/{id}"))
+    }
+
+    fn decide(&self, id: &WorkflowId, request: DecisionRequest) -> BoxFuture<'static, Result<(), Error>> {
+        let answer = self.post::<serde_json::Value>(&format!("/api/workflow/{id}/decision"), &request);
+        Box::pin(async move { answer.await.map(drop) })
+    }
+
+    fn cancel(&self, id: &WorkflowId) -> BoxFuture<'static, Result<(), Error>> {
+        let answer =
+            self.post::<serde_json::Value>(&format!("/api/workflow/{id}/cancel"), &serde_json::json!({}));
+        Box::pin(async move { answer.await.map(drop) })
+    }
+
+    fn follow(&self, id: &WorkflowId, after: Seq) -> BoxStream<'static, Followed> {
+        let socket = Socket::new(self.address.clone(), id.clone());
+        follow::follow(Arc::new(socket), after, self.backoff, clock::fraction).boxed()
+    }
+}
+
+async fn probe(channel: &Channel, url: &str) -> Result<ServerInfo, Error> {
+    let unreachable = |status: &tonic::Status| Error::Unreachable {
+        url: url.to_owned(),
+        reason: innermost(status),
+    };
+    let mut client = ServerServiceClient::new(channel.clone());
+    let request = InfoRequest {
+        client_version: VERSION.to_owned(),
+        client_name: "agentic-ide-gui".to_owned(),
+    };
+    let info = client
+        .info(request)
+        .await
+        .map_err(|status| unreachable(&status))?
+        .into_inner();
+    let health = client
+        .health(HealthRequest {})
+        .await
+        .map_err(|status| unreachable(&status))?
+        .into_inner();
+    let components = health
+        .components
+        .into_iter()
+        .map(|component| Component {
+            name: component.name,
+            ok: component.ok,
+            detail: component.detail,
+        })
+        .collect();
+    let ours = compatibility(VERSION, &info.version);
+    // The server may know better that it no longer speaks to this version.
+    let compatibility = if info.compatibility() == proto::v1::Compatibility::None {
+        Compatibility::None
+    } else {
+        ours
+    };
+    Ok(ServerInfo {
+        version: info.version,
+        compatibility,
+        default_workspace: info.default_workspace,
+        components,
+    })
+}
+
+/// The last cause of an error, which is the one that tells a person something.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
+}

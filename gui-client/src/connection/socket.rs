@@ -1,0 +1,128 @@
+//! One WebSocket connection to the event stream of a workflow.
+
+use std::time::Duration;
+
+use futures::{SinkExt, StreamExt, future::BoxFuture};
+use shared::{
+    id::{Seq, WorkflowId},
+    wire::{Envelope, ErrorBody},
+};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_tungstenite::{
+    connect_async_with_config,
+    tungstenite::{self, Message, protocol::WebSocketConfig},
+};
+
+use super::follow::{Dial, Events};
+use crate::{Error, config::Address};
+
+/// Time a connection may take to open.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time between pings, which keep a quiet connection open.
+const PING_INTERVAL: Duration = Duration::from_secs(15);
+/// Pings without any sign of life after which the connection is given up.
+const PINGS_MISSED_MAX: u32 = 2;
+/// Largest message: a proposal carries whole files, before and after.
+const MESSAGE_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// Dials the stream of one workflow.
+#[derive(Debug, Clone)]
+pub struct Socket {
+    address: Address,
+    workflow: WorkflowId,
+}
+
+impl Socket {
+    /// For this workflow on this backend.
+    pub fn new(address: Address, workflow: WorkflowId) -> Self {
+        Self { address, workflow }
+    }
+}
+
+impl Dial for Socket {
+    fn dial(&self, after: Seq) -> BoxFuture<'static, Result<Events, Error>> {
+        let host = self.address.http("");
+        let url = self.address.ws(&format!(
+            "/api/workflow/{}/stream?after={after}&mode=delta",
+            self.workflow
+        ));
+        Box::pin(async move {
+            let mut config = WebSocketConfig::default();
+            config.max_message_size = Some(MESSAGE_BYTES_MAX);
+            config.max_frame_size = Some(MESSAGE_BYTES_MAX);
+            let unreachable = |reason: String| Error::Unreachable {
+                url: host.clone(),
+                reason,
+            };
+            let connecting = Box::pin(connect_async_with_config(url, Some(config), true));
+            let opened = match timeout(CONNECT_TIMEOUT, connecting).await {
+                Ok(opened) => opened,
+                Err(_) => return Err(unreachable("it took too long to connect".to_owned())),
+            };
+            let mut socket = match opened {
+                Ok((socket, _)) => socket,
+                Err(tungstenite::Error::Http(response)) => {
+                    let body = response.body().clone().unwrap_or_default();
+                    return Err(refused(&host, response.status().as_u16(), &body));
+                }
+                Err(error) => return Err(unreachable(error.to_string())),
+            };
+            let events = async_stream::stream! {
+                let mut pings = interval(PING_INTERVAL);
+                pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+                let mut missed = 0;
+                loop {
+                    tokio::select! {
+                        message = socket.next() => {
+                            missed = 0;
+                            match message {
+                                Some(Ok(message)) if message.is_close() => return,
+                                Some(Ok(Message::Text(text))) => yield parse(&text),
+                                // Pings are answered below us, and nothing else is expected.
+                                Some(Ok(_)) => {}
+                                Some(Err(error)) => {
+                                    yield Err(Error::Unreachable { url: host.clone(), reason: error.to_string() });
+                                    return;
+                                }
+                                None => return,
+                            }
+                        }
+                        _ = pings.tick() => {
+                            if missed > PINGS_MISSED_MAX {
+                                let reason = "the connection fell silent".to_owned();
+                                yield Err(Error::Unreachable { url: host.clone(), reason });
+                                return;
+                            }
+                            missed += 1;
+                            if let Err(error) = socket.send(Message::Ping(Vec::new().into())).await {
+                                yield Err(Error::Unreachable { url: host.clone(), reason: error.to_string() });
+                                return;
+                            }
+                        }
+                    }
+                }
+            };
+            Ok(events.boxed())
+        })
+    }
+}
+
+fn parse(text: &str) -> Result<Envelope, Error> {
+    serde_json::from_str(text).map_err(|error| Error::Unexpected(format!("an event is malformed: {error}")))
+}
+
+/// The error of an answer that is no success.
+pub fn refused(url: &str, status: u16, body: &[u8]) -> Error {
+    match serde_json::from_slice::<ErrorBody>(body) {
+        Ok(body) => Error::Refused {
+            code: body.code,
+            message: body.message,
+        },
+        // A proxy or a backend that is going down: worth another attempt.
+        Err(_) if status >= 500 => Error::Unreachable {
+            url: url.to_owned(),
+            reason: format!("HTTP status {status}"),
+        },
+        Err(_) => Error::Unexpected(format!("HTTP status {status} without an explanation")),
+    }
+}

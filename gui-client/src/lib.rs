@@ -1,0 +1,20 @@
+//! The desktop window of Agentic IDE: a request goes in, code streams in, a
+//! diff comes out, a person decides.
+//!
+//! Reading order: [`model`] is what is known about a workflow, a pure fold of
+//! its events; [`connection`] brings the events and carries decisions;
+//! [`app`] joins both; [`screen`], [`widget`] and [`theme`] show it.
+//! The window must never know how the backend does anything.
+
+pub mod app;
+pub mod clock;
+pub mod config;
+pub mod connection;
+pub mod error;
+pub mod model;
+pub mod screen;
+pub mod shortcut;
+pub mod theme;
+pub mod widget;
+
+pub use error::Error;

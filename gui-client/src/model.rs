@@ -1,0 +1,507 @@
+//! What the window knows about one workflow, as a pure fold of its events:
+//! the same events give the same state, live or replayed after a restart.
+//!
+//! It must never know a socket, a widget, a colour or the time of day.
+
+pub mod diff;
+pub mod live;
+pub mod syntax;
+
+use shared::{
+    id::{Seq, StageId, WorkflowId},
+    wire::{
+        Body, CheckStatus, ContextItem, Decision, Envelope, NoticeLevel, PlanStage, RetrievalMode,
+        StageOutcome, WorkflowState, WorkflowView,
+    },
+};
+
+use diff::FileView;
+use live::Live;
+
+/// Notices kept; older ones are dropped first.
+pub const NOTICES_MAX: usize = 50;
+
+/// One workflow as the window shows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Workflow {
+    /// The workflow.
+    pub id: WorkflowId,
+    /// What was asked for; empty until it is known.
+    pub query: String,
+    /// Workspace on the backend's machine; empty until it is known.
+    pub workspace: String,
+    /// Last event that was folded in.
+    pub head: Seq,
+    /// Where it stands.
+    pub phase: Phase,
+    /// Iteration, from 1.
+    pub iteration: u32,
+    /// Stages of this iteration, in order.
+    pub stages: Vec<Stage>,
+    /// Feedback given with `modify`, oldest first.
+    pub feedback: Vec<String>,
+    /// What the planner decided.
+    pub plan: Option<Plan>,
+    /// The context that was found.
+    pub retrieval: Option<Retrieval>,
+    /// Text that is being written, or was written last.
+    pub live: Option<Live>,
+    /// Checks of the proposal, in order.
+    pub checks: Vec<Check>,
+    /// The proposed diff, one entry a file.
+    pub files: Vec<FileView>,
+    /// What a person should know, oldest first.
+    pub notices: Vec<Notice>,
+}
+
+/// Where a workflow stands. Only `Review` can be decided on.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Phase {
+    /// Nothing came from the backend yet.
+    Submitted,
+    /// Stages are running.
+    Running,
+    /// A person has to decide about `iteration`.
+    Review {
+        /// The iteration that is asked about.
+        iteration: u32,
+        /// What may be answered.
+        options: Vec<Decision>,
+    },
+    /// The person decided; the backend is carrying it out.
+    Decided(Decision),
+    /// The proposal is in the workspace.
+    Completed(Applied),
+    /// The person rejected it.
+    Rejected,
+    /// The person cancelled it.
+    Cancelled,
+    /// It ended with an error.
+    Failed {
+        /// `E1001` …
+        code: String,
+        /// What went wrong.
+        message: String,
+    },
+}
+
+impl Phase {
+    /// Whether nothing more will happen.
+    pub fn is_terminal(&self) -> bool {
+        match self {
+            Self::Submitted | Self::Running | Self::Review { .. } | Self::Decided(_) => false,
+            Self::Completed(_) | Self::Rejected | Self::Cancelled | Self::Failed { .. } => true,
+        }
+    }
+}
+
+/// What was applied.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// Id of the commit; none where the workspace has no repository.
+    pub commit: Option<String>,
+    /// Branch that moved.
+    pub branch: Option<String>,
+    /// Paths that changed.
+    pub paths: Vec<String>,
+}
+
+/// One stage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stage {
+    /// The stage.
+    pub id: StageId,
+    /// Attempt, from 1; 0 while it is pending.
+    pub attempt: u32,
+    /// Where it stands.
+    pub status: StageStatus,
+}
+
+/// Where a stage stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StageStatus {
+    /// Its turn has not come.
+    Pending,
+    /// Since this second after the Unix epoch.
+    Running(u64),
+    /// With a result, after this many milliseconds.
+    Succeeded(u64),
+    /// The plan left it out.
+    Skipped(String),
+    /// With an error, after this many milliseconds.
+    Failed(u64, String),
+}
+
+/// What the planner decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// One sentence.
+    pub summary: String,
+    /// Steps, in order.
+    pub steps: Vec<String>,
+    /// Optional stages and why they run or not.
+    pub stages: Vec<PlanStage>,
+}
+
+/// The context that was found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Retrieval {
+    /// How it was searched.
+    pub mode: RetrievalMode,
+    /// What was packed, best first.
+    pub items: Vec<ContextItem>,
+    /// Estimated tokens.
+    pub tokens: u64,
+}
+
+/// One check of the proposal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// Name.
+    pub name: String,
+    /// How it ended.
+    pub status: CheckStatus,
+    /// The command, if it was one.
+    pub command: Option<String>,
+    /// Milliseconds it took.
+    pub duration_ms: u64,
+    /// What it said.
+    pub output: String,
+}
+
+/// Something a person should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// How important.
+    pub level: NoticeLevel,
+    /// `E1001` … where one fits.
+    pub code: Option<String>,
+    /// What to know.
+    pub message: String,
+}
+
+/// What folding an event in did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Folded {
+    /// The state moved on.
+    Yes,
+    /// The event was known already, or is of another workflow.
+    Ignored,
+    /// Events are missing before it; nothing was changed.
+    Gap,
+    /// Everything was dropped: events follow from the first one on.
+    Restarted,
+}
+
+impl Workflow {
+    /// A workflow of which nothing is known but its id and the request.
+    pub fn new(id: WorkflowId, query: String, workspace: String) -> Self {
+        Self {
+            id,
+            query,
+            workspace,
+            head: Seq::default(),
+            phase: Phase::Submitted,
+            iteration: 1,
+            stages: Vec::new(),
+            feedback: Vec::new(),
+            plan: None,
+            retrieval: None,
+            live: None,
+            checks: Vec::new(),
+            files: Vec::new(),
+            notices: Vec::new(),
+        }
+    }
+
+    /// Takes from a snapshot what events do not carry: the request, the
+    /// workspace and the stages whose turn has not come.
+    pub fn learn(&mut self, view: &WorkflowView) {
+        if self.id != view.summary.workflow_id {
+            return;
+        }
+        self.query.clone_from(&view.summary.user_query);
+        self.workspace.clone_from(&view.summary.workspace);
+        let mut known = std::mem::take(&mut self.stages);
+        for stage in &view.stages {
+            let position = known.iter().position(|known| known.id == stage.stage_id);
+            self.stages.push(match position {
+                Some(position) => known.remove(position),
+                None => Stage {
+                    id: stage.stage_id.clone(),
+                    attempt: 0,
+                    status: StageStatus::Pending,
+                },
+            });
+        }
+        self.stages.append(&mut known);
+    }
+
+    /// Whether a person may answer `decision` now.
+    pub fn may(&self, decision: Decision) -> bool {
+        match &self.phase {
+            Phase::Review { options, .. } => options.contains(&decision),
+            Phase::Submitted
+            | Phase::Running
+            | Phase::Decided(_)
+            | Phase::Completed(_)
+            | Phase::Rejected
+            | Phase::Cancelled
+            | Phase::Failed { .. } => false,
+        }
+    }
+
+    /// Folds one event in.
+    pub fn fold(&mut self, event: &Envelope) -> Folded {
+        if event.workflow_id != self.id {
+            return Folded::Ignored;
+        }
+        if let Body::Resync { .. } = event.body {
+            let stages = std::mem::take(&mut self.stages);
+            *self = Self::new(
+                self.id.clone(),
+                std::mem::take(&mut self.query),
+                std::mem::take(&mut self.workspace),
+            );
+            self.stages = stages.into_iter().map(pending).collect();
+            return Folded::Restarted;
+        }
+        if event.seq <= self.head {
+            return Folded::Ignored;
+        }
+        if event.seq != self.head.next() {
+            return Folded::Gap;
+        }
+        self.head = event.seq;
+        self.take(event);
+        Folded::Yes
+    }
+
+    fn take(&mut self, event: &Envelope) {
+        match &event.body {
+            Body::AgentStreamingUpdate {
+                stage_id, attempt, ..
+            } => {
+                let same = |live: &Live| live.stage_id == *stage_id && live.attempt == *attempt && !live.done;
+                if !self.live.as_ref().is_some_and(same) {
+                    self.live = Some(Live::new(stage_id.clone(), *attempt));
+                }
+                if let Some(live) = &mut self.live {
+                    live.take(&event.body, event.timestamp);
+                }
+            }
+            Body::WorkflowState { state, iteration } => self.take_state(*state, *iteration),
+            Body::StageStarted {
+                stage_id,
+                attempt,
+                iteration,
+            } => {
+                self.begin_iteration(*iteration);
+                let status = StageStatus::Running(event.timestamp);
+                self.set_stage(Stage {
+                    id: stage_id.clone(),
+                    attempt: *attempt,
+                    status,
+                });
+            }
+            Body::StageFinished {
+                stage_id,
+                attempt,
+                outcome,
+                duration_ms,
+                reason,
+            } => {
+                let reason = reason.clone().unwrap_or_default();
+                let status = match outcome {
+                    StageOutcome::Succeeded => StageStatus::Succeeded(*duration_ms),
+                    StageOutcome::Skipped => StageStatus::Skipped(reason),
+                    StageOutcome::Failed => StageStatus::Failed(*duration_ms, reason),
+                };
+                self.set_stage(Stage {
+                    id: stage_id.clone(),
+                    attempt: *attempt,
+                    status,
+                });
+            }
+            Body::AttemptDiscarded {
+                stage_id,
+                attempt,
+                reason,
+            } => {
+                if self
+                    .live
+                    .as_ref()
+                    .is_some_and(|live| live.stage_id == *stage_id && live.attempt == *attempt)
+                {
+                    self.live = None;
+                }
+                let message = format!("{stage_id}: attempt {attempt} was discarded: {reason}");
+                self.notice(Notice {
+                    level: NoticeLevel::Warning,
+                    code: None,
+                    message,
+                });
+            }
+            Body::RetrievalResult { mode, items, tokens } => {
+                self.retrieval = Some(Retrieval {
+                    mode: *mode,
+                    items: items.clone(),
+                    tokens: *tokens,
+                });
+            }
+            Body::Plan {
+                summary,
+                steps,
+                stages,
+            } => {
+                self.plan = Some(Plan {
+                    summary: summary.clone(),
+                    steps: steps.clone(),
+                    stages: stages.clone(),
+                });
+            }
+            Body::CheckResult {
+                name,
+                status,
+                command,
+                duration_ms,
+                output,
+            } => {
+                let check = Check {
+                    name: name.clone(),
+                    status: *status,
+                    command: command.clone(),
+                    duration_ms: *duration_ms,
+                    output: output.clone(),
+                };
+                match self.checks.iter_mut().find(|known| known.name == *name) {
+                    Some(known) => *known = check,
+                    None => self.checks.push(check),
+                }
+            }
+            Body::DiffReady { iteration, files } => {
+                self.begin_iteration(*iteration);
+                self.files = files.iter().map(FileView::new).collect();
+            }
+            Body::DecisionNeeded { iteration, options } => {
+                self.begin_iteration(*iteration);
+                self.phase = Phase::Review {
+                    iteration: *iteration,
+                    options: options.clone(),
+                };
+            }
+            Body::DecisionTaken { decision, feedback } => {
+                if *decision == Decision::Modify {
+                    self.feedback.push(feedback.clone().unwrap_or_default());
+                }
+                self.phase = Phase::Decided(*decision);
+            }
+            Body::Applied {
+                commit,
+                branch,
+                paths,
+            } => {
+                let applied = Applied {
+                    commit: commit.clone(),
+                    branch: branch.clone(),
+                    paths: paths.clone(),
+                };
+                self.phase = Phase::Completed(applied);
+            }
+            Body::Failed { code, message } => {
+                self.phase = Phase::Failed {
+                    code: code.clone(),
+                    message: message.clone(),
+                };
+            }
+            Body::Notice { level, code, message } => {
+                self.notice(Notice {
+                    level: *level,
+                    code: code.clone(),
+                    message: message.clone(),
+                });
+            }
+            // Handled before the position is looked at.
+            Body::Resync { .. } => {}
+        }
+    }
+
+    fn take_state(&mut self, state: WorkflowState, iteration: u32) {
+        self.begin_iteration(iteration);
+        match state {
+            WorkflowState::Running => self.phase = Phase::Running,
+            // What may be answered comes with `decision_needed`.
+            WorkflowState::AwaitingDecision => {}
+            WorkflowState::Completed => {
+                if !matches!(self.phase, Phase::Completed(_)) {
+                    self.phase = Phase::Completed(Applied::default());
+                }
+            }
+            WorkflowState::Rejected => self.phase = Phase::Rejected,
+            WorkflowState::Cancelled => self.phase = Phase::Cancelled,
+            WorkflowState::Failed => {
+                if !matches!(self.phase, Phase::Failed { .. }) {
+                    self.phase = Phase::Failed {
+                        code: String::new(),
+                        message: "The workflow failed.".to_owned(),
+                    };
+                }
+            }
+        }
+        if self.phase.is_terminal() {
+            self.stop_stages();
+        }
+    }
+
+    /// A later iteration drops what belonged to the one before, but keeps the
+    /// plan and the context, which it uses again.
+    fn begin_iteration(&mut self, iteration: u32) {
+        if iteration <= self.iteration {
+            return;
+        }
+        self.iteration = iteration;
+        self.stages = std::mem::take(&mut self.stages)
+            .into_iter()
+            .map(pending)
+            .collect();
+        self.live = None;
+        self.checks.clear();
+        self.files.clear();
+        self.phase = Phase::Running;
+    }
+
+    fn set_stage(&mut self, stage: Stage) {
+        match self.stages.iter_mut().find(|known| known.id == stage.id) {
+            Some(known) => *known = stage,
+            None => {
+                // Stages that are waiting come after the one that runs.
+                let next = |known: &Stage| known.status == StageStatus::Pending;
+                let position = self.stages.iter().position(next).unwrap_or(self.stages.len());
+                self.stages.insert(position, stage);
+            }
+        }
+    }
+
+    fn stop_stages(&mut self) {
+        for stage in &mut self.stages {
+            if let StageStatus::Running(_) = stage.status {
+                stage.status = StageStatus::Skipped("stopped".to_owned());
+            }
+        }
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        if self.notices.len() == NOTICES_MAX {
+            self.notices.remove(0);
+        }
+        self.notices.push(notice);
+    }
+}
+
+fn pending(stage: Stage) -> Stage {
+    Stage {
+        id: stage.id,
+        attempt: 0,
+        status: StageStatus::Pending,
+    }
+}

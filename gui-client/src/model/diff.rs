@@ -1,0 +1,317 @@
+//! Rows of a side-by-side diff, computed once per proposal from both whole
+//! texts: which lines stand next to each other, which words of them differ,
+//! and which runs of equal lines are folded away.
+
+use std::{ops::Range, time::Duration};
+
+use shared::wire::{ChangeKind, FileDiff};
+use similar::{Algorithm, ChangeTag, DiffOp, TextDiff};
+
+use super::syntax::Language;
+
+/// Equal lines shown before and after a change when the rest is folded.
+const CONTEXT_LINES: usize = 4;
+/// Characters of a line that are shown; shaping more would stall the window.
+pub const LINE_CHARS_MAX: usize = 2_000;
+/// Longest line whose changed words are looked for, in bytes.
+const WORDS_BYTES_MAX: usize = 1_000;
+/// Pairs of lines less alike than this are shown as wholly different.
+const ALIKE_MIN: f32 = 0.4;
+/// Time after which a diff may get coarser instead of better.
+const DIFF_TIMEOUT: Duration = Duration::from_millis(500);
+/// Columns a tab takes.
+const TAB: &str = "    ";
+
+/// One file of a proposal, ready to be drawn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileView {
+    /// Path relative to the workspace.
+    pub path: String,
+    /// What happens to the file.
+    pub change: ChangeKind,
+    /// Lines added.
+    pub added: u32,
+    /// Lines removed.
+    pub removed: u32,
+    /// What the text is, for its colours.
+    pub language: Language,
+    /// Every row.
+    pub rows: Vec<Row>,
+    /// The rows with long equal runs folded.
+    pub folded: Vec<Shown>,
+    /// Characters of the longest line.
+    pub width_chars: usize,
+}
+
+/// What stands next to each other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Before; none where a line was added.
+    pub left: Option<Line>,
+    /// After; none where a line was removed.
+    pub right: Option<Line>,
+    /// Whether the two sides differ.
+    pub changed: bool,
+}
+
+/// One line of one side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// From 1.
+    pub number: u32,
+    /// As shown: tabs expanded, control characters replaced, shortened.
+    pub text: String,
+    /// Byte ranges of `text` that differ from the other side.
+    pub emphasis: Vec<Range<usize>>,
+}
+
+/// A row of the folded view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// Index into the rows.
+    Row(usize),
+    /// This many equal lines are not shown.
+    Gap(usize),
+}
+
+impl FileView {
+    /// Computes the rows.
+    pub fn new(file: &FileDiff) -> Self {
+        let rows = rows(
+            file.old_text.as_deref().unwrap_or(""),
+            file.new_text.as_deref().unwrap_or(""),
+        );
+        let folded = fold(&rows);
+        let sides = rows.iter().flat_map(|row| [&row.left, &row.right]).flatten();
+        let width_chars = sides.map(|line| line.text.chars().count()).max().unwrap_or(0);
+        Self {
+            path: file.path.clone(),
+            change: file.change,
+            added: file.lines_added,
+            removed: file.lines_removed,
+            language: Language::of_path(&file.path),
+            rows,
+            folded,
+            width_chars,
+        }
+    }
+
+    /// Positions where a run of changed rows begins, in the folded or the full view.
+    pub fn changes(&self, view: View) -> Vec<usize> {
+        let changed = |index: usize| self.rows.get(index).is_some_and(|row| row.changed);
+        let marks: Vec<bool> = match view {
+            View::Full => self.rows.iter().map(|row| row.changed).collect(),
+            View::Folded => self
+                .folded
+                .iter()
+                .map(|shown| match shown {
+                    Shown::Row(index) => changed(*index),
+                    Shown::Gap(_) => false,
+                })
+                .collect(),
+        };
+        (0..marks.len())
+            .filter(|at| marks[*at] && (*at == 0 || !marks[*at - 1]))
+            .collect()
+    }
+}
+
+/// How much of a file is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum View {
+    /// Changes with some lines around them.
+    Folded,
+    /// Every line.
+    Full,
+}
+
+/// `text` as it is drawn: one line, no tabs, no control characters, and not
+/// longer than [`LINE_CHARS_MAX`].
+pub fn display(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for (count, char) in text.chars().enumerate() {
+        if count == LINE_CHARS_MAX {
+            shown.push_str(" … (line shortened)");
+            break;
+        }
+        match char {
+            '\t' => shown.push_str(TAB),
+            '\r' => shown.push('␍'),
+            // Direction overrides could make code read other than it runs.
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => shown.push('\u{fffd}'),
+            char if char.is_control() => shown.push('\u{fffd}'),
+            char => shown.push(char),
+        }
+    }
+    shown
+}
+
+/// Rows of the diff between two texts.
+pub fn rows(old: &str, new: &str) -> Vec<Row> {
+    let diff = TextDiff::configure()
+        .algorithm(Algorithm::Myers)
+        .timeout(DIFF_TIMEOUT)
+        .diff_lines(old, new);
+    // A final newline is worth a remark only where one side has it.
+    let remark = old.ends_with('\n') != new.ends_with('\n') && !old.is_empty() && !new.is_empty();
+    let line = |text: Option<&&str>, index: usize| {
+        text.map(|text| {
+            let shown = match text.strip_suffix('\n') {
+                Some(text) => display(text),
+                None if remark => display(text) + "  (no newline at the end)",
+                None => display(text),
+            };
+            Line {
+                number: u32::try_from(index + 1).unwrap_or(u32::MAX),
+                text: shown,
+                emphasis: Vec::new(),
+            }
+        })
+    };
+    let left = |index: usize| line(diff.old_slices().get(index), index);
+    let right = |index: usize| line(diff.new_slices().get(index), index);
+    let mut rows = Vec::new();
+    for op in diff.ops() {
+        match *op {
+            DiffOp::Equal {
+                old_index,
+                new_index,
+                len,
+            } => {
+                rows.extend((0..len).map(|at| Row {
+                    left: left(old_index + at),
+                    right: right(new_index + at),
+                    changed: false,
+                }));
+            }
+            DiffOp::Delete {
+                old_index, old_len, ..
+            } => {
+                rows.extend((0..old_len).map(|at| Row {
+                    left: left(old_index + at),
+                    right: None,
+                    changed: true,
+                }));
+            }
+            DiffOp::Insert {
+                new_index, new_len, ..
+            } => {
+                rows.extend((0..new_len).map(|at| Row {
+                    left: None,
+                    right: right(new_index + at),
+                    changed: true,
+                }));
+            }
+            DiffOp::Replace {
+                old_index,
+                old_len,
+                new_index,
+                new_len,
+            } => {
+                for at in 0..old_len.max(new_len) {
+                    let mut row = Row {
+                        left: if at < old_len { left(old_index + at) } else { None },
+                        right: if at < new_len { right(new_index + at) } else { None },
+                        changed: true,
+                    };
+                    if let (Some(left), Some(right)) = (&mut row.left, &mut row.right) {
+                        emphasise(left, right);
+                    }
+                    rows.push(row);
+                }
+            }
+        }
+    }
+    rows
+}
+
+/// Marks the words that differ, where the lines are alike enough for that to help.
+fn emphasise(left: &mut Line, right: &mut Line) {
+    if left.text.len() > WORDS_BYTES_MAX || right.text.len() > WORDS_BYTES_MAX {
+        return;
+    }
+    let (old, new) = (words(&left.text), words(&right.text));
+    let diff = TextDiff::configure().diff_slices(&old, &new);
+    if diff.ratio() < ALIKE_MIN {
+        return;
+    }
+    let (mut old_at, mut new_at) = (0, 0);
+    let (mut old_marks, mut new_marks) = (Vec::new(), Vec::new());
+    for change in diff.iter_all_changes() {
+        let bytes = change.value().len();
+        match change.tag() {
+            ChangeTag::Equal => {
+                old_at += bytes;
+                new_at += bytes;
+            }
+            ChangeTag::Delete => {
+                mark(&mut old_marks, old_at..old_at + bytes);
+                old_at += bytes;
+            }
+            ChangeTag::Insert => {
+                mark(&mut new_marks, new_at..new_at + bytes);
+                new_at += bytes;
+            }
+        }
+    }
+    left.emphasis = old_marks;
+    right.emphasis = new_marks;
+}
+
+fn mark(marks: &mut Vec<Range<usize>>, range: Range<usize>) {
+    match marks.last_mut() {
+        Some(last) if last.end == range.start => last.end = range.end,
+        Some(_) | None => marks.push(range),
+    }
+}
+
+/// Splits into identifiers, runs of blanks, and single other characters.
+fn words(text: &str) -> Vec<&str> {
+    let class = |char: char| match char {
+        '_' => 0,
+        char if char.is_alphanumeric() => 0,
+        char if char.is_whitespace() => 1,
+        _ => 2,
+    };
+    let mut words = Vec::new();
+    let mut start = 0;
+    let mut before = None;
+    for (at, char) in text.char_indices() {
+        let now = class(char);
+        if before.is_some_and(|before| before != now || now == 2) {
+            words.push(&text[start..at]);
+            start = at;
+        }
+        before = Some(now);
+    }
+    if start < text.len() {
+        words.push(&text[start..]);
+    }
+    words
+}
+
+fn fold(rows: &[Row]) -> Vec<Shown> {
+    let mut near = vec![false; rows.len()];
+    for (at, _) in rows.iter().enumerate().filter(|(_, row)| row.changed) {
+        let end = (at + CONTEXT_LINES + 1).min(rows.len());
+        near[at.saturating_sub(CONTEXT_LINES)..end].fill(true);
+    }
+    let mut shown = Vec::new();
+    let mut at = 0;
+    while at < rows.len() {
+        if near[at] {
+            shown.push(Shown::Row(at));
+            at += 1;
+            continue;
+        }
+        let end = (at..rows.len()).find(|next| near[*next]).unwrap_or(rows.len());
+        // A gap of one line would take as much room as the line.
+        if end - at == 1 {
+            shown.push(Shown::Row(at))
+        } else {
+            shown.push(Shown::Gap(end - at))
+        }
+        at = end;
+    }
+    shown
+}

@@ -1,0 +1,11 @@
+//! The screens: each owns what a person is in the middle of doing (a draft, a
+//! chosen file) and answers `update` with a task and, where the window as a
+//! whole must act, an event.
+
+pub mod details;
+pub mod footer;
+pub mod help;
+pub mod interaction;
+pub mod progress;
+pub mod review;
+pub mod writing;

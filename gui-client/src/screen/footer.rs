@@ -1,0 +1,132 @@
+//! The line at the bottom: backend, database, model, and how writing goes.
+
+use iced::{
+    Alignment, Color, Element, Length,
+    widget::{container, row, space, text},
+};
+use shared::version::Compatibility;
+
+use crate::{
+    connection::Server,
+    model::{Phase, Workflow},
+    theme::{
+        FOOTER_HEIGHT, GAP, Look, SPACE,
+        style::{self, Surface},
+    },
+    widget::pieces,
+};
+
+/// Whether the stream of events is open.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Stream {
+    /// Nothing is followed.
+    Idle,
+    /// It is.
+    Open,
+    /// It broke; what is shown may be old.
+    Broken {
+        /// Milliseconds until the next attempt.
+        retry_ms: u64,
+    },
+}
+
+/// The line.
+pub fn view<'a, Message: 'a>(
+    look: Look,
+    name: &str,
+    server: Option<&'a Server>,
+    stream: &Stream,
+    workflow: Option<&'a Workflow>,
+) -> Element<'a, Message> {
+    let mut line = row![].spacing(SPACE).align_y(Alignment::Center);
+    for (good, label) in states(name, server) {
+        let (sign, color) = match good {
+            Some(true) => ("✓", look.colors.good),
+            Some(false) => ("✗", look.colors.bad),
+            None => ("○", look.colors.faint),
+        };
+        line = line.push(pieces::sign(look, sign, color, label));
+    }
+    line = line.push(space::horizontal());
+    if let Stream::Broken { retry_ms } = stream {
+        let label = format!("connection lost, next attempt in {}", pieces::duration(*retry_ms));
+        line = line.push(text(label).size(look.small()).color(look.colors.warn));
+    }
+    let (label, color) = writing(look, workflow);
+    line = line.push(text(label).size(look.small()).color(color));
+    container(line.padding([0.0, SPACE]).height(Length::Fill))
+        .height(FOOTER_HEIGHT)
+        .width(Length::Fill)
+        .padding([0.0, GAP / 8.0])
+        .style(style::surface(look, Surface::Panel))
+        .into()
+}
+
+/// What the footer says of the server: whether it is well, if known, and the label.
+pub fn states(name: &str, server: Option<&Server>) -> Vec<(Option<bool>, String)> {
+    match server {
+        None => vec![(None, format!("Connecting to {name}"))],
+        Some(Server::Down(_)) => vec![(Some(false), format!("Backend {name}"))],
+        Some(Server::Up(info)) => {
+            let fits = info.compatibility != Compatibility::None;
+            let component = |title: &str, name: &str| match info.component(name) {
+                Some(component) => {
+                    let detail = pieces::shortened(&component.detail, 48);
+                    (
+                        Some(component.ok),
+                        format!("{title} {detail}").trim_end().to_owned(),
+                    )
+                }
+                None => (None, title.to_owned()),
+            };
+            vec![
+                (Some(fits), format!("Backend {} ({name})", info.version)),
+                component("Database", "vectordb"),
+                component("Model", "model"),
+            ]
+        }
+    }
+}
+
+fn writing(look: Look, workflow: Option<&Workflow>) -> (String, Color) {
+    let colors = look.colors;
+    let Some(workflow) = workflow else {
+        return ("Ready".to_owned(), colors.muted);
+    };
+    let label = status(workflow);
+    let color = match &workflow.phase {
+        Phase::Failed { .. } => colors.bad,
+        Phase::Review { .. } => colors.warn,
+        Phase::Completed(_) => colors.good,
+        Phase::Submitted | Phase::Running | Phase::Decided(_) | Phase::Rejected | Phase::Cancelled => {
+            colors.text
+        }
+    };
+    (label, color)
+}
+
+/// How writing goes: `Generating... 40 tokens (22 tok/s)`, `✓ Complete (3.5s, 22 tok/s)`.
+pub fn status(workflow: &Workflow) -> String {
+    let live = workflow.live.as_ref();
+    match live {
+        Some(live) if !live.done && !workflow.phase.is_terminal() => {
+            let rate = live
+                .rate
+                .map(|rate| format!(" ({rate:.0} tok/s)"))
+                .unwrap_or_default();
+            return format!("Generating... {} tokens{rate}", live.tokens);
+        }
+        Some(_) | None => {}
+    }
+    let totals = live.and_then(|live| Some((live.seconds?, live.rate?)));
+    let complete = totals.map(|(seconds, rate)| format!("✓ Complete ({seconds:.1}s, {rate:.0} tok/s)"));
+    match &workflow.phase {
+        Phase::Submitted => "Submitted".to_owned(),
+        Phase::Running | Phase::Review { .. } | Phase::Decided(_) | Phase::Completed(_) => {
+            complete.unwrap_or_else(|| "Working…".to_owned())
+        }
+        Phase::Rejected => "Rejected".to_owned(),
+        Phase::Cancelled => "Cancelled".to_owned(),
+        Phase::Failed { .. } => "✗ Failed".to_owned(),
+    }
+}

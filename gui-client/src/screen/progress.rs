@@ -1,0 +1,189 @@
+//! The pane on the left, lower part: stages, the result, errors and notices.
+
+use iced::{
+    Alignment, Color, Element, Length,
+    widget::{column, container, row, space, text},
+};
+use shared::wire::NoticeLevel;
+
+use crate::{
+    model::{Applied, Phase, Stage, StageStatus, Workflow},
+    theme::{
+        GAP, Look, UI_STRONG,
+        style::{self, Surface},
+    },
+    widget::pieces,
+};
+
+/// Notices shown; the newest ones.
+const NOTICES_SHOWN: usize = 5;
+/// Characters of a commit id that are shown.
+const COMMIT_CHARS: usize = 10;
+
+/// A stage's id as a person reads it: `code_generation` is “Code generation”.
+pub fn title(id: &str) -> String {
+    let words = id.replace('_', " ");
+    let mut chars = words.chars();
+    chars
+        .next()
+        .map(|first| first.to_uppercase().chain(chars).collect())
+        .unwrap_or_default()
+}
+
+/// Stages with their state and time; `now` in seconds since the Unix epoch.
+pub fn stages<'a, Message: 'a>(look: Look, workflow: &'a Workflow, now: u64) -> Element<'a, Message> {
+    let heading = if workflow.iteration > 1 {
+        text(format!("Stages · iteration {}", workflow.iteration))
+    } else {
+        text("Stages")
+    };
+    let mut list = column![
+        heading
+            .font(UI_STRONG)
+            .size(look.small())
+            .color(look.colors.muted)
+    ]
+    .spacing(2);
+    if workflow.stages.is_empty() {
+        list = list.push(pieces::remark(look, "Starting…"));
+    }
+    for stage in &workflow.stages {
+        list = list.push(line(look, stage, now));
+    }
+    list.into()
+}
+
+fn line<'a, Message: 'a>(look: Look, stage: &'a Stage, now: u64) -> Element<'a, Message> {
+    let colors = look.colors;
+    let (sign, color, time): (&str, Color, String) = match &stage.status {
+        StageStatus::Pending => ("○", colors.faint, String::new()),
+        StageStatus::Running(since) => (
+            "●",
+            colors.accent,
+            pieces::duration(now.saturating_sub(*since) * 1_000),
+        ),
+        StageStatus::Succeeded(milliseconds) => ("✓", colors.good, pieces::duration(*milliseconds)),
+        StageStatus::Skipped(_) => ("–", colors.faint, "skipped".to_owned()),
+        StageStatus::Failed(milliseconds, _) => ("✗", colors.bad, pieces::duration(*milliseconds)),
+    };
+    let running = matches!(stage.status, StageStatus::Running(_));
+    let name = match stage.status {
+        StageStatus::Pending | StageStatus::Skipped(_) => colors.faint,
+        StageStatus::Running(_) | StageStatus::Succeeded(_) | StageStatus::Failed(..) => colors.text,
+    };
+    let attempt = if stage.attempt > 1 {
+        format!("attempt {}", stage.attempt)
+    } else {
+        String::new()
+    };
+    let label = text(title(stage.id.as_str())).size(look.size).color(name);
+    let head = row![
+        text(sign).size(look.size).color(color).width(18),
+        if running { label.font(UI_STRONG) } else { label },
+        text(attempt).size(look.small()).color(colors.warn),
+        space::horizontal(),
+        text(time).size(look.small()).color(colors.muted),
+    ]
+    .spacing(GAP)
+    .align_y(Alignment::Center);
+    let reason = match &stage.status {
+        StageStatus::Failed(_, reason) => reason.as_str(),
+        StageStatus::Pending
+        | StageStatus::Running(_)
+        | StageStatus::Succeeded(_)
+        | StageStatus::Skipped(_) => "",
+    };
+    let mut parts = column![head].spacing(2);
+    if !reason.is_empty() {
+        parts = parts.push(row![
+            space().width(26),
+            pieces::remark(look, pieces::shortened(reason, 160))
+        ]);
+    }
+    let body = container(parts).padding([6, 8]).width(Length::Fill);
+    if running {
+        body.style(style::surface(look, Surface::Card)).into()
+    } else {
+        body.into()
+    }
+}
+
+/// The result and what a person should know.
+pub fn remarks<'a, Message: 'a>(look: Look, workflow: &'a Workflow) -> Element<'a, Message> {
+    let mut list = column![].spacing(GAP);
+    match &workflow.phase {
+        Phase::Completed(applied) => list = list.push(result(look, applied)),
+        Phase::Rejected => {
+            list = list.push(pieces::card(
+                look,
+                Surface::Card,
+                "Rejected",
+                "The workspace is as it was.",
+            ));
+        }
+        Phase::Cancelled => {
+            list = list.push(pieces::card(
+                look,
+                Surface::Card,
+                "Cancelled",
+                "The workspace is as it was.",
+            ));
+        }
+        Phase::Failed { code, message } => {
+            let title = if code.is_empty() {
+                "Failed".to_owned()
+            } else {
+                format!("Failed · {code}")
+            };
+            list = list.push(pieces::card(look, Surface::Error, title, message));
+        }
+        Phase::Submitted | Phase::Running | Phase::Review { .. } | Phase::Decided(_) => {}
+    }
+    for notice in workflow.notices.iter().rev().take(NOTICES_SHOWN) {
+        let (surface, word) = match notice.level {
+            NoticeLevel::Info => (Surface::Card, "Note"),
+            NoticeLevel::Warning => (Surface::Warning, "Warning"),
+        };
+        let title = notice
+            .code
+            .as_ref()
+            .map_or(word.to_owned(), |code| format!("{word} · {code}"));
+        list = list.push(pieces::card(look, surface, title, &notice.message));
+    }
+    list.into()
+}
+
+fn result<'a, Message: 'a>(look: Look, applied: &Applied) -> Element<'a, Message> {
+    let files = match applied.paths.len() {
+        0 => String::new(),
+        1 => "1 file".to_owned(),
+        count => format!("{count} files"),
+    };
+    let (title, content) = match (&applied.commit, &applied.branch) {
+        (Some(commit), branch) => {
+            let short: String = commit.chars().take(COMMIT_CHARS).collect();
+            let place = branch
+                .as_ref()
+                .map(|branch| format!(" on {branch}"))
+                .unwrap_or_default();
+            (format!("✓ Committed {short}{place}"), files)
+        }
+        (None, _) if applied.paths.is_empty() => ("✓ Done".to_owned(), String::new()),
+        (None, _) => (
+            "✓ Applied".to_owned(),
+            format!("{files}, not committed: there is no git repository"),
+        ),
+    };
+    pieces::card(look, Surface::Success, title, content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles() {
+        assert_eq!(title("code_generation"), "Code generation");
+        assert_eq!(title(""), "");
+    }
+}

@@ -1,0 +1,6 @@
+//! Widgets of our own: rows of code that are laid out only where they are
+//! seen, and small pieces that every screen uses.
+
+pub mod code;
+pub mod pieces;
+pub mod rows;

@@ -1,0 +1,15 @@
+//! The window without a window: the fold of events, the diff, the connection
+//! against a local server, and the screens through a simulator.
+
+#[path = "gui/diff.rs"]
+mod diff;
+#[path = "gui/follow.rs"]
+mod follow;
+#[path = "gui/live.rs"]
+mod live;
+#[path = "gui/model.rs"]
+mod model;
+#[path = "gui/screens.rs"]
+mod screens;
+#[path = "gui/support.rs"]
+mod support;

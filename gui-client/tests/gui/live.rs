@@ -1,0 +1,268 @@
+//! The real connection against a small server of our own on a local port.
+
+use std::sync::{Arc, Mutex};
+
+use axum::{
+    Json, Router,
+    extract::{
+        Path, Query, State, WebSocketUpgrade,
+        ws::{Message, WebSocket},
+    },
+    http::StatusCode,
+    response::Response,
+    routing::{get, post},
+};
+use futures::StreamExt;
+use gui_client::{
+    Error,
+    config::Address,
+    connection::{Component, Connection, Followed, Server, ServerInfo, backoff::Backoff, live::Live},
+};
+use proto::v1;
+use serde_json::{Value, json};
+use shared::{
+    error::{Class, Code},
+    id::{Seq, WorkflowId},
+    version::{Compatibility, VERSION},
+    wire::{Decision, DecisionRequest, Envelope, SubmitRequest, WorkflowState},
+};
+use tonic::{Request, Response as Reply, Status};
+
+use crate::support::{event, state, text};
+
+/// What the server was asked, in order.
+#[derive(Clone, Default)]
+struct Asked(Arc<Mutex<Vec<(String, Value)>>>);
+
+impl Asked {
+    fn note(&self, what: String, with: Value) {
+        self.0.lock().unwrap().push((what, with));
+    }
+
+    fn all(&self) -> Vec<(String, Value)> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+struct Info;
+
+#[tonic::async_trait]
+impl v1::server_service_server::ServerService for Info {
+    async fn info(&self, request: Request<v1::InfoRequest>) -> Result<Reply<v1::InfoResponse>, Status> {
+        assert_eq!(request.into_inner().client_version, VERSION);
+        Ok(Reply::new(v1::InfoResponse {
+            version: VERSION.to_owned(),
+            compatibility: v1::Compatibility::Full.into(),
+            workflow_types: vec![],
+            default_workspace: "/src".to_owned(),
+        }))
+    }
+
+    async fn health(&self, _: Request<v1::HealthRequest>) -> Result<Reply<v1::HealthResponse>, Status> {
+        let model = v1::Component {
+            name: "model".to_owned(),
+            ok: false,
+            detail: "no Ollama".to_owned(),
+        };
+        Ok(Reply::new(v1::HealthResponse {
+            ready: false,
+            components: vec![model],
+        }))
+    }
+
+    async fn vram(&self, _: Request<v1::VramRequest>) -> Result<Reply<v1::VramResponse>, Status> {
+        Err(Status::unimplemented("not here"))
+    }
+
+    async fn index_status(
+        &self,
+        _: Request<v1::IndexStatusRequest>,
+    ) -> Result<Reply<v1::IndexStatusResponse>, Status> {
+        Err(Status::unimplemented("not here"))
+    }
+}
+
+/// Sends the events after `after`, three a connection, then breaks off.
+async fn stream(
+    State(asked): State<Asked>,
+    Path(id): Path<String>,
+    Query(query): Query<Vec<(String, String)>>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    asked.note(format!("stream {id}"), json!(query));
+    let after: u64 = query
+        .iter()
+        .find(|(key, _)| key == "after")
+        .unwrap()
+        .1
+        .parse()
+        .unwrap();
+    upgrade.on_upgrade(move |mut socket: WebSocket| async move {
+        for event in all_events().iter().filter(|event| event.seq.0 > after).take(3) {
+            let frame = Message::Text(serde_json::to_string(event).unwrap().into());
+            socket.send(frame).await.unwrap();
+        }
+    })
+}
+
+fn all_events() -> Vec<Envelope> {
+    let words = (1..=7).map(|seq| event(seq, 1, text("x", seq - 1, seq)));
+    words
+        .chain([event(8, 1, state(WorkflowState::Completed, 1))])
+        .collect()
+}
+
+fn summary(id: &str, state: &str) -> Value {
+    json!({
+        "workflow_id": id, "correlation_id": "c1", "workflow_type": "feature_implementation", "user_query": "q",
+        "workspace": "/src", "state": state, "head": 3, "created_at": 1, "updated_at": 2,
+    })
+}
+
+async fn serve() -> (Live, Asked) {
+    let asked = Asked::default();
+    let rest = Router::new()
+        .route(
+            "/api/workflow/submit",
+            post(async |State(asked): State<Asked>, Json(body): Json<Value>| {
+                asked.note("submit".to_owned(), body);
+                (StatusCode::ACCEPTED, Json(json!({"workflow_id": "w1", "correlation_id": "c1"})))
+            }),
+        )
+        .route(
+            "/api/workflow/{id}/decision",
+            post(async |State(asked): State<Asked>, Path(id): Path<String>, Json(body): Json<Value>| {
+                asked.note(format!("decision {id}"), body);
+                let refusal = json!({"code": "E1007", "message": "it is not waiting"});
+                if id == "w1" { (StatusCode::OK, Json(json!({}))) } else { (StatusCode::CONFLICT, Json(refusal)) }
+            }),
+        )
+        .route("/api/workflow/{id}/cancel", post(async || StatusCode::NO_CONTENT))
+        .route(
+            "/api/workflows",
+            get(async || Json(json!({"workflows": [summary("w3", "completed"), summary("w2", "running"), summary("w1", "running")]}))),
+        )
+        .route("/api/workflow/{id}/stream", get(stream))
+        .with_state(asked.clone());
+    let grpc = tonic::service::Routes::new(v1::server_service_server::ServerServiceServer::new(Info));
+    let app = rest.merge(grpc.into_axum_router());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let backoff = Backoff {
+        first_ms: 1,
+        max_ms: 1,
+    };
+    (
+        Live::new(Address::parse(&address).unwrap(), backoff).unwrap(),
+        asked,
+    )
+}
+
+#[tokio::test]
+async fn events_come_once_and_in_order_over_connections_that_break() {
+    let (live, asked) = serve().await;
+    let followed: Vec<Followed> = live.follow(&WorkflowId::new("w1"), Seq(0)).collect().await;
+    let events: Vec<Envelope> = followed
+        .iter()
+        .flat_map(|followed| {
+            if let Followed::Events(events) = followed {
+                events.clone()
+            } else {
+                Vec::new()
+            }
+        })
+        .collect();
+    assert_eq!(events, all_events());
+    let ask = |after: u64| {
+        (
+            "stream w1".to_owned(),
+            json!([["after", after.to_string()], ["mode", "delta"]]),
+        )
+    };
+    assert_eq!(asked.all(), [ask(0), ask(3), ask(6)]);
+}
+
+#[tokio::test]
+async fn requests_as_the_contract_says() {
+    let (live, asked) = serve().await;
+    let id = WorkflowId::new("w1");
+    let request = SubmitRequest {
+        workflow_type: "feature_implementation".to_owned(),
+        user_query: "add a lock".to_owned(),
+        correlation_id: Some("c1".to_owned()),
+        workspace: None,
+    };
+    let decision = DecisionRequest {
+        decision: Decision::Modify,
+        feedback: Some("shorter".to_owned()),
+        hunks: None,
+    };
+    assert_eq!(live.submit(request).await, Ok(id.clone()));
+    assert_eq!(live.decide(&id, decision.clone()).await, Ok(()));
+    assert_eq!(live.cancel(&id).await, Ok(()));
+    let newest = live.newest_unfinished().await.unwrap().unwrap();
+    assert_eq!(newest.workflow_id, WorkflowId::new("w2"));
+    let refused = live.decide(&WorkflowId::new("w9"), decision).await.unwrap_err();
+    assert_eq!(
+        refused,
+        Error::Refused {
+            code: "E1007".to_owned(),
+            message: "it is not waiting".to_owned()
+        }
+    );
+    assert_eq!(
+        (refused.class(), refused.code()),
+        (Class::User, Code::DecisionNotPending)
+    );
+    let submit = json!({"workflow_type": "feature_implementation", "user_query": "add a lock", "correlation_id": "c1"});
+    let decide = |id: &str| {
+        (
+            format!("decision {id}"),
+            json!({"decision": "modify", "feedback": "shorter"}),
+        )
+    };
+    assert_eq!(
+        asked.all(),
+        [("submit".to_owned(), submit), decide("w1"), decide("w9")]
+    );
+}
+
+#[tokio::test]
+async fn version_and_health_over_grpc_on_the_same_port() {
+    let (live, _asked) = serve().await;
+    let model = Component {
+        name: "model".to_owned(),
+        ok: false,
+        detail: "no Ollama".to_owned(),
+    };
+    let info = ServerInfo {
+        version: VERSION.to_owned(),
+        compatibility: Compatibility::Full,
+        default_workspace: "/src".to_owned(),
+        components: vec![model],
+    };
+    assert_eq!(live.watch().next().await, Some(Server::Up(info)));
+}
+
+#[tokio::test]
+async fn nobody_there() {
+    // Port 1 is reserved and has no listener.
+    let live = Live::new(Address::parse("http://127.0.0.1:1").unwrap(), Backoff::default()).unwrap();
+    let error = live.newest_unfinished().await.unwrap_err();
+    assert_eq!(
+        (error.class(), error.code()),
+        (Class::Transient, Code::BackendUnreachable)
+    );
+    assert!(matches!(
+        live.watch().next().await,
+        Some(Server::Down(Error::Unreachable { .. }))
+    ));
+    assert!(matches!(
+        live.follow(&WorkflowId::new("w1"), Seq(0)).next().await,
+        Some(Followed::Interrupted {
+            error: Error::Unreachable { .. },
+            ..
+        })
+    ));
+}

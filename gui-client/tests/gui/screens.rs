@@ -1,0 +1,259 @@
+//! What a person does, on the screens they see.
+
+use gui_client::{
+    Error,
+    app::{Message, Options, Pane},
+    connection::{Connection, Server},
+    model::Phase,
+    screen::{footer, interaction, review},
+    shortcut::Shortcut,
+};
+use shared::{
+    id::WorkflowId,
+    version::Compatibility,
+    wire::{Body, Decision, SubmitRequest},
+};
+
+use crate::support::{Driver, run};
+
+/// Writes a request, sends it, and waits for the proposal.
+async fn proposed() -> Driver {
+    let mut driver = Driver::connected(Options::default()).await;
+    driver.write(interaction::request_id(), "Lock accounts").await;
+    driver.click("Send").await;
+    driver.follow().await;
+    driver
+}
+
+fn decisions(driver: &Driver) -> Vec<(Decision, Option<String>)> {
+    let taken = driver.fake.journal().into_iter().filter_map(|event| {
+        if let Body::DecisionTaken { decision, feedback } = event.body {
+            Some((decision, feedback))
+        } else {
+            None
+        }
+    });
+    taken.collect()
+}
+
+#[test]
+fn a_request_is_typed_sent_and_proposed() {
+    run(async {
+        let mut driver = proposed().await;
+        let workflow = driver.app.workflow.clone().unwrap();
+        assert_eq!(
+            (workflow.query.as_str(), workflow.files.len()),
+            ("Lock accounts", 3)
+        );
+        assert_eq!(
+            (driver.app.pane, driver.app.interaction.request.text().trim()),
+            (Pane::Review, "")
+        );
+        assert!(driver.sees("Your decision").await && driver.sees("Lock accounts").await);
+        assert_eq!(footer::status(&workflow), "✓ Complete (26.2s, 42 tok/s)");
+    });
+}
+
+#[test]
+fn accept_commits() {
+    run(async {
+        let mut driver = proposed().await;
+        driver.click("Accept").await;
+        driver.follow().await;
+        assert_eq!(decisions(&driver), [(Decision::Accept, None)]);
+        assert!(driver.sees("✓ Committed 3f9c1d27ab on main").await);
+        driver.click("New request").await;
+        assert!(driver.app.workflow.is_none() && driver.sees("What shall we build?").await);
+    });
+}
+
+#[test]
+fn reject_leaves_everything() {
+    run(async {
+        let mut driver = proposed().await;
+        driver.click("Reject").await;
+        driver.follow().await;
+        assert_eq!(decisions(&driver), [(Decision::Reject, None)]);
+        assert_eq!(driver.app.workflow.as_ref().unwrap().phase, Phase::Rejected);
+    });
+}
+
+#[test]
+fn modify_carries_the_feedback_into_a_new_proposal() {
+    run(async {
+        let mut driver = proposed().await;
+        driver.click("Modify").await;
+        driver.write(review::feedback_id(), "Use the clock").await;
+        driver.click("Send feedback").await;
+        driver.follow().await;
+        assert_eq!(
+            decisions(&driver),
+            [(Decision::Modify, Some("Use the clock".to_owned()))]
+        );
+        let workflow = driver.app.workflow.as_ref().unwrap();
+        assert_eq!((workflow.iteration, workflow.may(Decision::Accept)), (2, true));
+        assert!(driver.app.review.feedback.is_none());
+        assert!(driver.sees("Use the clock").await && driver.sees("Stages · iteration 2").await);
+    });
+}
+
+#[test]
+fn the_keyboard_does_the_same() {
+    run(async {
+        let mut driver = proposed().await;
+        driver.send(Message::Shortcut(Shortcut::Modify)).await;
+        driver.write(review::feedback_id(), "Shorter").await;
+        driver.send(Message::Shortcut(Shortcut::Send)).await;
+        driver.follow().await;
+        driver.send(Message::Shortcut(Shortcut::NextFile)).await;
+        driver.send(Message::Shortcut(Shortcut::NextChange)).await;
+        assert_eq!((driver.app.review.file, driver.app.review.change), (1, Some(0)));
+        driver.send(Message::Shortcut(Shortcut::Accept)).await;
+        driver.follow().await;
+        let expect = [
+            (Decision::Modify, Some("Shorter".to_owned())),
+            (Decision::Accept, None),
+        ];
+        assert_eq!(decisions(&driver), expect);
+    });
+}
+
+#[test]
+fn nothing_can_be_decided_while_nothing_is_asked() {
+    run(async {
+        let mut driver = proposed().await;
+        driver.click("Accept").await;
+        driver.send(Message::Shortcut(Shortcut::Reject)).await;
+        driver.follow().await;
+        driver.send(Message::Shortcut(Shortcut::Accept)).await;
+        assert_eq!(decisions(&driver), [(Decision::Accept, None)]);
+        assert_eq!(driver.app.error, None);
+    });
+}
+
+#[test]
+fn a_window_that_starts_finds_the_unfinished_workflow() {
+    run(async {
+        let first = proposed().await;
+        let mut second = Driver::on(first.fake.clone(), Options::default());
+        second.connect().await;
+        second.follow().await;
+        assert_eq!(second.app.workflow, first.app.workflow);
+        assert!(second.sees("Your decision").await);
+    });
+}
+
+#[test]
+fn a_request_given_at_the_start_is_sent() {
+    run(async {
+        let options = Options {
+            request: Some("Lock accounts".to_owned()),
+            ..Options::default()
+        };
+        let mut driver = Driver::connected(options).await;
+        driver.follow().await;
+        assert_eq!(driver.app.workflow.as_ref().unwrap().query, "Lock accounts");
+    });
+}
+
+#[test]
+fn without_a_backend_the_draft_stays_and_nothing_is_sent() {
+    run(async {
+        let mut driver = Driver::connected(Options::default()).await;
+        driver.write(interaction::request_id(), "Lock accounts").await;
+        let error = Error::Unreachable {
+            url: "http://b".to_owned(),
+            reason: "refused".to_owned(),
+        };
+        driver.send(Message::Server(Server::Down(error))).await;
+        driver.click("Send").await;
+        driver.send(Message::Shortcut(Shortcut::Send)).await;
+        assert!(driver.app.workflow.is_none() && driver.sees("Waiting for the backend").await);
+        assert!(driver.sees("Error · E1701").await);
+        assert_eq!(driver.app.interaction.request.text().trim(), "Lock accounts");
+    });
+}
+
+#[test]
+fn another_major_version_is_refused() {
+    run(async {
+        let mut driver = Driver::connected(Options::default()).await;
+        let Some(Server::Up(info)) = driver.app.server.clone() else {
+            panic!("not connected")
+        };
+        let info = gui_client::connection::ServerInfo {
+            version: "7.0.0".to_owned(),
+            compatibility: Compatibility::None,
+            ..info
+        };
+        driver.send(Message::Server(Server::Up(info))).await;
+        assert!(!driver.app.online() && driver.sees("Error · E1702").await);
+    });
+}
+
+#[test]
+fn a_request_that_may_have_arrived_is_sent_again_under_the_same_id() {
+    let ids = || shared::id::CorrelationId::new(format!("req_{}", next()));
+    let mut pane = interaction::Interaction::new(String::new(), "Lock accounts");
+    let send = |pane: &mut interaction::Interaction| -> Option<SubmitRequest> {
+        let (_, event) = pane.update(interaction::Message::Send, "feature_implementation", ids);
+        event.and_then(|event| {
+            if let interaction::Event::Submit(request) = event {
+                Some(request)
+            } else {
+                None
+            }
+        })
+    };
+    let first = send(&mut pane).unwrap();
+    assert_eq!(send(&mut pane), None, "one at a time");
+    let error = Error::Unreachable {
+        url: "http://b".to_owned(),
+        reason: "timed out".to_owned(),
+    };
+    pane.not_sent(&error);
+    assert_eq!(send(&mut pane), Some(first.clone()));
+    pane.not_sent(&error);
+    let (_, _) = pane.update(
+        interaction::Message::Workspace("/src".to_owned()),
+        "feature_implementation",
+        ids,
+    );
+    assert_ne!(send(&mut pane).unwrap().correlation_id, first.correlation_id);
+}
+
+fn next() -> u32 {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    COUNT.fetch_add(1, Ordering::Relaxed)
+}
+
+#[test]
+fn cancel_stops_it() {
+    run(async {
+        let mut driver = proposed().await;
+        driver.click("Cancel").await;
+        driver.follow().await;
+        assert_eq!(driver.app.workflow.as_ref().unwrap().phase, Phase::Cancelled);
+        let gone = driver.fake.decide(
+            &WorkflowId::new("wf_demo"),
+            shared::wire::DecisionRequest {
+                decision: Decision::Accept,
+                feedback: None,
+                hunks: None,
+            },
+        );
+        assert!(gone.await.is_err());
+    });
+}
+
+#[test]
+fn help_lists_every_shortcut() {
+    run(async {
+        let mut driver = Driver::connected(Options::default()).await;
+        driver.send(Message::Shortcut(Shortcut::Help)).await;
+        assert!(driver.sees("Accept the proposal").await && driver.sees("Ctrl+Shift+A").await);
+        driver.send(Message::Shortcut(Shortcut::Close)).await;
+        assert!(!driver.sees("Accept the proposal").await);
+    });
+}

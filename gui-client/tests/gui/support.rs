@@ -1,0 +1,192 @@
+//! Short ways to write events, and a driver for the window.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::StreamExt;
+use gui_client::{
+    app::{self, App, Message, Options},
+    clock::Clock,
+    config::Config,
+    connection::{
+        Connection, Followed,
+        fake::{self, Fake},
+    },
+    model::Phase,
+    theme,
+};
+use iced_test::{
+    Simulator,
+    runtime::{Action, task},
+};
+use shared::{
+    id::{CorrelationId, Seq, StageId, WorkflowId},
+    wire::{Body, Envelope, StageOutcome, WorkflowState},
+};
+
+pub fn event(seq: u64, timestamp: u64, body: Body) -> Envelope {
+    Envelope {
+        seq: Seq(seq),
+        workflow_id: WorkflowId::new("w1"),
+        correlation_id: CorrelationId::new("c1"),
+        timestamp,
+        body,
+    }
+}
+
+/// Events 1, 2, 3 … at second 100.
+pub fn events(bodies: impl IntoIterator<Item = Body>) -> Vec<Envelope> {
+    bodies
+        .into_iter()
+        .zip(1..)
+        .map(|(body, seq)| event(seq, 100, body))
+        .collect()
+}
+
+pub fn state(state: WorkflowState, iteration: u32) -> Body {
+    Body::WorkflowState { state, iteration }
+}
+
+pub fn started(stage: &str, iteration: u32) -> Body {
+    Body::StageStarted {
+        stage_id: StageId::new(stage),
+        attempt: 1,
+        iteration,
+    }
+}
+
+pub fn finished(stage: &str, duration_ms: u64) -> Body {
+    Body::StageFinished {
+        stage_id: StageId::new(stage),
+        attempt: 1,
+        outcome: StageOutcome::Succeeded,
+        duration_ms,
+        reason: None,
+    }
+}
+
+pub fn text(delta: &str, offset: u64, tokens: u64) -> Body {
+    Body::AgentStreamingUpdate {
+        stage_id: StageId::new("code_generation"),
+        attempt: 1,
+        delta: delta.to_owned(),
+        offset,
+        partial_result: None,
+        tokens_so_far: tokens,
+        is_final: false,
+        metrics: None,
+    }
+}
+
+fn clock() -> Clock {
+    Clock {
+        now: || 1_000,
+        new_id: || CorrelationId::new("req_test"),
+    }
+}
+
+/// A window on a fake backend, driven by what a person sees.
+pub struct Driver {
+    pub app: App,
+    pub fake: Fake,
+}
+
+impl Driver {
+    /// A window that has connected.
+    pub async fn connected(options: Options) -> Self {
+        let fake = Fake::new(fake::DEMO, Duration::ZERO, clock()).unwrap();
+        let mut driver = Self::on(fake, options);
+        driver.connect().await;
+        driver
+    }
+
+    /// A window that has not connected.
+    pub fn on(fake: Fake, options: Options) -> Self {
+        let app = App::new(Arc::new(fake.clone()), clock(), &Config::default(), options);
+        Self { app, fake }
+    }
+
+    pub async fn connect(&mut self) {
+        let server = self.fake.watch().next().await.unwrap();
+        self.send(Message::Server(server)).await;
+    }
+
+    /// Does something with the screen, then handles what came of it.
+    pub async fn act(&mut self, act: impl FnOnce(&mut Simulator<'_, Message>)) {
+        let settings = iced::Settings {
+            fonts: theme::fonts(),
+            default_font: theme::UI,
+            ..iced::Settings::default()
+        };
+        let messages: Vec<Message> = {
+            let mut simulator = Simulator::with_size(settings, (1280.0, 800.0), app::view(&self.app));
+            act(&mut simulator);
+            simulator.into_messages().collect()
+        };
+        for message in messages {
+            self.send(message).await;
+        }
+    }
+
+    pub async fn click(&mut self, label: &str) {
+        self.act(|screen| {
+            screen.click(label).unwrap();
+        })
+        .await;
+    }
+
+    pub async fn write(&mut self, field: iced::widget::Id, text: &str) {
+        self.act(|screen| {
+            screen.click(field).unwrap();
+            screen.typewrite(text);
+        })
+        .await;
+    }
+
+    pub async fn sees(&mut self, label: &str) -> bool {
+        let mut seen = false;
+        self.act(|screen| seen = screen.find(label).is_ok()).await;
+        seen
+    }
+
+    /// Handles a message and everything that its task brings.
+    pub async fn send(&mut self, message: Message) {
+        let mut waiting = vec![message];
+        while let Some(message) = waiting.pop() {
+            let Some(mut actions) = task::into_stream(self.app.update(message)) else {
+                continue;
+            };
+            while let Some(action) = actions.next().await {
+                // What asks for a real window has no answer here.
+                if let Action::Output(message) = action {
+                    waiting.push(message);
+                }
+            }
+        }
+    }
+
+    /// Follows the workflow until a person is asked anew or it has ended.
+    pub async fn follow(&mut self) {
+        let workflow = self.app.workflow.as_ref().unwrap();
+        let before = workflow.head;
+        let mut followed = self.fake.follow(&workflow.id, before);
+        loop {
+            let next: Followed = followed.next().await.unwrap();
+            self.send(Message::Followed(self.app.generation, next)).await;
+            let workflow = self.app.workflow.as_ref().unwrap();
+            let asked = workflow.phase.is_terminal() || matches!(workflow.phase, Phase::Review { .. });
+            if asked && workflow.head > before {
+                return;
+            }
+        }
+    }
+}
+
+/// Runs a test of the window on one thread with a clock that waits for nobody.
+pub fn run(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(test);
+}
