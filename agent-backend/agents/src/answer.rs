@@ -4,7 +4,7 @@
 const THOUGHT_TAGS: [&str; 4] = ["think", "thinking", "thought", "reasoning"];
 
 /// The answer without the thoughts before it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Spoken<'a> {
     /// What was said.
     Text(&'a str),

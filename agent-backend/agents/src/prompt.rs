@@ -139,14 +139,12 @@ pub fn planning(facts: &Facts<'_>, budget_tokens: u64) -> Built {
 /// Asks for code; the answer is read by [`crate::edit::parse`].
 pub fn code_generation(facts: &Facts<'_>, budget_tokens: u64) -> Built {
     let task = format!("{}\n{}", text::CODE, text::format_rules(facts.format));
-    let last = if facts.previous.is_empty() { text::CODE_LAST } else { text::CODE_AGAIN_LAST };
-    build(
-        facts,
-        "Your task: write the code",
-        &task,
-        text::CODE_LAST,
-        budget_tokens,
-    )
+    let last = if facts.previous.is_empty() {
+        text::CODE_LAST
+    } else {
+        text::CODE_AGAIN_LAST
+    };
+    build(facts, "Your task: write the code", &task, last, budget_tokens)
 }
 
 /// Asks for tests of a proposal; the answer is read by [`crate::edit::parse`].

@@ -3,7 +3,7 @@
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 use super::{
-    Block, Change, Edit,
+    Block, Change, Edit, heading,
     ladder::{Found, Lost, find},
     lines::{self, BOM, Line, Shape},
     nearest::nearest,
@@ -37,6 +37,7 @@ pub fn apply(edit: &Edit, current: Option<&str>) -> Result<Option<String>, Error
                 ));
             }
             placeholder::refuse(&edit.path, text, current)?;
+            let text = without_own_path(&edit.path, text, old);
             Ok(Some(write(text, lines::shape(old))))
         }
         Change::Replace { blocks } => {
@@ -46,6 +47,23 @@ pub fn apply(edit: &Edit, current: Option<&str>) -> Result<Option<String>, Error
             replace(blocks, current).map(Some).map_err(refuse)
         }
     }
+}
+
+/// The text without a first line that only repeats the file's path in a
+/// comment, as models like to write, unless the file has that line.
+fn without_own_path<'a>(path: &str, text: &'a str, old: &str) -> &'a str {
+    let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
+    let names_itself = heading::in_comment(first).is_some_and(|named| named == path);
+    let old_first = old
+        .strip_prefix(BOM)
+        .unwrap_or(old)
+        .lines()
+        .next()
+        .unwrap_or_default();
+    if !names_itself || old_first.trim() == first.trim() || rest.trim().is_empty() {
+        return text;
+    }
+    rest.strip_prefix('\n').unwrap_or(rest)
 }
 
 fn write(text: &str, shape: Shape) -> String {
@@ -122,7 +140,7 @@ fn one(block: &Block, current: Option<&str>) -> Result<String, String> {
         Ok(found) => Ok(found),
         Err(lost @ Lost::Many(_)) => Err(lost),
     };
-    let found = found.map_err(|lost| explain(&lost, &file, &search))?;
+    let found = found.map_err(|lost| explain(&lost, &file, &search, &replace))?;
     let (start, replace) = match found {
         Found::Here { start } => (start, replace.iter().map(|line| (*line).to_owned()).collect()),
         Found::Deeper { start, indent } => (start, deeper(&replace, indent)),
@@ -204,8 +222,12 @@ fn splice(file: &[Line<'_>], start: usize, search: &[String], replace: &[String]
     lines::join(&out, shape)
 }
 
-fn explain(lost: &Lost, file: &[Line<'_>], search: &[&str]) -> String {
+fn explain(lost: &Lost, file: &[Line<'_>], search: &[&str], replace: &[&str]) -> String {
+    let done = replace.iter().any(|line| !line.trim().is_empty()) && find(file, replace).is_ok();
     match lost {
+        Lost::Nowhere if done => {
+            "the SEARCH lines are not in the file, but the REPLACE lines are there already".into()
+        }
         Lost::Nowhere => match nearest(file, search) {
             Some(lines) => format!("the SEARCH lines are not in the file; the nearest lines are:\n{lines}"),
             None => "the SEARCH lines are not in the file, nor anything like them".into(),

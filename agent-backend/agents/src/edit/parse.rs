@@ -1,6 +1,6 @@
 //! Reads edits out of an answer.
 
-use super::{Block, Change, Edit, block, fence, heading, path};
+use super::{Block, Change, Edit, block, fence, heading, path, render};
 use crate::{
     Error,
     answer::{Spoken, spoken, unix_lines},
@@ -18,6 +18,9 @@ pub const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Blank lines that may stand between a path and its fence.
 const BLANK_LINES_MAX: usize = 2;
+
+/// Lines of prose that may part a path from the fence it was meant for.
+const PROSE_LINES_MAX: usize = 3;
 
 /// What was read out of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,6 +105,8 @@ struct Scan {
     unnamed: usize,
     /// Path of the last heading and how many blank lines followed it.
     heading: Option<(String, usize)>,
+    /// Path of a heading that prose followed, and how many lines of it.
+    lost: Option<(String, usize)>,
     /// Path of the last block, for blocks that follow without one.
     block_path: Option<String>,
     /// A Markdown file that ended last: where its fence really ends cannot be
@@ -159,7 +164,12 @@ impl Scan {
             self.heading = None;
             return;
         }
-        self.heading = heading::heading(line).map(|path| (path, 0));
+        let before = std::mem::replace(&mut self.heading, heading::heading(line).map(|path| (path, 0)));
+        self.lost = match (&self.heading, before) {
+            (Some(_), _) => None,
+            (None, Some((path, _))) => Some((path, 1)),
+            (None, None) => self.lost.take().map(|(path, lines)| (path, lines + 1)),
+        };
     }
 
     fn fence(&mut self, open: fence::Open<'_>, body: &[&str]) -> Result<(), Error> {
@@ -179,6 +189,9 @@ impl Scan {
             return Err(Error::Malformed { problem });
         }
         self.markdown = None;
+        if path.is_some() {
+            self.lost = None;
+        }
         if let Some(first) = body.iter().position(|line| !line.trim().is_empty()) {
             let named = heading::heading(body[first])
                 .filter(|_| body.get(first + 1).is_some_and(|l| block::is_search(l)));
@@ -211,20 +224,32 @@ impl Scan {
             });
             return Ok(());
         }
+        if let Some(path) = self.parted(open.info) {
+            let problem = format!("there is text between the path `{path}` and its fence");
+            return Err(Error::Malformed { problem });
+        }
         self.unnamed += 1;
-        if let Some((first, rest)) = body.split_first()
-            && let Some(path) = heading::in_comment(first)
-        {
-            let rest = match rest.split_first() {
-                Some((blank, rest)) if blank.trim().is_empty() => rest,
-                Some(_) | None => rest,
-            };
+        if let Some(path) = body.first().and_then(|first| heading::in_comment(first)) {
             self.commented.push(Edit {
                 path,
-                change: Change::Write { text: joined(rest) },
+                change: Change::Write { text: joined(body) },
             });
         }
         Ok(())
+    }
+
+    /// The path that a fence of this language was probably meant for: passing
+    /// it over would lose a file silently.
+    fn parted(&mut self, info: &str) -> Option<String> {
+        let (path, lines) = self.lost.take()?;
+        let word = info
+            .split_whitespace()
+            .next()
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        let language = render::language(&path);
+        let same = word == language || render::language(&format!("x.{word}")) == language;
+        (same && language != "text" && lines <= PROSE_LINES_MAX).then_some(path)
     }
 
     /// Blocks inside a fence; a path may stand before each.
@@ -284,10 +309,14 @@ fn is_patch_line(line: &str) -> bool {
 /// about deleting must not delete.
 fn deleted(line: &str) -> Option<String> {
     let line = line.trim();
+    // `DELETE /items` is how prose names a request to a server.
+    let bare = line
+        .strip_prefix("DELETE ")
+        .filter(|rest| !rest.trim_start().starts_with('/'));
     let rest = line
         .strip_prefix("DELETE:")
-        .or_else(|| line.strip_prefix("DELETE "));
-    let rest = rest.or_else(|| line.strip_prefix("*** Delete File:"))?;
+        .or(bare)
+        .or_else(|| line.strip_prefix("*** Delete File:"))?;
     let rest = rest.trim().trim_matches('`');
     heading::is_path(rest, true).then(|| path::normal(rest).to_owned())
 }
@@ -323,7 +352,12 @@ fn merge(found: Vec<Edit>) -> Result<Vec<Edit>, Error> {
 }
 
 fn extend(blocks: &mut Vec<Block>, more: Vec<Block>, path: &str) -> Result<(), Error> {
-    blocks.extend(more);
+    for block in more {
+        // Said twice is meant once: an insertion must not happen twice.
+        if !blocks.contains(&block) {
+            blocks.push(block);
+        }
+    }
     if blocks.len() > BLOCKS_MAX {
         return Err(Error::Malformed {
             problem: format!("`{path}` has more than {BLOCKS_MAX} blocks"),

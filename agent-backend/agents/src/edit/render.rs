@@ -17,7 +17,7 @@ pub(crate) fn fenced(path: &str, text: &str) -> String {
 }
 
 /// The word for a fence around the file called `path`.
-fn language(path: &str) -> &'static str {
+pub(super) fn language(path: &str) -> &'static str {
     let extension = path.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
     match extension.as_str() {
         "py" | "pyi" => "python",

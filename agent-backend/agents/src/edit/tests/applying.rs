@@ -37,6 +37,16 @@ fn the_shape_of_a_file_is_kept() {
 }
 
 #[test]
+fn a_comment_that_repeats_the_path_is_dropped() {
+    check_write(None, "# a.py\nx\n", Ok("x\n"));
+    check_write(None, "# a.py\n\nx\n", Ok("x\n"));
+    check_write(Some("y\n"), "# a.py\nx\n", Ok("x\n"));
+    check_write(Some("# a.py\ny\n"), "# a.py\nx\n", Ok("# a.py\nx\n"));
+    check_write(None, "# b.py\nx\n", Ok("# b.py\nx\n"));
+    check_write(None, "# a.py\n", Ok("# a.py\n"));
+}
+
+#[test]
 fn whole_files_that_are_refused() {
     check_write(Some("x\n"), "", Err("E1306"));
     check_write(Some("x\n"), "a\n# ... rest of the code unchanged\n", Err("E1308"));
@@ -100,6 +110,14 @@ fn whole_answers() {
     check(
         "new.py\n<<<<<<< SEARCH\n=======\nx = 1\n>>>>>>> REPLACE",
         "new.py Some(\"x = 1\\n\");",
+    );
+}
+
+#[test]
+fn what_is_done_already_is_named() {
+    assert_eq!(
+        outcome("c.py\n<<<<<<< SEARCH\nc = 0\n=======\nc = 1\n>>>>>>> REPLACE"),
+        "E1306: the edit of `c.py` does not apply: the SEARCH lines are not in the file, but the REPLACE lines are there already"
     );
 }
 

@@ -55,11 +55,13 @@ fn info_string_styles() {
 
 #[test]
 fn comment_as_heading_when_nothing_else_names_a_path() {
-    check("```python\n# src/x.py\nx = 1\n```", X);
-    check("```python\n# src/x.py\n\nx = 1\n```", X);
+    check(
+        "```python\n# src/x.py\nx = 1\n```",
+        r##"write src/x.py "# src/x.py\nx = 1\n""##,
+    );
     check(
         "Do this:\n```js\n// web/x.js\nlet x;\n```",
-        r#"write web/x.js "let x;\n""#,
+        r#"write web/x.js "// web/x.js\nlet x;\n""#,
     );
     check(
         "src/x.py\n```\nx = 1\n```\nExample:\n```python\n# src/y.py\nimport x\n```",
@@ -176,11 +178,15 @@ fn blocks() {
     check(&format!("```python a.py\n{block}```\nThat is it."), expect);
     check(&format!("### `a.py`\n\n{block}\nThis changes a."), expect);
     check("a.py\n<<<<< SEARCH\na\n=====\nb\n>>>>> REPLACE", expect);
-    let both = r#"replace a.py "a\n">"b\n" "a\n">"b\n""#;
-    check(&format!("a.py\n{block}{block}"), both);
-    check(&format!("a.py\n```\n{block}\n{block}```"), both);
-    check(&format!("a.py\n```\n{block}```\nand then\n```\n{block}```"), both);
-    check(&format!("a.py\n{block}a.py\n{block}"), both);
+    let second = "<<<<<<< SEARCH\nc\n=======\nd\n>>>>>>> REPLACE\n";
+    let both = r#"replace a.py "a\n">"b\n" "c\n">"d\n""#;
+    check(&format!("a.py\n{block}{second}"), both);
+    check(&format!("a.py\n```\n{block}\n{second}```"), both);
+    check(
+        &format!("a.py\n```\n{block}```\nand then\n```\n{second}```"),
+        both,
+    );
+    check(&format!("a.py\n{block}a.py\n{second}"), both);
     check(
         &format!("a.py\n{block}b.py\n{block}"),
         "replace a.py \"a\\n\">\"b\\n\"\nreplace b.py \"a\\n\">\"b\\n\"",
@@ -209,5 +215,20 @@ fn patches_may_be_files() {
     check(
         "fix.patch\n```diff\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n```",
         "write fix.patch \"--- a/x\\n+++ b/x\\n@@ -1 +1 @@\\n-a\\n+b\\n\"",
+    );
+}
+
+#[test]
+fn prose_about_requests_and_repeated_blocks() {
+    check(
+        "It answers to DELETE and GET.\nDELETE /items/one\nsrc/x.py\n```\nx = 1\n```",
+        X,
+    );
+    let block = "<<<<<<< SEARCH\na\n=======\na\nb\n>>>>>>> REPLACE\n";
+    check(&format!("a.py\n{block}{block}"), r#"replace a.py "a\n">"a\nb\n""#);
+    // A list of files before a command is no heading.
+    check(
+        "Files:\n- src/x.py\n\nRun this:\n```bash\nls\n```\nsrc/x.py\n```\nx = 1\n```",
+        X,
     );
 }

@@ -75,13 +75,20 @@ fn more_than_one_meaning() {
         "a.py\n```\n--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-a\n+b\n```",
         "E1304",
     );
+    // A file would be lost if its code were passed over.
+    check(
+        "### src/x.py\n\nAdd the limit:\n\n```python\nx = 1\n```\na.py\n```\na\n```",
+        "E1304",
+    );
     // Which of the bare fences ends the file cannot be told.
     check("README.md\n```markdown\n# T\n```\nls\n```\nend\n```", "E1304");
     let many: String = (0..=EDITS_MAX)
         .map(|n| format!("f{n}.py\n```\nx\n```\n"))
         .collect();
     check(&many, "E1304");
-    let block = "<<<<<<< SEARCH\na\n=======\nb\n>>>>>>> REPLACE\n".repeat(BLOCKS_MAX + 1);
+    let block: String = (0..=BLOCKS_MAX)
+        .map(|n| format!("<<<<<<< SEARCH\na{n}\n=======\nb\n>>>>>>> REPLACE\n"))
+        .collect();
     check(&format!("a.py\n{block}"), "E1304");
     check(&"x".repeat(ANSWER_BYTES_MAX + 1), "E1304");
 }
