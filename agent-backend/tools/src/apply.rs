@@ -54,6 +54,8 @@ pub const CRASH_POINTS: &[&str] = &[
 ];
 
 fn load(blobs: &Blobs<'_>, id: Option<BlobId>, path: &str) -> Result<Option<Vec<u8>>, Error> {
-    let missing = || Error::BlobMissing { path: path.to_owned() };
+    let missing = || Error::BlobMissing {
+        path: path.to_owned(),
+    };
     id.map(|id| blobs(id).ok_or_else(missing)).transpose()
 }

@@ -39,7 +39,10 @@ pub struct Timeouts {
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { each: CHECK_TIMEOUT, all: CHECKS_TIMEOUT }
+        Self {
+            each: CHECK_TIMEOUT,
+            all: CHECKS_TIMEOUT,
+        }
     }
 }
 
@@ -62,17 +65,34 @@ struct Finding {
 
 impl Finding {
     fn skipped(reason: impl Into<String>) -> Self {
-        Self { status: CheckStatus::Skipped, command: None, output: reason.into() }
+        Self {
+            status: CheckStatus::Skipped,
+            command: None,
+            output: reason.into(),
+        }
     }
 
     /// Failed if there are problems, one a line.
     fn of(problems: &[String], command: Option<String>) -> Self {
-        let status = if problems.is_empty() { CheckStatus::Passed } else { CheckStatus::Failed };
-        let mut output = problems.iter().take(CHECK_PROBLEMS_MAX).cloned().collect::<Vec<_>>().join("\n");
+        let status = if problems.is_empty() {
+            CheckStatus::Passed
+        } else {
+            CheckStatus::Failed
+        };
+        let mut output = problems
+            .iter()
+            .take(CHECK_PROBLEMS_MAX)
+            .cloned()
+            .collect::<Vec<_>>()
+            .join("\n");
         if problems.len() > CHECK_PROBLEMS_MAX {
             output.push_str(&format!("\nand {} more", problems.len() - CHECK_PROBLEMS_MAX));
         }
-        Self { status, command, output }
+        Self {
+            status,
+            command,
+            output,
+        }
     }
 }
 
@@ -102,7 +122,11 @@ pub fn run(
         .iter()
         // Removed files have nothing to check.
         .filter(|file| file.new.is_some())
-        .map(|file| Changed { path: file.path.clone(), old: text(file.old), new: text(file.new) })
+        .map(|file| Changed {
+            path: file.path.clone(),
+            old: text(file.old),
+            new: text(file.new),
+        })
         .collect();
     let mut reports = vec![
         report("syntax", || syntax::check(&changed)),
@@ -111,21 +135,31 @@ pub fn run(
     ];
     let mut program = |name: &str, check: &dyn Fn() -> Finding| {
         reports.push(report(name, || {
-            if watch.elapsed() < timeouts.all { check() } else { Finding::skipped("no time was left for it") }
+            if watch.elapsed() < timeouts.all {
+                check()
+            } else {
+                Finding::skipped("no time was left for it")
+            }
         }));
     };
     if changed.iter().any(|file| python::concerns(&file.path)) {
         program("python-compile", &|| python::check(&changed, timeouts.each));
     }
     for formatter in format::used(workspace.root(), &changed) {
-        program(&formatter.name(), &|| formatter.check(workspace.root(), &changed, timeouts.each));
+        program(&formatter.name(), &|| {
+            formatter.check(workspace.root(), &changed, timeouts.each)
+        });
     }
     reports
 }
 
 fn report(name: &str, check: impl FnOnce() -> Finding) -> CheckReport {
     let watch = Stopwatch::start();
-    let Finding { status, command, output } = check();
+    let Finding {
+        status,
+        command,
+        output,
+    } = check();
     CheckReport {
         name: name.to_owned(),
         status,

@@ -7,7 +7,10 @@ use std::time::Duration;
 pub(crate) struct Stopwatch(std::time::Instant);
 
 impl Stopwatch {
-    #[expect(clippy::disallowed_methods, reason = "the clock adapter: measures time-outs of child processes")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the clock adapter: measures time-outs of child processes"
+    )]
     pub(crate) fn start() -> Self {
         Self(std::time::Instant::now())
     }

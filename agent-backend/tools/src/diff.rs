@@ -1,14 +1,11 @@
 //! Line diffs, hunks, and taking only some of them. Pure and deterministic:
 //! equal inputs give equal hunks, so an index means the same everywhere.
 
-use std::fmt::Write;
+use std::{fmt::Write, ops::Range};
 
-use similar::{Algorithm, DiffOp, capture_diff_slices};
+use imara_diff::{Algorithm, Diff, InternedInput};
 
-use crate::{
-    Error,
-    limits::{DIFF_CONTEXT_LINES, DIFF_LINES_MAX},
-};
+use crate::{Error, limits::DIFF_CONTEXT_LINES};
 
 /// A change with the unchanged lines around it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,8 +48,12 @@ pub enum LineKind {
 /// The hunks that turn `old` into `new`.
 pub fn hunks(old: &str, new: &str) -> Vec<Hunk> {
     let (old, new) = (lines(old), lines(new));
-    let groups = groups(&old, &new);
-    groups.iter().enumerate().map(|(index, ops)| hunk(index, ops, &old, &new)).collect()
+    let groups = groups(&changes(&old, &new));
+    groups
+        .iter()
+        .enumerate()
+        .map(|(index, group)| hunk(index, group, &old, &new))
+        .collect()
 }
 
 /// `old` with the hunks at these indexes applied.
@@ -61,24 +62,21 @@ pub fn hunks(old: &str, new: &str) -> Vec<Hunk> {
 /// E1001 if there is no hunk of such an index.
 pub fn select(old: &str, new: &str, indexes: &[u32]) -> Result<String, Error> {
     let (old, new) = (lines(old), lines(new));
-    let groups = groups(&old, &new);
+    let groups = groups(&changes(&old, &new));
     if let Some(index) = indexes.iter().find(|index| **index as usize >= groups.len()) {
         let reason = format!("there is no hunk {index}; the file has {}", groups.len());
         return Err(Error::Selection { reason });
     }
     let mut out = String::new();
     let mut at = 0;
-    for (index, ops) in groups.iter().enumerate() {
-        let taken = indexes.iter().any(|wanted| *wanted as usize == index);
-        for op in ops {
-            let (old_range, new_range) = (op.old_range(), op.new_range());
-            out.extend(old[at..old_range.start].iter().copied());
-            if taken {
-                append(&mut out, &new[new_range]);
-            } else {
-                append(&mut out, &old[old_range.clone()]);
-            }
-            at = old_range.end;
+    for (index, group) in groups.iter().enumerate() {
+        if !indexes.iter().any(|wanted| *wanted as usize == index) {
+            continue;
+        }
+        for change in group {
+            append(&mut out, &old[at..change.old.start]);
+            append(&mut out, &new[change.new.clone()]);
+            at = change.old.end;
         }
     }
     append(&mut out, &old[at..]);
@@ -99,14 +97,9 @@ fn append(out: &mut String, lines: &[&str]) {
 /// Lines added and removed.
 pub fn counts(old: &str, new: &str) -> (u32, u32) {
     let (old, new) = (lines(old), lines(new));
-    let (mut added, mut removed) = (0, 0);
-    for op in ops(&old, &new) {
-        if !matches!(op, DiffOp::Equal { .. }) {
-            added += count(op.new_range().len());
-            removed += count(op.old_range().len());
-        }
-    }
-    (added, removed)
+    let changes = changes(&old, &new);
+    let sum = |side: fn(&Change) -> usize| count(changes.iter().map(side).sum());
+    (sum(|change| change.new.len()), sum(|change| change.old.len()))
 }
 
 /// The lines that `new` adds, with their numbers from 1.
@@ -139,7 +132,13 @@ pub fn unified(path: &str, old: Option<&str>, new: Option<&str>) -> String {
     };
     let _ = writeln!(out, "--- {}\n+++ {}", side('a', old), side('b', new));
     for hunk in hunks {
-        let range = |start: u32, lines: u32| if lines == 1 { start.to_string() } else { format!("{start},{lines}") };
+        let range = |start: u32, lines: u32| {
+            if lines == 1 {
+                start.to_string()
+            } else {
+                format!("{start},{lines}")
+            }
+        };
         let _ = writeln!(
             out,
             "@@ -{} +{} @@",
@@ -182,72 +181,123 @@ pub(crate) fn lines(text: &str) -> Vec<&str> {
 /// For each new line its index and, if it is unchanged, the old line's.
 pub(crate) fn aligned(old: &[&str], new: &[&str]) -> Vec<(Option<usize>, usize)> {
     let mut pairs = Vec::with_capacity(new.len());
-    for op in ops(old, new) {
-        let (old_range, new_range) = (op.old_range(), op.new_range());
-        if matches!(op, DiffOp::Equal { .. }) {
-            pairs.extend(old_range.map(Some).zip(new_range));
-        } else {
-            pairs.extend(new_range.map(|at| (None, at)));
-        }
+    let mut at = 0;
+    for change in changes(old, new) {
+        pairs.extend((at..change.old.start).map(Some).zip(pairs.len()..));
+        pairs.extend(change.new.map(|at| (None, at)));
+        at = change.old.end;
     }
+    pairs.extend((at..old.len()).map(Some).zip(pairs.len()..));
     pairs
 }
 
-fn groups(old: &[&str], new: &[&str]) -> Vec<Vec<DiffOp>> {
-    let ops = ops(old, new);
-    if ops.iter().all(|op| matches!(op, DiffOp::Equal { .. })) {
-        return Vec::new();
-    }
-    similar::group_diff_ops(ops, DIFF_CONTEXT_LINES)
+/// Lines that are replaced by others; either side may be empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Change {
+    old: Range<usize>,
+    new: Range<usize>,
 }
 
-/// The edit script. Common ends are taken off first, so that the bound on the
-/// search looks at the changed region alone.
-fn ops(old: &[&str], new: &[&str]) -> Vec<DiffOp> {
-    let head = old.iter().zip(new).take_while(|(a, b)| a == b).count();
-    let (old_rest, new_rest) = (&old[head..], &new[head..]);
-    let tail = old_rest.iter().rev().zip(new_rest.iter().rev()).take_while(|(a, b)| a == b).count();
-    let (old_len, new_len) = (old_rest.len() - tail, new_rest.len() - tail);
-    if old_len + new_len <= DIFF_LINES_MAX {
-        return capture_diff_slices(Algorithm::Myers, old, new);
+/// The changes from `old` to `new`, in order. Histogram diff with git's indent
+/// heuristic, so that a new function is one change from its first line on.
+fn changes(old: &[&str], new: &[&str]) -> Vec<Change> {
+    let mut input = InternedInput::default();
+    input.update_before(old.iter().copied());
+    input.update_after(new.iter().copied());
+    let mut diff = Diff::compute(Algorithm::Histogram, &input);
+    diff.postprocess_lines(&input);
+    let range = |range: Range<u32>| range.start as usize..range.end as usize;
+    let found: Vec<Change> = diff
+        .hunks()
+        .map(|hunk| Change {
+            old: range(hunk.before),
+            new: range(hunk.after),
+        })
+        .collect();
+    if holds(&found, old, new) {
+        found
+    } else {
+        vec![Change {
+            old: 0..old.len(),
+            new: 0..new.len(),
+        }]
     }
-    let mut ops = Vec::new();
-    if head > 0 {
-        ops.push(DiffOp::Equal { old_index: 0, new_index: 0, len: head });
-    }
-    ops.push(match (old_len, new_len) {
-        (0, new_len) => DiffOp::Insert { old_index: head, new_index: head, new_len },
-        (old_len, 0) => DiffOp::Delete { old_index: head, old_len, new_index: head },
-        (old_len, new_len) => DiffOp::Replace { old_index: head, old_len, new_index: head, new_len },
-    });
-    if tail > 0 {
-        ops.push(DiffOp::Equal { old_index: head + old_len, new_index: head + new_len, len: tail });
-    }
-    ops
 }
 
-fn hunk(index: usize, ops: &[DiffOp], old: &[&str], new: &[&str]) -> Hunk {
-    let mut lines = Vec::new();
-    let mut push = |kind, from: &[&str]| {
-        lines.extend(from.iter().map(|text| HunkLine { kind, text: (*text).to_owned() }));
-    };
-    for op in ops {
-        if matches!(op, DiffOp::Equal { .. }) {
-            push(LineKind::Context, &old[op.old_range()]);
-        } else {
-            push(LineKind::Removed, &old[op.old_range()]);
-            push(LineKind::Added, &new[op.new_range()]);
+/// Whether what lies between the changes is the same on both sides. What is
+/// written to files hangs on it, so it is not taken on trust.
+fn holds(changes: &[Change], old: &[&str], new: &[&str]) -> bool {
+    let (mut old_at, mut new_at) = (0, 0);
+    for change in changes {
+        if old.get(old_at..change.old.start).is_none()
+            || old.get(old_at..change.old.start) != new.get(new_at..change.new.start)
+        {
+            return false;
+        }
+        (old_at, new_at) = (change.old.end, change.new.end);
+    }
+    old.get(old_at..).is_some() && old.get(old_at..) == new.get(new_at..)
+}
+
+/// Changes whose surroundings touch are shown, and taken, together.
+fn groups(changes: &[Change]) -> Vec<Vec<Change>> {
+    let mut groups: Vec<Vec<Change>> = Vec::new();
+    for change in changes {
+        match groups.last_mut() {
+            Some(group)
+                if group
+                    .last()
+                    .is_some_and(|last| change.old.start - last.old.end <= 2 * DIFF_CONTEXT_LINES) =>
+            {
+                group.push(change.clone());
+            }
+            Some(_) | None => groups.push(vec![change.clone()]),
         }
     }
-    let bounds = |of: fn(&DiffOp) -> std::ops::Range<usize>| {
-        let start = ops.first().map_or(0, |op| of(op).start);
-        let end = ops.last().map_or(0, |op| of(op).end);
-        let lines = end - start;
+    groups
+}
+
+fn hunk(index: usize, group: &[Change], old: &[&str], new: &[&str]) -> Hunk {
+    let (first_old, last_old) = bounds(group, |change| &change.old);
+    let (first_new, last_new) = bounds(group, |change| &change.new);
+    // Lines around the group are the same on both sides, in number too.
+    let before = first_old.min(DIFF_CONTEXT_LINES);
+    let after = (old.len() - last_old).min(DIFF_CONTEXT_LINES);
+    let mut lines = Vec::new();
+    let mut push = |kind, from: &[&str]| {
+        lines.extend(from.iter().map(|text| HunkLine {
+            kind,
+            text: (*text).to_owned(),
+        }));
+    };
+    let mut at = first_old - before;
+    for change in group {
+        push(LineKind::Context, &old[at..change.old.start]);
+        push(LineKind::Removed, &old[change.old.clone()]);
+        push(LineKind::Added, &new[change.new.clone()]);
+        at = change.old.end;
+    }
+    push(LineKind::Context, &old[at..last_old + after]);
+    let place = |first: usize, last: usize| {
+        let (start, lines) = (first - before, last - first + before + after);
         (count(if lines == 0 { start } else { start + 1 }), count(lines))
     };
-    let (old_start, old_lines) = bounds(DiffOp::old_range);
-    let (new_start, new_lines) = bounds(DiffOp::new_range);
-    Hunk { index: count(index), old_start, old_lines, new_start, new_lines, lines }
+    let (old_start, old_lines) = place(first_old, last_old);
+    let (new_start, new_lines) = place(first_new, last_new);
+    Hunk {
+        index: count(index),
+        old_start,
+        old_lines,
+        new_start,
+        new_lines,
+        lines,
+    }
+}
+
+/// First line of a group on one side, and the line after its last.
+fn bounds(group: &[Change], side: fn(&Change) -> &Range<usize>) -> (usize, usize) {
+    let first = group.first().map_or(0, |change| side(change).start);
+    (first, group.last().map_or(first, |change| side(change).end))
 }
 
 fn count(n: usize) -> u32 {
@@ -296,10 +346,21 @@ mod tests {
     #[test]
     fn a_rewritten_large_file_is_one_hunk() {
         let old = numbered(0..20_000);
-        let new = format!("0\n{}19999\n", (0..20_000).map(|n| format!("x{n}\n")).collect::<String>());
+        let new = format!(
+            "0\n{}19999\n",
+            (0..20_000).map(|n| format!("x{n}\n")).collect::<String>()
+        );
         assert_eq!(hunks(&old, &new).len(), 1);
         check_select(&old, &new, &[0], &new);
         assert_eq!(counts(&old, &new), (20_000, 19_998));
+    }
+
+    #[test]
+    fn a_new_function_is_one_change_from_its_first_line_on() {
+        let old = "def a():\n    return 1\n\n\ndef c():\n    return 3\n";
+        let new = "def a():\n    return 1\n\n\ndef b():\n    return 1\n\n\ndef c():\n    return 3\n";
+        let added = [(5, "def b():"), (6, "    return 1"), (7, ""), (8, "")];
+        assert_eq!(added_lines(old, new), added);
     }
 
     #[test]

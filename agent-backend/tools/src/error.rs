@@ -189,7 +189,11 @@ impl Error {
 
     /// The failure as the engine records it.
     pub fn to_failure(&self) -> engine::artifact::Failure {
-        engine::artifact::Failure { class: self.class(), code: self.code(), message: self.to_string() }
+        engine::artifact::Failure {
+            class: self.class(),
+            code: self.code(),
+            message: self.to_string(),
+        }
     }
 }
 

@@ -8,7 +8,15 @@ const STATE_DIRECTORY: &str = ".agentic-ide";
 
 /// Names of files that hold secrets, whatever their contents.
 const SECRET_NAMES: &[&str] = &[
-    ".env", ".netrc", ".pgpass", ".git-credentials", ".htpasswd", "id_dsa", "id_ecdsa", "id_ed25519", "id_rsa",
+    ".env",
+    ".netrc",
+    ".pgpass",
+    ".git-credentials",
+    ".htpasswd",
+    "id_dsa",
+    "id_ecdsa",
+    "id_ed25519",
+    "id_rsa",
 ];
 
 /// Endings of such names.
@@ -20,7 +28,10 @@ const TEMPLATE_ENDINGS: &[&str] = &[".example", ".sample", ".template", ".dist"]
 /// Normalises a path relative to the workspace: `/` between parts, no `.`, no
 /// empty part. Refuses what leads out and what is protected.
 pub(crate) fn normalise(path: &str) -> Result<String, Error> {
-    let outside = |reason| Error::Outside { path: shorten(path), reason };
+    let outside = |reason| Error::Outside {
+        path: shorten(path),
+        reason,
+    };
     if path.is_empty() {
         return Err(outside("it is empty"));
     }
@@ -54,7 +65,10 @@ pub(crate) fn normalise(path: &str) -> Result<String, Error> {
     if parts.is_empty() {
         return Err(outside("it names the workspace itself"));
     }
-    let protected = |reason| Error::Protected { path: shorten(path), reason };
+    let protected = |reason| Error::Protected {
+        path: shorten(path),
+        reason,
+    };
     for part in &parts {
         if is_git_directory(part) {
             return Err(protected("git keeps its data there"));
@@ -64,7 +78,9 @@ pub(crate) fn normalise(path: &str) -> Result<String, Error> {
         }
     }
     if parts.last().is_some_and(|name| is_secret(name)) {
-        return Err(protected("files of this name hold secrets and are never read or written"));
+        return Err(protected(
+            "files of this name hold secrets and are never read or written",
+        ));
     }
     Ok(parts.join("/"))
 }
@@ -74,12 +90,19 @@ pub(crate) fn normalise(path: &str) -> Result<String, Error> {
 /// and streams, and knows the short name `git~1`.
 fn is_git_directory(part: &str) -> bool {
     let folded = fold(part);
-    let stem = folded.split(':').next().unwrap_or(&folded).trim_end_matches([' ', '.']);
+    let stem = folded
+        .split(':')
+        .next()
+        .unwrap_or(&folded)
+        .trim_end_matches([' ', '.']);
     stem == ".git" || stem == "git~1"
 }
 
 fn fold(part: &str) -> String {
-    part.chars().filter(|c| !is_ignored_by_hfs(*c)).flat_map(char::to_lowercase).collect()
+    part.chars()
+        .filter(|c| !is_ignored_by_hfs(*c))
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 /// Characters that HFS+ leaves out when it compares names; the list of git's
@@ -91,7 +114,8 @@ fn is_ignored_by_hfs(c: char) -> bool {
 /// Whether a file of this name is never read, shown or written.
 fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    let environment = name.starts_with(".env.") && !TEMPLATE_ENDINGS.iter().any(|ending| name.ends_with(ending));
+    let environment =
+        name.starts_with(".env.") && !TEMPLATE_ENDINGS.iter().any(|ending| name.ends_with(ending));
     environment
         || SECRET_NAMES.contains(&name.as_str())
         || SECRET_ENDINGS.iter().any(|ending| name.ends_with(ending))
@@ -100,8 +124,11 @@ fn is_secret(name: &str) -> bool {
 /// A path for a message: a model can name a very long one.
 fn shorten(path: &str) -> String {
     const CHARS_MAX: usize = 120;
-    let mut short: String =
-        path.chars().take(CHARS_MAX).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    let mut short: String = path
+        .chars()
+        .take(CHARS_MAX)
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect();
     if path.chars().nth(CHARS_MAX).is_some() {
         short.push('…');
     }
@@ -114,7 +141,11 @@ mod tests {
     use shared::error::Code;
 
     fn check(path: &str, expect: Result<&str, Code>) {
-        assert_eq!(normalise(path).map_err(|e| e.code()), expect.map(str::to_owned), "{path:?}");
+        assert_eq!(
+            normalise(path).map_err(|e| e.code()),
+            expect.map(str::to_owned),
+            "{path:?}"
+        );
     }
 
     #[test]
@@ -133,9 +164,21 @@ mod tests {
     #[test]
     fn paths_that_lead_out_are_refused() {
         let out = Err(Code::PathOutsideWorkspace);
-        for path in
-            ["", "/", "/etc/passwd", "../x", "a/../../x", "a/..", ".", "./", "a/", "~/x", "~", "C:/x", "a\\..\\b"]
-        {
+        for path in [
+            "",
+            "/",
+            "/etc/passwd",
+            "../x",
+            "a/../../x",
+            "a/..",
+            ".",
+            "./",
+            "a/",
+            "~/x",
+            "~",
+            "C:/x",
+            "a\\..\\b",
+        ] {
             check(path, out);
         }
         check("a\0b", out);

@@ -42,7 +42,10 @@ pub(crate) struct Contents {
 
 /// Reads a regular file; none if it, or a directory on the way, is missing.
 pub(crate) fn read(root: &Path, path: &SafePath) -> Result<Option<Contents>, Error> {
-    let unreadable = |source| Error::Unreadable { path: root.join(path.relative()), source };
+    let unreadable = |source| Error::Unreadable {
+        path: root.join(path.relative()),
+        source,
+    };
     let parent = match open_parent(root, path, Missing::Leave) {
         Ok(Some(parent)) => parent,
         Ok(None) => return Ok(None),
@@ -55,27 +58,41 @@ pub(crate) fn read(root: &Path, path: &SafePath) -> Result<Option<Contents>, Err
     };
     let metadata = file.metadata().map_err(unreadable)?;
     if !metadata.is_file() {
-        return Err(Error::NotText { path: path.relative().to_owned(), reason: "it is not a regular file" });
+        return Err(Error::NotText {
+            path: path.relative().to_owned(),
+            reason: "it is not a regular file",
+        });
     }
-    let too_large =
-        |bytes| Error::TooLarge { path: path.relative().to_owned(), bytes, max: FILE_BYTES_MAX };
+    let too_large = |bytes| Error::TooLarge {
+        path: path.relative().to_owned(),
+        bytes,
+        max: FILE_BYTES_MAX,
+    };
     if metadata.len() > FILE_BYTES_MAX {
         return Err(too_large(metadata.len()));
     }
     let mut bytes = Vec::new();
     // A file can grow while it is read.
-    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    file.take(FILE_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(too_large(bytes.len() as u64));
     }
-    Ok(Some(Contents { bytes, mode: metadata.mode() & 0o7777 }))
+    Ok(Some(Contents {
+        bytes,
+        mode: metadata.mode() & 0o7777,
+    }))
 }
 
 /// Puts `bytes` where `path` names, in place of what is there. Keeps the mode
 /// and owner of a file that exists; makes missing directories. Doing it again
 /// ends in the same state, also after a crash in its middle.
 pub(crate) fn write(root: &Path, path: &SafePath, bytes: &[u8]) -> Result<(), Error> {
-    let failed = |source| Error::Write { path: path.relative().to_owned(), source };
+    let failed = |source| Error::Write {
+        path: path.relative().to_owned(),
+        source,
+    };
     let parent = open_parent(root, path, Missing::Create)
         .and_then(|parent| parent.ok_or_else(|| io::ErrorKind::NotFound.into()))
         .map_err(|error| refuse_link(path, error, failed))?;
@@ -88,7 +105,12 @@ pub(crate) fn write(root: &Path, path: &SafePath, bytes: &[u8]) -> Result<(), Er
     let result = write_temporary(&parent.directory, &temporary, bytes, old.as_ref())
         .inspect(|()| crate::crash_point("apply:temporary_written"))
         .and_then(|()| {
-            Ok(renameat(&parent.directory, temporary.as_str(), &parent.directory, parent.name)?)
+            Ok(renameat(
+                &parent.directory,
+                temporary.as_str(),
+                &parent.directory,
+                parent.name,
+            )?)
         })
         .and_then(|()| sync(&parent.directory));
     if result.is_err() {
@@ -108,7 +130,12 @@ fn write_temporary(
         Err(errno) => return Err(errno.into()),
     }
     let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let mut file = File::from(openat(directory, name, flags, Mode::from_bits_truncate(FILE_MODE))?);
+    let mut file = File::from(openat(
+        directory,
+        name,
+        flags,
+        Mode::from_bits_truncate(FILE_MODE),
+    )?);
     if let Some(old) = old {
         let new = file.metadata()?;
         if (old.uid(), old.gid()) != (new.uid(), new.gid()) {
@@ -123,9 +150,14 @@ fn write_temporary(
 
 /// Removes a file, and directories that it leaves empty, as git does.
 pub(crate) fn remove(root: &Path, path: &SafePath) -> Result<(), Error> {
-    let failed = |source| Error::Write { path: path.relative().to_owned(), source };
+    let failed = |source| Error::Write {
+        path: path.relative().to_owned(),
+        source,
+    };
     let parent = open_parent(root, path, Missing::Leave);
-    let Some(parent) = parent.map_err(|error| refuse_link(path, error, failed))? else { return Ok(()) };
+    let Some(parent) = parent.map_err(|error| refuse_link(path, error, failed))? else {
+        return Ok(());
+    };
     match unlinkat(&parent.directory, parent.name, UnlinkatFlags::NoRemoveDir) {
         Ok(()) | Err(Errno::ENOENT) => {}
         Err(errno) => return Err(failed(errno.into())),
@@ -160,7 +192,9 @@ fn open_parent<'a>(root: &Path, path: &'a SafePath, missing: Missing) -> io::Res
     let mut directory = OwnedFd::from(File::open(root)?);
     let mut above = Vec::new();
     let mut parts = path.parts();
-    let Some(mut name) = parts.next() else { return Err(io::ErrorKind::InvalidInput.into()) };
+    let Some(mut name) = parts.next() else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
     for next in parts {
         let child = match open_directory(&directory, name) {
             Err(Errno::ENOENT) => match missing {
@@ -180,7 +214,11 @@ fn open_parent<'a>(root: &Path, path: &'a SafePath, missing: Missing) -> io::Res
         directory = child;
         name = next;
     }
-    Ok(Some(Parent { directory, name, above }))
+    Ok(Some(Parent {
+        directory,
+        name,
+        above,
+    }))
 }
 
 fn open_directory(directory: &OwnedFd, name: &str) -> Result<OwnedFd, Errno> {
@@ -206,9 +244,10 @@ fn sync(directory: &OwnedFd) -> io::Result<()> {
 /// A link that appeared after the fence's check is refused as the fence does.
 fn refuse_link(path: &SafePath, error: io::Error, other: impl FnOnce(io::Error) -> Error) -> Error {
     match error.raw_os_error().map(Errno::from_raw) {
-        Some(Errno::ELOOP) => {
-            Error::Outside { path: path.relative().to_owned(), reason: "it goes through a symbolic link" }
-        }
+        Some(Errno::ELOOP) => Error::Outside {
+            path: path.relative().to_owned(),
+            reason: "it goes through a symbolic link",
+        },
         Some(Errno::ENOTDIR) => Error::Outside {
             path: path.relative().to_owned(),
             reason: "it goes through a symbolic link or a file",

@@ -52,7 +52,10 @@ pub(crate) struct Answer {
 impl Git {
     /// Git in `directory`, with variables on top of ours.
     pub(crate) fn new(directory: &Path, environment: Vec<(OsString, OsString)>) -> Self {
-        Self { directory: directory.to_owned(), environment }
+        Self {
+            directory: directory.to_owned(),
+            environment,
+        }
     }
 
     /// The same git in another directory.
@@ -72,8 +75,34 @@ impl Git {
         self.with("GIT_OPTIONAL_LOCKS", "0").run(arguments, None)
     }
 
+    /// Those of the paths, relative to the directory, that are ignored and not
+    /// tracked.
+    pub(crate) fn ignored<'a>(&self, paths: impl Iterator<Item = &'a str>) -> Result<Vec<String>, Error> {
+        // The command takes no literal pathspecs; `./` keeps a leading colon
+        // from being read as one of the other kinds.
+        let input: String = paths.map(|path| format!("./{path}\0")).collect();
+        if input.is_empty() {
+            return Ok(Vec::new());
+        }
+        let git = self
+            .with("GIT_LITERAL_PATHSPECS", "0")
+            .with("GIT_OPTIONAL_LOCKS", "0");
+        let answer = git.run(&["check-ignore", "-z", "--stdin"], Some(input.as_bytes()))?;
+        match answer.code() {
+            Some(0 | 1) => {
+                let own = |path: String| path.strip_prefix("./").map(str::to_owned);
+                Ok(records(answer.stdout()).filter_map(own).collect())
+            }
+            Some(_) | None => Err(answer.into_error()),
+        }
+    }
+
     /// Runs a command; any exit code is an answer.
-    pub(crate) fn run<S: AsRef<OsStr>>(&self, arguments: &[S], input: Option<&[u8]>) -> Result<Answer, Error> {
+    pub(crate) fn run<S: AsRef<OsStr>>(
+        &self,
+        arguments: &[S],
+        input: Option<&[u8]>,
+    ) -> Result<Answer, Error> {
         let mut command = Command::new("git");
         for name in LOCAL_VARIABLES {
             command.env_remove(name);
@@ -91,10 +120,19 @@ impl Git {
         let name = subcommand(arguments);
         tracing::trace!(command = %name, "git");
         match process::run(&mut command, input, GIT_TIMEOUT, GIT_OUTPUT_BYTES_MAX) {
-            Ok(output) => Ok(Answer { command: name, output }),
-            Err(Failure::TimedOut) => Err(Error::GitTimeout { command: name, seconds: GIT_TIMEOUT.as_secs() }),
+            Ok(output) => Ok(Answer {
+                command: name,
+                output,
+            }),
+            Err(Failure::TimedOut) => Err(Error::GitTimeout {
+                command: name,
+                seconds: GIT_TIMEOUT.as_secs(),
+            }),
             Err(Failure::Io(error)) if error.kind() == io::ErrorKind::NotFound => Err(Error::GitMissing),
-            Err(Failure::Io(error)) => Err(Error::Git { command: name, complaint: error.to_string() }),
+            Err(Failure::Io(error)) => Err(Error::Git {
+                command: name,
+                complaint: error.to_string(),
+            }),
         }
     }
 }
@@ -137,12 +175,19 @@ impl Answer {
                 None => "ended by a signal".to_owned(),
             };
         }
-        Error::Git { command: self.command, complaint }
+        Error::Git {
+            command: self.command,
+            complaint,
+        }
     }
 
     /// Standard output of a command that must succeed.
     pub(crate) fn bytes(self) -> Result<Vec<u8>, Error> {
-        if self.success() { Ok(self.output.stdout) } else { Err(self.into_error()) }
+        if self.success() {
+            Ok(self.output.stdout)
+        } else {
+            Err(self.into_error())
+        }
     }
 
     /// Standard output of a command that must succeed, as text without the last
@@ -161,7 +206,10 @@ impl Answer {
 
 /// The records of `-z` output.
 pub(crate) fn records(bytes: &[u8]) -> impl Iterator<Item = String> + '_ {
-    bytes.split(|byte| *byte == 0).filter(|r| !r.is_empty()).map(|r| String::from_utf8_lossy(r).into_owned())
+    bytes
+        .split(|byte| *byte == 0)
+        .filter(|r| !r.is_empty())
+        .map(|r| String::from_utf8_lossy(r).into_owned())
 }
 
 #[cfg(test)]
@@ -170,7 +218,10 @@ mod tests {
 
     #[test]
     fn messages_name_the_subcommand_alone() {
-        assert_eq!(subcommand(&["-c", "a=b", "--no-pager", "commit-tree", "secret"]), "commit-tree");
+        assert_eq!(
+            subcommand(&["-c", "a=b", "--no-pager", "commit-tree", "secret"]),
+            "commit-tree"
+        );
         assert_eq!(subcommand::<&str>(&[]), "");
     }
 }

@@ -11,10 +11,6 @@ pub const PATH_BYTES_MAX: usize = 1024;
 /// Files of one proposal.
 pub const PROPOSAL_FILES_MAX: usize = 200;
 
-/// Changed lines, old and new together, up to which a minimal diff is sought.
-/// Beyond that the changed region is one replacement: the search is quadratic.
-pub const DIFF_LINES_MAX: usize = 10_000;
-
 /// Unchanged lines shown around a change.
 pub const DIFF_CONTEXT_LINES: usize = 3;
 

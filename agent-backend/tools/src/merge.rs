@@ -22,15 +22,26 @@ pub(crate) fn three_way(git: &Git, ours: &[u8], base: &[u8], theirs: &[u8]) -> R
     if base == theirs {
         return Ok(Merged::Clean(ours.to_vec()));
     }
-    let failed = |source: io::Error| Error::Write { path: "a temporary file".to_owned(), source };
+    let failed = |source: io::Error| Error::Write {
+        path: "a temporary file".to_owned(),
+        source,
+    };
     let directory = tempfile::tempdir().map_err(failed)?;
     let place = |name: &str, bytes: &[u8]| {
         let path = directory.path().join(name);
         std::fs::write(&path, bytes).map(|()| path).map_err(failed)
     };
-    let files = [place("ours", ours)?, place("base", base)?, place("theirs", theirs)?];
+    let files = [
+        place("ours", ours)?,
+        place("base", base)?,
+        place("theirs", theirs)?,
+    ];
     let mut arguments: Vec<&OsStr> = vec!["merge-file".as_ref(), "-p".as_ref(), "-q".as_ref()];
-    arguments.extend(files.iter().map(|path: &std::path::PathBuf| AsRef::<Path>::as_ref(path).as_os_str()));
+    arguments.extend(
+        files
+            .iter()
+            .map(|path: &std::path::PathBuf| AsRef::<Path>::as_ref(path).as_os_str()),
+    );
     let answer = git.run(&arguments, None)?;
     match answer.code() {
         Some(0) => Ok(Merged::Clean(answer.bytes()?)),

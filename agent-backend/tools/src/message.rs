@@ -54,7 +54,10 @@ impl fmt::Display for CommitMessage {
 
 /// One line of words.
 fn line(text: &str) -> String {
-    let words: String = redact(text).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let words: String = redact(text)
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
     words.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -62,19 +65,29 @@ fn subject(kind: &str, summary: &str) -> String {
     let mut text = line(summary);
     // A model often writes the prefix itself.
     if let Some((head, rest)) = text.split_once(": ")
-        && matches!(head.split('(').next(), Some("feat" | "fix" | "chore" | "refactor" | "docs" | "test"))
+        && matches!(
+            head.split('(').next(),
+            Some("feat" | "fix" | "chore" | "refactor" | "docs" | "test")
+        )
     {
         text = rest.to_owned();
     }
     let text = text.trim_end_matches(['.', ' ']);
-    let text = if text.is_empty() { "apply the accepted changes" } else { text };
+    let text = if text.is_empty() {
+        "apply the accepted changes"
+    } else {
+        text
+    };
     let whole = format!("{kind}: {text}");
     if whole.chars().count() <= SUBJECT_COLUMNS_MAX {
         return whole;
     }
     let cut: String = whole.chars().take(SUBJECT_COLUMNS_MAX - 1).collect();
     // At a word's end, unless that leaves next to nothing.
-    let end = cut.rfind(' ').filter(|end| *end > SUBJECT_COLUMNS_MAX / 2).unwrap_or(cut.len());
+    let end = cut
+        .rfind(' ')
+        .filter(|end| *end > SUBJECT_COLUMNS_MAX / 2)
+        .unwrap_or(cut.len());
     format!("{}…", cut[..end].trim_end_matches([',', ';', ':', ' ']))
 }
 
@@ -92,7 +105,10 @@ fn body(summary: &str, files: &[FileChange]) -> String {
             (Some(_), Some(_)) => "Update",
             (Some(_), None) => "Remove",
         };
-        body.push_str(&format!("- {verb} {} (+{} -{})\n", file.path, file.lines_added, file.lines_removed));
+        body.push_str(&format!(
+            "- {verb} {} (+{} -{})\n",
+            file.path, file.lines_added, file.lines_removed
+        ));
     }
     if files.len() > BODY_PATHS_MAX {
         body.push_str(&format!("- and {} more files\n", files.len() - BODY_PATHS_MAX));
@@ -138,7 +154,10 @@ mod tests {
             "add a function that computes the sum of all the numbers in a list, quickly",
             "feat: add a function that computes the sum of all the numbers in a…",
         );
-        assert_eq!(subject("feat", &"ä".repeat(200)).chars().count(), SUBJECT_COLUMNS_MAX);
+        assert_eq!(
+            subject("feat", &"ä".repeat(200)).chars().count(),
+            SUBJECT_COLUMNS_MAX
+        );
     }
 
     #[test]

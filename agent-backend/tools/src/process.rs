@@ -57,13 +57,25 @@ pub(crate) fn run(
     // Its own process group: a time-out must also end what it started.
     command
         .process_group(0)
-        .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
+        .stdin(if input.is_some() {
+            Stdio::piped()
+        } else {
+            Stdio::null()
+        })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let mut child = Guard(command.spawn()?);
     let (done, ended) = mpsc::channel();
-    let stdout = child.0.stdout.take().map(|pipe| reader(pipe, output_bytes_max, done.clone()));
-    let stderr = child.0.stderr.take().map(|pipe| reader(pipe, output_bytes_max, done.clone()));
+    let stdout = child
+        .0
+        .stdout
+        .take()
+        .map(|pipe| reader(pipe, output_bytes_max, done.clone()));
+    let stderr = child
+        .0
+        .stderr
+        .take()
+        .map(|pipe| reader(pipe, output_bytes_max, done.clone()));
     drop(done);
     if let (Some(mut pipe), Some(input)) = (child.0.stdin.take(), input) {
         let input = input.to_vec();
@@ -90,7 +102,11 @@ pub(crate) fn run(
     let join = |reader: Option<thread::JoinHandle<Vec<u8>>>| {
         reader.and_then(|reader| reader.join().ok()).unwrap_or_default()
     };
-    Ok(Output { code: status.code(), stdout: join(stdout), stderr: join(stderr) })
+    Ok(Output {
+        code: status.code(),
+        stdout: join(stdout),
+        stderr: join(stderr),
+    })
 }
 
 /// Reads to the end, keeps the beginning: the rest must be drained, or the
@@ -143,7 +159,11 @@ pub(crate) fn complaint(bytes: &[u8], bytes_max: usize) -> String {
             out.push('…');
             break;
         }
-        out.push(if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c });
+        out.push(if c.is_control() && c != '\n' && c != '\t' {
+            '\u{fffd}'
+        } else {
+            c
+        });
     }
     out
 }
@@ -156,14 +176,28 @@ mod tests {
 
     #[test]
     fn input_output_and_code_come_through() {
-        let output = run(Command::new("sh").args(["-c", "cat; echo no >&2; exit 3"]), Some(b"yes"), LONG, 100);
+        let output = run(
+            Command::new("sh").args(["-c", "cat; echo no >&2; exit 3"]),
+            Some(b"yes"),
+            LONG,
+            100,
+        );
         let output = output.unwrap();
-        assert_eq!((output.code, output.stdout, output.stderr), (Some(3), b"yes".to_vec(), b"no\n".to_vec()));
+        assert_eq!(
+            (output.code, output.stdout, output.stderr),
+            (Some(3), b"yes".to_vec(), b"no\n".to_vec())
+        );
     }
 
     #[test]
     fn output_is_cut_and_the_program_still_ends() {
-        let output = run(Command::new("sh").args(["-c", "head -c 500000 /dev/zero"]), None, LONG, 10).unwrap();
+        let output = run(
+            Command::new("sh").args(["-c", "head -c 500000 /dev/zero"]),
+            None,
+            LONG,
+            10,
+        )
+        .unwrap();
         assert_eq!((output.code, output.stdout.len()), (Some(0), 10));
     }
 

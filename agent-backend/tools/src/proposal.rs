@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use engine::{artifact::FileChange, blob::Blob};
 
 use crate::{
-    Error, Repository, Workspace, diff, files, git,
+    Error, Repository, Workspace, diff, files,
     limits::{FILE_BYTES_MAX, PROPOSAL_FILES_MAX},
     text,
 };
@@ -54,7 +54,10 @@ pub fn propose(workspace: &Workspace, contents: &[NewContents]) -> Result<Propos
         let change = if index < PROPOSAL_FILES_MAX {
             change(workspace, contents)
         } else {
-            Err(Error::Outside { path: contents.path.clone(), reason: "the proposal has too many files" })
+            Err(Error::Outside {
+                path: contents.path.clone(),
+                reason: "the proposal has too many files",
+            })
         };
         match change {
             Ok(Some((change, contents))) => {
@@ -62,7 +65,10 @@ pub fn propose(workspace: &Workspace, contents: &[NewContents]) -> Result<Propos
                 changes.insert(change.path.clone(), change);
             }
             Ok(None) => {}
-            Err(error) => proposed.refused.push(Refused { path: contents.path.clone(), error }),
+            Err(error) => proposed.refused.push(Refused {
+                path: contents.path.clone(),
+                error,
+            }),
         }
     }
     for path in ignored(workspace, changes.keys())? {
@@ -74,8 +80,16 @@ pub fn propose(workspace: &Workspace, contents: &[NewContents]) -> Result<Propos
         proposed.refused.push(Refused { path, error });
     }
     proposed.files = changes.into_values().collect();
-    let used: Vec<_> = proposed.files.iter().flat_map(|file| [file.old, file.new]).flatten().collect();
-    proposed.blobs = blobs.into_values().filter(|blob| used.contains(&blob.id())).collect();
+    let used: Vec<_> = proposed
+        .files
+        .iter()
+        .flat_map(|file| [file.old, file.new])
+        .flatten()
+        .collect();
+    proposed.blobs = blobs
+        .into_values()
+        .filter(|blob| used.contains(&blob.id()))
+        .collect();
     Ok(proposed)
 }
 
@@ -99,15 +113,21 @@ fn change(workspace: &Workspace, contents: &NewContents) -> Result<Option<(FileC
         }
         if new.len() as u64 > FILE_BYTES_MAX {
             let bytes = new.len() as u64;
-            return Err(Error::TooLarge { path: path.relative().to_owned(), bytes, max: FILE_BYTES_MAX });
+            return Err(Error::TooLarge {
+                path: path.relative().to_owned(),
+                bytes,
+                max: FILE_BYTES_MAX,
+            });
         }
     }
     if new.as_deref() == old.as_ref().map(|old| old.bytes.as_slice()) {
         return Ok(None);
     }
     let plain = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
-    let (lines_added, lines_removed) =
-        diff::counts(&plain(old.as_ref().map(|old| old.bytes.as_slice())), &plain(new.as_deref()));
+    let (lines_added, lines_removed) = diff::counts(
+        &plain(old.as_ref().map(|old| old.bytes.as_slice())),
+        &plain(new.as_deref()),
+    );
     let (old, new) = (old.map(|old| Blob::new(old.bytes)), new.map(Blob::new));
     let change = FileChange {
         path: path.relative().to_owned(),
@@ -120,21 +140,12 @@ fn change(workspace: &Workspace, contents: &NewContents) -> Result<Option<(FileC
 }
 
 /// Those of the paths that git ignores and does not track.
-fn ignored<'a>(
-    workspace: &Workspace,
-    paths: impl Iterator<Item = &'a String>,
-) -> Result<Vec<String>, Error> {
-    let Repository::Git(repository) = workspace.repository() else { return Ok(Vec::new()) };
-    let input: String = paths.map(|path| format!("{}{path}\0", repository.prefix)).collect();
-    if input.is_empty() {
+fn ignored<'a>(workspace: &Workspace, paths: impl Iterator<Item = &'a String>) -> Result<Vec<String>, Error> {
+    let Repository::Git(repository) = workspace.repository() else {
         return Ok(Vec::new());
-    }
-    let answer = workspace.git().run(&["check-ignore", "-z", "--stdin"], Some(input.as_bytes()))?;
-    match answer.code() {
-        Some(0 | 1) => {
-            let own = |path: String| path.strip_prefix(&repository.prefix).map(str::to_owned);
-            Ok(git::records(answer.stdout()).filter_map(own).collect())
-        }
-        Some(_) | None => Err(answer.into_error()),
-    }
+    };
+    let full: Vec<String> = paths.map(|path| format!("{}{path}", repository.prefix)).collect();
+    let ignored = workspace.git().ignored(full.iter().map(String::as_str))?;
+    let own = |path: String| path.strip_prefix(&repository.prefix).map(str::to_owned);
+    Ok(ignored.into_iter().filter_map(own).collect())
 }

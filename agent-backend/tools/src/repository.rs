@@ -141,7 +141,11 @@ const HOOKS: &[&str] = &["pre-commit", "prepare-commit-msg", "commit-msg", "post
 pub(crate) fn discover(git: &Git, root: &Path) -> Result<Repository, Error> {
     let found = match git.read(&["rev-parse", "--is-bare-repository", "--is-inside-git-dir"]) {
         Ok(answer) => answer,
-        Err(Error::GitMissing) if root.ancestors().all(|d| d.join(".git").symlink_metadata().is_err()) => {
+        Err(Error::GitMissing)
+            if root
+                .ancestors()
+                .all(|d| d.join(".git").symlink_metadata().is_err()) =>
+        {
             return Ok(Repository::None(NoRepository::GitMissing));
         }
         Err(error) => return Err(error),
@@ -155,7 +159,9 @@ pub(crate) fn discover(git: &Git, root: &Path) -> Result<Repository, Error> {
         return Err(found.into_error());
     }
     if found.line()?.lines().any(|answer| answer == "true") {
-        return Err(Error::Bare { path: root.to_owned() });
+        return Err(Error::Bare {
+            path: root.to_owned(),
+        });
     }
     let top_level = PathBuf::from(git.read(&["rev-parse", "--show-toplevel"])?.line()?);
     let git_dir = PathBuf::from(git.read(&["rev-parse", "--absolute-git-dir"])?.line()?);
@@ -163,14 +169,17 @@ pub(crate) fn discover(git: &Git, root: &Path) -> Result<Repository, Error> {
     let prefix = git.read(&["rev-parse", "--show-prefix"])?.line()?;
     let git = git.at(&top_level);
     if !prefix.is_empty() {
-        let ignored = git.read(&["check-ignore", "-q", "--", prefix.trim_end_matches('/')])?;
-        if ignored.success() {
+        let ignored = git.ignored(std::iter::once(prefix.trim_end_matches('/')))?;
+        if !ignored.is_empty() {
             return Ok(Repository::None(NoRepository::Ignored { top_level }));
         }
     }
     Ok(Repository::Git(GitRepository {
         head: head(&git)?,
-        in_progress: MARKS.iter().find(|(name, _)| git_dir.join(name).exists()).map(|(_, operation)| *operation),
+        in_progress: MARKS
+            .iter()
+            .find(|(name, _)| git_dir.join(name).exists())
+            .map(|(_, operation)| *operation),
         submodules: submodules(&git, &top_level)?,
         hooks: hooks(&git)?,
         git_dir: canonical(&git_dir),
@@ -183,16 +192,25 @@ pub(crate) fn discover(git: &Git, root: &Path) -> Result<Repository, Error> {
 /// What HEAD names now.
 pub(crate) fn head(git: &Git) -> Result<Head, Error> {
     let symbolic = git.read(&["symbolic-ref", "-q", "HEAD"])?;
-    let reference = if symbolic.success() { Some(symbolic.line()?) } else { None };
+    let reference = if symbolic.success() {
+        Some(symbolic.line()?)
+    } else {
+        None
+    };
     let commit = git.read(&["rev-parse", "-q", "--verify", "HEAD^{commit}"])?;
-    let commit = if commit.success() { Some(commit.line()?) } else { None };
+    let commit = if commit.success() {
+        Some(commit.line()?)
+    } else {
+        None
+    };
     match (reference, commit) {
         (Some(reference), Some(commit)) => Ok(Head::Branch { reference, commit }),
         (Some(reference), None) => Ok(Head::Unborn { reference }),
         (None, Some(commit)) => Ok(Head::Detached { commit }),
-        (None, None) => {
-            Err(Error::Git { command: "rev-parse".to_owned(), complaint: "HEAD names no commit".to_owned() })
-        }
+        (None, None) => Err(Error::Git {
+            command: "rev-parse".to_owned(),
+            complaint: "HEAD names no commit".to_owned(),
+        }),
     }
 }
 
@@ -213,7 +231,10 @@ fn submodules(git: &Git, top_level: &Path) -> Result<BTreeSet<String>, Error> {
 
 fn hooks(git: &Git) -> Result<Vec<String>, Error> {
     use std::os::unix::fs::PermissionsExt;
-    let folder = PathBuf::from(git.read(&["rev-parse", "--path-format=absolute", "--git-path", "hooks"])?.line()?);
+    let folder = PathBuf::from(
+        git.read(&["rev-parse", "--path-format=absolute", "--git-path", "hooks"])?
+            .line()?,
+    );
     let runs = |name: &&&str| {
         let hook = folder.join(name).metadata();
         hook.is_ok_and(|hook| hook.is_file() && hook.permissions().mode() & 0o111 != 0)

@@ -76,9 +76,16 @@ pub enum FinalNewline {
 /// # Errors
 /// E1207 if they are not UTF-8 text, E1208 if they are too many.
 pub fn parse(path: &str, bytes: Vec<u8>, mode: u32) -> Result<TextFile, Error> {
-    let not_text = |reason| Error::NotText { path: path.to_owned(), reason };
+    let not_text = |reason| Error::NotText {
+        path: path.to_owned(),
+        reason,
+    };
     if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(Error::TooLarge { path: path.to_owned(), bytes: bytes.len() as u64, max: FILE_BYTES_MAX });
+        return Err(Error::TooLarge {
+            path: path.to_owned(),
+            bytes: bytes.len() as u64,
+            max: FILE_BYTES_MAX,
+        });
     }
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         return Err(not_text("it is UTF-16; only UTF-8 is supported"));
@@ -102,9 +109,21 @@ pub fn parse(path: &str, bytes: Vec<u8>, mode: u32) -> Result<TextFile, Error> {
         (_, _) => Eol::Mixed(Dominant::Lf),
     };
     let ended = body.is_empty() || body.ends_with('\n');
-    let final_newline = if ended { FinalNewline::Present } else { FinalNewline::Absent };
+    let final_newline = if ended {
+        FinalNewline::Present
+    } else {
+        FinalNewline::Absent
+    };
     let text = body.replace("\r\n", "\n");
-    Ok(TextFile { text, encoding: Encoding::Utf8, eol, bom, final_newline, mode, bytes })
+    Ok(TextFile {
+        text,
+        encoding: Encoding::Utf8,
+        eol,
+        bom,
+        final_newline,
+        mode,
+        bytes,
+    })
 }
 
 impl TextFile {
@@ -208,7 +227,17 @@ mod tests {
 
     #[test]
     fn encoding_the_own_text_changes_nothing() {
-        for raw in ["", "a", "a\n", "a\r\n", "a\r\nb\n", "\u{feff}", "\u{feff}a\r\nb", "\n\n", "a\rb\n"] {
+        for raw in [
+            "",
+            "a",
+            "a\n",
+            "a\r\n",
+            "a\r\nb\n",
+            "\u{feff}",
+            "\u{feff}a\r\nb",
+            "\n\n",
+            "a\rb\n",
+        ] {
             let file = file(raw);
             assert_eq!(file.encode(&file.text), raw.as_bytes(), "{raw:?}");
         }
@@ -217,7 +246,10 @@ mod tests {
     #[test]
     fn what_is_not_utf8_text_is_refused() {
         let check = |bytes: &[u8], expect| {
-            assert_eq!(parse("f", bytes.to_vec(), 0o644).map_err(|error| error.code()), Err(expect));
+            assert_eq!(
+                parse("f", bytes.to_vec(), 0o644).map_err(|error| error.code()),
+                Err(expect)
+            );
         };
         check(b"a\0b", Code::FileNotText);
         check(b"caf\xe9", Code::FileNotText);

@@ -55,20 +55,33 @@ impl Workspace {
 
     /// Like [`Self::open`], with variables added to git's environment.
     pub fn open_with(path: &Path, environment: Vec<(OsString, OsString)>) -> Result<Self, Error> {
-        let unreadable = |source| Error::Unreadable { path: path.to_owned(), source };
-        let root = path.canonicalize().map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
-                Error::NotADirectory { path: path.to_owned() }
+        let absent = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory];
+        let unreadable = |source| Error::Unreadable {
+            path: path.to_owned(),
+            source,
+        };
+        let root = path.canonicalize().map_err(|source| {
+            if absent.contains(&source.kind()) {
+                Error::NotADirectory {
+                    path: path.to_owned(),
+                }
+            } else {
+                unreadable(source)
             }
-            _ => unreadable(source),
         })?;
         if !root.metadata().map_err(unreadable)?.is_dir() {
-            return Err(Error::NotADirectory { path: path.to_owned() });
+            return Err(Error::NotADirectory {
+                path: path.to_owned(),
+            });
         }
         root.read_dir().map_err(unreadable)?;
         let git = Git::new(&root, environment);
         let repository = repository::discover(&git, &root)?;
-        Ok(Self { root, git, repository })
+        Ok(Self {
+            root,
+            git,
+            repository,
+        })
     }
 
     /// The canonical root.
@@ -103,7 +116,10 @@ impl Workspace {
     /// repositories, files that hold secrets, anything through a symlink.
     pub fn resolve(&self, relative: &str) -> Result<SafePath, Error> {
         let relative = fence::normalise(relative)?;
-        let protected = |reason| Error::Protected { path: relative.clone(), reason };
+        let protected = |reason| Error::Protected {
+            path: relative.clone(),
+            reason,
+        };
         let mut at = self.root.clone();
         let mut parts = relative.split('/').peekable();
         while let Some(part) = parts.next() {
@@ -121,10 +137,16 @@ impl Workspace {
             }
             match (entry.is_dir(), last) {
                 (true, true) => {
-                    return Err(Error::Outside { path: relative.clone(), reason: "it names a directory" });
+                    return Err(Error::Outside {
+                        path: relative.clone(),
+                        reason: "it names a directory",
+                    });
                 }
                 (false, false) => {
-                    return Err(Error::Outside { path: relative.clone(), reason: "it goes through a file" });
+                    return Err(Error::Outside {
+                        path: relative.clone(),
+                        reason: "it goes through a file",
+                    });
                 }
                 (true, false) | (false, true) => {}
             }
@@ -168,7 +190,9 @@ impl Workspace {
     }
 
     fn through_symlink(&self, relative: &str, link: &Path) -> Error {
-        let inside = link.canonicalize().is_ok_and(|target| target.starts_with(&self.root));
+        let inside = link
+            .canonicalize()
+            .is_ok_and(|target| target.starts_with(&self.root));
         if inside {
             Error::Protected {
                 path: relative.to_owned(),

@@ -58,11 +58,22 @@ pub(super) fn entry(
             });
         }
     };
-    let Some(new) = change.new else { return Ok((None, Extent::Change)) };
-    let entry = |id| Some(Entry { mode: mode.to_owned(), id });
+    let Some(new) = change.new else {
+        return Ok((None, Extent::Change));
+    };
+    let entry = |id| {
+        Some(Entry {
+            mode: mode.to_owned(),
+            id,
+        })
+    };
     let theirs = clean(git, change.path, new)?;
     let (Some(base), Some(old)) = (base, change.old) else {
-        let extent = if change.old.is_some() { Extent::WholeFile } else { Extent::Change };
+        let extent = if change.old.is_some() {
+            Extent::WholeFile
+        } else {
+            Extent::Change
+        };
         return Ok((entry(theirs), extent));
     };
     let ancestor = clean(git, change.path, old)?;
@@ -72,10 +83,17 @@ pub(super) fn entry(
     // The person has uncommitted changes in this file: ours alone is brought
     // into what is committed.
     let contents = |id: &str| git.read(&["cat-file", "blob", id])?.bytes();
-    let merged = merge::three_way(git, &contents(&base.id)?, &contents(&ancestor)?, &contents(&theirs)?)?;
+    let merged = merge::three_way(
+        git,
+        &contents(&base.id)?,
+        &contents(&ancestor)?,
+        &contents(&theirs)?,
+    )?;
     match merged {
         Merged::Clean(bytes) => {
-            let id = git.run(&["hash-object", "-w", "--no-filters", "--stdin"], Some(&bytes))?.line()?;
+            let id = git
+                .run(&["hash-object", "-w", "--no-filters", "--stdin"], Some(&bytes))?
+                .line()?;
             Ok((entry(id), Extent::Change))
         }
         Merged::Conflict => Ok((entry(theirs), Extent::WholeFile)),
@@ -85,12 +103,14 @@ pub(super) fn entry(
 /// Stores bytes of the work tree as git would on `git add`, filters included.
 pub(super) fn clean(git: &Git, path: &str, bytes: &[u8]) -> Result<String, Error> {
     let place = format!("--path={path}");
-    git.run(&["hash-object", "-w", place.as_str(), "--stdin"], Some(bytes))?.line()
+    git.run(&["hash-object", "-w", place.as_str(), "--stdin"], Some(bytes))?
+        .line()
 }
 
 /// A commit's tree.
 pub(super) fn tree_of(git: &Git, commit: &str) -> Result<String, Error> {
-    git.read(&["rev-parse", "--verify", &format!("{commit}^{{tree}}")])?.line()
+    git.read(&["rev-parse", "--verify", &format!("{commit}^{{tree}}")])?
+        .line()
 }
 
 /// Writes the tree: the base's, with our entries.
@@ -126,8 +146,10 @@ impl PrivateIndex {
         let directory = repository.git_dir.join("agentic-ide").join(&name[..16]);
         let place = Self { directory };
         place.clear();
-        fs::create_dir_all(&place.directory)
-            .map_err(|source| Error::Write { path: place.directory.display().to_string(), source })?;
+        fs::create_dir_all(&place.directory).map_err(|source| Error::Write {
+            path: place.directory.display().to_string(),
+            source,
+        })?;
         Ok(place)
     }
 
@@ -181,15 +203,18 @@ fn signs(git: &Git) -> Result<bool, Error> {
 /// The commit of this intent that `tip` already contains, if it does. Signed
 /// commits differ in their ids, so the inputs are compared, not the id.
 pub(super) fn landed(git: &Git, intent: &CommitIntent, tip: Option<&str>) -> Result<Option<String>, Error> {
-    let Some(tip) = tip.filter(|tip| Some(*tip) != intent.base.as_deref()) else { return Ok(None) };
+    let Some(tip) = tip.filter(|tip| Some(*tip) != intent.base.as_deref()) else {
+        return Ok(None);
+    };
     let seconds = intent.date.split(' ').next().unwrap_or_default();
     let parents = intent.base.as_deref().unwrap_or_default();
     let range = match &intent.base {
         Some(base) => format!("{base}..{tip}"),
         None => tip.to_owned(),
     };
-    let ours =
-        |commit: &Logged<'_>| commit.parents == parents && commit.seconds == seconds && commit.is(&intent.message);
+    let ours = |commit: &Logged<'_>| {
+        commit.parents == parents && commit.seconds == seconds && commit.is(&intent.message)
+    };
     find(git, &range, ours)
 }
 
@@ -230,7 +255,11 @@ fn find(git: &Git, range: &str, ours: impl Fn(&Logged<'_>) -> bool) -> Result<Op
         let mut fields = record.splitn(4, '\n');
         if let (Some(id), Some(parents), Some(seconds), Some(message)) =
             (fields.next(), fields.next(), fields.next(), fields.next())
-            && ours(&Logged { parents, seconds, message })
+            && ours(&Logged {
+                parents,
+                seconds,
+                message,
+            })
         {
             return Ok(Some(id.to_owned()));
         }

@@ -50,15 +50,25 @@ pub fn execute(workspace: &Workspace, intent: &ApplyIntent, blobs: &Blobs<'_>) -
         (Some(commit), Repository::Git(repository)) => {
             let id = with_commit(&workspace, repository, intent, commit, blobs)?;
             let short = |reference: &str| {
-                reference.strip_prefix("refs/heads/").unwrap_or(reference).to_owned()
+                reference
+                    .strip_prefix("refs/heads/")
+                    .unwrap_or(reference)
+                    .to_owned()
             };
             (id, commit.reference.as_deref().map(short))
         }
         (Some(_), Repository::None(_)) => {
-            return Err(Error::Moved { what: "the repository".to_owned(), detail: "it is gone".to_owned() });
+            return Err(Error::Moved {
+                what: "the repository".to_owned(),
+                detail: "it is gone".to_owned(),
+            });
         }
     };
-    Ok(Applied { commit, branch, paths: intent.files.iter().map(|file| file.path.clone()).collect() })
+    Ok(Applied {
+        commit,
+        branch,
+        paths: intent.files.iter().map(|file| file.path.clone()).collect(),
+    })
 }
 
 fn targets(workspace: &Workspace, intent: &ApplyIntent, blobs: &Blobs<'_>) -> Result<Vec<Target>, Error> {
@@ -67,7 +77,12 @@ fn targets(workspace: &Workspace, intent: &ApplyIntent, blobs: &Blobs<'_>) -> Re
         let current = files::read(workspace.root(), &path)?;
         let old = load(blobs, file.old, &file.path)?;
         let new = load(blobs, file.new, &file.path)?;
-        Ok(Target { path, old, new, current })
+        Ok(Target {
+            path,
+            old,
+            new,
+            current,
+        })
     };
     intent.files.iter().map(target).collect()
 }
@@ -83,7 +98,10 @@ fn check_files(targets: &[Target]) -> Result<(), Error> {
 }
 
 fn file_moved(path: &SafePath) -> Error {
-    Error::Moved { what: path.relative().to_owned(), detail: "it has been edited".to_owned() }
+    Error::Moved {
+        what: path.relative().to_owned(),
+        detail: "it has been edited".to_owned(),
+    }
 }
 
 fn write_files(workspace: &Workspace, targets: &[Target]) -> Result<(), Error> {
@@ -124,7 +142,10 @@ fn with_commit(
     }
     if repository.head.reference() != commit.reference.as_deref() {
         let detail = "another branch has been checked out".to_owned();
-        return Err(Error::Moved { what: "HEAD".to_owned(), detail });
+        return Err(Error::Moved {
+            what: "HEAD".to_owned(),
+            detail,
+        });
     }
     if tip != commit.base {
         return Err(branch_moved(commit, tip.as_deref()));
@@ -137,7 +158,12 @@ fn with_commit(
     let mut entries = Entries::new();
     for (target, path) in targets.iter().zip(&paths) {
         let mode = target.current.as_ref().map(|file| file.mode);
-        let change = Change { path, old: target.old.as_deref(), new: target.new.as_deref(), mode };
+        let change = Change {
+            path,
+            old: target.old.as_deref(),
+            new: target.new.as_deref(),
+            mode,
+        };
         let base = base.get(path).and_then(Option::as_ref);
         entries.insert(path.clone(), commit::entry(&git, base, &change)?.0);
     }
@@ -146,7 +172,11 @@ fn with_commit(
         Some(base) => commit::tree_of(&git, base)? == tree,
         None => false,
     };
-    let id = if unchanged { None } else { Some(commit::write_commit(&git, commit, &tree)?) };
+    let id = if unchanged {
+        None
+    } else {
+        Some(commit::write_commit(&git, commit, &tree)?)
+    };
     crash_point("apply:after_objects");
 
     check_files(&targets)?;
@@ -217,7 +247,11 @@ fn tip(git: &Git, commit: &CommitIntent) -> Result<Option<String>, Error> {
     match &commit.reference {
         Some(reference) => {
             let answer = git.read(&["rev-parse", "-q", "--verify", &format!("{reference}^{{commit}}")])?;
-            if answer.success() { answer.line().map(Some) } else { Ok(None) }
+            if answer.success() {
+                answer.line().map(Some)
+            } else {
+                Ok(None)
+            }
         }
         None => Ok(repository::head(git)?.commit().map(str::to_owned)),
     }
@@ -231,7 +265,10 @@ fn move_branch(git: &Git, commit: &CommitIntent, id: &str) -> Result<(), Error> 
     let base = commit.base.as_deref().unwrap_or("");
     let answer = match &commit.reference {
         Some(reference) => git.run(&["update-ref", "-m", &reason, reference, id, base], None)?,
-        None => git.run(&["update-ref", "-m", &reason, "--no-deref", "HEAD", id, base], None)?,
+        None => git.run(
+            &["update-ref", "-m", &reason, "--no-deref", "HEAD", id, base],
+            None,
+        )?,
     };
     if answer.success() {
         return Ok(());
@@ -245,9 +282,14 @@ fn move_branch(git: &Git, commit: &CommitIntent, id: &str) -> Result<(), Error> 
 
 fn branch_moved(commit: &CommitIntent, tip: Option<&str>) -> Error {
     let name = commit.reference.as_deref().unwrap_or("HEAD");
-    let short = |id: Option<&str>| id.map_or_else(|| "no commit".to_owned(), |id| id.chars().take(10).collect());
+    let short =
+        |id: Option<&str>| id.map_or_else(|| "no commit".to_owned(), |id| id.chars().take(10).collect());
     Error::Moved {
         what: name.to_owned(),
-        detail: format!("it moved from {} to {}", short(commit.base.as_deref()), short(tip)),
+        detail: format!(
+            "it moved from {} to {}",
+            short(commit.base.as_deref()),
+            short(tip)
+        ),
     }
 }

@@ -30,10 +30,18 @@ pub(super) fn of_commit(git: &Git, commit: Option<&str>, paths: &[String]) -> Re
     let mut arguments = vec!["ls-tree", "-z", "--full-tree", commit, "--"];
     arguments.extend(paths.iter().map(String::as_str));
     for record in records(&git.read(&arguments)?.bytes()?) {
-        let Some((meta, path)) = record.split_once('\t') else { continue };
+        let Some((meta, path)) = record.split_once('\t') else {
+            continue;
+        };
         let mut words = meta.split(' ');
         if let (Some(mode), Some(_), Some(id)) = (words.next(), words.next(), words.next()) {
-            entries.insert(path.to_owned(), Some(Entry { mode: mode.to_owned(), id: id.to_owned() }));
+            entries.insert(
+                path.to_owned(),
+                Some(Entry {
+                    mode: mode.to_owned(),
+                    id: id.to_owned(),
+                }),
+            );
         }
     }
     Ok(entries)
@@ -48,15 +56,22 @@ pub(super) fn of_index(git: &Git, paths: &[String]) -> Result<Entries, Error> {
     let mut arguments = vec!["ls-files", "--stage", "-z", "--"];
     arguments.extend(paths.iter().map(String::as_str));
     for record in records(&git.read(&arguments)?.bytes()?) {
-        let Some((meta, path)) = record.split_once('\t') else { continue };
+        let Some((meta, path)) = record.split_once('\t') else {
+            continue;
+        };
         let mut words = meta.split(' ');
         if let (Some(mode), Some(id), Some(stage)) = (words.next(), words.next(), words.next()) {
             if stage != "0" {
-                return Err(Error::Staged { path: path.to_owned() });
+                return Err(Error::Staged {
+                    path: path.to_owned(),
+                });
             }
             // A directory that was replaced by a file lists what is below it.
             if let Some(entry) = entries.get_mut(path) {
-                *entry = Some(Entry { mode: mode.to_owned(), id: id.to_owned() });
+                *entry = Some(Entry {
+                    mode: mode.to_owned(),
+                    id: id.to_owned(),
+                });
             }
         }
     }

@@ -53,12 +53,21 @@ pub fn plan(
 ) -> Result<Planned, Error> {
     let mut workspace = workspace.clone();
     workspace.refresh()?;
-    if let Repository::Git(GitRepository { in_progress: Some(operation), .. }) = workspace.repository() {
-        return Err(Error::Busy { operation: *operation });
+    if let Repository::Git(GitRepository {
+        in_progress: Some(operation),
+        ..
+    }) = workspace.repository()
+    {
+        return Err(Error::Busy {
+            operation: *operation,
+        });
     }
     let git = workspace.git();
     let mut planned = Planned {
-        intent: ApplyIntent { commit: None, files: Vec::new() },
+        intent: ApplyIntent {
+            commit: None,
+            files: Vec::new(),
+        },
         blobs: Vec::new(),
         notices: Vec::new(),
     };
@@ -72,7 +81,13 @@ pub fn plan(
         }
     }
     if let Repository::Git(repository) = workspace.repository() {
-        check_index(repository, &git, &planned.intent.files, &contents, &mut planned.notices)?;
+        check_index(
+            repository,
+            &git,
+            &planned.intent.files,
+            &contents,
+            &mut planned.notices,
+        )?;
         let (author, offset) = author(&git)?;
         planned.intent.commit = Some(CommitIntent {
             base: repository.head.commit().map(str::to_owned),
@@ -127,12 +142,17 @@ fn selected(files: &[FileChange], blobs: &Blobs<'_>, selection: &Selection) -> R
             }
         }
         Selection::Files(chosen) => {
-            if let Some(unknown) = chosen.iter().find(|c| files.iter().all(|file| file.path != c.path)) {
+            if let Some(unknown) = chosen
+                .iter()
+                .find(|c| files.iter().all(|file| file.path != c.path))
+            {
                 let reason = format!("the proposal has no file `{}`", unknown.path);
                 return Err(Error::Selection { reason });
             }
             for file in files {
-                let Some(choice) = chosen.iter().find(|choice| choice.path == file.path) else { continue };
+                let Some(choice) = chosen.iter().find(|choice| choice.path == file.path) else {
+                    continue;
+                };
                 let bytes = whole(file)?;
                 let bytes = match &choice.hunks {
                     Some(hunks) => only(bytes, hunks)?,
@@ -145,7 +165,9 @@ fn selected(files: &[FileChange], blobs: &Blobs<'_>, selection: &Selection) -> R
         }
     }
     if taken.is_empty() {
-        return Err(Error::Selection { reason: "it takes nothing".to_owned() });
+        return Err(Error::Selection {
+            reason: "it takes nothing".to_owned(),
+        });
     }
     Ok(taken)
 }
@@ -161,7 +183,11 @@ fn only(bytes: Bytes, hunks: &[u32]) -> Result<Bytes, Error> {
     if all.iter().all(|hunk| hunks.contains(&hunk.index)) {
         return Ok(bytes);
     }
-    let new = if hunks.is_empty() { bytes.old.clone() } else { Some(text.into_bytes()) };
+    let new = if hunks.is_empty() {
+        bytes.old.clone()
+    } else {
+        Some(text.into_bytes())
+    };
     Ok(Bytes { new, ..bytes })
 }
 
@@ -177,7 +203,12 @@ fn merge_with_current(
     if current == selected.old || current == selected.new {
         return Ok(selected);
     }
-    let conflict = |reason| Err(Error::Conflict { path: selected.path.clone(), reason });
+    let conflict = |reason| {
+        Err(Error::Conflict {
+            path: selected.path.clone(),
+            reason,
+        })
+    };
     let (Some(old), Some(new), Some(current)) = (&selected.old, &selected.new, &current) else {
         return match (&selected.old, &selected.new) {
             (None, _) => conflict("a file of this name has appeared"),
@@ -194,15 +225,26 @@ fn merge_with_current(
                 Merged::Clean(without) => without,
                 Merged::Conflict => old.clone(),
             };
-            Ok(Bytes { path: selected.path, old: Some(old), new: Some(merged) })
+            Ok(Bytes {
+                path: selected.path,
+                old: Some(old),
+                new: Some(merged),
+            })
         }
         Merged::Clean(merged) => {
             notices.push(Notice {
                 level: NoticeLevel::Info,
                 code: None,
-                message: format!("{} was merged with your changes since the proposal", selected.path),
+                message: format!(
+                    "{} was merged with your changes since the proposal",
+                    selected.path
+                ),
             });
-            Ok(Bytes { path: selected.path, old: Some(current.clone()), new: Some(merged) })
+            Ok(Bytes {
+                path: selected.path,
+                old: Some(current.clone()),
+                new: Some(merged),
+            })
         }
     }
 }
@@ -224,12 +266,19 @@ fn check_index(
         let path = full(file);
         let bytes = |id: Option<BlobId>| id.and_then(|id| contents.get(&id)).map(Blob::bytes);
         let base = base.get(&path).and_then(Option::as_ref);
-        let change = Change { path: &path, old: bytes(file.old), new: bytes(file.new), mode: None };
+        let change = Change {
+            path: &path,
+            old: bytes(file.old),
+            new: bytes(file.new),
+            mode: None,
+        };
         let (entry, extent) = commit::entry(git, base, &change)?;
         let staged = staged.get(&path).and_then(Option::as_ref);
         // What an earlier execution staged is what this one will stage.
         if staged != base && staged.map(|entry| &entry.id) != entry.as_ref().map(|entry| &entry.id) {
-            return Err(Error::Staged { path: file.path.clone() });
+            return Err(Error::Staged {
+                path: file.path.clone(),
+            });
         }
         match extent {
             Extent::Change => {}
@@ -255,7 +304,9 @@ fn author(git: &Git) -> Result<(String, String), Error> {
         return Ok(fallback);
     }
     let identity = answer.line()?;
-    let Some((author, when)) = identity.rsplit_once("> ") else { return Ok(fallback) };
+    let Some((author, when)) = identity.rsplit_once("> ") else {
+        return Ok(fallback);
+    };
     let offset = when.split(' ').nth(1).unwrap_or("+0000");
     Ok((format!("{author}>"), offset.to_owned()))
 }

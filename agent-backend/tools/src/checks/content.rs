@@ -32,7 +32,10 @@ pub(super) fn secrets(changed: &[Changed]) -> Finding {
         // A key block spans lines; alone none of them need look like one.
         let joined: String = added.iter().map(|(_, text)| format!("{text}\n")).collect();
         if problems.is_empty() && redact(&joined) != joined {
-            problems.push(format!("{}: looks like a credential over several lines", file.path));
+            problems.push(format!(
+                "{}: looks like a credential over several lines",
+                file.path
+            ));
         }
     }
     Finding::of(&problems, None)
@@ -44,7 +47,11 @@ mod tests {
     use engine::artifact::CheckStatus;
 
     fn changed(old: &str, new: &str) -> Vec<Changed> {
-        vec![Changed { path: "f".to_owned(), old: old.to_owned(), new: new.to_owned() }]
+        vec![Changed {
+            path: "f".to_owned(),
+            old: old.to_owned(),
+            new: new.to_owned(),
+        }]
     }
 
     fn check(finding: &Finding, status: CheckStatus, output: &str) {
@@ -56,14 +63,30 @@ mod tests {
         let new = "a\n<<<<<<< ours\nb\n=======\nc\n>>>>>>> theirs\n";
         let expect = "f:2: a merge conflict marker\nf:6: a merge conflict marker";
         check(&merge_markers(&changed("a\n", new)), CheckStatus::Failed, expect);
-        check(&merge_markers(&changed(new, &format!("{new}x\n"))), CheckStatus::Passed, "");
-        check(&merge_markers(&changed("", "Title\n=======\n")), CheckStatus::Passed, "");
+        check(
+            &merge_markers(&changed(new, &format!("{new}x\n"))),
+            CheckStatus::Passed,
+            "",
+        );
+        check(
+            &merge_markers(&changed("", "Title\n=======\n")),
+            CheckStatus::Passed,
+            "",
+        );
     }
 
     #[test]
     fn credentials_are_named_by_line_alone() {
         let key = format!("key = \"{}{}\"\n", "ghp_", "a".repeat(36));
-        check(&secrets(&changed("a\n", &format!("a\n{key}"))), CheckStatus::Failed, "f:2: looks like a credential");
-        check(&secrets(&changed(&key, &format!("{key}b\n"))), CheckStatus::Passed, "");
+        check(
+            &secrets(&changed("a\n", &format!("a\n{key}"))),
+            CheckStatus::Failed,
+            "f:2: looks like a credential",
+        );
+        check(
+            &secrets(&changed(&key, &format!("{key}b\n"))),
+            CheckStatus::Passed,
+            "",
+        );
     }
 }

@@ -18,11 +18,21 @@ use crate::{
 const CONFIG_BYTES_MAX: u64 = 256 * 1024;
 
 /// Where Prettier's configuration may be that is data.
-const PRETTIER_DATA: &[&str] = &[".prettierrc", ".prettierrc.json", ".prettierrc.yaml", ".prettierrc.yml"];
+const PRETTIER_DATA: &[&str] = &[
+    ".prettierrc",
+    ".prettierrc.json",
+    ".prettierrc.yaml",
+    ".prettierrc.yml",
+];
 
 /// Where it may be code.
-const PRETTIER_CODE: &[&str] =
-    &[".prettierrc.js", ".prettierrc.cjs", ".prettierrc.mjs", "prettier.config.js", "prettier.config.mjs"];
+const PRETTIER_CODE: &[&str] = &[
+    ".prettierrc.js",
+    ".prettierrc.cjs",
+    ".prettierrc.mjs",
+    "prettier.config.js",
+    "prettier.config.mjs",
+];
 
 /// A formatter that a project uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,8 +44,13 @@ pub(super) enum Formatter {
     Prettier,
 }
 
-const ALL: &[Formatter] =
-    &[Formatter::Black, Formatter::Ruff, Formatter::Rustfmt, Formatter::Gofmt, Formatter::Prettier];
+const ALL: &[Formatter] = &[
+    Formatter::Black,
+    Formatter::Ruff,
+    Formatter::Rustfmt,
+    Formatter::Gofmt,
+    Formatter::Prettier,
+];
 
 /// The formatters that the project at `root` uses for one of these files.
 pub(super) fn used(root: &Path, changed: &[Changed]) -> Vec<Formatter> {
@@ -58,6 +73,14 @@ impl Formatter {
         }
     }
 
+    /// The shortest source that is in order.
+    fn least_source(self) -> &'static str {
+        match self {
+            Self::Black | Self::Ruff | Self::Rustfmt | Self::Prettier => "",
+            Self::Gofmt => "package a\n",
+        }
+    }
+
     fn concerns(self, path: &str) -> bool {
         match self {
             Self::Black | Self::Ruff => matches!(extension(path), "py" | "pyi"),
@@ -65,7 +88,18 @@ impl Formatter {
             Self::Gofmt => extension(path) == "go",
             Self::Prettier => matches!(
                 extension(path),
-                "js" | "jsx" | "mjs" | "cjs" | "ts" | "tsx" | "mts" | "cts" | "css" | "scss" | "json" | "md" | "html"
+                "js" | "jsx"
+                    | "mjs"
+                    | "cjs"
+                    | "ts"
+                    | "tsx"
+                    | "mts"
+                    | "cts"
+                    | "css"
+                    | "scss"
+                    | "json"
+                    | "md"
+                    | "html"
             ),
         }
     }
@@ -84,7 +118,10 @@ impl Formatter {
             Self::Rustfmt => root.join("Cargo.toml").is_file(),
             Self::Gofmt => root.join("go.mod").is_file(),
             Self::Prettier => {
-                PRETTIER_DATA.iter().chain(PRETTIER_CODE).any(|name| root.join(name).is_file())
+                PRETTIER_DATA
+                    .iter()
+                    .chain(PRETTIER_CODE)
+                    .any(|name| root.join(name).is_file())
                     || config(root, "package.json").is_some_and(|text| text.contains("\"prettier\""))
             }
         }
@@ -108,9 +145,23 @@ impl Formatter {
             let format = |source: &str| {
                 let mut command = Command::new(&program);
                 command.args(&arguments).current_dir(directory.path());
-                process::run(&mut command, Some(source.as_bytes()), timeout, FILE_BYTES_MAX as usize * 2)
+                process::run(
+                    &mut command,
+                    Some(source.as_bytes()),
+                    timeout,
+                    FILE_BYTES_MAX as usize * 2,
+                )
             };
-            let new = match format(&file.new) {
+            // A program that cannot format the least of sources (no toolchain, a
+            // broken configuration) says nothing about the proposal.
+            let new = format(self.least_source()).and_then(|probe| match probe.code {
+                Some(0) => format(&file.new),
+                Some(_) | None => Err(Failure::Io(std::io::Error::other(process::complaint(
+                    &probe.stderr,
+                    200,
+                )))),
+            });
+            let new = match new {
                 Ok(output) => output,
                 Err(Failure::TimedOut) => return Finding::skipped(format!("{line} did not end in time")),
                 Err(Failure::Io(error)) => return Finding::skipped(format!("{line} cannot be run: {error}")),
@@ -122,7 +173,8 @@ impl Formatter {
             // What was not formatted before, or could not be, is not the
             // proposal's doing.
             let was_formatted = file.old.is_empty()
-                || format(&file.old).is_ok_and(|old| old.code == Some(0) && old.stdout == file.old.as_bytes());
+                || format(&file.old)
+                    .is_ok_and(|old| old.code == Some(0) && old.stdout == file.old.as_bytes());
             if was_formatted {
                 problems.push(match new.code {
                     Some(0) => format!("{}: would be formatted differently", file.path),
@@ -139,24 +191,43 @@ impl Formatter {
         let at = |name: &str| root.join(name).display().to_string();
         Ok(match self {
             Self::Black => {
-                vec!["-q".into(), "--config".into(), at("pyproject.toml"), "--stdin-filename".into(), at(path), "-".into()]
+                vec![
+                    "-q".into(),
+                    "--config".into(),
+                    at("pyproject.toml"),
+                    "--stdin-filename".into(),
+                    at(path),
+                    "-".into(),
+                ]
             }
-            Self::Ruff => vec!["format".into(), "--no-cache".into(), "--stdin-filename".into(), at(path), "-".into()],
-            Self::Rustfmt => vec![
-                "--edition".into(),
-                edition(root),
-                "--config-path".into(),
-                at(""),
-                "--emit".into(),
-                "stdout".into(),
+            Self::Ruff => vec![
+                "format".into(),
+                "--no-cache".into(),
+                "--stdin-filename".into(),
+                at(path),
+                "-".into(),
             ],
+            Self::Rustfmt => {
+                let mut arguments = vec!["--edition".to_owned(), edition(root)];
+                // It refuses a directory without a configuration.
+                if ["rustfmt.toml", ".rustfmt.toml"]
+                    .iter()
+                    .any(|name| root.join(name).is_file())
+                {
+                    arguments.extend(["--config-path".to_owned(), at("")]);
+                }
+                arguments
+            }
             Self::Gofmt => Vec::new(),
             Self::Prettier => {
                 if PRETTIER_CODE.iter().any(|name| root.join(name).is_file()) {
                     return Err("the project's configuration of prettier is code, which is not run");
                 }
                 let config = PRETTIER_DATA.iter().map(|name| (*name, config(root, name)));
-                let mut arguments = match config.into_iter().find_map(|(name, text)| text.map(|text| (name, text))) {
+                let mut arguments = match config
+                    .into_iter()
+                    .find_map(|(name, text)| text.map(|text| (name, text)))
+                {
                     // Plugins are code too.
                     Some((_, text)) if text.contains("plugins") => {
                         return Err("the project's prettier plugins are code, which is not run");
@@ -175,7 +246,9 @@ impl Formatter {
 /// a difference only in rare syntax.
 fn edition(root: &Path) -> String {
     let manifest = config(root, "Cargo.toml").unwrap_or_default();
-    let edition = manifest.lines().find_map(|line| line.trim().strip_prefix("edition")?.split('"').nth(1));
+    let edition = manifest
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("edition")?.split('"').nth(1));
     let known = edition.filter(|edition| matches!(*edition, "2015" | "2018" | "2021" | "2024"));
     known.unwrap_or("2021").to_owned()
 }
@@ -194,5 +267,8 @@ fn config(root: &Path, name: &str) -> Option<String> {
 /// workspace choose what runs.
 fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
-    env::split_paths(&path).filter(|dir| dir.is_absolute()).map(|dir| dir.join(program)).find(|p| p.is_file())
+    env::split_paths(&path)
+        .filter(|dir| dir.is_absolute())
+        .map(|dir| dir.join(program))
+        .find(|p| p.is_file())
 }

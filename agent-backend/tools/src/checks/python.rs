@@ -1,10 +1,7 @@
 //! Compiles Python without running it: finds what the grammar alone does not,
 //! such as `return` outside a function.
 
-use std::{
-    process::Command,
-    time::Duration,
-};
+use std::{process::Command, time::Duration};
 
 use super::{Changed, Finding, extension};
 use crate::process::{self, Failure};
@@ -31,10 +28,15 @@ pub(super) fn concerns(path: &str) -> bool {
 }
 
 pub(super) fn check(changed: &[Changed], timeout: Duration) -> Finding {
-    let Ok(directory) = tempfile::tempdir() else { return Finding::skipped("there is no temporary directory") };
+    let Ok(directory) = tempfile::tempdir() else {
+        return Finding::skipped("there is no temporary directory");
+    };
     let compile = |path: &str, source: &str| {
         let mut command = Command::new("python3");
-        command.args(["-I", "-c", SCRIPT, path]).current_dir(directory.path()).env("PYTHONIOENCODING", "utf-8");
+        command
+            .args(["-I", "-c", SCRIPT, path])
+            .current_dir(directory.path())
+            .env("PYTHONIOENCODING", "utf-8");
         process::run(&mut command, Some(source.as_bytes()), timeout, 4096)
     };
     let mut problems = Vec::new();

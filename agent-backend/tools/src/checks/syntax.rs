@@ -10,7 +10,14 @@ use super::{Changed, Finding, extension};
 const QUOTE_CHARS_MAX: usize = 60;
 
 /// JSON files that allow comments.
-const JSON_WITH_COMMENTS: &[&str] = &["tsconfig", "jsconfig", ".eslintrc", "devcontainer", "settings", "launch"];
+const JSON_WITH_COMMENTS: &[&str] = &[
+    "tsconfig",
+    "jsconfig",
+    ".eslintrc",
+    "devcontainer",
+    "settings",
+    "launch",
+];
 
 pub(super) fn check(changed: &[Changed]) -> Finding {
     let mut problems = Vec::new();
@@ -57,7 +64,10 @@ fn tree(file: &Changed, language: &Language) -> Option<String> {
         match before.get_mut(&error.quote) {
             Some(left) if *left > 0 => *left -= 1,
             Some(_) | None => {
-                return Some(format!("{}:{}: {} near `{}`", file.path, error.line, error.what, error.quote));
+                return Some(format!(
+                    "{}:{}: {} near `{}`",
+                    file.path, error.line, error.what, error.quote
+                ));
             }
         }
     }
@@ -75,7 +85,9 @@ fn errors(source: &str, language: &Language) -> Vec<SyntaxError> {
     if parser.set_language(language).is_err() {
         return Vec::new();
     }
-    let Some(tree) = parser.parse(source, None) else { return Vec::new() };
+    let Some(tree) = parser.parse(source, None) else {
+        return Vec::new();
+    };
     let lines: Vec<&str> = source.lines().collect();
     let mut found = Vec::new();
     let mut cursor = tree.walk();
@@ -92,7 +104,11 @@ fn errors(source: &str, language: &Language) -> Vec<SyntaxError> {
             };
             let text = lines.get(row).copied().unwrap_or_default().trim();
             let quote = text.chars().take(QUOTE_CHARS_MAX).collect();
-            found.push(SyntaxError { line: row + 1, what, quote });
+            found.push(SyntaxError {
+                line: row + 1,
+                what,
+                quote,
+            });
         } else if node.has_error() && cursor.goto_first_child() {
             continue;
         }
@@ -110,7 +126,8 @@ fn json(file: &Changed) -> Option<String> {
     if JSON_WITH_COMMENTS.iter().any(|prefix| name.starts_with(prefix)) {
         return None;
     }
-    let parse = |text: &str| serde_json::from_str::<serde_json::Value>(text.trim_start_matches('\u{feff}')).err();
+    let parse =
+        |text: &str| serde_json::from_str::<serde_json::Value>(text.trim_start_matches('\u{feff}')).err();
     // A file that never was strict JSON is some dialect.
     if !file.old.trim().is_empty() && parse(&file.old).is_some() {
         return None;
@@ -124,9 +141,17 @@ mod tests {
     use engine::artifact::CheckStatus;
 
     fn check_file(path: &str, old: &str, new: &str, status: CheckStatus, output: &str) {
-        let changed = [Changed { path: path.to_owned(), old: old.to_owned(), new: new.to_owned() }];
+        let changed = [Changed {
+            path: path.to_owned(),
+            old: old.to_owned(),
+            new: new.to_owned(),
+        }];
         let finding = check(&changed);
-        assert_eq!((finding.status, finding.output.as_str()), (status, output), "{path}");
+        assert_eq!(
+            (finding.status, finding.output.as_str()),
+            (status, output),
+            "{path}"
+        );
     }
 
     #[test]
@@ -150,9 +175,34 @@ mod tests {
     #[test]
     fn new_errors_are_named_by_line() {
         let broken = "def g():\n    return (1\n\n\ndef f(:\n    pass\n";
-        check_file("a.py", "", "x = 1\ndef f(:\n    pass\n", CheckStatus::Failed, "a.py:2: syntax error near `def f(:`");
-        check_file("a.py", broken, &format!("x = 1\n{broken}"), CheckStatus::Passed, "");
-        check_file("a.json", "{}", "{\n]", CheckStatus::Failed, "a.json:2: key must be a string at line 2 column 1");
+        check_file(
+            "a.py",
+            "",
+            "x = 1\ndef f(:\n    pass\n",
+            CheckStatus::Failed,
+            "a.py:2: `)` is missing near `def f(:`",
+        );
+        check_file(
+            "a.py",
+            broken,
+            &format!("x = 1\n{broken}"),
+            CheckStatus::Passed,
+            "",
+        );
+        check_file(
+            "b.py",
+            "",
+            "a = )\n",
+            CheckStatus::Failed,
+            "b.py:1: syntax error near `a = )`",
+        );
+        check_file(
+            "a.json",
+            "{}",
+            "{\n]",
+            CheckStatus::Failed,
+            "a.json:2: key must be a string at line 2 column 1",
+        );
         check_file("a.json", "{} // x", "{} // y", CheckStatus::Passed, "");
     }
 

@@ -10,9 +10,10 @@ pub(super) fn of(repository: &Repository) -> Vec<Notice> {
         Repository::None(why) => {
             let (code, why) = match why {
                 NoRepository::Absent => (None, "the workspace is in no git repository".to_owned()),
-                NoRepository::Ignored { top_level } => {
-                    (None, format!("the repository in {} ignores the workspace", top_level.display()))
-                }
+                NoRepository::Ignored { top_level } => (
+                    None,
+                    format!("the repository in {} ignores the workspace", top_level.display()),
+                ),
                 NoRepository::GitMissing => (Some(Code::GitMissing), "git is not installed".to_owned()),
             };
             vec![Notice {
@@ -39,11 +40,16 @@ pub(super) fn of(repository: &Repository) -> Vec<Notice> {
                     reference.strip_prefix("refs/heads/").unwrap_or(reference)
                 ))),
                 Head::Detached { .. } => {
-                    notices.push(info("HEAD is detached: the commit will be on no branch".to_owned()));
+                    notices.push(info(
+                        "HEAD is detached: the commit will be on no branch".to_owned(),
+                    ));
                 }
             }
             if !git.hooks.is_empty() {
-                notices.push(info(format!("these git hooks are not run on the commit: {}", git.hooks.join(", "))));
+                notices.push(info(format!(
+                    "these git hooks are not run on the commit: {}",
+                    git.hooks.join(", ")
+                )));
             }
             notices
         }
@@ -51,5 +57,9 @@ pub(super) fn of(repository: &Repository) -> Vec<Notice> {
 }
 
 fn info(message: String) -> Notice {
-    Notice { level: NoticeLevel::Info, code: None, message }
+    Notice {
+        level: NoticeLevel::Info,
+        code: None,
+        message,
+    }
 }

@@ -1,0 +1,16 @@
+//! The tools crate against real git, in directories of its own.
+
+#[cfg(test)]
+mod apply;
+#[cfg(test)]
+mod checks;
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod fence;
+#[cfg(test)]
+mod proposal;
+#[cfg(test)]
+mod repositories;
+#[cfg(test)]
+mod support;
