@@ -30,7 +30,8 @@ impl From<rusqlite::Error> for Error {
     }
 }
 
-/// Whether other jobs of the same group can still succeed.
+/// Whether other jobs of the same group can still succeed, each by itself:
+/// perhaps one was too large, or met a damaged row of its own workflow.
 pub(super) fn spares_others(error: &Error) -> bool {
-    matches!(error, Error::Full { .. })
+    matches!(error, Error::Full { .. } | Error::DamagedRow { .. })
 }

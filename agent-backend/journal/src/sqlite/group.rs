@@ -132,18 +132,17 @@ fn append(transaction: &Transaction<'_>, more: &AppendRows) -> Result<Result<(),
         blobs.execute(params![blob.id().to_hex(), blob.bytes()])?;
     }
     insert(transaction, run, &more.rows)?;
-    let last = more.rows.last();
-    transaction
-        .prepare_cached(
-            "UPDATE heads SET head = coalesce(?2, head), updated_at_ms = coalesce(?3, updated_at_ms),
-             status = coalesce(?4, status) WHERE run = ?1",
-        )?
-        .execute(params![
-            run,
-            last.map(|row| row.seq.0),
-            last.map(|row| row.at_ms),
-            more.status.map(status_text),
-        ])?;
+    if let Some(last) = more.rows.last() {
+        transaction
+            .prepare_cached("UPDATE heads SET head = ?2, updated_at_ms = ?3 WHERE run = ?1")?
+            .execute(params![run, last.seq.0, last.at_ms])?;
+    }
+    // Apart, because it touches the index of unfinished workflows, too.
+    if let Some(status) = more.status {
+        transaction
+            .prepare_cached("UPDATE heads SET status = ?2 WHERE run = ?1")?
+            .execute(params![run, status_text(status)])?;
+    }
     Ok(Ok(()))
 }
 

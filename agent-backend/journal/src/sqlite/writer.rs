@@ -90,7 +90,6 @@ impl Writer {
                     self.answer(job, answer);
                 }
             }
-            // Perhaps only one of them is too large for what is left.
             Err(error) if fault::spares_others(&error) && group.len() > 1 => {
                 for job in group {
                     self.commit(vec![job]);

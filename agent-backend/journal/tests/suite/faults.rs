@@ -64,9 +64,7 @@ async fn a_newer_schema_is_not_touched() {
     filled(&store, 1, 2).await;
     let dir = store.dir;
     drop(store.journal);
-    let connection = Connection::open(dir.path().join("journal.db")).unwrap();
-    connection.pragma_update(None, "user_version", 2).unwrap();
-    drop(connection);
+    change_version(dir.path());
     let before = contents(dir.path());
     let error = refusal(dir.path());
     assert_eq!(
@@ -79,6 +77,27 @@ async fn a_newer_schema_is_not_touched() {
     );
     assert_eq!((error.class(), error.code()), (Class::User, Code::JournalTooNew));
     assert_eq!(contents(dir.path()), before);
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_not_touched_after_a_crash() {
+    let store = store();
+    filled(&store, 1, 2).await;
+    change_version(store.dir.path());
+    // As a killed process leaves it: the log holds everything.
+    let dir = tempfile::tempdir().unwrap();
+    for (name, bytes) in contents(store.dir.path()) {
+        fs::write(dir.path().join(name), bytes).unwrap();
+    }
+    let before = contents(dir.path());
+    assert!(before.iter().any(|(name, _)| name == "journal.db-wal"));
+    assert_eq!(refusal(dir.path()).code(), Code::JournalTooNew);
+    assert_eq!(contents(dir.path()), before);
+}
+
+fn change_version(dir: &Path) {
+    let connection = Connection::open(dir.join("journal.db")).unwrap();
+    connection.pragma_update(None, "user_version", 2).unwrap();
 }
 
 #[test]
@@ -166,6 +185,19 @@ async fn a_damaged_history_spares_the_others() {
     )
     .await;
     check("UPDATE heads SET head = 2 WHERE run = 1", Code::JournalCorrupt).await;
+}
+
+#[tokio::test]
+async fn a_damaged_workflow_takes_no_append() {
+    let store = store();
+    filled(&store, 2, 2).await;
+    change(store.dir.path(), "UPDATE heads SET head = -1 WHERE run = 1");
+    let (damaged, sound) = tokio::join!(
+        store.journal.append(more(wf(0), 2, 1)),
+        store.journal.append(more(wf(1), 2, 1))
+    );
+    assert_eq!(kind(damaged), (Class::Permanent, Code::JournalCorrupt));
+    assert_eq!(sound, Ok(()));
 }
 
 #[tokio::test]
