@@ -42,6 +42,8 @@ use crate::{
 pub use subscription::subscription;
 pub use view::view;
 
+/// Width below which one pane is shown at a time, in logical pixels.
+const NARROW: f32 = 760.0;
 /// Logical pixels that a page key scrolls the main pane.
 const PAGE: f32 = 480.0;
 
@@ -67,6 +69,9 @@ pub enum Exit {
 /// Which main pane is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pane {
+    /// The request and the stages, where the window is too narrow to show
+    /// them next to another pane.
+    Request,
     /// Code as it is written.
     Writing,
     /// The proposal.
@@ -105,6 +110,8 @@ pub struct App {
     pub error: Option<Error>,
     /// Whether the help is shown.
     pub help: bool,
+    /// Whether the window has room for one pane only.
+    pub narrow: bool,
     /// Whether an unfinished workflow was looked for.
     looked: bool,
     /// Seconds since the Unix epoch, as of the last tick.
@@ -130,6 +137,8 @@ pub enum Message {
     Cancelled(Result<(), Error>),
     /// A second passed.
     Tick,
+    /// The window has this width now, in logical pixels.
+    Resized(f32),
     /// A shortcut was pressed.
     Shortcut(Shortcut),
     /// A page key: how many pages down.
@@ -173,6 +182,7 @@ impl App {
             pane: Pane::Writing,
             error: None,
             help: false,
+            narrow: false,
             looked: false,
             now: (clock.now)(),
         }
@@ -279,10 +289,18 @@ impl App {
                 self.now = (self.clock.now)();
                 Task::none()
             }
+            Message::Resized(width) => {
+                let narrow = width < NARROW;
+                if narrow && !self.narrow && self.workflow.is_none() {
+                    self.pane = Pane::Request;
+                }
+                self.narrow = narrow;
+                Task::none()
+            }
             Message::Shortcut(shortcut) => self.obey(shortcut),
             Message::Scroll(pages) => {
                 let id = match self.pane {
-                    Pane::Writing => writing::scroll_id(),
+                    Pane::Request | Pane::Writing => writing::scroll_id(),
                     Pane::Review => review::scroll_id(),
                     Pane::Details => details::scroll_id(),
                 };
@@ -530,7 +548,7 @@ impl App {
     fn detach(&mut self) {
         self.workflow = None;
         self.review = Review::default();
-        self.pane = Pane::Writing;
+        self.pane = if self.narrow { Pane::Request } else { Pane::Writing };
         self.stream = Stream::Idle;
         self.generation += 1;
     }

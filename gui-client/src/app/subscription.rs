@@ -11,7 +11,7 @@ use futures::{StreamExt, stream::BoxStream};
 use iced::{
     Subscription,
     keyboard::{self, Key, key::Named},
-    time,
+    time, window,
 };
 use shared::id::{Seq, WorkflowId};
 
@@ -59,6 +59,7 @@ pub fn subscription(app: &App) -> Subscription<Message> {
             watch,
         ),
         keyboard::listen().filter_map(key),
+        window::resize_events().map(|(_, size)| Message::Resized(size.width)),
     ];
     if let Some(workflow) = &app.workflow {
         let follow_key = Follow {

@@ -25,7 +25,7 @@ pub fn view(app: &App) -> Element<'_, Message> {
     let window = column![
         bar(app, look),
         pieces::line_across(look),
-        row![side(app, look), pieces::line_down(look), main(app, look)].height(Length::Fill),
+        panes(app, look),
         pieces::line_across(look),
         footer::view(
             look,
@@ -39,11 +39,20 @@ pub fn view(app: &App) -> Element<'_, Message> {
         .width(Length::Fill)
         .height(Length::Fill)
         .style(style::surface(look, Surface::Window));
-    if app.help {
-        stack![window, help::view(look, Message::ToggleHelp)].into()
+    // Always a stack: what is below must keep its place in the tree, and with
+    // it focus and scroll positions, when the help comes and goes.
+    stack![window].push(app.help.then(|| help::view(look, Message::ToggleHelp))).into()
+}
+
+fn panes(app: &App, look: Look) -> Element<'_, Message> {
+    let panes = if !app.narrow {
+        row![side(app, look, Length::Fixed(SIDE_WIDTH)), pieces::line_down(look), main(app, look)]
+    } else if app.pane == Pane::Request {
+        row![side(app, look, Length::Fill)]
     } else {
-        window.into()
-    }
+        row![main(app, look)]
+    };
+    panes.height(Length::Fill).into()
 }
 
 fn bar(app: &App, look: Look) -> Element<'_, Message> {
@@ -61,26 +70,27 @@ fn bar(app: &App, look: Look) -> Element<'_, Message> {
     } else {
         "Diff".to_owned()
     };
-    let name = container(
-        row![
-            text("◆").size(look.large()).color(look.colors.accent),
-            text("Agentic IDE").font(UI_STRONG).size(look.large()),
-        ]
-        .spacing(GAP)
-        .align_y(Alignment::Center),
-    )
-    .width(SIDE_WIDTH - SPACE + 4.0);
-    let line = row![
-        name,
-        tab("Code".to_owned(), Pane::Writing),
-        tab(diff, Pane::Review),
-        tab("Details".to_owned(), Pane::Details),
-        space::horizontal(),
-        pieces::choice(look, Tone::Tab, "Theme", Some(Message::ToggleTheme)),
-        pieces::choice(look, Tone::Tab, "Help  F1", Some(Message::ToggleHelp)),
-    ]
-    .spacing(4)
-    .align_y(Alignment::Center);
+    let sign = text("◆").size(look.large()).color(look.colors.accent);
+    let mut line = row![].spacing(4).align_y(Alignment::Center);
+    line = if app.narrow {
+        line.push(sign).push(tab("Request".to_owned(), Pane::Request))
+    } else {
+        let name = row![sign, text("Agentic IDE").font(UI_STRONG).size(look.large())]
+            .spacing(GAP)
+            .align_y(Alignment::Center);
+        // The tabs begin where the main pane does.
+        line.push(container(name).width(SIDE_WIDTH - SPACE + 4.0))
+    };
+    line = line
+        .push(tab("Code".to_owned(), Pane::Writing))
+        .push(tab(diff, Pane::Review))
+        .push(tab("Details".to_owned(), Pane::Details))
+        .push(space::horizontal());
+    if !app.narrow {
+        line = line.push(pieces::choice(look, Tone::Tab, "Theme", Some(Message::ToggleTheme)));
+    }
+    let help = if app.narrow { "?" } else { "Help  F1" };
+    line = line.push(pieces::choice(look, Tone::Tab, help, Some(Message::ToggleHelp)));
     container(line)
         .padding([0.0, SPACE])
         .center_y(BAR_HEIGHT)
@@ -89,7 +99,7 @@ fn bar(app: &App, look: Look) -> Element<'_, Message> {
         .into()
 }
 
-fn side(app: &App, look: Look) -> Element<'_, Message> {
+fn side(app: &App, look: Look, width: Length) -> Element<'_, Message> {
     let mut parts = column![].spacing(SPACE).padding(SPACE);
     for remark in remarks(app, look) {
         parts = parts.push(remark);
@@ -116,7 +126,7 @@ fn side(app: &App, look: Look) -> Element<'_, Message> {
         }
     }
     container(scrollable(parts).height(Length::Fill).style(style::scroll(look)))
-        .width(SIDE_WIDTH)
+        .width(width)
         .height(Length::Fill)
         .style(style::surface(look, Surface::Panel))
         .into()
@@ -161,7 +171,8 @@ fn remarks(app: &App, look: Look) -> Vec<Element<'_, Message>> {
 fn main(app: &App, look: Look) -> Element<'_, Message> {
     let workflow = app.workflow.as_ref();
     let pane = match app.pane {
-        Pane::Writing => writing::view(look, workflow),
+        // Only a narrow window shows the request in the main pane's place.
+        Pane::Request | Pane::Writing => writing::view(look, workflow),
         Pane::Review => app.review.view(look, workflow).map(Message::Review),
         Pane::Details => details::view(look, workflow),
     };

@@ -17,6 +17,8 @@ pub const LINE_CHARS_MAX: usize = 2_000;
 const WORDS_BYTES_MAX: usize = 1_000;
 /// Pairs of lines less alike than this are shown as wholly different.
 const ALIKE_MIN: f32 = 0.4;
+/// Pairs of replaced lines compared with each other, at most.
+const PAIRS_MAX: usize = 400;
 /// Time after which a diff may get coarser instead of better.
 const DIFF_TIMEOUT: Duration = Duration::from_millis(500);
 /// Columns a tab takes.
@@ -208,10 +210,12 @@ pub fn rows(old: &str, new: &str) -> Vec<Row> {
                 new_index,
                 new_len,
             } => {
-                for at in 0..old_len.max(new_len) {
+                let olds = &diff.old_slices()[old_index..old_index + old_len];
+                let news = &diff.new_slices()[new_index..new_index + new_len];
+                for (old_at, new_at) in pair(olds, news) {
                     let mut row = Row {
-                        left: if at < old_len { left(old_index + at) } else { None },
-                        right: if at < new_len { right(new_index + at) } else { None },
+                        left: old_at.and_then(|at| left(old_index + at)),
+                        right: new_at.and_then(|at| right(new_index + at)),
                         changed: true,
                     };
                     if let (Some(left), Some(right)) = (&mut row.left, &mut row.right) {
@@ -223,6 +227,63 @@ pub fn rows(old: &str, new: &str) -> Vec<Row> {
         }
     }
     rows
+}
+
+/// Which of the replaced lines stand next to which new ones: those that are
+/// most alike, in order; what is left over in between fills up row by row.
+fn pair(olds: &[&str], news: &[&str]) -> Vec<(Option<usize>, Option<usize>)> {
+    let mut pairs = Vec::with_capacity(olds.len().max(news.len()));
+    let (mut old_from, mut new_from) = (0, 0);
+    let ends = std::iter::once((olds.len(), news.len()));
+    for (old_to, new_to) in matches(olds, news).into_iter().chain(ends) {
+        for at in 0..(old_to - old_from).max(new_to - new_from) {
+            let old_at = Some(old_from + at).filter(|at| *at < old_to);
+            let new_at = Some(new_from + at).filter(|at| *at < new_to);
+            pairs.push((old_at, new_at));
+        }
+        if old_to < olds.len() && new_to < news.len() {
+            pairs.push((Some(old_to), Some(new_to)));
+        }
+        (old_from, new_from) = (old_to + 1, new_to + 1);
+    }
+    pairs
+}
+
+/// The pairs of lines that are alike whose likeness adds up to the most,
+/// both sides in order.
+fn matches(olds: &[&str], news: &[&str]) -> Vec<(usize, usize)> {
+    if olds.len() * news.len() > PAIRS_MAX {
+        return Vec::new();
+    }
+    let likeness = |old: &str, new: &str| {
+        if old.len().max(new.len()) > WORDS_BYTES_MAX {
+            return 0.0;
+        }
+        let ratio = TextDiff::configure().diff_slices(&words(old), &words(new)).ratio();
+        if ratio < ALIKE_MIN { 0.0 } else { ratio }
+    };
+    let like: Vec<Vec<f32>> =
+        olds.iter().map(|old| news.iter().map(|new| likeness(old, new)).collect()).collect();
+    // best[i][j]: the most that the lines from i and from j on can add up to.
+    let mut best = vec![vec![0.0_f32; news.len() + 1]; olds.len() + 1];
+    for i in (0..olds.len()).rev() {
+        for j in (0..news.len()).rev() {
+            best[i][j] = (like[i][j] + best[i + 1][j + 1]).max(best[i + 1][j]).max(best[i][j + 1]);
+        }
+    }
+    let mut found = Vec::new();
+    let (mut i, mut j) = (0, 0);
+    while i < olds.len() && j < news.len() {
+        if best[i][j] <= best[i + 1][j] {
+            i += 1;
+        } else if best[i][j] <= best[i][j + 1] {
+            j += 1;
+        } else {
+            found.push((i, j));
+            (i, j) = (i + 1, j + 1);
+        }
+    }
+    found
 }
 
 /// Marks the words that differ, where the lines are alike enough for that to help.

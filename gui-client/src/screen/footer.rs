@@ -96,8 +96,7 @@ fn writing(look: Look, workflow: Option<&Workflow>) -> (String, Color) {
     let label = status(workflow);
     let color = match &workflow.phase {
         Phase::Failed { .. } => colors.bad,
-        Phase::Review { .. } => colors.warn,
-        Phase::Completed(_) => colors.good,
+        Phase::Review { .. } | Phase::Completed(_) => colors.good,
         Phase::Submitted | Phase::Running | Phase::Decided(_) | Phase::Rejected | Phase::Cancelled => {
             colors.text
         }

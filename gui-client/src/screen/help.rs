@@ -1,7 +1,7 @@
 //! The help over the window: every shortcut.
 
 use iced::{
-    Alignment, Element, Length,
+    Alignment, Element, Length, Padding,
     widget::{column, container, mouse_area, opaque, row, scrollable, space, text},
 };
 
@@ -35,7 +35,7 @@ pub fn view<'a, Message: Clone + 'a>(look: Look, close: Message) -> Element<'a, 
             pieces::choice(look, Tone::Quiet, "Close", Some(close.clone())),
         ]
         .align_y(Alignment::Center),
-        scrollable(column(rows).spacing(GAP).padding([0, 12]))
+        scrollable(column(rows).spacing(GAP).padding(Padding::ZERO.right(14.0)))
             .style(style::scroll(look))
             .height(Length::Shrink),
         pieces::remark(look, sideways),

@@ -249,6 +249,7 @@ impl Review {
         };
         let diff = iced::widget::scrollable(Code::new(Rows::Diff(file, self.view), look))
             .id(scroll_id())
+            .spacing(0)
             .width(Length::Fill)
             .height(Length::Fill)
             .style(style::scroll(look));

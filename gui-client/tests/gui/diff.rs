@@ -56,6 +56,21 @@ fn changed_words_stand_out() {
 }
 
 #[test]
+fn lines_that_are_alike_stand_next_to_each_other() {
+    check(
+        "log(\"failed\", email)\n",
+        "left = record(email)\nlog(\"failed\", email, left)\n",
+        "! - | 1 left = record(email)\n! 1 log(\"failed\", email) | 2 log(\"failed\", email[, left])\n",
+    );
+    check(
+        "first one\nsecond two\nthird three\n",
+        "second 2\nthird 3\n",
+        "! 1 first one | -\n! 2 second [two] | 1 second [2]\n! 3 third [three] | 2 third [3]\n",
+    );
+    check("a b\nc d\n", "x\ny\nz\n", "! 1 a b | 1 x\n! 2 c d | 2 y\n! - | 3 z\n");
+}
+
+#[test]
 fn endings_are_shown_where_they_differ() {
     check("a", "a", "  1 a | 1 a\n");
     check("a\n", "a", "! 1 a | 1 a  (no newline at the end)\n");
