@@ -18,8 +18,8 @@ use std::collections::{BTreeMap, HashMap};
 pub const K1: f32 = 1.5;
 /// Weight of the length normalisation.
 pub const B: f32 = 0.75;
-/// Terms of a chunk of average length.
-pub const AVERAGE_TERMS: f32 = 120.0;
+/// Terms of a chunk of average length, as measured on Rust and Python projects.
+pub const AVERAGE_TERMS: f32 = 60.0;
 /// Terms of a query that count; later ones are dropped.
 pub const QUERY_TERMS_MAX: usize = 256;
 
@@ -54,7 +54,9 @@ impl SparseVector {
 pub fn term_id(term: &str) -> u32 {
     const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
     const PRIME: u64 = 0x0000_0100_0000_01b3;
-    let hash = term.bytes().fold(OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME));
+    let hash = term
+        .bytes()
+        .fold(OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME));
     #[expect(clippy::cast_possible_truncation, reason = "folding to 32 bits is the point")]
     let folded = (hash ^ (hash >> 32)) as u32;
     folded
@@ -68,7 +70,10 @@ pub fn document<'a>(terms: impl IntoIterator<Item = &'a str>, length: usize) -> 
     for term in terms {
         *counts.entry(term_id(term)).or_default() += 1.0;
     }
-    #[expect(clippy::cast_precision_loss, reason = "a chunk's term count is far below 2^24")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a chunk's term count is far below 2^24"
+    )]
     let norm = K1 * (1.0 - B + B * length as f32 / AVERAGE_TERMS);
     for value in counts.values_mut() {
         *value = *value * (K1 + 1.0) / (*value + norm);
@@ -78,7 +83,10 @@ pub fn document<'a>(terms: impl IntoIterator<Item = &'a str>, length: usize) -> 
 
 /// The vector of a query: each distinct term counts once.
 pub fn query<'a>(terms: impl IntoIterator<Item = &'a str>) -> SparseVector {
-    let ids = terms.into_iter().take(QUERY_TERMS_MAX).map(|term| (term_id(term), 1.0));
+    let ids = terms
+        .into_iter()
+        .take(QUERY_TERMS_MAX)
+        .map(|term| (term_id(term), 1.0));
     SparseVector::from_map(ids.collect())
 }
 
@@ -105,8 +113,10 @@ impl Idf {
     /// `ln(1 + (N - n + 0.5) / (n + 0.5))`, as Qdrant's IDF modifier has it.
     pub fn weight(&self, term: u32) -> f32 {
         #[expect(clippy::cast_precision_loss, reason = "document counts far below 2^24")]
-        let (all, holders) =
-            (self.documents as f32, self.holders.get(&term).copied().unwrap_or_default() as f32);
+        let (all, holders) = (
+            self.documents as f32,
+            self.holders.get(&term).copied().unwrap_or_default() as f32,
+        );
         (1.0 + (all - holders + 0.5) / (holders + 0.5)).ln()
     }
 
@@ -162,7 +172,11 @@ mod tests {
 
     #[test]
     fn rare_terms_weigh_more() {
-        let corpus = [document(["a", "b"], 2), document(["a"], 1), document(["a", "c"], 2)];
+        let corpus = [
+            document(["a", "b"], 2),
+            document(["a"], 1),
+            document(["a", "c"], 2),
+        ];
         let idf = Idf::of(&corpus);
         assert_eq!(idf.weight(term_id("a")), (1.0_f32 + 0.5 / 3.5).ln());
         assert_eq!(idf.weight(term_id("b")), (1.0_f32 + 2.5 / 1.5).ln());

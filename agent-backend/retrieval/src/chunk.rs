@@ -97,11 +97,18 @@ pub struct Chunks {
 /// Cuts the file with this text.
 pub fn chunk(language: Language, text: &str) -> Chunks {
     match syntax::definitions(language, text) {
-        syntax::Outcome::Parsed(definitions) => {
-            Chunks { cut: Cut::Syntax, chunks: lines::cut(text, &definitions) }
-        }
-        syntax::Outcome::NoGrammar => Chunks { cut: Cut::Lines, chunks: lines::cut(text, &[]) },
-        syntax::Outcome::GivenUp => Chunks { cut: Cut::SyntaxGivenUp, chunks: lines::cut(text, &[]) },
+        syntax::Outcome::Parsed(definitions) => Chunks {
+            cut: Cut::Syntax,
+            chunks: lines::cut(text, &definitions),
+        },
+        syntax::Outcome::NoGrammar => Chunks {
+            cut: Cut::Lines,
+            chunks: lines::cut(text, &[]),
+        },
+        syntax::Outcome::GivenUp => Chunks {
+            cut: Cut::SyntaxGivenUp,
+            chunks: lines::cut(text, &[]),
+        },
     }
 }
 

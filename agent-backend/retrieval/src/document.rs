@@ -56,7 +56,15 @@ pub fn documents(path: &str, text: &str, content: ContentHash) -> (Vec<Document>
         if let std::borrow::Cow::Owned(redacted) = redact(&chunk.text) {
             chunk.text = redacted;
         }
-        Document { path: path.to_owned(), language, content, ordinal, of, chunk, sparse }
+        Document {
+            path: path.to_owned(),
+            language,
+            content,
+            ordinal,
+            of,
+            chunk,
+            sparse,
+        }
     });
     (documents.collect(), cut.cut)
 }

@@ -99,9 +99,7 @@ impl Family {
             Self::Mxbai => "Represent this sentence for searching relevant passages: ",
             Self::Arctic2 | Self::E5 => "query: ",
             Self::Gemma => "task: search result | query: ",
-            Self::Qwen3 => {
-                "Instruct: Given a request for a change, retrieve the code it concerns\nQuery: "
-            }
+            Self::Qwen3 => "Instruct: Given a request for a change, retrieve the code it concerns\nQuery: ",
             Self::Plain => "",
         }
     }
@@ -121,18 +119,27 @@ pub async fn query(embedder: &dyn Embedder, text: &str) -> Result<Vec<f32>, Fail
     let prefix = Family::of(&identity.model).query_prefix();
     let vectors = embedder.embed_queries(vec![format!("{prefix}{text}")]).await?;
     let vectors = checked(vectors, 1, &identity)?;
-    vectors.into_iter().next().ok_or_else(|| malformed(&identity, "no vector"))
+    vectors
+        .into_iter()
+        .next()
+        .ok_or_else(|| malformed(&identity, "no vector"))
 }
 
 fn checked(vectors: Vec<Vec<f32>>, expected: usize, identity: &Identity) -> Result<Vec<Vec<f32>>, Failure> {
     if vectors.len() != expected {
         let got = vectors.len();
-        return Err(malformed(identity, &format!("{got} vectors for {expected} texts")));
+        return Err(malformed(
+            identity,
+            &format!("{got} vectors for {expected} texts"),
+        ));
     }
     for vector in &vectors {
         if vector.len() != identity.dimension {
             let (got, want) = (vector.len(), identity.dimension);
-            return Err(malformed(identity, &format!("vectors of {got} numbers instead of {want}")));
+            return Err(malformed(
+                identity,
+                &format!("vectors of {got} numbers instead of {want}"),
+            ));
         }
         if !vector.iter().all(|value| value.is_finite()) {
             return Err(malformed(identity, "a vector that is not finite"));
@@ -171,10 +178,18 @@ mod tests {
 
     #[test]
     fn answers_of_the_wrong_shape_are_refused() {
-        let identity = Identity { model: "m".into(), dimension: 2 };
+        let identity = Identity {
+            model: "m".into(),
+            dimension: 2,
+        };
         let check = |vectors: Vec<Vec<f32>>, expect: Result<(), &str>| {
-            let got = checked(vectors, 1, &identity).map(|_| ()).map_err(|failure| failure.message);
-            assert_eq!(got, expect.map_err(|what| format!("the embedding model `m` answered with {what}")));
+            let got = checked(vectors, 1, &identity)
+                .map(|_| ())
+                .map_err(|failure| failure.message);
+            assert_eq!(
+                got,
+                expect.map_err(|what| format!("the embedding model `m` answered with {what}"))
+            );
         };
         check(vec![vec![0.5, 1.0]], Ok(()));
         check(vec![], Err("0 vectors for 1 texts"));

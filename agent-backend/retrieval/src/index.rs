@@ -62,7 +62,11 @@ pub async fn update(
     };
     let plan = plan::plan(&scan.files, &manifest);
     let mut report = IndexReport {
-        mode: if target.embedder.is_some() { Mode::Hybrid } else { Mode::Keyword },
+        mode: if target.embedder.is_some() {
+            Mode::Hybrid
+        } else {
+            Mode::Keyword
+        },
         completeness: Completeness::Complete,
         notices: Vec::new(),
         files_total: scan.files.len(),
@@ -78,7 +82,12 @@ pub async fn update(
     let files_total = plan.write.len();
     let tell = |report: &IndexReport, phase: Phase| {
         let (files_done, chunks_done) = (report.files_indexed, report.chunks_written);
-        progress(Progress { phase, files_done, files_total, chunks_done });
+        progress(Progress {
+            phase,
+            files_done,
+            files_total,
+            chunks_done,
+        });
     };
     tell(&report, Phase::Indexing);
     for step in plan.write.chunks(FILES_PER_STEP) {
@@ -113,10 +122,16 @@ async fn write_step(
         *report.skipped.entry(reason).or_default() += count;
     }
     report.files_unparsed += prepared.unparsed;
-    let size = if target.embedder.is_some() { POINTS_PER_BATCH } else { POINTS_PER_KEYWORD_BATCH };
+    let size = if target.embedder.is_some() {
+        POINTS_PER_BATCH
+    } else {
+        POINTS_PER_KEYWORD_BATCH
+    };
     let mut written = Vec::new();
     for batch in prepared.documents.chunks(size) {
-        let Some(points) = points(target, batch).await? else { return Ok(false) };
+        let Some(points) = points(target, batch).await? else {
+            return Ok(false);
+        };
         written.extend(points.iter().map(stored));
         report.chunks_written += points.len();
         target.store.upsert(points).await?;
@@ -163,8 +178,14 @@ async fn prepare(root: &Path, files: &[FileStamp]) -> Result<Prepared, Error> {
 }
 
 /// Runs what blocks (reading, parsing) off the async threads.
-pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| Error::TaskBroke { reason: error.to_string() })
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Error::TaskBroke {
+            reason: error.to_string(),
+        })
 }
 
 /// The points of `documents`; none if the time ran out before they had vectors.
@@ -173,7 +194,12 @@ async fn points(target: &Target<'_>, documents: &[Document]) -> Result<Option<Ve
         return Ok(None);
     }
     let Some(embedder) = target.embedder else {
-        return Ok(Some(documents.iter().map(|document| point(target, document, None)).collect()));
+        return Ok(Some(
+            documents
+                .iter()
+                .map(|document| point(target, document, None))
+                .collect(),
+        ));
     };
     let texts: Vec<String> = documents.iter().map(Document::embedding_text).collect();
     let embedding = embed::documents(embedder, &texts);
@@ -184,13 +210,24 @@ async fn points(target: &Target<'_>, documents: &[Document]) -> Result<Option<Ve
             Err(_) => return Ok(None),
         },
     };
-    let points = documents.iter().zip(vectors).map(|(document, vector)| point(target, document, Some(vector)));
+    let points = documents
+        .iter()
+        .zip(vectors)
+        .map(|(document, vector)| point(target, document, Some(vector)));
     Ok(Some(points.collect()))
 }
 
 fn point(target: &Target<'_>, document: &Document, dense: Option<Vec<f32>>) -> Point {
     let model = target.embedder.map(|embedder| embedder.identity().model);
-    let Document { path, language, content, ordinal, of, chunk, sparse } = document;
+    let Document {
+        path,
+        language,
+        content,
+        ordinal,
+        of,
+        chunk,
+        sparse,
+    } = document;
     Point {
         id: identity::point_id(target.workspace, path, *content, *ordinal, model.as_deref()),
         record: Record {
@@ -211,8 +248,18 @@ fn point(target: &Target<'_>, document: &Document, dense: Option<Vec<f32>>) -> P
 }
 
 fn stored(point: &Point) -> StoredPoint {
-    let Record { path, content, chunks, .. } = &point.record;
-    StoredPoint { id: point.id, path: path.clone(), content: *content, chunks: *chunks }
+    let Record {
+        path,
+        content,
+        chunks,
+        ..
+    } = &point.record;
+    StoredPoint {
+        id: point.id,
+        path: path.clone(),
+        content: *content,
+        chunks: *chunks,
+    }
 }
 
 #[cfg(test)]

@@ -51,13 +51,19 @@ languages! {
 impl Language {
     /// The language of the file at `path`.
     pub fn of(path: &str) -> Self {
-        let extension = Path::new(path).extension().and_then(|extension| extension.to_str()).unwrap_or("");
+        let extension = Path::new(path)
+            .extension()
+            .and_then(|extension| extension.to_str())
+            .unwrap_or("");
         Self::from_extension(&extension.to_ascii_lowercase()).unwrap_or(Self::Other)
     }
 
     /// The language that `as_str` named.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|language| language.as_str() == text)
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|language| language.as_str() == text)
     }
 }
 

@@ -41,7 +41,8 @@ impl LocalIndex {
             match walk::read(root, &stamp.path) {
                 Ok((text, hash)) => {
                     let (documents, _) = document::documents(&stamp.path, &text, hash);
-                    self.files.insert(stamp.path.clone(), LocalFile { hash, documents });
+                    self.files
+                        .insert(stamp.path.clone(), LocalFile { hash, documents });
                 }
                 Err(reason) => *skipped.entry(reason).or_default() += 1,
             }

@@ -41,7 +41,9 @@ pub fn pack(ranked: &[Item], budget: usize) -> Packed {
         let spans = taken.entry(&item.path).or_default();
         for fresh in without(item, spans) {
             let room = (budget * CHARS_PER_TOKEN).saturating_sub(chars);
-            let Some((fitted, block)) = fit(fresh, room) else { continue };
+            let Some((fitted, block)) = fit(fresh, room) else {
+                continue;
+            };
             spans.push((fitted.start_line, fitted.end_line));
             chars += block.chars().count();
             packed.text.push_str(&block);
@@ -69,7 +71,12 @@ fn without(item: &Item, spans: &[(u32, u32)]) -> Vec<Item> {
                 part.text.push('\n');
                 part.text.push_str(text);
             }
-            None => parts.push(Item { start_line: line, end_line: line, text: text.to_owned(), ..item.clone() }),
+            None => parts.push(Item {
+                start_line: line,
+                end_line: line,
+                text: text.to_owned(),
+                ..item.clone()
+            }),
         }
     }
     parts.retain(|part| part.text.chars().any(char::is_alphanumeric));
@@ -84,7 +91,12 @@ fn fit(item: Item, room: usize) -> Option<(Item, String)> {
         return Some((item, whole));
     }
     let lines: Vec<&str> = item.text.split('\n').collect();
-    let mut chars = block(&Item { text: String::new(), ..item.clone() }).chars().count();
+    let mut chars = block(&Item {
+        text: String::new(),
+        ..item.clone()
+    })
+    .chars()
+    .count();
     let mut kept = 0;
     for line in &lines {
         chars += line.chars().count() + 1;
@@ -96,15 +108,28 @@ fn fit(item: Item, room: usize) -> Option<(Item, String)> {
     if kept < LINES_MIN || kept == lines.len() {
         return None;
     }
-    let end_line = item.end_line.min(item.start_line + u32::try_from(kept - 1).unwrap_or(u32::MAX));
-    let item = Item { end_line, text: lines[..kept].join("\n"), ..item };
+    let end_line = item
+        .end_line
+        .min(item.start_line + u32::try_from(kept - 1).unwrap_or(u32::MAX));
+    let item = Item {
+        end_line,
+        text: lines[..kept].join("\n"),
+        ..item
+    };
     let block = block(&item);
     (block.chars().count() <= room).then_some((item, block))
 }
 
 fn block(item: &Item) -> String {
-    let symbol = item.symbol.as_deref().map(|symbol| format!(" {symbol}")).unwrap_or_default();
-    format!("=== {}:{}-{}{symbol} ===\n{}\n\n", item.path, item.start_line, item.end_line, item.text)
+    let symbol = item
+        .symbol
+        .as_deref()
+        .map(|symbol| format!(" {symbol}"))
+        .unwrap_or_default();
+    format!(
+        "=== {}:{}-{}{symbol} ===\n{}\n\n",
+        item.path, item.start_line, item.end_line, item.text
+    )
 }
 
 #[cfg(test)]
@@ -115,7 +140,14 @@ mod tests {
 
     fn item(path: &str, start_line: u32, text: &str) -> Item {
         let end_line = start_line + u32::try_from(text.split('\n').count()).unwrap() - 1;
-        Item { path: path.into(), start_line, end_line, symbol: None, score: 1.0, text: text.into() }
+        Item {
+            path: path.into(),
+            start_line,
+            end_line,
+            symbol: None,
+            score: 1.0,
+            text: text.into(),
+        }
     }
 
     #[test]
@@ -137,7 +169,10 @@ mod tests {
         };
         check(&[], 100, "");
         check(&[item("a.py", 1, "x = 1")], 0, "");
-        let with_symbol = Item { symbol: Some("A.f".into()), ..item("a.py", 3, "def f():\n  pass") };
+        let with_symbol = Item {
+            symbol: Some("A.f".into()),
+            ..item("a.py", 3, "def f():\n  pass")
+        };
         check(
             &[with_symbol, item("b.py", 1, "y")],
             100,
@@ -155,7 +190,11 @@ mod tests {
             16,
             "=== a.py:1-5 ===\nabcdefg\nabcdefg\nabcdefg\nabcdefg\nabcdefg\n\n",
         );
-        check(&[item("a.py", 1, &["abcdefg"; 9].join("\n")), item("b.py", 1, "y")], 6, "=== b.py:1-1 ===\ny\n\n");
+        check(
+            &[item("a.py", 1, &["abcdefg"; 9].join("\n")), item("b.py", 1, "y")],
+            6,
+            "=== b.py:1-1 ===\ny\n\n",
+        );
     }
 
     proptest! {

@@ -27,7 +27,10 @@ impl Question {
         let text = query.trim();
         let text = text[..text.floor_char_boundary(QUERY_BYTES_MAX)].to_owned();
         let terms = tokenize::terms(&text);
-        Self { sparse: bm25::query(terms.iter().map(String::as_str)), text }
+        Self {
+            sparse: bm25::query(terms.iter().map(String::as_str)),
+            text,
+        }
     }
 
     /// The question as a vector.
@@ -48,7 +51,12 @@ pub async fn search(
     if dense.is_none() && question.sparse.is_empty() {
         return Ok(Vec::new());
     }
-    let query = Query { workspace: workspace.clone(), sparse: question.sparse.clone(), dense, limit };
+    let query = Query {
+        workspace: workspace.clone(),
+        sparse: question.sparse.clone(),
+        dense,
+        limit,
+    };
     let hits = store.search(&query).await?;
     Ok(in_order(hits.into_iter().map(item).collect()))
 }
@@ -97,8 +105,19 @@ mod tests {
             score,
             text: String::new(),
         };
-        let items = vec![item("b", 1, 1.0), item("a", 2, 1.0), item("a", 1, 1.0), item("z", 9, 2.0)];
-        let order: Vec<_> = in_order(items).into_iter().map(|item| (item.path, item.start_line)).collect();
-        assert_eq!(order, [("z".into(), 9), ("a".into(), 1), ("a".into(), 2), ("b".into(), 1)]);
+        let items = vec![
+            item("b", 1, 1.0),
+            item("a", 2, 1.0),
+            item("a", 1, 1.0),
+            item("z", 9, 2.0),
+        ];
+        let order: Vec<_> = in_order(items)
+            .into_iter()
+            .map(|item| (item.path, item.start_line))
+            .collect();
+        assert_eq!(
+            order,
+            [("z".into(), 9), ("a".into(), 1), ("a".into(), 2), ("b".into(), 1)]
+        );
     }
 }

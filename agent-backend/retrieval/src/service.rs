@@ -68,7 +68,9 @@ pub struct Service {
 
 impl std::fmt::Debug for Service {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Service").field("qdrant_url", &self.inner.options.qdrant_url).finish_non_exhaustive()
+        f.debug_struct("Service")
+            .field("qdrant_url", &self.inner.options.qdrant_url)
+            .finish_non_exhaustive()
     }
 }
 
@@ -104,7 +106,14 @@ impl Service {
 
     /// A service over other stores, for tests.
     pub fn over(options: Options, embedder: Option<Arc<dyn Embedder>>, stores: Stores) -> Self {
-        Self { inner: Arc::new(Inner { options, embedder, stores, roots: Mutex::default() }) }
+        Self {
+            inner: Arc::new(Inner {
+                options,
+                embedder,
+                stores,
+                roots: Mutex::default(),
+            }),
+        }
     }
 
     /// Whether the vector database answers.
@@ -124,7 +133,12 @@ impl Service {
         let root = canonical(root).await?;
         let state = self.state(&root);
         let mut state = state.lock().await;
-        progress(Progress { phase: Phase::Scanning, files_done: 0, files_total: 0, chunks_done: 0 });
+        progress(Progress {
+            phase: Phase::Scanning,
+            files_done: 0,
+            files_total: 0,
+            chunks_done: 0,
+        });
         let scan = scan(&root).await?;
         self.inner.stores.keyword.health().await?;
         let mut notices = Vec::new();

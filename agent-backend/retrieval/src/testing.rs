@@ -68,7 +68,11 @@ pub const DIMENSION: usize = 32;
 
 impl FakeEmbedder {
     pub fn new(behaviour: Behaviour) -> Self {
-        Self { behaviour: Mutex::new(behaviour), documents: Mutex::default(), queries: Mutex::default() }
+        Self {
+            behaviour: Mutex::new(behaviour),
+            documents: Mutex::default(),
+            queries: Mutex::default(),
+        }
     }
 
     pub fn becomes(&self, behaviour: Behaviour) {
@@ -100,7 +104,10 @@ pub fn failure() -> Failure {
 #[async_trait]
 impl Embedder for FakeEmbedder {
     fn identity(&self) -> Identity {
-        Identity { model: "nomic-embed-text".to_owned(), dimension: DIMENSION }
+        Identity {
+            model: "nomic-embed-text".to_owned(),
+            dimension: DIMENSION,
+        }
     }
 
     async fn embed_documents(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>, Failure> {
@@ -151,7 +158,9 @@ impl FlakyStore {
     fn operation(&self) -> Result<(), Error> {
         match self.left.lock().unwrap().as_mut() {
             None => Ok(()),
-            Some(0) => Err(Error::Unavailable { reason: "down".to_owned() }),
+            Some(0) => Err(Error::Unavailable {
+                reason: "down".to_owned(),
+            }),
             Some(left) => {
                 *left -= 1;
                 Ok(())
@@ -164,7 +173,9 @@ impl FlakyStore {
 impl Store for FlakyStore {
     async fn health(&self) -> Result<(), Error> {
         match *self.left.lock().unwrap() {
-            Some(0) => Err(Error::Unavailable { reason: "down".to_owned() }),
+            Some(0) => Err(Error::Unavailable {
+                reason: "down".to_owned(),
+            }),
             Some(_) | None => Ok(()),
         }
     }

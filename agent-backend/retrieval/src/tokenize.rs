@@ -50,7 +50,8 @@ pub fn path_terms(path: &str) -> Vec<String> {
 }
 
 fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| !word.is_empty())
+    text.split(|c: char| !(c.is_alphanumeric() || c == '_'))
+        .filter(|word| !word.is_empty())
 }
 
 fn identifier(word: &str, stemmer: &Stemmer, out: &mut Vec<String>) {
@@ -122,8 +123,13 @@ fn is_boundary(chars: &[(usize, char)], at: usize) -> bool {
         return true;
     }
     let next = chars.get(at + 1).map(|&(_, c)| c);
-    let ends_word = |index: usize| chars.get(index).is_none_or(|&(_, c)| c == '_' || c.is_uppercase());
-    let starts_word = previous.is_uppercase() && current.is_uppercase() && next.is_some_and(char::is_lowercase);
+    let ends_word = |index: usize| {
+        chars
+            .get(index)
+            .is_none_or(|&(_, c)| c == '_' || c.is_uppercase())
+    };
+    let starts_word =
+        previous.is_uppercase() && current.is_uppercase() && next.is_some_and(char::is_lowercase);
     // `URLs`: the small letter is a plural, not the rest of a word `Ls`.
     starts_word && !(next == Some('s') && ends_word(at + 2))
 }
@@ -177,7 +183,10 @@ mod tests {
         check("calculateSum", &["calculatesum", "calcul", "sum"]);
         check("CALCULATE_SUM", &["calculatesum", "calcul", "sum"]);
         check("calculates the sums", &["calcul", "sum"]);
-        check("def load_users(path):", &["def", "loadusers", "load", "user", "path"]);
+        check(
+            "def load_users(path):",
+            &["def", "loadusers", "load", "user", "path"],
+        );
         check("self.x = x_axis", &["self", "x", "xaxis", "axi"]);
         check("sha256", &["sha256", "sha", "256"]);
         check("the of and", &[]);

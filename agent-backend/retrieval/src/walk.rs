@@ -50,16 +50,23 @@ pub struct Scan {
 
 /// The path by which a workspace is known: absolute, without links.
 pub fn canonical_root(root: &Path) -> Result<PathBuf, Error> {
-    let unreadable = |source| Error::Unreadable { path: root.to_owned(), source };
+    let unreadable = |source| Error::Unreadable {
+        path: root.to_owned(),
+        source,
+    };
     let canonical = match fs::canonicalize(root) {
         Ok(canonical) => canonical,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err(Error::NotADirectory { path: root.to_owned() });
+            return Err(Error::NotADirectory {
+                path: root.to_owned(),
+            });
         }
         Err(error) => return Err(unreadable(error)),
     };
     if !fs::metadata(&canonical).map_err(unreadable)?.is_dir() {
-        return Err(Error::NotADirectory { path: root.to_owned() });
+        return Err(Error::NotADirectory {
+            path: root.to_owned(),
+        });
     }
     fs::read_dir(&canonical).map_err(unreadable)?;
     Ok(canonical)
@@ -95,7 +102,9 @@ pub fn scan(root: &Path) -> Scan {
 /// Paths of at most `limit` files that `keep` accepts, in order, without
 /// reading any of them.
 pub fn paths(root: &Path, limit: usize, keep: impl Fn(&str) -> bool) -> Vec<String> {
-    let files = walker(root).flatten().filter(|entry| entry.file_type().is_some_and(|kind| kind.is_file()));
+    let files = walker(root)
+        .flatten()
+        .filter(|entry| entry.file_type().is_some_and(|kind| kind.is_file()));
     let paths = files.filter_map(|entry| relative(root, entry.path()));
     let kept = paths.filter(|path| policy::name(path).is_ok() && keep(path));
     let mut paths: Vec<String> = kept.take(limit).collect();
@@ -111,7 +120,13 @@ fn stamp(root: &Path, path: &Path, scan: &Scan) -> Result<(FileStamp, u64), Skip
     let bytes = read_bytes(path, &relative)?;
     let text = policy::text(&relative, &bytes)?;
     let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
-    Ok((FileStamp { path: relative, hash: ContentHash::of(&bytes) }, length))
+    Ok((
+        FileStamp {
+            path: relative,
+            hash: ContentHash::of(&bytes),
+        },
+        length,
+    ))
 }
 
 /// The text of the file at `path`, relative to the canonical `root`, and the
@@ -160,13 +175,14 @@ fn read_bytes(path: &Path, relative: &str) -> Result<Vec<u8>, SkipReason> {
     let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
     let file = File::open(path).map_err(|_| SkipReason::Unreadable)?;
     // The file may have grown since its size was asked for.
-    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|_| SkipReason::Unreadable)?;
+    file.take(FILE_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|_| SkipReason::Unreadable)?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length > FILE_BYTES_MAX) {
         return Err(SkipReason::TooLarge);
     }
     Ok(bytes)
 }
-
 
 #[cfg(test)]
 mod tests;

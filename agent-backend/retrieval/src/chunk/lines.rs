@@ -16,7 +16,10 @@ pub(super) fn cut(text: &str, definitions: &[Definition]) -> Vec<Chunk> {
     let mut start = 0;
     while start < lines.len() {
         let owner = owners[start];
-        let length = owners[start..].iter().take_while(|other| **other == owner).count();
+        let length = owners[start..]
+            .iter()
+            .take_while(|other| **other == owner)
+            .count();
         let definition = owner.map(|index| &definitions[index]);
         cut_run(&lines, start, start + length, definition, &mut chunks);
         start += length;
@@ -37,7 +40,25 @@ fn owners(lines: usize, definitions: &[Definition]) -> Vec<Option<usize>> {
             }
         }
     }
+    join_heads(&mut owners, definitions);
     owners
+}
+
+/// Gives a head of one line that says nothing by itself (`impl Pair {`) to the
+/// function below it, which it explains.
+fn join_heads(owners: &mut [Option<usize>], definitions: &[Definition]) {
+    for row in 1..owners.len() {
+        let (Some(head), Some(below)) = (owners[row - 1], owners[row]) else {
+            continue;
+        };
+        let (outer, inner) = (&definitions[head], &definitions[below]);
+        let is_head = outer.shape == Shape::Container
+            && matches!(outer.kind, Kind::Impl | Kind::Module)
+            && outer.start_row + 1 == row;
+        if is_head && inner.shape == Shape::Leaf && inner.start_row == row && inner.end_row <= outer.end_row {
+            owners[row - 1] = Some(below);
+        }
+    }
 }
 
 /// Cuts the lines `start..end` of one owner to size.
@@ -62,14 +83,23 @@ fn cut_run(lines: &[&str], start: usize, end: usize, definition: Option<&Definit
 
 /// One chunk of the lines `from..to` without the blank ones around them; none
 /// if nothing but punctuation is left, several if one line is too long.
-fn emit(lines: &[&str], mut from: usize, mut to: usize, definition: Option<&Definition>, out: &mut Vec<Chunk>) {
+fn emit(
+    lines: &[&str],
+    mut from: usize,
+    mut to: usize,
+    definition: Option<&Definition>,
+    out: &mut Vec<Chunk>,
+) {
     while from < to && lines[from].trim().is_empty() {
         from += 1;
     }
     while from < to && lines[to - 1].trim().is_empty() {
         to -= 1;
     }
-    if !lines[from..to].iter().any(|line| line.chars().any(char::is_alphanumeric)) {
+    if !lines[from..to]
+        .iter()
+        .any(|line| line.chars().any(char::is_alphanumeric))
+    {
         return;
     }
     let chunk = |text: String| Chunk {

@@ -43,7 +43,10 @@ pub(super) fn grammar(language: Language) -> Option<tree_sitter::Language> {
 
 /// Whether nodes of this kind belong to the definition right below them.
 pub(super) fn is_leading(kind: &str) -> bool {
-    matches!(kind, "comment" | "line_comment" | "block_comment" | "attribute_item" | "decorator")
+    matches!(
+        kind,
+        "comment" | "line_comment" | "block_comment" | "attribute_item" | "decorator"
+    )
 }
 
 /// What `node` is in `language`; none of our business if there is no rule.
@@ -95,9 +98,10 @@ fn rust(kind: &str) -> Option<Rule> {
 
 fn script(node: Node<'_>) -> Option<Rule> {
     Some(match node.kind() {
-        "function_declaration" | "generator_function_declaration" | "function_signature" | "method_definition" => {
-            Rule::Leaf(Kind::Function)
-        }
+        "function_declaration"
+        | "generator_function_declaration"
+        | "function_signature"
+        | "method_definition" => Rule::Leaf(Kind::Function),
         "class_declaration" | "abstract_class_declaration" | "class" => Rule::Container(Kind::Class),
         "interface_declaration" => Rule::Leaf(Kind::Interface),
         "enum_declaration" => Rule::Leaf(Kind::Enum),
@@ -107,16 +111,21 @@ fn script(node: Node<'_>) -> Option<Rule> {
         "class_body" => Rule::Transparent,
         "statement_block" if is_module_body(node) => Rule::Transparent,
         "field_definition" | "public_field_definition" => {
-            node.child_by_field_name("value").filter(|value| is_function(*value))?;
+            node.child_by_field_name("value")
+                .filter(|value| is_function(*value))?;
             Rule::Leaf(Kind::Function)
         }
         "lexical_declaration" | "variable_declaration" => {
-            node.named_child(0)?.child_by_field_name("value").filter(|value| is_function(*value))?;
+            node.named_child(0)?
+                .child_by_field_name("value")
+                .filter(|value| is_function(*value))?;
             Rule::Leaf(Kind::Function)
         }
         "expression_statement" => match node.named_child(0)? {
             inner if inner.kind() == "assignment_expression" => {
-                inner.child_by_field_name("right").filter(|value| is_function(*value))?;
+                inner
+                    .child_by_field_name("right")
+                    .filter(|value| is_function(*value))?;
                 Rule::Leaf(Kind::Function)
             }
             inner if inner.kind() == "internal_module" => Rule::Wrapper,
@@ -127,11 +136,15 @@ fn script(node: Node<'_>) -> Option<Rule> {
 }
 
 fn is_module_body(node: Node<'_>) -> bool {
-    node.parent().is_some_and(|parent| matches!(parent.kind(), "internal_module" | "module"))
+    node.parent()
+        .is_some_and(|parent| matches!(parent.kind(), "internal_module" | "module"))
 }
 
 fn is_function(node: Node<'_>) -> bool {
-    matches!(node.kind(), "arrow_function" | "function_expression" | "generator_function" | "class")
+    matches!(
+        node.kind(),
+        "arrow_function" | "function_expression" | "generator_function" | "class"
+    )
 }
 
 fn go(node: Node<'_>) -> Option<Rule> {
@@ -167,23 +180,34 @@ fn java(kind: &str) -> Option<Rule> {
 fn c(language: Language, node: Node<'_>) -> Option<Rule> {
     let has_body = |node: Node<'_>| node.child_by_field_name("body").is_some();
     // Members are functions in C++ alone.
-    let of_type =
-        |kind| if language == Language::Cpp { Rule::Container(kind) } else { Rule::Leaf(kind) };
+    let of_type = |kind| {
+        if language == Language::Cpp {
+            Rule::Container(kind)
+        } else {
+            Rule::Leaf(kind)
+        }
+    };
     Some(match node.kind() {
         "function_definition" => Rule::Leaf(Kind::Function),
         "struct_specifier" | "union_specifier" if has_body(node) => of_type(Kind::Struct),
         "class_specifier" if has_body(node) => of_type(Kind::Class),
         "enum_specifier" if has_body(node) => Rule::Leaf(Kind::Enum),
         "type_definition" => {
-            node.child_by_field_name("type").filter(|inner| has_body(*inner))?;
+            node.child_by_field_name("type")
+                .filter(|inner| has_body(*inner))?;
             Rule::Leaf(Kind::Type)
         }
         "namespace_definition" => Rule::Container(Kind::Module),
         "template_declaration" => Rule::Wrapper,
-        "preproc_ifdef" | "preproc_if" | "preproc_else" | "preproc_elif" | "preproc_elifdef"
-        | "linkage_specification" | "declaration_list" | "field_declaration_list" | "declaration" => {
-            Rule::Transparent
-        }
+        "preproc_ifdef"
+        | "preproc_if"
+        | "preproc_else"
+        | "preproc_elif"
+        | "preproc_elifdef"
+        | "linkage_specification"
+        | "declaration_list"
+        | "field_declaration_list"
+        | "declaration" => Rule::Transparent,
         _ => return None,
     })
 }

@@ -1,7 +1,9 @@
-//! The definitions of a file, found with tree-sitter.
+//! The definitions of a file, found with tree-sitter, in bounded steps and time.
 
 use std::ops::ControlFlow;
+use std::time::Duration;
 
+use tokio::time::Instant;
 use tree_sitter::{Node, ParseOptions, Parser, Tree, TreeCursor};
 
 use super::rules::{self, Rule};
@@ -10,11 +12,16 @@ use crate::language::Language;
 
 /// Definitions nested deeper stay part of what is around them.
 const DEPTH_MAX: usize = 24;
-/// The parser reports about every hundred of its operations. Ordinary code
-/// takes fewer than one report per ten bytes; input made to be ambiguous takes
-/// without bound. A count, unlike a clock, gives the same answer every time.
-const REPORTS_MIN: usize = 20_000;
-const REPORTS_PER_BYTE: usize = 1;
+/// The parser reports after every hundred of its operations. Ordinary code
+/// takes at most 3 reports per 100 bytes, so that this is enough for any file
+/// that is read. A count, unlike a clock, gives the same answer every time.
+const REPORTS_MAX: usize = 15_000;
+/// Recovering from errors is what can take long; once the file is known to
+/// hold one, this is enough for 250 KB of code.
+const REPORTS_WITH_ERROR_MAX: usize = 8_000;
+/// The last resort, for input on which single operations are slow (half a
+/// megabyte of quotation marks in Rust). Ordinary files take a hundredth.
+const PARSE_TIME_MAX: Duration = Duration::from_secs(3);
 
 /// Whether other definitions are looked for inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,8 +55,12 @@ pub(super) enum Outcome {
 }
 
 pub(super) fn definitions(language: Language, text: &str) -> Outcome {
-    let Some(grammar) = rules::grammar(language) else { return Outcome::NoGrammar };
-    let Some(tree) = parse(&grammar, text) else { return Outcome::GivenUp };
+    let Some(grammar) = rules::grammar(language) else {
+        return Outcome::NoGrammar;
+    };
+    let Some(tree) = parse(&grammar, text) else {
+        return Outcome::GivenUp;
+    };
     // A header may be either C or C++; C++ is tried only if C does not fit.
     if language == Language::C && tree.root_node().has_error() {
         let other = rules::grammar(Language::Cpp).and_then(|grammar| parse(&grammar, text));
@@ -66,19 +77,35 @@ fn parse(grammar: &tree_sitter::Language, text: &str) -> Option<Tree> {
         tracing::error!(%error, "a grammar does not fit the parser");
         return None;
     }
-    let reports_max = REPORTS_MIN.saturating_add(text.len().saturating_mul(REPORTS_PER_BYTE));
-    let mut reports = 0_usize;
-    let mut bounded = |_: &tree_sitter::ParseState| {
+    let (mut reports, mut with_error) = (0, 0);
+    let started = Instant::now();
+    let mut bounded = |state: &tree_sitter::ParseState| {
         reports += 1;
-        if reports > reports_max { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        with_error += usize::from(state.has_error());
+        let go_on = reports <= REPORTS_MAX
+            && with_error <= REPORTS_WITH_ERROR_MAX
+            && started.elapsed() <= PARSE_TIME_MAX;
+        if go_on {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
     };
     let options = ParseOptions::new().progress_callback(&mut bounded);
     let bytes = text.as_bytes();
-    parser.parse_with_options(&mut |at, _| bytes.get(at..).unwrap_or_default(), None, Some(options))
+    parser.parse_with_options(
+        &mut |at, _| bytes.get(at..).unwrap_or_default(),
+        None,
+        Some(options),
+    )
 }
 
 fn collect(language: Language, text: &str, tree: &Tree) -> Vec<Definition> {
-    let mut collector = Collector { language, text, found: Vec::new() };
+    let mut collector = Collector {
+        language,
+        text,
+        found: Vec::new(),
+    };
     let mut cursor = tree.walk();
     collector.children(&mut cursor, &Scope::default(), 0);
     collector.found
@@ -125,12 +152,21 @@ impl Collector<'_> {
                 // A comment at the end of a line belongs to that line.
                 let alone = previous_end.is_none_or(|row| start > row);
                 lead = match lead {
-                    Some(above) if above.end_row + 1 >= start => Some(Lead { end_row: end, ..above }),
-                    _ if alone => Some(Lead { start_row: start, end_row: end }),
+                    Some(above) if above.end_row + 1 >= start => Some(Lead {
+                        end_row: end,
+                        ..above
+                    }),
+                    _ if alone => Some(Lead {
+                        start_row: start,
+                        end_row: end,
+                    }),
                     _ => None,
                 };
             } else if node.is_named() {
-                let above = lead.take().filter(|lead| lead.end_row + 1 >= start).map(|lead| lead.start_row);
+                let above = lead
+                    .take()
+                    .filter(|lead| lead.end_row + 1 >= start)
+                    .map(|lead| lead.start_row);
                 if let Some(rule) = rules::rule(self.language, node) {
                     let from = above.into_iter().chain(lead_row.take()).min().unwrap_or(start);
                     self.node(cursor, rule, scope, (from, end), depth);
@@ -154,7 +190,10 @@ impl Collector<'_> {
         depth: usize,
     ) {
         let node = cursor.node();
-        let inner = |lead_row| Scope { lead_row, ..scope.clone() };
+        let inner = |lead_row| Scope {
+            lead_row,
+            ..scope.clone()
+        };
         match rule {
             Rule::Leaf(kind) => {
                 let kind = match (kind, scope.in_type) {
@@ -162,15 +201,38 @@ impl Collector<'_> {
                     (kind, _) => kind,
                 };
                 let symbol = self.symbol(scope, node);
-                self.found.push(Definition { kind, shape: Shape::Leaf, symbol, start_row, end_row });
+                self.found.push(Definition {
+                    kind,
+                    shape: Shape::Leaf,
+                    symbol,
+                    start_row,
+                    end_row,
+                });
             }
             Rule::Container(kind) => {
                 let symbol = self.symbol(scope, node);
-                let definition =
-                    Definition { kind, shape: Shape::Container, symbol: symbol.clone(), start_row, end_row };
+                let definition = Definition {
+                    kind,
+                    shape: Shape::Container,
+                    symbol: symbol.clone(),
+                    start_row,
+                    end_row,
+                };
                 self.found.push(definition);
-                let in_type = if kind == Kind::Module { Inside::Module } else { Inside::Type };
-                self.children(cursor, &Scope { symbol, in_type, lead_row: None }, depth + 1);
+                let in_type = if kind == Kind::Module {
+                    Inside::Module
+                } else {
+                    Inside::Type
+                };
+                self.children(
+                    cursor,
+                    &Scope {
+                        symbol,
+                        in_type,
+                        lead_row: None,
+                    },
+                    depth + 1,
+                );
             }
             Rule::Wrapper => self.children(cursor, &inner(Some(start_row)), depth + 1),
             Rule::Transparent => self.children(cursor, &inner(None), depth + 1),
@@ -200,6 +262,10 @@ struct Lead {
 /// the next line.
 fn rows(node: Node<'_>) -> (usize, usize) {
     let (start, end) = (node.start_position(), node.end_position());
-    let end_row = if end.column == 0 && end.row > start.row { end.row - 1 } else { end.row };
+    let end_row = if end.column == 0 && end.row > start.row {
+        end.row - 1
+    } else {
+        end.row
+    };
     (start.row, end_row)
 }

@@ -8,7 +8,14 @@ use super::*;
 fn outline(language: Language, text: &str) -> String {
     let chunks = chunk(language, text);
     let mut out = String::new();
-    for Chunk { kind, symbol, start_line, end_line, .. } in &chunks.chunks {
+    for Chunk {
+        kind,
+        symbol,
+        start_line,
+        end_line,
+        ..
+    } in &chunks.chunks
+    {
         let symbol = symbol.as_deref().unwrap_or("-");
         writeln!(out, "{start_line}-{end_line} {} {symbol}", kind.as_str()).unwrap();
     }
@@ -19,7 +26,11 @@ fn outline(language: Language, text: &str) -> String {
 #[track_caller]
 fn check(language: Language, text: &str, expect: &str) {
     let text = text.strip_prefix('\n').unwrap_or(text);
-    let expect: String = expect.trim().lines().map(|line| format!("{}\n", line.trim())).collect();
+    let expect: String = expect
+        .trim()
+        .lines()
+        .map(|line| format!("{}\n", line.trim()))
+        .collect();
     assert_eq!(chunk(language, text).cut, Cut::Syntax);
     assert_eq!(outline(language, text), expect);
 }
@@ -112,17 +123,14 @@ mod tests {
 "#,
         "1-1 block -
          3-7 struct Pair
-         9-9 impl Pair
-         10-13 method Pair::new
+         9-13 method Pair::new
          15-16 impl Pair
-         18-18 impl Pair
-         19-19 method Pair::fmt
+         18-19 method Pair::fmt
          22-22 trait Shape
          23-23 method Shape::area
          26-26 macro m
          28-28 enum E
-         30-30 module tests
-         31-32 function tests::works",
+         30-32 function tests::works",
     );
 }
 
@@ -190,8 +198,7 @@ declare function outside(): void;
          7-7 enum Colour
          9-11 class View
          12-12 method View.render
-         15-15 module Tools
-         16-16 function Tools.cut
+         15-16 function Tools.cut
          19-19 function outside";
     check(Language::TypeScript, text, expect);
     check(
@@ -379,7 +386,11 @@ fn text_is_cut_at_blank_lines_once_it_is_long_enough() {
     let text = paragraph.repeat(5);
     let got = chunk(Language::Markdown, &text);
     assert_eq!(got.cut, Cut::Lines);
-    let lines: Vec<_> = got.chunks.iter().map(|chunk| (chunk.start_line, chunk.end_line)).collect();
+    let lines: Vec<_> = got
+        .chunks
+        .iter()
+        .map(|chunk| (chunk.start_line, chunk.end_line))
+        .collect();
     assert_eq!(lines, [(1, 77), (79, 129)]);
 }
 
@@ -388,33 +399,48 @@ fn a_long_function_keeps_its_name_in_every_piece() {
     let text = format!("def long():\n{}", "    value = compute(value)\n".repeat(200));
     let got = chunk(Language::Python, &text);
     assert!(got.chunks.len() > 2);
-    assert!(got.chunks.iter().all(|chunk| chunk.symbol.as_deref() == Some("long")));
+    assert!(
+        got.chunks
+            .iter()
+            .all(|chunk| chunk.symbol.as_deref() == Some("long"))
+    );
     bounded(&text, &got);
 }
 
 #[test]
 fn hostile_input_is_bounded() {
-    let deep = |open: &str, close: &str| format!("{}{}", open.repeat(60_000), close.repeat(60_000));
+    let deep = |open: &str, close: &str| format!("{}{}", open.repeat(20_000), close.repeat(20_000));
     let one_line = "word ".repeat(100_000);
     let inputs = [
         (Language::C, deep("(", ")")),
-        (Language::C, "int f() {".repeat(40_000)),
-        (Language::Cpp, "a<".repeat(120_000)),
-        (Language::Cpp, "namespace a {".repeat(20_000)),
+        (Language::C, "int f() {".repeat(5_000)),
+        (Language::Cpp, "a<".repeat(20_000)),
+        (Language::Cpp, "namespace a {".repeat(5_000)),
         (Language::JavaScript, deep("[", "]")),
-        (Language::JavaScript, "class A { f() {".repeat(20_000)),
-        (Language::TypeScript, "(a:".repeat(100_000)),
-        (Language::Tsx, "<a>".repeat(100_000)),
+        (Language::JavaScript, "class A { f() {".repeat(5_000)),
+        (Language::TypeScript, "(a:".repeat(20_000)),
+        (Language::Tsx, "<a>".repeat(20_000)),
         (Language::Python, deep("(", "")),
-        (Language::Python, (0..1500).fold(String::new(), |text, n| text + &" ".repeat(n % 200) + "if x:\n")),
+        (
+            Language::Python,
+            (0..500).fold(String::new(), |text, n| text + &" ".repeat(n % 200) + "if x:\n"),
+        ),
         (Language::Rust, deep("{", "}")),
-        (Language::Go, "func f() {".repeat(40_000)),
-        (Language::Java, "class A {".repeat(40_000)),
+        (Language::Go, "func f() {".repeat(5_000)),
+        (Language::Java, "class A {".repeat(5_000)),
         (Language::Markdown, one_line),
     ];
     for (language, text) in inputs {
         bounded(&text, &chunk(language, &text));
     }
+}
+
+#[test]
+fn a_parse_that_takes_too_long_is_given_up() {
+    let text = "(a*b)".repeat(60_000);
+    let got = chunk(Language::Cpp, &text);
+    assert_eq!(got.cut, Cut::SyntaxGivenUp);
+    bounded(&text, &got);
 }
 
 /// What holds for any input.
@@ -437,7 +463,10 @@ fn bounded(text: &str, got: &Chunks) {
         previous = (start, end);
     }
     for (line, covered) in lines.iter().zip(covered) {
-        assert!(covered || !line.chars().any(char::is_alphanumeric), "lost: {line}");
+        assert!(
+            covered || !line.chars().any(char::is_alphanumeric),
+            "lost: {line}"
+        );
     }
 }
 

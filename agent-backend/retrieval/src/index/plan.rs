@@ -51,7 +51,10 @@ impl Manifest {
         paths: impl Iterator<Item = &'a str>,
         points: impl IntoIterator<Item = StoredPoint>,
     ) -> Vec<Uuid> {
-        let old: Vec<Uuid> = paths.filter_map(|path| self.files.remove(path)).flat_map(BTreeMap::into_keys).collect();
+        let old: Vec<Uuid> = paths
+            .filter_map(|path| self.files.remove(path))
+            .flat_map(BTreeMap::into_keys)
+            .collect();
         let mut new = BTreeSet::new();
         for point in points {
             new.insert(point.id);
@@ -61,7 +64,10 @@ impl Manifest {
     }
 
     fn insert(&mut self, point: StoredPoint) {
-        let held = Held { content: point.content, chunks: point.chunks };
+        let held = Held {
+            content: point.content,
+            chunks: point.chunks,
+        };
         self.files.entry(point.path).or_default().insert(point.id, held);
     }
 }
@@ -111,31 +117,55 @@ mod tests {
     }
 
     fn file(path: &str, version: u8) -> FileStamp {
-        FileStamp { path: path.into(), hash: hash(version) }
+        FileStamp {
+            path: path.into(),
+            hash: hash(version),
+        }
     }
 
     fn point(id: u128, path: &str, version: u8, chunks: u32) -> StoredPoint {
-        StoredPoint { id: Uuid::from_u128(id), path: path.into(), content: hash(version), chunks }
+        StoredPoint {
+            id: Uuid::from_u128(id),
+            path: path.into(),
+            content: hash(version),
+            chunks,
+        }
     }
 
     #[test]
     fn plans() {
-        let check = |files: &[FileStamp], stored: &[StoredPoint], write: &[&str], delete: &[u128], gone: usize| {
-            let got = plan(files, &Manifest::of(stored.iter().cloned()));
-            let paths: Vec<&str> = got.write.iter().map(|file| file.path.as_str()).collect();
-            let ids: Vec<u128> = got.delete.iter().map(Uuid::as_u128).collect();
-            assert_eq!((paths.as_slice(), ids.as_slice(), got.files_deleted), (write, delete, gone));
-        };
+        let check =
+            |files: &[FileStamp], stored: &[StoredPoint], write: &[&str], delete: &[u128], gone: usize| {
+                let got = plan(files, &Manifest::of(stored.iter().cloned()));
+                let paths: Vec<&str> = got.write.iter().map(|file| file.path.as_str()).collect();
+                let ids: Vec<u128> = got.delete.iter().map(Uuid::as_u128).collect();
+                assert_eq!(
+                    (paths.as_slice(), ids.as_slice(), got.files_deleted),
+                    (write, delete, gone)
+                );
+            };
         // Nothing is stored.
         check(&[file("a", 1)], &[], &["a"], &[], 0);
         // All is stored.
-        check(&[file("a", 1)], &[point(1, "a", 1, 2), point(2, "a", 1, 2)], &[], &[], 0);
+        check(
+            &[file("a", 1)],
+            &[point(1, "a", 1, 2), point(2, "a", 1, 2)],
+            &[],
+            &[],
+            0,
+        );
         // Changed: the old points stay until the new ones are written.
         check(&[file("a", 2)], &[point(1, "a", 1, 1)], &["a"], &[], 0);
         // A run ended half way through the file.
         check(&[file("a", 1)], &[point(1, "a", 1, 2)], &["a"], &[], 0);
         // A run ended before the old points were removed.
-        check(&[file("a", 2)], &[point(1, "a", 1, 1), point(2, "a", 2, 1)], &[], &[1], 0);
+        check(
+            &[file("a", 2)],
+            &[point(1, "a", 1, 1), point(2, "a", 2, 1)],
+            &[],
+            &[1],
+            0,
+        );
         // Gone.
         check(&[], &[point(1, "a", 1, 2), point(2, "a", 1, 2)], &[], &[1, 2], 1);
     }
@@ -145,7 +175,10 @@ mod tests {
         let mut manifest = Manifest::of([point(1, "a", 1, 2), point(2, "a", 1, 2), point(9, "b", 1, 1)]);
         let stale = manifest.replace(["a", "c"].into_iter(), [point(2, "a", 2, 2), point(3, "a", 2, 2)]);
         assert_eq!(stale, [Uuid::from_u128(1)]);
-        assert_eq!(manifest, Manifest::of([point(2, "a", 2, 2), point(3, "a", 2, 2), point(9, "b", 1, 1)]));
+        assert_eq!(
+            manifest,
+            Manifest::of([point(2, "a", 2, 2), point(3, "a", 2, 2), point(9, "b", 1, 1)])
+        );
         manifest.remove(&[Uuid::from_u128(9)]);
         assert_eq!(manifest.points(), 2);
     }

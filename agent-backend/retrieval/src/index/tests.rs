@@ -19,7 +19,12 @@ impl Fixture {
     fn new(files: &[(&str, &str)], embedder: Option<FakeEmbedder>) -> Self {
         let dir = workspace(files);
         let id = WorkspaceId::of(dir.path());
-        Self { dir, store: FlakyStore::default(), embedder, id }
+        Self {
+            dir,
+            store: FlakyStore::default(),
+            embedder,
+            id,
+        }
     }
 
     async fn update(&self, known: &mut Option<Manifest>) -> Result<IndexReport, Error> {
@@ -65,7 +70,10 @@ const A: &str = "def a():\n    return 1\n\n\ndef b():\n    return 2\n";
 
 #[tokio::test]
 async fn only_what_changed_is_written() {
-    let fixture = Fixture::new(&[("a.py", A), ("b.md", "# B\n")], Some(FakeEmbedder::new(Behaviour::Works)));
+    let fixture = Fixture::new(
+        &[("a.py", A), ("b.md", "# B\n")],
+        Some(FakeEmbedder::new(Behaviour::Works)),
+    );
     let mut known = None;
     let check = async |known: &mut Option<Manifest>, expect: [usize; 6]| {
         assert_eq!(counts(&fixture.update(known).await.unwrap()), expect);
@@ -91,9 +99,18 @@ async fn what_is_known_spares_the_listing_until_it_is_wrong() {
     fixture.update(&mut known).await.unwrap();
     assert_eq!(*fixture.store.listings.lock().unwrap(), 1);
     // Somebody emptied the database.
-    let ids = fixture.store.inner.points().iter().map(|point| point.id).collect();
+    let ids = fixture
+        .store
+        .inner
+        .points()
+        .iter()
+        .map(|point| point.id)
+        .collect();
     fixture.store.inner.delete(ids).await.unwrap();
-    assert_eq!(counts(&fixture.update(&mut known).await.unwrap()), [1, 1, 0, 0, 2, 0]);
+    assert_eq!(
+        counts(&fixture.update(&mut known).await.unwrap()),
+        [1, 1, 0, 0, 2, 0]
+    );
     assert_eq!(*fixture.store.listings.lock().unwrap(), 2);
 }
 
@@ -111,23 +128,41 @@ async fn workspaces_do_not_touch_each_other() {
 
 #[tokio::test]
 async fn documents_carry_the_models_prefix_and_their_address() {
-    let fixture = Fixture::new(&[("a.py", "def f():\n    pass\n")], Some(FakeEmbedder::new(Behaviour::Works)));
+    let fixture = Fixture::new(
+        &[("a.py", "def f():\n    pass\n")],
+        Some(FakeEmbedder::new(Behaviour::Works)),
+    );
     fixture.update(&mut None).await.unwrap();
-    let sent = fixture.embedder.as_ref().unwrap().documents.lock().unwrap().clone();
+    let sent = fixture
+        .embedder
+        .as_ref()
+        .unwrap()
+        .documents
+        .lock()
+        .unwrap()
+        .clone();
     assert_eq!(sent, ["search_document: a.py f\ndef f():\n    pass"]);
 }
 
 #[tokio::test]
 async fn an_interrupted_run_is_continued_wherever_it_broke() {
     for operations in 0..12 {
-        let files: Vec<(String, String)> =
-            (0..70).map(|n| (format!("f{n}.py"), format!("def f{n}():\n    return {n}\n"))).collect();
-        let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+        let files: Vec<(String, String)> = (0..70)
+            .map(|n| (format!("f{n}.py"), format!("def f{n}():\n    return {n}\n")))
+            .collect();
+        let files: Vec<(&str, &str)> = files
+            .iter()
+            .map(|(path, text)| (path.as_str(), text.as_str()))
+            .collect();
         let fixture = Fixture::new(&files, None);
         let mut known = None;
         fixture.update(&mut known).await.unwrap();
         for n in 0..70 {
-            write(fixture.dir.path(), &format!("f{n}.py"), &format!("def g{n}():\n    return 1\n\n\nx = {n}\n"));
+            write(
+                fixture.dir.path(),
+                &format!("f{n}.py"),
+                &format!("def g{n}():\n    return 1\n\n\nx = {n}\n"),
+            );
         }
         fixture.store.breaks_after(operations);
         let broken = fixture.update(&mut known).await;
@@ -142,7 +177,9 @@ async fn an_interrupted_run_is_continued_wherever_it_broke() {
 
 #[tokio::test]
 async fn batches_are_bounded() {
-    let text = (0..600).fold(String::new(), |text, n| format!("{text}def f{n}():\n    return {n}\n\n"));
+    let text = (0..600).fold(String::new(), |text, n| {
+        format!("{text}def f{n}():\n    return {n}\n\n")
+    });
     let fixture = Fixture::new(&[("a.py", &text)], Some(FakeEmbedder::new(Behaviour::Works)));
     fixture.update(&mut None).await.unwrap();
     let upserts = fixture.store.upserts.lock().unwrap().clone();
@@ -155,7 +192,10 @@ async fn time_runs_out_and_the_next_run_goes_on() {
     let fixture = Fixture::new(&[("a.py", A)], Some(FakeEmbedder::new(Behaviour::Hangs)));
     let mut known = None;
     let deadline = Some(Instant::now() + std::time::Duration::from_secs(60));
-    let report = fixture.update_in(&fixture.store, &mut known, deadline).await.unwrap();
+    let report = fixture
+        .update_in(&fixture.store, &mut known, deadline)
+        .await
+        .unwrap();
     assert_eq!(report.completeness, Completeness::Partial);
     assert_eq!(counts(&report), [1, 0, 0, 0, 0, 0]);
     fixture.embedder.as_ref().unwrap().becomes(Behaviour::Works);
@@ -166,15 +206,23 @@ async fn time_runs_out_and_the_next_run_goes_on() {
 
 #[tokio::test]
 async fn a_failing_model_is_told_apart_from_a_failing_store() {
-    let fixture = Fixture::new(&[("a.py", A)], Some(FakeEmbedder::new(Behaviour::FailsOnDocuments)));
+    let fixture = Fixture::new(
+        &[("a.py", A)],
+        Some(FakeEmbedder::new(Behaviour::FailsOnDocuments)),
+    );
     let result = fixture.update(&mut None).await;
     assert!(matches!(result, Err(Error::Embedding(got)) if got == failure()));
 }
 
 #[tokio::test]
 async fn progress_grows_to_the_end() {
-    let files: Vec<(String, String)> = (0..130).map(|n| (format!("f{n}.md"), format!("text {n}\n"))).collect();
-    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let files: Vec<(String, String)> = (0..130)
+        .map(|n| (format!("f{n}.md"), format!("text {n}\n")))
+        .collect();
+    let files: Vec<(&str, &str)> = files
+        .iter()
+        .map(|(path, text)| (path.as_str(), text.as_str()))
+        .collect();
     let fixture = Fixture::new(&files, None);
     let seen = Mutex::new(Vec::new());
     let target = Target {
@@ -185,10 +233,22 @@ async fn progress_grows_to_the_end() {
         deadline: None,
     };
     let scan = walk::scan(fixture.dir.path());
-    update(&target, &scan, &mut None, &|progress| seen.lock().unwrap().push(progress)).await.unwrap();
+    update(&target, &scan, &mut None, &|progress| {
+        seen.lock().unwrap().push(progress)
+    })
+    .await
+    .unwrap();
     let seen = seen.into_inner().unwrap();
-    assert!(seen.windows(2).all(|pair| pair[0].files_done <= pair[1].files_done));
-    let last = Progress { phase: Phase::Done, files_done: 130, files_total: 130, chunks_done: 130 };
+    assert!(
+        seen.windows(2)
+            .all(|pair| pair[0].files_done <= pair[1].files_done)
+    );
+    let last = Progress {
+        phase: Phase::Done,
+        files_done: 130,
+        files_total: 130,
+        chunks_done: 130,
+    };
     assert_eq!(seen.last(), Some(&last));
 }
 
@@ -199,7 +259,11 @@ async fn keys_in_code_are_not_stored() {
     fixture.update(&mut None).await.unwrap();
     let points = fixture.store.inner.points();
     assert_eq!(points.len(), 1);
-    assert!(!points[0].record.text.contains("ghp_"), "{}", points[0].record.text);
+    assert!(
+        !points[0].record.text.contains("ghp_"),
+        "{}",
+        points[0].record.text
+    );
 }
 
 #[derive(Debug, Clone)]

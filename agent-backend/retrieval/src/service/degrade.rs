@@ -41,21 +41,45 @@ pub(super) async fn find(
 ) -> Result<Found, Error> {
     let mut notices = Vec::new();
     if question.text.is_empty() {
-        notices.push(Notice { code: Code::QueryEmpty, message: "there is nothing to search for".to_owned() });
-        return Ok(Found { mode: Mode::LocalKeyword, notices, ranked: Vec::new() });
+        notices.push(Notice {
+            code: Code::QueryEmpty,
+            message: "there is nothing to search for".to_owned(),
+        });
+        return Ok(Found {
+            mode: Mode::LocalKeyword,
+            notices,
+            ranked: Vec::new(),
+        });
     }
-    let call = Call { inner, workspace: WorkspaceId::of(root), root, scan, question };
+    let call = Call {
+        inner,
+        workspace: WorkspaceId::of(root),
+        root,
+        scan,
+        question,
+    };
     match in_database(&call, state, &mut notices).await {
         Ok((mode, ranked)) => {
             state.local = None;
-            Ok(Found { mode, notices, ranked })
+            Ok(Found {
+                mode,
+                notices,
+                ranked,
+            })
         }
         Err(error) => {
             tracing::warn!(%error, code = %error.code(), "searching without the vector database");
             let message = format!("{error}; the search used keywords alone, in this process");
-            notices.push(Notice { code: error.code(), message });
+            notices.push(Notice {
+                code: error.code(),
+                message,
+            });
             let ranked = in_process(&call, state).await?;
-            Ok(Found { mode: Mode::LocalKeyword, notices, ranked })
+            Ok(Found {
+                mode: Mode::LocalKeyword,
+                notices,
+                ranked,
+            })
         }
     }
 }
@@ -76,7 +100,13 @@ async fn in_database(
         },
     }
     let store = &*call.inner.stores.keyword;
-    index::update(&target(call, store, None, None), call.scan, &mut state.keyword, &|_: Progress| {}).await?;
+    index::update(
+        &target(call, store, None, None),
+        call.scan,
+        &mut state.keyword,
+        &|_: Progress| {},
+    )
+    .await?;
     Ok((Mode::Keyword, ask(call, store, None).await?))
 }
 
@@ -95,8 +125,12 @@ async fn hybrid(
         Completeness::Complete => {}
         Completeness::Partial => {
             let (done, all) = (report.files_unchanged + report.files_indexed, report.files_total);
-            let message = format!("{done} of {all} files are embedded so far; this search used keywords alone");
-            notices.push(Notice { code: Code::IndexFailed, message });
+            let message =
+                format!("{done} of {all} files are embedded so far; this search used keywords alone");
+            notices.push(Notice {
+                code: Code::IndexFailed,
+                message,
+            });
             return Ok(None);
         }
     }
@@ -125,7 +159,14 @@ async fn in_process(call: &Call<'_>, state: &mut RootState) -> Result<Vec<Item>,
 }
 
 async fn ask(call: &Call<'_>, store: &dyn Store, dense: Option<Vec<f32>>) -> Result<Vec<Item>, Error> {
-    search::search(store, &call.workspace, call.question, dense, call.inner.options.top_k).await
+    search::search(
+        store,
+        &call.workspace,
+        call.question,
+        dense,
+        call.inner.options.top_k,
+    )
+    .await
 }
 
 fn target<'a>(
@@ -134,16 +175,28 @@ fn target<'a>(
     embedder: Option<&'a dyn Embedder>,
     deadline: Option<Instant>,
 ) -> Target<'a> {
-    Target { store, embedder, workspace: &call.workspace, root: call.root, deadline }
+    Target {
+        store,
+        embedder,
+        workspace: &call.workspace,
+        root: call.root,
+        deadline,
+    }
 }
 
 /// There is no embedding model.
 pub(super) fn no_embedder() -> Notice {
     let message = "no embedding model is configured; the search used keywords alone".to_owned();
-    Notice { code: Code::EmbeddingFailed, message }
+    Notice {
+        code: Code::EmbeddingFailed,
+        message,
+    }
 }
 
 /// The embedding model failed.
 pub(super) fn embedding_failed(failure: &Failure) -> Notice {
-    Notice { code: failure.code, message: format!("{failure}; the search used keywords alone") }
+    Notice {
+        code: failure.code,
+        message: format!("{failure}; the search used keywords alone"),
+    }
 }

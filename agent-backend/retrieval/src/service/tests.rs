@@ -5,8 +5,14 @@ use crate::report::{Completeness, Mode};
 use crate::testing::{Behaviour, FakeEmbedder, FlakyStore, workspace, write};
 
 const FILES: &[(&str, &str)] = &[
-    ("app/users.py", "class UserRepository:\n    def find_by_email(self, email):\n        return self.db.get(email)\n"),
-    ("app/orders.py", "def total_price(order):\n    return sum(line.price for line in order.lines)\n"),
+    (
+        "app/users.py",
+        "class UserRepository:\n    def find_by_email(self, email):\n        return self.db.get(email)\n",
+    ),
+    (
+        "app/orders.py",
+        "def total_price(order):\n    return sum(line.price for line in order.lines)\n",
+    ),
     ("README.md", "# Shop\n\nA small shop.\n"),
 ];
 
@@ -22,10 +28,19 @@ impl Fixture {
     fn new(behaviour: Option<Behaviour>) -> Self {
         let embedder = Arc::new(FakeEmbedder::new(behaviour.unwrap_or(Behaviour::Works)));
         let (hybrid, keyword) = (Arc::new(FlakyStore::default()), Arc::new(FlakyStore::default()));
-        let stores = Stores { hybrid: hybrid.clone(), keyword: keyword.clone() };
+        let stores = Stores {
+            hybrid: hybrid.clone(),
+            keyword: keyword.clone(),
+        };
         let port = behaviour.map(|_| embedder.clone() as Arc<dyn Embedder>);
         let service = Service::over(Options::default(), port, stores);
-        Self { dir: workspace(FILES), embedder, hybrid, keyword, service }
+        Self {
+            dir: workspace(FILES),
+            embedder,
+            hybrid,
+            keyword,
+            service,
+        }
     }
 
     async fn ask(&self, query: &str) -> Retrieved {
@@ -50,10 +65,26 @@ fn check(got: &Retrieved, mode: Mode, notices: &[Code], best: &str) {
 #[tokio::test]
 async fn hybrid() {
     let fixture = Fixture::new(Some(Behaviour::Works));
-    check(&fixture.ask("find a user by email").await, Mode::Hybrid, &[], "app/users.py");
-    check(&fixture.ask("total price of an order").await, Mode::Hybrid, &[], "app/orders.py");
+    check(
+        &fixture.ask("find a user by email").await,
+        Mode::Hybrid,
+        &[],
+        "app/users.py",
+    );
+    check(
+        &fixture.ask("total price of an order").await,
+        Mode::Hybrid,
+        &[],
+        "app/orders.py",
+    );
     let queries = fixture.embedder.queries.lock().unwrap().clone();
-    assert_eq!(queries, ["search_query: find a user by email", "search_query: total price of an order"]);
+    assert_eq!(
+        queries,
+        [
+            "search_query: find a user by email",
+            "search_query: total price of an order"
+        ]
+    );
     assert_eq!(fixture.keyword.inner.points(), []);
 }
 
@@ -62,27 +93,53 @@ async fn whole_answer() {
     let fixture = Fixture::new(None);
     let got = fixture.ask("totalPrice").await;
     let text = FILES[1].1.trim_end();
-    assert_eq!(got.packed, format!("=== app/orders.py:1-2 total_price ===\n{text}\n\n"));
+    assert_eq!(
+        got.packed,
+        format!("=== app/orders.py:1-2 total_price ===\n{text}\n\n")
+    );
     assert_eq!(got.items.len(), 1);
     let item = &got.items[0];
-    assert_eq!((item.start_line, item.end_line, item.symbol.as_deref()), (1, 2, Some("total_price")));
+    assert_eq!(
+        (item.start_line, item.end_line, item.symbol.as_deref()),
+        (1, 2, Some("total_price"))
+    );
     assert_eq!((item.text.as_str(), &got.ranked), (text, &got.items));
 }
 
 #[tokio::test]
 async fn without_a_model_keywords_answer_and_say_so() {
     let fixture = Fixture::new(None);
-    check(&fixture.ask("find user email").await, Mode::Keyword, &[Code::EmbeddingFailed], "app/users.py");
+    check(
+        &fixture.ask("find user email").await,
+        Mode::Keyword,
+        &[Code::EmbeddingFailed],
+        "app/users.py",
+    );
 }
 
 #[tokio::test]
 async fn a_model_that_fails_costs_only_the_vectors() {
     let fixture = Fixture::new(Some(Behaviour::FailsOnDocuments));
-    check(&fixture.ask("find user email").await, Mode::Keyword, &[Code::ModelNotPulled], "app/users.py");
+    check(
+        &fixture.ask("find user email").await,
+        Mode::Keyword,
+        &[Code::ModelNotPulled],
+        "app/users.py",
+    );
     fixture.embedder.becomes(Behaviour::Works);
-    check(&fixture.ask("find user email").await, Mode::Hybrid, &[], "app/users.py");
+    check(
+        &fixture.ask("find user email").await,
+        Mode::Hybrid,
+        &[],
+        "app/users.py",
+    );
     fixture.embedder.becomes(Behaviour::FailsOnQueries);
-    check(&fixture.ask("find user email").await, Mode::Keyword, &[Code::ModelNotPulled], "app/users.py");
+    check(
+        &fixture.ask("find user email").await,
+        Mode::Keyword,
+        &[Code::ModelNotPulled],
+        "app/users.py",
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -90,7 +147,10 @@ async fn a_model_that_hangs_does_not_hold_the_answer_back() {
     let fixture = Fixture::new(Some(Behaviour::Hangs));
     let got = fixture.ask("find user email").await;
     check(&got, Mode::Keyword, &[Code::IndexFailed], "app/users.py");
-    assert_eq!(got.notices[0].message, "0 of 3 files are embedded so far; this search used keywords alone");
+    assert_eq!(
+        got.notices[0].message,
+        "0 of 3 files are embedded so far; this search used keywords alone"
+    );
 }
 
 #[tokio::test]
@@ -99,15 +159,34 @@ async fn without_the_database_this_process_answers() {
     for store in [&fixture.hybrid, &fixture.keyword] {
         store.breaks_after(0);
     }
-    check(&fixture.ask("find user email").await, Mode::LocalKeyword, &[Code::VectorDbUnavailable], "app/users.py");
+    check(
+        &fixture.ask("find user email").await,
+        Mode::LocalKeyword,
+        &[Code::VectorDbUnavailable],
+        "app/users.py",
+    );
     // It sees what changed.
     write(fixture.dir.path(), "app/users.py", "x = 1\n");
-    write(fixture.dir.path(), "app/mail.py", "def find_user_email():\n    pass\n");
-    check(&fixture.ask("find user email").await, Mode::LocalKeyword, &[Code::VectorDbUnavailable], "app/mail.py");
+    write(
+        fixture.dir.path(),
+        "app/mail.py",
+        "def find_user_email():\n    pass\n",
+    );
+    check(
+        &fixture.ask("find user email").await,
+        Mode::LocalKeyword,
+        &[Code::VectorDbUnavailable],
+        "app/mail.py",
+    );
     for store in [&fixture.hybrid, &fixture.keyword] {
         store.is_mended();
     }
-    check(&fixture.ask("find user email").await, Mode::Hybrid, &[], "app/mail.py");
+    check(
+        &fixture.ask("find user email").await,
+        Mode::Hybrid,
+        &[],
+        "app/mail.py",
+    );
 }
 
 #[tokio::test]
@@ -117,7 +196,12 @@ async fn a_database_lost_on_the_way_is_one_that_does_not_answer() {
         fixture.hybrid.breaks_after(operations);
         let got = fixture.ask("find user email").await;
         if operations < 4 {
-            check(&got, Mode::LocalKeyword, &[Code::VectorDbUnavailable], "app/users.py");
+            check(
+                &got,
+                Mode::LocalKeyword,
+                &[Code::VectorDbUnavailable],
+                "app/users.py",
+            );
         } else {
             check(&got, Mode::Hybrid, &[], "app/users.py");
         }
@@ -139,7 +223,10 @@ async fn queries_without_an_answer_are_answered() {
     let fixture = Fixture::new(None);
     let check = async |query: &str, notices: &[Code]| {
         let got = fixture.ask(query).await;
-        assert_eq!((codes(&got).as_slice(), got.packed.as_str(), got.tokens), (notices, "", 0));
+        assert_eq!(
+            (codes(&got).as_slice(), got.packed.as_str(), got.tokens),
+            (notices, "", 0)
+        );
         assert_eq!((got.items, got.ranked), (vec![], vec![]));
     };
     check("", &[Code::QueryEmpty]).await;
@@ -165,14 +252,20 @@ async fn two_calls_at_once_index_once() {
     check(&a, Mode::Hybrid, &[], "app/users.py");
     check(&b, Mode::Hybrid, &[], "app/orders.py");
     assert_eq!(fixture.hybrid.upserts.lock().unwrap().len(), 1);
-    assert_eq!(fixture.embedder.documents.lock().unwrap().len(), fixture.hybrid.inner.points().len());
+    assert_eq!(
+        fixture.embedder.documents.lock().unwrap().len(),
+        fixture.hybrid.inner.points().len()
+    );
 }
 
 #[tokio::test]
 async fn index_reports() {
     let fixture = Fixture::new(Some(Behaviour::Works));
     let report = fixture.service.index(fixture.dir.path(), |_| {}).await.unwrap();
-    assert_eq!((report.mode, report.completeness, report.files_indexed), (Mode::Hybrid, Completeness::Complete, 3));
+    assert_eq!(
+        (report.mode, report.completeness, report.files_indexed),
+        (Mode::Hybrid, Completeness::Complete, 3)
+    );
     assert_eq!(report.notices, []);
     fixture.embedder.becomes(Behaviour::FailsOnDocuments);
     write(fixture.dir.path(), "new.md", "new\n");
@@ -180,6 +273,10 @@ async fn index_reports() {
     assert_eq!((report.mode, report.files_indexed), (Mode::Keyword, 4));
     assert_eq!(report.notices[0].code, Code::ModelNotPulled);
     fixture.keyword.breaks_after(0);
-    let error = fixture.service.index(fixture.dir.path(), |_| {}).await.unwrap_err();
+    let error = fixture
+        .service
+        .index(fixture.dir.path(), |_| {})
+        .await
+        .unwrap_err();
     assert_eq!(error.code(), Code::VectorDbUnavailable);
 }

@@ -43,7 +43,9 @@ impl Store for MemoryStore {
 
     async fn list(&self, workspace: &WorkspaceId) -> Result<Vec<StoredPoint>, Error> {
         let points = self.lock();
-        let own = points.values().filter(|point| point.record.workspace == *workspace);
+        let own = points
+            .values()
+            .filter(|point| point.record.workspace == *workspace);
         Ok(own
             .map(|point| StoredPoint {
                 id: point.id,
@@ -55,11 +57,16 @@ impl Store for MemoryStore {
     }
 
     async fn count(&self, workspace: &WorkspaceId) -> Result<usize, Error> {
-        Ok(self.lock().values().filter(|point| point.record.workspace == *workspace).count())
+        Ok(self
+            .lock()
+            .values()
+            .filter(|point| point.record.workspace == *workspace)
+            .count())
     }
 
     async fn upsert(&self, points: Vec<Point>) -> Result<(), Error> {
-        self.lock().extend(points.into_iter().map(|point| (point.id, point)));
+        self.lock()
+            .extend(points.into_iter().map(|point| (point.id, point)));
         Ok(())
     }
 
@@ -73,22 +80,34 @@ impl Store for MemoryStore {
 
     async fn search(&self, query: &Query) -> Result<Vec<Hit>, Error> {
         let points = self.lock();
-        let own: Vec<&Point> =
-            points.values().filter(|point| point.record.workspace == query.workspace).collect();
+        let own: Vec<&Point> = points
+            .values()
+            .filter(|point| point.record.workspace == query.workspace)
+            .collect();
         let idf = Idf::of(points.values().map(|point| &point.sparse));
-        let keyword = ranked(&own, query.limit, |point| keyword_score(&idf, &query.sparse, point));
+        let keyword = ranked(&own, query.limit, |point| {
+            keyword_score(&idf, &query.sparse, point)
+        });
         let scored = match &query.dense {
             None => keyword,
             Some(dense) => {
                 let by_meaning = ranked(&own, query.limit, |point| {
-                    point.dense.as_ref().map(|vector| f64::from(cosine(dense, vector)))
+                    point
+                        .dense
+                        .as_ref()
+                        .map(|vector| f64::from(cosine(dense, vector)))
                 });
                 let ids = |list: Vec<(usize, f64)>| list.into_iter().map(|(at, _)| at).collect();
                 fusion::rrf(&[ids(by_meaning), ids(keyword)])
             }
         };
         let hits = scored.into_iter().take(query.limit);
-        Ok(hits.map(|(at, score)| Hit { record: own[at].record.clone(), score }).collect())
+        Ok(hits
+            .map(|(at, score)| Hit {
+                record: own[at].record.clone(),
+                score,
+            })
+            .collect())
     }
 }
 
@@ -98,7 +117,10 @@ fn keyword_score(idf: &Idf, query: &SparseVector, point: &Point) -> Option<f64> 
 }
 
 fn ranked(points: &[&Point], limit: usize, score: impl Fn(&Point) -> Option<f64>) -> Vec<(usize, f64)> {
-    let scored = points.iter().enumerate().filter_map(|(at, point)| Some((at, score(point)?)));
+    let scored = points
+        .iter()
+        .enumerate()
+        .filter_map(|(at, point)| Some((at, score(point)?)));
     let mut scored: Vec<(usize, f64)> = scored.collect();
     scored.sort_by(|a, b| b.1.total_cmp(&a.1));
     scored.truncate(limit);

@@ -79,11 +79,15 @@ pub(super) fn get_number(payload: &Payload, key: &'static str) -> Result<u32, &'
 }
 
 fn text(text: &str) -> Value {
-    Value { kind: Some(Scalar::StringValue(text.to_owned())) }
+    Value {
+        kind: Some(Scalar::StringValue(text.to_owned())),
+    }
 }
 
 fn number(number: u32) -> Value {
-    Value { kind: Some(Scalar::IntegerValue(i64::from(number))) }
+    Value {
+        kind: Some(Scalar::IntegerValue(i64::from(number))),
+    }
 }
 
 #[cfg(test)]

@@ -45,12 +45,17 @@ const TRANSIENT_STATUS: [i32; 6] = [1, 2, 4, 8, 10, 14];
 
 /// A client for the database at `url`; it connects with its first request.
 pub fn connect(url: &str, api_key: Option<&str>) -> Result<Qdrant, Error> {
-    let mut config =
-        Qdrant::from_url(url).timeout(REQUEST_TIMEOUT).connect_timeout(CONNECT_TIMEOUT).skip_compatibility_check();
+    let mut config = Qdrant::from_url(url)
+        .timeout(REQUEST_TIMEOUT)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .skip_compatibility_check();
     if let Some(key) = api_key {
         config.set_api_key(key);
     }
-    config.build().map_err(|error| Error::Address { url: url.to_owned(), reason: error.to_string() })
+    config.build().map_err(|error| Error::Address {
+        url: url.to_owned(),
+        reason: error.to_string(),
+    })
 }
 
 /// The collection of an embedding model, or of keywords alone: another model,
@@ -78,12 +83,19 @@ impl QdrantStore {
     /// The store for vectors of `identity`, or for keywords alone.
     pub fn new(client: Qdrant, identity: Option<&Identity>) -> Self {
         let dimension = identity.and_then(|identity| u64::try_from(identity.dimension).ok());
-        Self { client, collection: collection_name(identity), dimension }
+        Self {
+            client,
+            collection: collection_name(identity),
+            dimension,
+        }
     }
 
     async fn create(&self) -> Result<(), QdrantError> {
         let mut sparse = SparseVectorsConfigBuilder::default();
-        sparse.add_named_vector_params(SPARSE, SparseVectorParamsBuilder::default().modifier(Modifier::Idf));
+        sparse.add_named_vector_params(
+            SPARSE,
+            SparseVectorParamsBuilder::default().modifier(Modifier::Idf),
+        );
         let mut request = CreateCollectionBuilder::new(&self.collection).sparse_vectors_config(sparse);
         if let Some(dimension) = self.dimension {
             let mut dense = VectorsConfigBuilder::default();
@@ -109,17 +121,29 @@ impl Store for QdrantStore {
     async fn health(&self) -> Result<(), Error> {
         match tokio::time::timeout(HEALTH_TIMEOUT, self.client.health_check()).await {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(Error::Unavailable { reason: reason(&error) }),
+            Ok(Err(error)) => Err(Error::Unavailable {
+                reason: reason(&error),
+            }),
             Err(_) => {
                 let seconds = HEALTH_TIMEOUT.as_secs();
-                Err(Error::Unavailable { reason: format!("no answer within {seconds} seconds") })
+                Err(Error::Unavailable {
+                    reason: format!("no answer within {seconds} seconds"),
+                })
             }
         }
     }
 
     async fn prepare(&self) -> Result<(), Error> {
-        let exists = self.client.collection_exists(&self.collection).await.map_err(|error| write_error(&error))?;
-        if exists { Ok(()) } else { self.create().await.map_err(|error| write_error(&error)) }
+        let exists = self
+            .client
+            .collection_exists(&self.collection)
+            .await
+            .map_err(|error| write_error(&error))?;
+        if exists {
+            Ok(())
+        } else {
+            self.create().await.map_err(|error| write_error(&error))
+        }
     }
 
     async fn list(&self, workspace: &WorkspaceId) -> Result<Vec<StoredPoint>, Error> {
@@ -127,7 +151,9 @@ impl Store for QdrantStore {
         let mut points = Vec::new();
         let mut offset: Option<PointId> = None;
         loop {
-            let include = PayloadIncludeSelector { fields: fields.map(str::to_owned).to_vec() };
+            let include = PayloadIncludeSelector {
+                fields: fields.map(str::to_owned).to_vec(),
+            };
             let mut request = ScrollPointsBuilder::new(&self.collection)
                 .filter(of(workspace))
                 .limit(PAGE_POINTS)
@@ -136,7 +162,11 @@ impl Store for QdrantStore {
             if let Some(offset) = offset.take() {
                 request = request.offset(offset);
             }
-            let page = self.client.scroll(request).await.map_err(|error| write_error(&error))?;
+            let page = self
+                .client
+                .scroll(request)
+                .await
+                .map_err(|error| write_error(&error))?;
             for point in page.result {
                 points.push(stored(point.id, &point.payload)?);
             }
@@ -148,8 +178,14 @@ impl Store for QdrantStore {
     }
 
     async fn count(&self, workspace: &WorkspaceId) -> Result<usize, Error> {
-        let request = CountPointsBuilder::new(&self.collection).filter(of(workspace)).exact(true);
-        let answer = self.client.count(request).await.map_err(|error| write_error(&error))?;
+        let request = CountPointsBuilder::new(&self.collection)
+            .filter(of(workspace))
+            .exact(true);
+        let answer = self
+            .client
+            .count(request)
+            .await
+            .map_err(|error| write_error(&error))?;
         let count = answer.result.map_or(0, |result| result.count);
         Ok(usize::try_from(count).unwrap_or(usize::MAX))
     }
@@ -157,15 +193,23 @@ impl Store for QdrantStore {
     async fn upsert(&self, points: Vec<Point>) -> Result<(), Error> {
         let points: Vec<PointStruct> = points.into_iter().map(point_struct).collect();
         let request = UpsertPointsBuilder::new(&self.collection, points).wait(true);
-        self.client.upsert_points(request).await.map_err(|error| write_error(&error))?;
+        self.client
+            .upsert_points(request)
+            .await
+            .map_err(|error| write_error(&error))?;
         Ok(())
     }
 
     async fn delete(&self, ids: Vec<Uuid>) -> Result<(), Error> {
         for ids in ids.chunks(DELETE_IDS_MAX) {
-            let ids = PointsIdsList { ids: ids.iter().copied().map(point_id).collect() };
+            let ids = PointsIdsList {
+                ids: ids.iter().copied().map(point_id).collect(),
+            };
             let request = DeletePointsBuilder::new(&self.collection).points(ids).wait(true);
-            self.client.delete_points(request).await.map_err(|error| write_error(&error))?;
+            self.client
+                .delete_points(request)
+                .await
+                .map_err(|error| write_error(&error))?;
         }
         Ok(())
     }
@@ -175,7 +219,9 @@ impl Store for QdrantStore {
         let filter = of(&query.workspace);
         let sparse = VectorInput::new_sparse(query.sparse.indices.clone(), query.sparse.values.clone());
         let sparse = QdrantQuery::new_nearest(sparse);
-        let request = QueryPointsBuilder::new(&self.collection).limit(limit).with_payload(true);
+        let request = QueryPointsBuilder::new(&self.collection)
+            .limit(limit)
+            .with_payload(true);
         let request = match &query.dense {
             None => request.query(sparse).using(SPARSE).filter(filter),
             Some(dense) => {
@@ -194,17 +240,29 @@ impl Store for QdrantStore {
                 request.query(QdrantQuery::new_fusion(Fusion::Rrf))
             }
         };
-        let answer = self.client.query(request).await.map_err(|error| search_error(&error))?;
+        let answer = self
+            .client
+            .query(request)
+            .await
+            .map_err(|error| search_error(&error))?;
         let hits = answer.result.into_iter().map(|point| {
-            let record = payload::read(&point.payload).map_err(|field| Error::Search { reason: foreign(field) })?;
-            Ok(Hit { record, score: f64::from(point.score) })
+            let record = payload::read(&point.payload).map_err(|field| Error::Search {
+                reason: foreign(field),
+            })?;
+            Ok(Hit {
+                record,
+                score: f64::from(point.score),
+            })
         });
         hits.collect()
     }
 }
 
 fn of(workspace: &WorkspaceId) -> Filter {
-    Filter::must([Condition::matches(payload::WORKSPACE, workspace.as_str().to_owned())])
+    Filter::must([Condition::matches(
+        payload::WORKSPACE,
+        workspace.as_str().to_owned(),
+    )])
 }
 
 fn point_id(id: Uuid) -> PointId {
@@ -237,7 +295,9 @@ fn stored(id: Option<PointId>, fields: &payload::Payload) -> Result<StoredPoint,
             chunks: payload::get_number(fields, payload::CHUNKS)?,
         })
     };
-    read().map_err(|field| Error::Index { reason: foreign(field) })
+    read().map_err(|field| Error::Index {
+        reason: foreign(field),
+    })
 }
 
 fn foreign(field: &str) -> String {
@@ -246,17 +306,25 @@ fn foreign(field: &str) -> String {
 
 fn write_error(error: &QdrantError) -> Error {
     if is_unavailable(error) {
-        Error::Unavailable { reason: reason(error) }
+        Error::Unavailable {
+            reason: reason(error),
+        }
     } else {
-        Error::Index { reason: reason(error) }
+        Error::Index {
+            reason: reason(error),
+        }
     }
 }
 
 fn search_error(error: &QdrantError) -> Error {
     if is_unavailable(error) {
-        Error::Unavailable { reason: reason(error) }
+        Error::Unavailable {
+            reason: reason(error),
+        }
     } else {
-        Error::Search { reason: reason(error) }
+        Error::Search {
+            reason: reason(error),
+        }
     }
 }
 
@@ -287,11 +355,17 @@ mod tests {
     #[test]
     fn each_model_has_its_own_collection() {
         let name = |model: &str, dimension| {
-            collection_name(Some(&Identity { model: model.to_owned(), dimension }))
+            collection_name(Some(&Identity {
+                model: model.to_owned(),
+                dimension,
+            }))
         };
         assert_eq!(collection_name(None), "workspace_functions_keyword_v1");
         let nomic = name("nomic-embed-text", 768);
-        assert!(nomic.starts_with("workspace_functions_") && nomic.len() == 32, "{nomic}");
+        assert!(
+            nomic.starts_with("workspace_functions_") && nomic.len() == 32,
+            "{nomic}"
+        );
         assert_eq!(nomic, name("nomic-embed-text", 768));
         assert_ne!(nomic, name("nomic-embed-text", 512));
         assert_ne!(nomic, name("other", 768));

@@ -60,27 +60,71 @@ impl SkipReason {
 }
 
 const SECRET_NAMES: &[&str] = &[
-    ".netrc", "_netrc", ".npmrc", ".pypirc", ".htpasswd", ".pgpass", ".my.cnf", ".dockercfg", ".git-credentials",
-    ".vault-token", "credentials", "credentials.json", "credentials.yaml", "credentials.yml", "credentials.toml",
-    "secrets", "secrets.json", "secrets.yaml", "secrets.yml", "secrets.toml", "secret.json", "secret.yaml",
-    "secret.yml", "client_secret.json", "kubeconfig", "htpasswd", "master.key",
+    ".netrc",
+    "_netrc",
+    ".npmrc",
+    ".pypirc",
+    ".htpasswd",
+    ".pgpass",
+    ".my.cnf",
+    ".dockercfg",
+    ".git-credentials",
+    ".vault-token",
+    "credentials",
+    "credentials.json",
+    "credentials.yaml",
+    "credentials.yml",
+    "credentials.toml",
+    "secrets",
+    "secrets.json",
+    "secrets.yaml",
+    "secrets.yml",
+    "secrets.toml",
+    "secret.json",
+    "secret.yaml",
+    "secret.yml",
+    "client_secret.json",
+    "kubeconfig",
+    "htpasswd",
+    "master.key",
 ];
-const SECRET_PREFIXES: &[&str] =
-    &[".env", "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", "service-account", "service_account"];
+const SECRET_PREFIXES: &[&str] = &[
+    ".env",
+    "id_rsa",
+    "id_dsa",
+    "id_ecdsa",
+    "id_ed25519",
+    "service-account",
+    "service_account",
+];
 const SECRET_EXTENSIONS: &[&str] = &[
-    "pem", "key", "p12", "pfx", "p8", "pk8", "jks", "keystore", "kdbx", "ppk", "asc", "gpg", "der", "tfstate",
-    "tfvars", "ovpn", "env",
+    "pem", "key", "p12", "pfx", "p8", "pk8", "jks", "keystore", "kdbx", "ppk", "asc", "gpg", "der",
+    "tfstate", "tfvars", "ovpn", "env",
 ];
 const GENERATED_NAMES: &[&str] = &[
-    "cargo.lock", "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "poetry.lock",
-    "uv.lock", "pipfile.lock", "composer.lock", "gemfile.lock", "go.sum", "flake.lock", "bun.lock", "mix.lock",
-    "pubspec.lock", "deno.lock",
+    "cargo.lock",
+    "package-lock.json",
+    "npm-shrinkwrap.json",
+    "yarn.lock",
+    "pnpm-lock.yaml",
+    "poetry.lock",
+    "uv.lock",
+    "pipfile.lock",
+    "composer.lock",
+    "gemfile.lock",
+    "go.sum",
+    "flake.lock",
+    "bun.lock",
+    "mix.lock",
+    "pubspec.lock",
+    "deno.lock",
 ];
 const GENERATED_SUFFIXES: &[&str] = &[".map", ".min.js", ".min.css", ".min.mjs", ".snap"];
 /// Extensions of files whose lines are written by people and therefore short.
 const CODE_EXTENSIONS: &[&str] = &[
-    "py", "rs", "js", "jsx", "mjs", "cjs", "ts", "tsx", "mts", "cts", "go", "java", "c", "h", "cc", "cpp", "cxx",
-    "hpp", "css", "scss", "less", "json", "html", "htm", "svg", "xml", "vue", "php", "rb", "kt", "cs", "swift",
+    "py", "rs", "js", "jsx", "mjs", "cjs", "ts", "tsx", "mts", "cts", "go", "java", "c", "h", "cc", "cpp",
+    "cxx", "hpp", "css", "scss", "less", "json", "html", "htm", "svg", "xml", "vue", "php", "rb", "kt", "cs",
+    "swift",
 ];
 
 /// Whether the name of the file at `path` (relative, `/` between parts) lets it in.
@@ -88,7 +132,9 @@ pub fn name(path: &str) -> Result<(), SkipReason> {
     let name = path.rsplit('/').next().unwrap_or(path).to_lowercase();
     let extension = extension(&name);
     if SECRET_NAMES.contains(&name.as_str())
-        || SECRET_PREFIXES.iter().any(|prefix| is_secret_prefix(&name, prefix))
+        || SECRET_PREFIXES
+            .iter()
+            .any(|prefix| is_secret_prefix(&name, prefix))
         || SECRET_EXTENSIONS.contains(&extension)
     {
         return Err(SkipReason::Secret);
@@ -107,9 +153,15 @@ pub fn name(path: &str) -> Result<(), SkipReason> {
 /// `.env`, `.env.local`, `id_rsa.bak`, `service-account-prod.json`, but not the
 /// source file `service_account.py`.
 fn is_secret_prefix(name: &str, prefix: &str) -> bool {
-    let Some(rest) = name.strip_prefix(prefix) else { return false };
-    let is_source = matches!(extension(name), "py" | "rs" | "js" | "ts" | "tsx" | "go" | "java" | "md" | "c" | "cpp");
-    (rest.is_empty() || !rest.starts_with(|c: char| c.is_alphanumeric())) && (!is_source || name.starts_with('.'))
+    let Some(rest) = name.strip_prefix(prefix) else {
+        return false;
+    };
+    let is_source = matches!(
+        extension(name),
+        "py" | "rs" | "js" | "ts" | "tsx" | "go" | "java" | "md" | "c" | "cpp"
+    );
+    (rest.is_empty() || !rest.starts_with(|c: char| c.is_alphanumeric()))
+        && (!is_source || name.starts_with('.'))
 }
 
 fn extension(name: &str) -> &str {
@@ -148,7 +200,9 @@ fn is_minified(path: &str, text: &str) -> bool {
 /// Whether a directory holds nothing of the project's own: hidden, installed
 /// packages, caches (marked by `CACHEDIR.TAG`) and virtual environments.
 pub fn is_foreign_directory(path: &Path) -> bool {
-    let Some(name) = path.file_name() else { return false };
+    let Some(name) = path.file_name() else {
+        return false;
+    };
     if name.as_encoded_bytes().starts_with(b".") || name == "node_modules" || name == "__pycache__" {
         return true;
     }
@@ -195,7 +249,11 @@ mod tests {
         check("a.py", b"caf\xe9", Err(SkipReason::NotUtf8));
         check("a.py", b" \n\t\n", Err(SkipReason::Empty));
         check("a.py", b"", Err(SkipReason::Empty));
-        check("note", b"-----BEGIN RSA PRIVATE KEY-----\nabc", Err(SkipReason::Secret));
+        check(
+            "note",
+            b"-----BEGIN RSA PRIVATE KEY-----\nabc",
+            Err(SkipReason::Secret),
+        );
         let long = "x".repeat(LINE_BYTES_MAX + 1);
         check("a.js", long.as_bytes(), Err(SkipReason::Minified));
         check("a.md", long.as_bytes(), Ok(&long));

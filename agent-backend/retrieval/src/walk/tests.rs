@@ -64,7 +64,12 @@ fn only_the_projects_own_text_is_read() {
 
 #[test]
 fn a_negated_ignore_rule_does_not_bring_a_secret_in() {
-    let dir = workspace(&[(".gitignore", b"!.env\n!id_rsa\n"), (".env", b"A=1\n"), ("id_rsa", b"k\n"), ("a.py", b"x\n")]);
+    let dir = workspace(&[
+        (".gitignore", b"!.env\n!id_rsa\n"),
+        (".env", b"A=1\n"),
+        ("id_rsa", b"k\n"),
+        ("a.py", b"x\n"),
+    ]);
     assert_eq!(paths(&scan(dir.path())), ["a.py"]);
     assert_eq!(read(dir.path(), ".env"), Err(SkipReason::Secret));
 }
@@ -73,7 +78,10 @@ fn a_negated_ignore_rule_does_not_bring_a_secret_in() {
 fn a_file_of_two_gigabytes_is_not_read() {
     let dir = workspace(&[("a.py", b"x = 1\n")]);
     // Sparse: it takes no room on the disk, but reading it would take memory.
-    File::create(dir.path().join("huge.txt")).unwrap().set_len(2 << 30).unwrap();
+    File::create(dir.path().join("huge.txt"))
+        .unwrap()
+        .set_len(2 << 30)
+        .unwrap();
     let scan = scan(dir.path());
     assert_eq!(paths(&scan), ["a.py"]);
     assert_eq!(scan.skipped, BTreeMap::from([(SkipReason::TooLarge, 1)]));
@@ -84,7 +92,13 @@ fn a_read_gives_text_and_the_scans_hash() {
     let dir = workspace(&[("a.py", b"\xef\xbb\xbfx = 1\n")]);
     let (text, hash) = read(dir.path(), "a.py").unwrap();
     assert_eq!(text, "x = 1\n");
-    assert_eq!(scan(dir.path()).files, [FileStamp { path: "a.py".into(), hash }]);
+    assert_eq!(
+        scan(dir.path()).files,
+        [FileStamp {
+            path: "a.py".into(),
+            hash
+        }]
+    );
     assert_eq!(read(dir.path(), "gone.py"), Err(SkipReason::Unreadable));
 }
 
@@ -94,5 +108,8 @@ fn roots_that_are_none() {
     let check = |path: &Path| assert!(matches!(canonical_root(path), Err(Error::NotADirectory { .. })));
     check(&dir.path().join("a.py"));
     check(&dir.path().join("missing"));
-    assert_eq!(canonical_root(dir.path()).unwrap(), fs::canonicalize(dir.path()).unwrap());
+    assert_eq!(
+        canonical_root(dir.path()).unwrap(),
+        fs::canonicalize(dir.path()).unwrap()
+    );
 }
