@@ -1,1 +1,1 @@
-//! Placeholder.
+//! Nothing but its tests: see `suite/`.
