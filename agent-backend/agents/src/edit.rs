@@ -11,6 +11,7 @@ mod fence;
 mod format;
 mod heading;
 mod ladder;
+mod likeness;
 mod lines;
 mod nearest;
 mod parse;

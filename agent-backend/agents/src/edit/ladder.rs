@@ -4,13 +4,10 @@
 //! search, and so do several: guessing among them would be a wrong silent
 //! application.
 
-use super::lines::Line;
+use super::{likeness::Profile, lines::Line};
 
 /// Least similarity of every line of a fuzzy match.
-pub(super) const SIMILARITY_MIN: f32 = 0.9;
-
-/// Longest line that is compared fuzzily, in characters.
-const FUZZY_CHARS_MAX: usize = 1_000;
+const SIMILARITY_MIN: f32 = 0.9;
 
 /// Fewest lines that are not blank for a fuzzy match: one line is too little
 /// to be sure of.
@@ -47,7 +44,7 @@ pub(super) fn find<'a>(file: &[Line<'a>], search: &[&'a str]) -> Result<Found<'a
     if let Some(found) = one(shifted(file, search))? {
         return Ok(found);
     }
-    if let Some(start) = one(places(file, search, |a, b| ascii(a) == ascii(b)))? {
+    if let Some(start) = one(typographic(file, search))? {
         return Ok(Found::Here { start });
     }
     match one(fuzzy(file, search))? {
@@ -132,6 +129,17 @@ fn shifted<'a>(file: &[Line<'a>], search: &[&'a str]) -> Vec<Found<'a>> {
     found
 }
 
+/// Places that are equal once typographic characters are plain ones.
+fn typographic(file: &[Line<'_>], search: &[&str]) -> Vec<usize> {
+    let plain: Vec<String> = file.iter().map(|line| ascii(line.text)).collect();
+    let wanted: Vec<String> = search.iter().map(|line| ascii(line)).collect();
+    let windows = plain.windows(wanted.len()).enumerate();
+    windows
+        .filter(|(_, window)| *window == wanted.as_slice())
+        .map(|(start, _)| start)
+        .collect()
+}
+
 /// The line with typographic characters as plain ones and no white space at
 /// its end.
 fn ascii(line: &str) -> String {
@@ -165,63 +173,11 @@ fn fuzzy(file: &[Line<'_>], search: &[&str]) -> Vec<usize> {
                 .iter()
                 .zip(&wanted)
                 .all(|(a, b)| a.bound(b) >= SIMILARITY_MIN)
-                && window.iter().zip(&wanted).all(|(a, b)| a.is_like(b))
+                && window
+                    .iter()
+                    .zip(&wanted)
+                    .all(|(a, b)| a.is_like(b, SIMILARITY_MIN))
         })
         .map(|(start, _)| start)
         .collect()
-}
-
-/// A line prepared for comparison.
-struct Profile {
-    chars: Vec<char>,
-    counts: [u16; 64],
-    digits: String,
-}
-
-impl Profile {
-    fn of(line: &str) -> Self {
-        let line = line.trim_end();
-        let mut counts = [0; 64];
-        let chars: Vec<char> = line.chars().collect();
-        for c in &chars {
-            let slot = &mut counts[*c as usize % 64];
-            *slot = u16::saturating_add(*slot, 1);
-        }
-        Self {
-            counts,
-            digits: chars.iter().filter(|c| c.is_numeric()).collect(),
-            chars,
-        }
-    }
-
-    /// Never less than the similarity.
-    fn bound(&self, other: &Self) -> f32 {
-        let total = self.chars.len() + other.chars.len();
-        if total == 0 {
-            return 1.0;
-        }
-        let common: u32 = self
-            .counts
-            .iter()
-            .zip(&other.counts)
-            .map(|(a, b)| u32::from(*a.min(b)))
-            .sum();
-        2.0 * common as f32 / total as f32
-    }
-
-    /// `x = 10` is not `x = 20`, however long the lines are.
-    fn is_like(&self, other: &Self) -> bool {
-        if self.chars == other.chars {
-            return true;
-        }
-        self.digits == other.digits
-            && self.chars.len().max(other.chars.len()) <= FUZZY_CHARS_MAX
-            && similarity(&self.chars, &other.chars) >= SIMILARITY_MIN
-    }
-}
-
-/// Twice the common characters over all characters: 1 for equal lines.
-pub(super) fn similarity(a: &[char], b: &[char]) -> f32 {
-    let ops = similar::capture_diff_slices(similar::Algorithm::Myers, a, b);
-    similar::get_diff_ratio(&ops, a.len(), b.len())
 }

@@ -1,13 +1,13 @@
 //! The lines of a file that come nearest to what was searched for, so that
 //! the next attempt can copy them.
 
-use super::{ladder::similarity, lines::Line};
+use super::{likeness::Profile, lines::Line};
 
 /// Lines that are shown.
 const LINES_MAX: usize = 12;
 
-/// Longest line that is compared, in characters.
-const CHARS_MAX: usize = 200;
+/// Lines that are compared in earnest, the likeliest ones.
+const COMPARED_MAX: usize = 100;
 
 /// Least similarity of a line that is worth showing.
 const SIMILARITY_MIN: f32 = 0.5;
@@ -46,17 +46,22 @@ pub(super) fn nearest(file: &[Line<'_>], search: &[&str]) -> Option<String> {
 }
 
 fn alike(file: &[Line<'_>], wanted: &str) -> Option<usize> {
-    let wanted: Vec<char> = wanted.chars().take(CHARS_MAX).collect();
+    let wanted = Profile::of(wanted);
+    let profiles = file.iter().map(|line| Profile::of(line.text.trim_start()));
+    let mut likely: Vec<(f32, usize, Profile)> = profiles
+        .enumerate()
+        .map(|(index, profile)| (profile.bound(&wanted), index, profile))
+        .filter(|(bound, ..)| *bound >= SIMILARITY_MIN)
+        .collect();
+    likely.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     let mut best: Option<(f32, usize)> = None;
-    for (index, line) in file.iter().enumerate() {
-        let have: Vec<char> = line.text.trim().chars().take(CHARS_MAX).collect();
-        let (short, long) = (have.len().min(wanted.len()), have.len().max(wanted.len()));
-        if short * 3 < long {
-            continue;
+    for (bound, index, profile) in likely.iter().take(COMPARED_MAX) {
+        if best.is_some_and(|(known, _)| known >= *bound) {
+            break;
         }
-        let score = similarity(&have, &wanted);
+        let score = profile.similarity(&wanted);
         if score >= SIMILARITY_MIN && best.is_none_or(|(known, _)| score > known) {
-            best = Some((score, index));
+            best = Some((score, *index));
         }
     }
     best.map(|(_, index)| index)
