@@ -9,6 +9,7 @@ use engine::{
         journal::{Append, Created, Durability},
     },
 };
+use journal::limits::CHECKPOINT_FRAMES;
 use rusqlite::Connection;
 use shared::{
     error::{Class, Code},
@@ -16,7 +17,7 @@ use shared::{
 };
 use tokio::task::JoinSet;
 
-use crate::support::{all, filled, kind, more, new, store, text, wf};
+use crate::support::{all, filled, kind, large, more, new, store, text, wf};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_32_creates_of_one_correlation_id_one_is_new() {
@@ -180,4 +181,31 @@ async fn text_alone_is_not_synced() {
     assert_eq!(store.journal.stats().commits_synced, before.commits_synced + 1);
     let store = store.reopen();
     assert_eq!(all(&store.journal, wf(0)).await.unwrap().len(), 12);
+}
+
+#[tokio::test]
+async fn the_log_begins_again() {
+    let store = store();
+    filled(&store, 1, 1).await;
+    let path = store.dir.path().join("journal.db-wal");
+    // A page and its header.
+    let frame_bytes = 4096 + 24;
+    let mut written = 0;
+    let mut longest = 0;
+    let mut head = 1;
+    while written < 4 * CHECKPOINT_FRAMES * frame_bytes {
+        let append = Append {
+            durability: Durability::Process,
+            ..large(wf(0), head, 200_000)
+        };
+        store.journal.append(append).await.unwrap();
+        head += 1;
+        written += 200_000;
+        longest = longest.max(std::fs::metadata(&path).unwrap().len());
+    }
+    let longest = i64::try_from(longest).unwrap();
+    assert!(longest < 2 * CHECKPOINT_FRAMES * frame_bytes, "{longest} bytes");
+    let store = store.reopen();
+    assert_eq!(all(&store.journal, wf(0)).await.unwrap().len() as u64, head);
+    assert_eq!(std::fs::metadata(&path).unwrap().len(), 0);
 }
