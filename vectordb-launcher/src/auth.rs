@@ -29,7 +29,12 @@ impl Secret {
     /// Compares in a time that tells nothing about where they differ.
     fn matches(&self, other: &str) -> bool {
         self.0.len() == other.len()
-            && self.0.bytes().zip(other.bytes()).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
+            && self
+                .0
+                .bytes()
+                .zip(other.bytes())
+                .fold(0, |differs, (a, b)| differs | (a ^ b))
+                == 0
     }
 }
 
@@ -81,7 +86,9 @@ pub struct Guard {
 impl Guard {
     /// A guard for `key`.
     pub fn new(key: Option<Secret>) -> Self {
-        Self { key: key.filter(|key| !key.0.is_empty()) }
+        Self {
+            key: key.filter(|key| !key.0.is_empty()),
+        }
     }
 
     /// Judges the two headers in which a key may come.
@@ -119,8 +126,16 @@ impl Interceptor for Guard {
 mod tests {
     use super::*;
 
-    fn check(key: Option<&str>, api_key: Option<&str>, authorization: Option<&str>, expect: Result<(), Refusal>) {
-        assert_eq!(Guard::new(key.map(Secret::new)).check(api_key, authorization), expect);
+    fn check(
+        key: Option<&str>,
+        api_key: Option<&str>,
+        authorization: Option<&str>,
+        expect: Result<(), Refusal>,
+    ) {
+        assert_eq!(
+            Guard::new(key.map(Secret::new)).check(api_key, authorization),
+            expect
+        );
     }
 
     #[test]
@@ -137,11 +152,17 @@ mod tests {
 
     #[test]
     fn keys_are_not_shown() {
-        assert_eq!(format!("{:?}", Guard::new(Some(Secret::new("hidden")))), "Guard { key: Some([redacted]) }");
+        assert_eq!(
+            format!("{:?}", Guard::new(Some(Secret::new("hidden")))),
+            "Guard { key: Some([redacted]) }"
+        );
     }
 
     #[test]
     fn a_key_of_digits_is_a_key() {
-        assert_eq!(serde_json::from_str::<Secret>("1234").unwrap(), Secret::new("1234"));
+        assert_eq!(
+            serde_json::from_str::<Secret>("1234").unwrap(),
+            Secret::new("1234")
+        );
     }
 }

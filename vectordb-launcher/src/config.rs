@@ -98,9 +98,14 @@ impl Config {
         Ok(shared::config::load(source, ENV_PREFIX)?)
     }
 
-    /// Where everything is kept.
+    /// Where everything is kept, as an absolute path: a child has another
+    /// working directory.
     pub fn data_dir(&self) -> PathBuf {
-        self.data_dir.clone().unwrap_or_else(|| paths::data_dir().join(FOLDER))
+        let folder = self
+            .data_dir
+            .clone()
+            .unwrap_or_else(|| paths::data_dir().join(FOLDER));
+        std::path::absolute(&folder).unwrap_or(folder)
     }
 
     /// Refuses what cannot work or must not.
@@ -121,9 +126,11 @@ impl Config {
             )));
         }
         if let Some(url) = &self.url
-            && !(url.starts_with("http://") || url.starts_with("https://"))
+            && !url.starts_with("http://")
         {
-            return Err(Error::Config(format!("url must begin with http:// or https://, it is {url}")));
+            return Err(Error::Config(format!(
+                "url must begin with http:// (there is no TLS yet), it is {url}"
+            )));
         }
         let has_key = self.api_key.as_ref().is_some_and(|key| !key.reveal().is_empty());
         if !self.host.is_loopback() && !has_key {
@@ -145,7 +152,10 @@ impl Config {
             return if program.is_file() {
                 Ok(Mode::Qdrant(program.clone()))
             } else {
-                Err(Error::Qdrant(format!("there is no qdrant program at {}", program.display())))
+                Err(Error::Qdrant(format!(
+                    "there is no qdrant program at {}",
+                    program.display()
+                )))
             };
         }
         let found = if self.embedded { None } else { on_path("qdrant") };
@@ -185,19 +195,40 @@ mod tests {
             |c| (c.host, c.api_key) = (IpAddr::from([0, 0, 0, 0]), Some(Secret::new(" "))),
             Err("no API key"),
         );
-        check(|c| (c.host, c.api_key) = (IpAddr::from([0, 0, 0, 0]), Some(Secret::new("key"))), Ok(()));
-        check(|c| (c.embedded, c.url) = (true, Some("http://h".to_owned())), Err("choose one"));
+        check(
+            |c| (c.host, c.api_key) = (IpAddr::from([0, 0, 0, 0]), Some(Secret::new("key"))),
+            Ok(()),
+        );
+        check(
+            |c| (c.embedded, c.url) = (true, Some("http://h".to_owned())),
+            Err("choose one"),
+        );
         check(|c| c.url = Some("h:6333".to_owned()), Err("begin with http"));
     }
 
     #[test]
     fn modes() {
         let found = |name: &str| Some(PathBuf::from("/usr/bin").join(name));
-        let embedded = Config { embedded: true, ..Config::default() };
-        let external = Config { url: Some("http://h:6333/".to_owned()), ..Config::default() };
-        let missing = Config { qdrant: Some("/no/such/file".into()), ..Config::default() };
-        assert_eq!(Config::default().mode(found).unwrap(), Mode::Qdrant("/usr/bin/qdrant".into()));
-        assert_eq!(external.mode(found).unwrap(), Mode::External("http://h:6333".to_owned()));
+        let embedded = Config {
+            embedded: true,
+            ..Config::default()
+        };
+        let external = Config {
+            url: Some("http://h:6333/".to_owned()),
+            ..Config::default()
+        };
+        let missing = Config {
+            qdrant: Some("/no/such/file".into()),
+            ..Config::default()
+        };
+        assert_eq!(
+            Config::default().mode(found).unwrap(),
+            Mode::Qdrant("/usr/bin/qdrant".into())
+        );
+        assert_eq!(
+            external.mode(found).unwrap(),
+            Mode::External("http://h:6333".to_owned())
+        );
         assert!(matches!(missing.mode(found), Err(Error::Qdrant(_))));
         if cfg!(feature = "embedded") {
             assert_eq!(embedded.mode(found).unwrap(), Mode::Embedded);

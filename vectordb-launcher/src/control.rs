@@ -37,7 +37,10 @@ impl Endpoints {
             IpAddr::V4(host) => host.to_string(),
             IpAddr::V6(host) => format!("[{host}]"),
         };
-        Self { rest_url: format!("http://{host}:{http_port}"), grpc_url: format!("http://{host}:{grpc_port}") }
+        Self {
+            rest_url: format!("http://{host}:{http_port}"),
+            grpc_url: format!("http://{host}:{grpc_port}"),
+        }
     }
 }
 
@@ -52,7 +55,11 @@ pub struct Control {
 impl Control {
     /// A service that tells about `observed`.
     pub fn new(observed: Observed, endpoints: Endpoints) -> Self {
-        Self { observed, endpoints, started: Instant::now() }
+        Self {
+            observed,
+            endpoints,
+            started: Instant::now(),
+        }
     }
 }
 
@@ -62,7 +69,10 @@ impl Control {
 /// # Errors
 /// [`Error::Serve`] if the descriptors of this build are damaged.
 pub fn routes(control: Control, guard: Guard) -> Result<(Routes, HealthReporter), Error> {
-    let broken = |error: tonic_reflection::server::Error| Error::Serve { service: "control", reason: error.to_string() };
+    let broken = |error: tonic_reflection::server::Error| Error::Serve {
+        service: "control",
+        reason: error.to_string(),
+    };
     let describe = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(proto::DESCRIPTORS)

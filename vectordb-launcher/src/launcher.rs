@@ -19,8 +19,9 @@ use crate::{
     supervisor::{Limits, State},
 };
 
-/// How long requests that are under way may take at the end.
-const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long requests that are under way may take at the end. A client that
+/// hangs makes every stop take this long.
+const DRAIN_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// Requests of one connection that may be under way at once.
 const STREAMS_MAX: u32 = 256;
@@ -57,7 +58,10 @@ struct Crew {
 impl Crew {
     fn new(stop: &CancellationToken) -> Self {
         // A child token: a failure here must end the crew, not the caller.
-        Self { tasks: JoinSet::new(), stop: stop.child_token() }
+        Self {
+            tasks: JoinSet::new(),
+            stop: stop.child_token(),
+        }
     }
 
     fn add(&mut self, task: impl Future<Output = Result<()>> + Send + 'static) {
@@ -104,7 +108,10 @@ impl Crew {
 fn keep(result: &mut Result<()>, ended: Option<std::result::Result<Result<()>, tokio::task::JoinError>>) {
     let ended = match ended {
         Some(Ok(ended)) => ended,
-        Some(Err(error)) => Err(Error::Serve { service: "launcher", reason: error.to_string() }),
+        Some(Err(error)) => Err(Error::Serve {
+            service: "launcher",
+            reason: error.to_string(),
+        }),
         None => Ok(()),
     };
     if result.is_ok() {
@@ -113,7 +120,10 @@ fn keep(result: &mut Result<()>, ended: Option<std::result::Result<Result<()>, t
 }
 
 fn make_folder(path: &Path) -> Result<()> {
-    fs::create_dir_all(path).map_err(|source| Error::Write { path: path.to_owned(), source })
+    fs::create_dir_all(path).map_err(|source| Error::Write {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 fn tell(config: &Config, ports: Ports) -> Result<()> {
@@ -138,7 +148,11 @@ async fn embedded(config: Config, stop: CancellationToken) -> Result<()> {
     let (http_listener, http) = ports::listen("http", config.host, config.http_port)?;
     let (grpc_listener, grpc_port) = ports::listen("grpc", config.host, config.grpc_port)?;
     let (control_listener, control_port) = ports::listen("control", config.host, config.control_port)?;
-    let ports = Ports { http, grpc: grpc_port, control: control_port };
+    let ports = Ports {
+        http,
+        grpc: grpc_port,
+        control: control_port,
+    };
 
     let folder = config.data_dir().join(EMBEDDED_FOLDER);
     make_folder(&folder)?;
@@ -147,7 +161,9 @@ async fn embedded(config: Config, stop: CancellationToken) -> Result<()> {
         let folder = folder.clone();
         move || Store::open(&folder)
     });
-    let store = opened.await.map_err(|error| Error::Store(format!("the engine panicked: {error}")))??;
+    let store = opened
+        .await
+        .map_err(|error| Error::Store(format!("the engine panicked: {error}")))??;
     let store = Arc::new(store);
 
     let guard = Guard::new(config.api_key.clone());
@@ -156,8 +172,15 @@ async fn embedded(config: Config, stop: CancellationToken) -> Result<()> {
     let control = Control::new(Observed::Embedded(Arc::clone(&store)), endpoints);
     let (control_routes, reporter) = control::routes(control, guard.clone())?;
     crew.grpc("control", control_listener, control_routes)?;
-    crew.grpc("grpc", grpc_listener, grpc::routes(Arc::clone(&store), guard.clone()))?;
-    let failed = |error: std::io::Error| Error::Serve { service: "http", reason: error.to_string() };
+    crew.grpc(
+        "grpc",
+        grpc_listener,
+        grpc::routes(Arc::clone(&store), guard.clone()),
+    )?;
+    let failed = |error: std::io::Error| Error::Serve {
+        service: "http",
+        reason: error.to_string(),
+    };
     let http_listener = tokio::net::TcpListener::from_std(http_listener).map_err(failed)?;
     let rest = rest::routes(Arc::clone(&store), guard);
     let stopping = crew.stop.clone();
@@ -211,22 +234,40 @@ async fn child(config: Config, program: &Path, stop: CancellationToken) -> Resul
         grpc_port: grpc,
         api_key: config.api_key.clone(),
     };
-    settings.write(&folder).map_err(|source| Error::Write { path: folder.join(program::CONFIG_FILE), source })?;
+    settings.write(&folder).map_err(|source| Error::Write {
+        path: folder.join(program::CONFIG_FILE),
+        source,
+    })?;
     tracing::info!(program = %program.display(), data = %folder.display(), "supervising Qdrant");
     let endpoints = Endpoints::local(config.host, http, grpc);
-    let launch = Launch { program: program.to_owned(), folder };
+    let launch = Launch {
+        program: program.to_owned(),
+        folder,
+    };
     watched(config, ports, endpoints, Some(launch), control_listener, stop).await
 }
 
 async fn external(config: Config, url: String, stop: CancellationToken) -> Result<()> {
     let (control_listener, control) = ports::listen("control", config.host, config.control_port)?;
-    let parsed: http::Uri =
-        url.parse().map_err(|error| Error::Config(format!("url {url} cannot be read: {error}")))?;
+    let parsed: http::Uri = url
+        .parse()
+        .map_err(|error| Error::Config(format!("url {url} cannot be read: {error}")))?;
     let host = parsed.host().unwrap_or("127.0.0.1");
-    let grpc_url = format!("{}://{host}:{}", parsed.scheme_str().unwrap_or("http"), config.grpc_port);
-    let ports = Ports { http: parsed.port_u16().unwrap_or(config.http_port), grpc: config.grpc_port, control };
+    let grpc_url = format!(
+        "{}://{host}:{}",
+        parsed.scheme_str().unwrap_or("http"),
+        config.grpc_port
+    );
+    let ports = Ports {
+        http: parsed.port_u16().unwrap_or(config.http_port),
+        grpc: config.grpc_port,
+        control,
+    };
     tracing::info!(url, "watching a Qdrant that somebody else runs");
-    let endpoints = Endpoints { rest_url: url, grpc_url };
+    let endpoints = Endpoints {
+        rest_url: url,
+        grpc_url,
+    };
     watched(config, ports, endpoints, None, control_listener, stop).await
 }
 
@@ -241,7 +282,11 @@ async fn watched(
     let probe = Probe::new(endpoints.rest_url.clone(), config.api_key.clone())?;
     let (sender, snapshot) = watch::channel(Snapshot::new());
     let folder = launch.as_ref().map(|launch| launch.folder.clone());
-    let observed = Watched { snapshot: snapshot.clone(), probe: probe.clone(), folder };
+    let observed = Watched {
+        snapshot: snapshot.clone(),
+        probe: probe.clone(),
+        folder,
+    };
     let control = Control::new(Observed::Qdrant(Arc::new(observed)), endpoints);
     let (routes, reporter) = control::routes(control, Guard::new(config.api_key.clone()))?;
     let mut crew = Crew::new(&stop);
@@ -276,7 +321,12 @@ async fn follow(
         if ready && !told {
             told = true;
             tell(&config, ports)?;
-            tracing::info!(http = ports.http, grpc = ports.grpc, control = ports.control, "Ready");
+            tracing::info!(
+                http = ports.http,
+                grpc = ports.grpc,
+                control = ports.control,
+                "Ready"
+            );
         }
         if snapshot.changed().await.is_err() {
             return Ok(());

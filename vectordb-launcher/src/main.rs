@@ -45,7 +45,12 @@ struct Arguments {
     #[arg(long, env = "AGENTIC_IDE_VECTORDB_URL")]
     url: Option<String>,
     /// Key that clients must send
-    #[arg(long, value_name = "KEY", env = "AGENTIC_IDE_VECTORDB_API_KEY", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "AGENTIC_IDE_VECTORDB_API_KEY",
+        hide_env_values = true
+    )]
     api_key: Option<String>,
     /// Write the ports to this file as JSON once everything is ready
     #[arg(long, value_name = "FILE", env = "AGENTIC_IDE_VECTORDB_PORTS_FILE")]

@@ -82,8 +82,11 @@ async fn embedded(store: &Arc<crate::embedded::Store>) -> Observation {
         }
         Ok((collections, detail, files::bytes_below(looked_at.root())))
     };
-    let (collections, detail, disk_bytes) =
-        store.pool().run(look).await.unwrap_or_else(|error| (Vec::new(), error.to_string(), 0));
+    let (collections, detail, disk_bytes) = store
+        .pool()
+        .run(look)
+        .await
+        .unwrap_or_else(|error| (Vec::new(), error.to_string(), 0));
     Observation {
         mode: v1::Mode::Embedded,
         state: if detail.is_empty() { "ready" } else { "degraded" }.to_owned(),
@@ -99,7 +102,11 @@ async fn embedded(store: &Arc<crate::embedded::Store>) -> Observation {
 impl Watched {
     async fn look(&self) -> Observation {
         let Snapshot { state, pid, detail } = self.snapshot.borrow().clone();
-        let mode = if self.folder.is_some() { v1::Mode::Qdrant } else { v1::Mode::External };
+        let mode = if self.folder.is_some() {
+            v1::Mode::Qdrant
+        } else {
+            v1::Mode::External
+        };
         let (version, collections) = match state {
             State::Ready { .. } => (self.version().await, self.collections().await),
             State::Starting { .. } | State::Degraded { .. } | State::Backoff { .. } | State::Stopped(_) => {
@@ -107,7 +114,8 @@ impl Watched {
             }
         };
         let folder = self.folder.clone();
-        let disk = tokio::task::spawn_blocking(move || folder.map_or(0, |folder| files::bytes_below(&folder)));
+        let disk =
+            tokio::task::spawn_blocking(move || folder.map_or(0, |folder| files::bytes_below(&folder)));
         Observation {
             mode,
             state: state.to_string(),
@@ -128,11 +136,21 @@ impl Watched {
 
     async fn collections(&self) -> Vec<(String, u64)> {
         let list = self.probe.json("/collections").await.unwrap_or_default();
-        let names = list["result"]["collections"].as_array().cloned().unwrap_or_default();
+        let names = list["result"]["collections"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
         let mut collections = Vec::new();
         for name in names.iter().filter_map(|entry| entry["name"].as_str()) {
-            let info = self.probe.json(&format!("/collections/{name}")).await.unwrap_or_default();
-            collections.push((name.to_owned(), info["result"]["points_count"].as_u64().unwrap_or_default()));
+            let info = self
+                .probe
+                .json(&format!("/collections/{name}"))
+                .await
+                .unwrap_or_default();
+            collections.push((
+                name.to_owned(),
+                info["result"]["points_count"].as_u64().unwrap_or_default(),
+            ));
         }
         collections
     }
@@ -140,9 +158,11 @@ impl Watched {
 
 /// Resident memory of a process; zero if the system does not tell.
 fn memory_bytes(pid: u32) -> u64 {
-    let pages = fs::read_to_string(format!("/proc/{pid}/statm")).ok().and_then(|text| {
-        let resident = text.split_ascii_whitespace().nth(1)?;
-        resident.parse::<u64>().ok()
-    });
+    let pages = fs::read_to_string(format!("/proc/{pid}/statm"))
+        .ok()
+        .and_then(|text| {
+            let resident = text.split_ascii_whitespace().nth(1)?;
+            resident.parse::<u64>().ok()
+        });
     pages.unwrap_or_default() * PAGE_BYTES
 }

@@ -32,7 +32,10 @@ impl Ports {
     /// # Errors
     /// [`Error::Write`].
     pub fn write(&self, path: &Path) -> Result<()> {
-        let io = |source| Error::Write { path: path.to_owned(), source };
+        let io = |source| Error::Write {
+            path: path.to_owned(),
+            source,
+        };
         let text = serde_json::to_vec(self).map_err(|error| io(error.into()))?;
         files::write_atomically(path, &text).map_err(io)
     }
@@ -51,9 +54,17 @@ pub fn listen(service: &'static str, host: IpAddr, port: u16) -> Result<(TcpList
     });
     bound.map_err(|source| {
         if source.kind() == io::ErrorKind::AddrInUse {
-            Error::PortInUse { service, address, holder: holder(port) }
+            Error::PortInUse {
+                service,
+                address,
+                holder: holder(port),
+            }
         } else {
-            Error::Listen { service, address, source }
+            Error::Listen {
+                service,
+                address,
+                source,
+            }
         }
     })
 }
@@ -70,8 +81,16 @@ pub fn holder(port: u16) -> Option<String> {
         return None;
     }
     for entry in fs::read_dir("/proc").ok()?.flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-        let Ok(descriptors) = fs::read_dir(entry.path().join("fd")) else { continue };
+        let Some(pid) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<u32>().ok())
+        else {
+            continue;
+        };
+        let Ok(descriptors) = fs::read_dir(entry.path().join("fd")) else {
+            continue;
+        };
         let holds = descriptors
             .flatten()
             .filter_map(|descriptor| fs::read_link(descriptor.path()).ok())
@@ -123,8 +142,13 @@ mod tests {
         let local = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let (_held, port) = listen("http", local, 0).unwrap();
         match listen("http", local, port) {
-            Err(Error::PortInUse { holder: Some(holder), .. }) => {
-                assert!(holder.ends_with(&format!("(pid {})", std::process::id())), "{holder}");
+            Err(Error::PortInUse {
+                holder: Some(holder), ..
+            }) => {
+                assert!(
+                    holder.ends_with(&format!("(pid {})", std::process::id())),
+                    "{holder}"
+                );
             }
             other => panic!("{other:?}"),
         }
@@ -134,8 +158,15 @@ mod tests {
     fn the_ports_file_is_json() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ports.json");
-        let ports = Ports { http: 1, grpc: 2, control: 3 };
+        let ports = Ports {
+            http: 1,
+            grpc: 2,
+            control: 3,
+        };
         ports.write(&path).unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), r#"{"http":1,"grpc":2,"control":3}"#);
+        assert_eq!(
+            fs::read_to_string(&path).unwrap(),
+            r#"{"http":1,"grpc":2,"control":3}"#
+        );
     }
 }

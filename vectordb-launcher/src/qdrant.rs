@@ -46,7 +46,11 @@ impl Snapshot {
     /// Before anything happened.
     pub fn new() -> Self {
         let (state, _) = supervisor::start(Subject::Remote, 0);
-        Self { state, pid: None, detail: String::new() }
+        Self {
+            state,
+            pid: None,
+            detail: String::new(),
+        }
     }
 }
 
@@ -125,7 +129,11 @@ pub async fn run(
     snapshot: watch::Sender<Snapshot>,
     stop: CancellationToken,
 ) -> Result<()> {
-    let subject = if launch.is_some() { Subject::Child } else { Subject::Remote };
+    let subject = if launch.is_some() {
+        Subject::Child
+    } else {
+        Subject::Remote
+    };
     let begun = Instant::now();
     let now_ms = || u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     let mut probes = tokio::time::interval(PROBE_INTERVAL);
@@ -144,7 +152,9 @@ pub async fn run(
                 if let State::Stopped(stop) = state {
                     return match stop {
                         Stop::Requested => Ok(()),
-                        Stop::GaveUp(reason) => Err(Error::Qdrant(format!("Qdrant ends again and again: {reason}"))),
+                        Stop::GaveUp(reason) => {
+                            Err(Error::Qdrant(format!("Qdrant ends again and again: {reason}")))
+                        }
                     };
                 }
                 tokio::select! {

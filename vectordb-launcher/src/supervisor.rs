@@ -136,7 +136,13 @@ pub fn start(subject: Subject, now_ms: u64) -> (State, Vec<Action>) {
         Subject::Child => vec![Action::Start],
         Subject::Remote => Vec::new(),
     };
-    (State::Starting { since_ms: now_ms, attempt: 0 }, actions)
+    (
+        State::Starting {
+            since_ms: now_ms,
+            attempt: 0,
+        },
+        actions,
+    )
 }
 
 /// The state after `event`, with what is to be done.
@@ -153,7 +159,11 @@ pub fn step(
     match event {
         Event::StopRequested => {
             let running = !matches!(state, State::Backoff { .. });
-            let actions = if running && subject == Subject::Child { vec![Action::End] } else { Vec::new() };
+            let actions = if running && subject == Subject::Child {
+                vec![Action::End]
+            } else {
+                Vec::new()
+            };
             (State::Stopped(Stop::Requested), actions)
         }
         Event::Answered => (answered(state, now_ms), Vec::new()),
@@ -165,9 +175,10 @@ pub fn step(
 
 fn answered(state: State, now_ms: u64) -> State {
     match state {
-        State::Starting { attempt, .. } | State::Degraded { attempt, .. } => {
-            State::Ready { since_ms: now_ms, attempt }
-        }
+        State::Starting { attempt, .. } | State::Degraded { attempt, .. } => State::Ready {
+            since_ms: now_ms,
+            attempt,
+        },
         // A late answer of a child that has ended means nothing.
         State::Ready { .. } | State::Backoff { .. } | State::Stopped(_) => state,
     }
@@ -176,14 +187,36 @@ fn answered(state: State, now_ms: u64) -> State {
 fn silent(state: State, subject: Subject, limits: &Limits, now_ms: u64) -> (State, Vec<Action>) {
     match state {
         State::Ready { since_ms, attempt } => {
-            let attempt = if settled(since_ms, limits, now_ms) { 0 } else { attempt };
-            (State::Degraded { since_ms: now_ms, failures: 1, attempt }, Vec::new())
+            let attempt = if settled(since_ms, limits, now_ms) {
+                0
+            } else {
+                attempt
+            };
+            (
+                State::Degraded {
+                    since_ms: now_ms,
+                    failures: 1,
+                    attempt,
+                },
+                Vec::new(),
+            )
         }
-        State::Degraded { since_ms, failures, attempt } => {
+        State::Degraded {
+            since_ms,
+            failures,
+            attempt,
+        } => {
             let failures = failures.saturating_add(1);
             let hopeless = failures == limits.failures_max && subject == Subject::Child;
             let actions = if hopeless { vec![Action::Kill] } else { Vec::new() };
-            (State::Degraded { since_ms, failures, attempt }, actions)
+            (
+                State::Degraded {
+                    since_ms,
+                    failures,
+                    attempt,
+                },
+                actions,
+            )
         }
         State::Starting { .. } | State::Backoff { .. } | State::Stopped(_) => (state, Vec::new()),
     }
@@ -199,19 +232,39 @@ fn ended(state: State, reason: &str, limits: &Limits, now_ms: u64) -> State {
     if attempt >= limits.attempts_max {
         return State::Stopped(Stop::GaveUp(reason.to_owned()));
     }
-    State::Backoff { until_ms: now_ms.saturating_add(backoff_ms(attempt, limits)), attempt }
+    State::Backoff {
+        until_ms: now_ms.saturating_add(backoff_ms(attempt, limits)),
+        attempt,
+    }
 }
 
 fn tick(state: State, subject: Subject, limits: &Limits, now_ms: u64) -> (State, Vec<Action>) {
     match state {
-        State::Backoff { until_ms, attempt } if now_ms >= until_ms => {
-            (State::Starting { since_ms: now_ms, attempt }, vec![Action::Start])
-        }
+        State::Backoff { until_ms, attempt } if now_ms >= until_ms => (
+            State::Starting {
+                since_ms: now_ms,
+                attempt,
+            },
+            vec![Action::Start],
+        ),
         State::Starting { since_ms, attempt } if now_ms.saturating_sub(since_ms) >= limits.start_ms_max => {
             match subject {
                 // Its end is what moves the state on.
-                Subject::Child => (State::Starting { since_ms: now_ms, attempt }, vec![Action::Kill]),
-                Subject::Remote => (State::Degraded { since_ms: now_ms, failures: 1, attempt }, Vec::new()),
+                Subject::Child => (
+                    State::Starting {
+                        since_ms: now_ms,
+                        attempt,
+                    },
+                    vec![Action::Kill],
+                ),
+                Subject::Remote => (
+                    State::Degraded {
+                        since_ms: now_ms,
+                        failures: 1,
+                        attempt,
+                    },
+                    Vec::new(),
+                ),
             }
         }
         State::Starting { .. }
@@ -229,7 +282,10 @@ fn settled(since_ms: u64, limits: &Limits, now_ms: u64) -> bool {
 /// The wait before start number `attempt`, which is at least one.
 fn backoff_ms(attempt: u32, limits: &Limits) -> u64 {
     let doubled = 1_u64.checked_shl(attempt.saturating_sub(1)).unwrap_or(u64::MAX);
-    limits.backoff_ms_min.saturating_mul(doubled).min(limits.backoff_ms_max)
+    limits
+        .backoff_ms_min
+        .saturating_mul(doubled)
+        .min(limits.backoff_ms_max)
 }
 
 #[cfg(test)]

@@ -13,10 +13,10 @@ use std::{
 };
 
 use qdrant_edge::{
-    CountRequest, EdgeConfig, EdgeShard, EdgeShardRead as _, FacetRequest, FacetResponse, Group, GroupRequest,
-    PointId, PointOperations, QueryBatchRequest, QueryRequest, Record, ResourceBudget, RetrieveRequest,
-    ScoredPoint, ScrollRequest, SearchMatrixRequest, SearchMatrixResponse, ShardInfo, UpdateOperation,
-    VectorOperations, WithPayloadInterface, WithVector,
+    CountRequest, EdgeConfig, EdgeShard, EdgeShardRead as _, FacetRequest, FacetResponse, Group,
+    GroupRequest, PointId, PointOperations, QueryBatchRequest, QueryRequest, Record, ResourceBudget,
+    RetrieveRequest, ScoredPoint, ScrollRequest, SearchMatrixRequest, SearchMatrixResponse, ShardInfo,
+    UpdateOperation, VectorOperations, WithPayloadInterface, WithVector,
 };
 use tokio::sync::Mutex;
 
@@ -99,7 +99,10 @@ impl Collection {
             flushed: AtomicU64::new(0),
             // So that the first pass after a start looks at what an earlier run left.
             optimized: AtomicU64::new(u64::MAX),
-            folder: Folder { path: path.to_owned(), doomed: AtomicBool::new(false) },
+            folder: Folder {
+                path: path.to_owned(),
+                doomed: AtomicBool::new(false),
+            },
         }
     }
 
@@ -195,7 +198,10 @@ impl Collection {
             with_payload: Some(WithPayloadInterface::Bool(false)),
             with_vector: Some(WithVector::Bool(false)),
         })?;
-        match ids.iter().find(|id| !found.iter().any(|record| record.id == **id)) {
+        match ids
+            .iter()
+            .find(|id| !found.iter().any(|record| record.id == **id))
+        {
             Some(missing) => Err(Error::NotFound(format!("No point with id {missing} found"))),
             None => Ok(()),
         }
@@ -318,8 +324,9 @@ impl Collection {
         if self.optimized.load(Ordering::Acquire) == written {
             return Ok(false);
         }
-        let changed =
-            self.shard.optimize_with_budget(ResourceBudget::new(OPTIMIZER_THREADS, OPTIMIZER_THREADS))?;
+        let changed = self
+            .shard
+            .optimize_with_budget(ResourceBudget::new(OPTIMIZER_THREADS, OPTIMIZER_THREADS))?;
         self.optimized.store(written, Ordering::Release);
         Ok(changed)
     }

@@ -70,7 +70,10 @@ impl From<OperationError> for Error {
             OperationError::PointIdError { missed_point_id } => {
                 Self::NotFound(format!("No point with id {missed_point_id} found"))
             }
-            OperationError::ServiceError { description, backtrace: _ } => Self::Internal(description),
+            OperationError::ServiceError {
+                description,
+                backtrace: _,
+            } => Self::Internal(description),
             OperationError::InconsistentStorage { .. }
             | OperationError::FileNotFound { .. }
             | OperationError::OutOfMemory { .. }

@@ -94,7 +94,10 @@ impl Service {
         } else {
             grpc::UpdateStatus::Acknowledged
         };
-        Ok(grpc::UpdateResult { operation_id: Some(number), status: status.into() })
+        Ok(grpc::UpdateResult {
+            operation_id: Some(number),
+            status: status.into(),
+        })
     }
 }
 

@@ -62,7 +62,8 @@ impl Pool {
             let _held_to_the_end = (admitted, running);
             work()
         });
-        task.await.unwrap_or_else(|error| Err(Error::Internal(format!("the engine panicked: {error}"))))
+        task.await
+            .unwrap_or_else(|error| Err(Error::Internal(format!("the engine panicked: {error}"))))
     }
 }
 

@@ -6,10 +6,10 @@
 use std::collections::HashMap;
 
 use qdrant_edge::{
-    Condition, ContextPair, ContextQuery, DiscoverQuery, FeedbackItem, FeedbackNaiveQuery, Filter, Formula, Fusion,
-    HasIdCondition, Mmr, NaiveFeedbackStrategy, NamedQuery, OrderBy, PointId, Prefetch, QueryEnum, QueryRequest,
-    RecommendQuery, RetrieveRequest, Sample, ScoringQuery, SearchParams, VectorInternal, VectorRef,
-    VectorStructInternal, WithPayloadInterface, WithVector, avg_vector_for_recommendation,
+    Condition, ContextPair, ContextQuery, DiscoverQuery, FeedbackItem, FeedbackNaiveQuery, Filter, Formula,
+    Fusion, HasIdCondition, Mmr, NaiveFeedbackStrategy, NamedQuery, OrderBy, PointId, Prefetch, QueryEnum,
+    QueryRequest, RecommendQuery, RetrieveRequest, Sample, ScoringQuery, SearchParams, VectorInternal,
+    VectorRef, VectorStructInternal, WithPayloadInterface, WithVector, avg_vector_for_recommendation,
     external::ordered_float::OrderedFloat,
 };
 
@@ -169,7 +169,12 @@ pub trait Collections {
 /// [`Error::NotFound`] for a point that does not exist; [`Error::BadInput`]
 /// for vectors that do not fit.
 pub fn resolve(search: Search, own: &Collection, others: &dyn Collections) -> Result<QueryRequest> {
-    let Search { stage, offset, with_vector, with_payload } = search;
+    let Search {
+        stage,
+        offset,
+        with_vector,
+        with_payload,
+    } = search;
     if let WithVector::Selector(names) = &with_vector {
         names.iter().try_for_each(|name| own.kind(name).map(|_| ()))?;
     }
@@ -187,14 +192,31 @@ pub fn resolve(search: Search, own: &Collection, others: &dyn Collections) -> Re
     })
 }
 
-fn resolve_stage(stage: Stage, offset: usize, own: &Collection, others: &dyn Collections) -> Result<Prefetch> {
-    let Stage { prefetch, wanted, using, filter, params, score_threshold, limit, lookup } = stage;
+fn resolve_stage(
+    stage: Stage,
+    offset: usize,
+    own: &Collection,
+    others: &dyn Collections,
+) -> Result<Prefetch> {
+    let Stage {
+        prefetch,
+        wanted,
+        using,
+        filter,
+        params,
+        score_threshold,
+        limit,
+        lookup,
+    } = stage;
     if limit == 0 {
-        return Err(Error::Malformed("Validation error in body: [limit: value 0 invalid, must be 1 or larger]".to_owned()));
+        return Err(Error::Malformed(
+            "Validation error in body: [limit: value 0 invalid, must be 1 or larger]".to_owned(),
+        ));
     }
     if wanted.is_none() && !prefetch.is_empty() {
         return Err(Error::Malformed(
-            "A query is needed to merge the prefetches. Can't have prefetches without defining a query.".to_owned(),
+            "A query is needed to merge the prefetches. Can't have prefetches without defining a query."
+                .to_owned(),
         ));
     }
     let prefetches = prefetch
@@ -204,7 +226,14 @@ fn resolve_stage(stage: Stage, offset: usize, own: &Collection, others: &dyn Col
     let (query, named) = match wanted {
         None => (None, Vec::new()),
         Some(wanted) => {
-            let mut scope = Scope { own, others, using, lookup, named: Vec::new(), vectors: HashMap::new() };
+            let mut scope = Scope {
+                own,
+                others,
+                using,
+                lookup,
+                named: Vec::new(),
+                vectors: HashMap::new(),
+            };
             let query = scope.query(wanted, limit + offset)?;
             (Some(query), scope.named)
         }
@@ -216,7 +245,14 @@ fn resolve_stage(stage: Stage, offset: usize, own: &Collection, others: &dyn Col
         let examples = Filter::new_must_not(Condition::HasId(named.into_iter().collect::<HasIdCondition>()));
         Filter::merge_opts(filter, Some(examples))
     };
-    Ok(Prefetch { prefetches, query, limit, params, filter, score_threshold: score_threshold.map(Into::into) })
+    Ok(Prefetch {
+        prefetches,
+        query,
+        limit,
+        params,
+        filter,
+        score_threshold: score_threshold.map(Into::into),
+    })
 }
 
 /// One stage while its inputs are resolved.
@@ -234,31 +270,55 @@ impl Scope<'_> {
     fn query(&mut self, wanted: Wanted, limit: usize) -> Result<ScoringQuery> {
         let query = match wanted {
             Wanted::Nearest(input) => QueryEnum::Nearest(self.named_query(input, Self::vector)?),
-            Wanted::Recommend { strategy, positive, negative } => self.recommend(strategy, positive, negative)?,
+            Wanted::Recommend {
+                strategy,
+                positive,
+                negative,
+            } => self.recommend(strategy, positive, negative)?,
             Wanted::Discover { target, pairs } => {
                 let target = self.vector(target)?;
                 let pairs = self.pairs(pairs)?;
-                QueryEnum::Discover(NamedQuery::new(DiscoverQuery::new(target, pairs), self.using.clone()))
+                QueryEnum::Discover(NamedQuery::new(
+                    DiscoverQuery::new(target, pairs),
+                    self.using.clone(),
+                ))
             }
             Wanted::Context(pairs) => {
                 let pairs = self.pairs(pairs)?;
                 QueryEnum::Context(NamedQuery::new(ContextQuery::new(pairs), self.using.clone()))
             }
-            Wanted::Feedback { target, examples, strategy } => {
+            Wanted::Feedback {
+                target,
+                examples,
+                strategy,
+            } => {
                 let target = self.vector(target)?;
                 let feedback = examples
                     .into_iter()
                     .map(|(input, score)| {
-                        Ok(FeedbackItem { vector: self.vector(input)?, score: OrderedFloat(score) })
+                        Ok(FeedbackItem {
+                            vector: self.vector(input)?,
+                            score: OrderedFloat(score),
+                        })
                     })
                     .collect::<Result<Vec<_>>>()?;
-                let query = FeedbackNaiveQuery { target, feedback, coefficients: strategy };
+                let query = FeedbackNaiveQuery {
+                    target,
+                    feedback,
+                    coefficients: strategy,
+                };
                 QueryEnum::FeedbackNaive(NamedQuery::new(query, self.using.clone()))
             }
-            Wanted::Mmr { nearest, lambda, candidates } => {
+            Wanted::Mmr {
+                nearest,
+                lambda,
+                candidates,
+            } => {
                 let lambda = lambda.unwrap_or(DEFAULT_MMR_LAMBDA);
                 if !(0.0..=1.0).contains(&lambda) {
-                    return Err(Error::BadInput("diversity must be between 0.0 and 1.0".to_owned()));
+                    return Err(Error::BadInput(
+                        "diversity must be between 0.0 and 1.0".to_owned(),
+                    ));
                 }
                 return Ok(ScoringQuery::Mmr(Mmr {
                     vector: self.vector(nearest)?,
@@ -290,8 +350,14 @@ impl Scope<'_> {
         positive: Vec<Input>,
         negative: Vec<Input>,
     ) -> Result<QueryEnum> {
-        let positives = positive.into_iter().map(|input| self.vector(input)).collect::<Result<Vec<_>>>()?;
-        let negatives = negative.into_iter().map(|input| self.vector(input)).collect::<Result<Vec<_>>>()?;
+        let positives = positive
+            .into_iter()
+            .map(|input| self.vector(input))
+            .collect::<Result<Vec<_>>>()?;
+        let negatives = negative
+            .into_iter()
+            .map(|input| self.vector(input))
+            .collect::<Result<Vec<_>>>()?;
         let using = self.using.clone();
         Ok(match strategy {
             Strategy::Average => {
@@ -307,14 +373,18 @@ impl Scope<'_> {
                 QueryEnum::Nearest(NamedQuery::new(average, using))
             }
             Strategy::BestScore | Strategy::SumScores if positives.is_empty() && negatives.is_empty() => {
-                return Err(Error::BadInput("At least one positive or negative vector ID required".to_owned()));
+                return Err(Error::BadInput(
+                    "At least one positive or negative vector ID required".to_owned(),
+                ));
             }
-            Strategy::BestScore => {
-                QueryEnum::RecommendBestScore(NamedQuery::new(RecommendQuery::new(positives, negatives), using))
-            }
-            Strategy::SumScores => {
-                QueryEnum::RecommendSumScores(NamedQuery::new(RecommendQuery::new(positives, negatives), using))
-            }
+            Strategy::BestScore => QueryEnum::RecommendBestScore(NamedQuery::new(
+                RecommendQuery::new(positives, negatives),
+                using,
+            )),
+            Strategy::SumScores => QueryEnum::RecommendSumScores(NamedQuery::new(
+                RecommendQuery::new(positives, negatives),
+                using,
+            )),
         })
     }
 
@@ -322,7 +392,10 @@ impl Scope<'_> {
         pairs
             .into_iter()
             .map(|(positive, negative)| {
-                Ok(ContextPair { positive: self.vector(positive)?, negative: self.vector(negative)? })
+                Ok(ContextPair {
+                    positive: self.vector(positive)?,
+                    negative: self.vector(negative)?,
+                })
             })
             .collect()
     }
@@ -367,7 +440,9 @@ impl Scope<'_> {
             return Err(Error::NotFound(format!("No point with id {id} found")));
         };
         let vector = match record.vector {
-            Some(VectorStructInternal::Single(vector)) if name == UNNAMED => Some(VectorInternal::Dense(vector)),
+            Some(VectorStructInternal::Single(vector)) if name == UNNAMED => {
+                Some(VectorInternal::Dense(vector))
+            }
             Some(VectorStructInternal::MultiDense(rows)) if name == UNNAMED => {
                 Some(VectorInternal::MultiDense(rows))
             }

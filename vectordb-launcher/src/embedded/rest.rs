@@ -58,13 +58,18 @@ async fn admit(State(rest): State<Rest>, request: Request, next: Next) -> Respon
 fn refusal(guard: &Guard, uri: &Uri, headers: &HeaderMap) -> Option<Response> {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     if headers.contains_key(header::ORIGIN) {
-        return Some(failed(StatusCode::FORBIDDEN, "Requests from browser pages are refused"));
+        return Some(failed(
+            StatusCode::FORBIDDEN,
+            "Requests from browser pages are refused",
+        ));
     }
     if OPEN_PATHS.contains(&uri.path()) {
         return None;
     }
     let judged = guard.check(header(KEY_HEADER), header(header::AUTHORIZATION.as_str()));
-    judged.err().map(|refused| failed(StatusCode::UNAUTHORIZED, &refused.to_string()))
+    judged
+        .err()
+        .map(|refused| failed(StatusCode::UNAUTHORIZED, &refused.to_string()))
 }
 
 fn failed(status: StatusCode, message: &str) -> Response {
@@ -91,7 +96,12 @@ async fn title() -> Json<Value> {
 }
 
 async fn collections(State(rest): State<Rest>) -> Response {
-    let names: Vec<Value> = rest.store.names().into_iter().map(|name| json!({ "name": name })).collect();
+    let names: Vec<Value> = rest
+        .store
+        .names()
+        .into_iter()
+        .map(|name| json!({ "name": name }))
+        .collect();
     answer(Ok(json!({ "collections": names })), Instant::now())
 }
 
@@ -106,7 +116,10 @@ async fn collection(State(rest): State<Rest>, Path(name): Path<String>) -> Respo
 }
 
 async fn exists(State(rest): State<Rest>, Path(name): Path<String>) -> Response {
-    answer(Ok(json!({ "exists": rest.store.collection(&name).is_ok() })), Instant::now())
+    answer(
+        Ok(json!({ "exists": rest.store.collection(&name).is_ok() })),
+        Instant::now(),
+    )
 }
 
 async fn aliases(State(rest): State<Rest>) -> Response {
@@ -131,7 +144,10 @@ fn alias_list(aliases: Vec<(String, String)>) -> Value {
 
 /// Nothing is collected, so there is nothing to tell.
 async fn telemetry() -> Response {
-    answer(Ok(json!({"app": {"name": "qdrant", "version": API_VERSION}, "collections": {}})), Instant::now())
+    answer(
+        Ok(json!({"app": {"name": "qdrant", "version": API_VERSION}, "collections": {}})),
+        Instant::now(),
+    )
 }
 
 async fn metrics(State(rest): State<Rest>) -> Response {
@@ -156,8 +172,12 @@ async fn metrics(State(rest): State<Rest>) -> Response {
             );
             for (name, info) in points {
                 // Writing into a string cannot fail.
-                let _infallible =
-                    writeln!(text, "collection_points{{id=\"{}\"}} {}", label(&name), info.points_count);
+                let _infallible = writeln!(
+                    text,
+                    "collection_points{{id=\"{}\"}} {}",
+                    label(&name),
+                    info.points_count
+                );
             }
             ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
         }
@@ -167,5 +187,7 @@ async fn metrics(State(rest): State<Rest>) -> Response {
 
 /// A label value as the Prometheus text format wants it.
 fn label(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+    text.replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
 }

@@ -174,12 +174,24 @@ impl Store {
         let index = read_index(&root.join(INDEX_FILE), &folders)?;
         remove_strays(&folders, &index).map_err(io(&folders))?;
 
-        let mut state = State { collections: BTreeMap::new(), aliases: index.aliases };
+        let mut state = State {
+            collections: BTreeMap::new(),
+            aliases: index.aliases,
+        };
         for (name, record) in index.collections {
             let path = folders.join(&record.folder);
-            let open = Collection::open(&path)
-                .map_err(|source| OpenError::Collection { name: name.clone(), path, source })?;
-            state.collections.insert(name, Entry { record, open: Arc::new(open) });
+            let open = Collection::open(&path).map_err(|source| OpenError::Collection {
+                name: name.clone(),
+                path,
+                source,
+            })?;
+            state.collections.insert(
+                name,
+                Entry {
+                    record,
+                    open: Arc::new(open),
+                },
+            );
         }
         Ok(Self {
             root: root.to_owned(),
@@ -219,7 +231,10 @@ impl Store {
     pub fn described(&self, name: &str) -> Result<(Record, Arc<Collection>)> {
         let state = self.read();
         let target = state.aliases.get(name).map_or(name, String::as_str);
-        let entry = state.collections.get(target).ok_or_else(|| Error::no_collection(name))?;
+        let entry = state
+            .collections
+            .get(target)
+            .ok_or_else(|| Error::no_collection(name))?;
         Ok((entry.record.clone(), Arc::clone(&entry.open)))
     }
 
@@ -231,12 +246,20 @@ impl Store {
     /// All open collections with their names.
     pub fn all(&self) -> Vec<(String, Arc<Collection>)> {
         let state = self.read();
-        state.collections.iter().map(|(name, entry)| (name.clone(), Arc::clone(&entry.open))).collect()
+        state
+            .collections
+            .iter()
+            .map(|(name, entry)| (name.clone(), Arc::clone(&entry.open)))
+            .collect()
     }
 
     /// Aliases and what they stand for, in order.
     pub fn aliases(&self) -> Vec<(String, String)> {
-        self.read().aliases.iter().map(|(alias, name)| (alias.clone(), name.clone())).collect()
+        self.read()
+            .aliases
+            .iter()
+            .map(|(alias, name)| (alias.clone(), name.clone()))
+            .collect()
     }
 
     /// Makes a collection. Blocks.
@@ -254,7 +277,9 @@ impl Store {
         let _changing = self.change();
         let mut next = self.read().clone();
         if next.collections.contains_key(name) {
-            return Err(Error::AlreadyExists(format!("Collection `{name}` already exists!")));
+            return Err(Error::AlreadyExists(format!(
+                "Collection `{name}` already exists!"
+            )));
         }
         if next.aliases.contains_key(name) {
             return Err(Error::BadInput(format!(
@@ -262,9 +287,22 @@ impl Store {
             )));
         }
         let folder = uuid::Uuid::new_v4().to_string();
-        let open = Arc::new(Collection::create(&self.root.join(COLLECTIONS_FOLDER).join(&folder), config)?);
-        let record = Record { folder, created_at_ms: clock::unix_ms(), metadata };
-        next.collections.insert(name.to_owned(), Entry { record, open: Arc::clone(&open) });
+        let open = Arc::new(Collection::create(
+            &self.root.join(COLLECTIONS_FOLDER).join(&folder),
+            config,
+        )?);
+        let record = Record {
+            folder,
+            created_at_ms: clock::unix_ms(),
+            metadata,
+        };
+        next.collections.insert(
+            name.to_owned(),
+            Entry {
+                record,
+                open: Arc::clone(&open),
+            },
+        );
         self.commit(next).inspect_err(|_| open.doom())
     }
 
@@ -277,7 +315,9 @@ impl Store {
         let _changing = self.change();
         let mut next = self.read().clone();
         let target = next.aliases.get(name).cloned().unwrap_or_else(|| name.to_owned());
-        let Some(entry) = next.collections.remove(&target) else { return Ok(false) };
+        let Some(entry) = next.collections.remove(&target) else {
+            return Ok(false);
+        };
         next.aliases.retain(|_, collection| *collection != target);
         self.commit(next)?;
         entry.open.doom();
@@ -296,7 +336,10 @@ impl Store {
         let _changing = self.change();
         let mut next = self.read().clone();
         let target = next.aliases.get(name).cloned().unwrap_or_else(|| name.to_owned());
-        let entry = next.collections.get_mut(&target).ok_or_else(|| Error::no_collection(name))?;
+        let entry = next
+            .collections
+            .get_mut(&target)
+            .ok_or_else(|| Error::no_collection(name))?;
         entry.record.metadata.extend(metadata);
         self.commit(next)
     }
@@ -375,25 +418,33 @@ impl Store {
 
 fn check_name(name: &str) -> Result<()> {
     if name.is_empty() || name.len() > NAME_BYTES_MAX {
-        return Err(Error::BadInput(format!("collection name must be 1 to {NAME_BYTES_MAX} bytes long")));
+        return Err(Error::BadInput(format!(
+            "collection name must be 1 to {NAME_BYTES_MAX} bytes long"
+        )));
     }
     match name.chars().find(|character| NAME_REFUSED.contains(character)) {
-        Some(character) => {
-            Err(Error::BadInput(format!("collection name cannot contain \"{}\" char", character.escape_default())))
-        }
+        Some(character) => Err(Error::BadInput(format!(
+            "collection name cannot contain \"{}\" char",
+            character.escape_default()
+        ))),
         None => Ok(()),
     }
 }
 
 fn free_alias(state: &State, alias: &str) -> Result<()> {
     if state.collections.contains_key(alias) {
-        return Err(Error::AlreadyExists(format!("Collection `{alias}` already exists!")));
+        return Err(Error::AlreadyExists(format!(
+            "Collection `{alias}` already exists!"
+        )));
     }
     Ok(())
 }
 
 fn read_index(path: &Path, folders: &Path) -> std::result::Result<Index, OpenError> {
-    let io = |source| OpenError::Io { path: path.to_owned(), source };
+    let io = |source| OpenError::Io {
+        path: path.to_owned(),
+        source,
+    };
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -402,19 +453,31 @@ fn read_index(path: &Path, folders: &Path) -> std::result::Result<Index, OpenErr
             // strays would delete them.
             if fs::read_dir(folders).map_err(io)?.next().is_some() {
                 let reason = "it is missing, but there are collections beside it".to_owned();
-                return Err(OpenError::Index { path: path.to_owned(), reason });
+                return Err(OpenError::Index {
+                    path: path.to_owned(),
+                    reason,
+                });
             }
-            let index = Index { format: FORMAT, collections: BTreeMap::new(), aliases: BTreeMap::new() };
+            let index = Index {
+                format: FORMAT,
+                collections: BTreeMap::new(),
+                aliases: BTreeMap::new(),
+            };
             let text = serde_json::to_vec_pretty(&index).map_err(|error| io(error.into()))?;
             files::write_atomically(path, &text).map_err(io)?;
             return Ok(index);
         }
         Err(source) => return Err(io(source)),
     };
-    let index: Index = serde_json::from_slice(&bytes)
-        .map_err(|error| OpenError::Index { path: path.to_owned(), reason: error.to_string() })?;
+    let index: Index = serde_json::from_slice(&bytes).map_err(|error| OpenError::Index {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    })?;
     if index.format > FORMAT {
-        return Err(OpenError::TooNew { path: path.to_owned(), found: index.format });
+        return Err(OpenError::TooNew {
+            path: path.to_owned(),
+            found: index.format,
+        });
     }
     Ok(index)
 }
@@ -423,7 +486,10 @@ fn remove_strays(folders: &Path, index: &Index) -> io::Result<()> {
     for entry in fs::read_dir(folders)? {
         let entry = entry?;
         let name = entry.file_name();
-        let owned = index.collections.values().any(|record| name.to_str() == Some(record.folder.as_str()));
+        let owned = index
+            .collections
+            .values()
+            .any(|record| name.to_str() == Some(record.folder.as_str()));
         if !owned && entry.file_type()?.is_dir() {
             tracing::info!(path = %entry.path().display(), "removing the rest of an interrupted change");
             fs::remove_dir_all(entry.path())?;

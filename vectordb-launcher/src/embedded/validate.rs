@@ -122,7 +122,9 @@ fn sparse(kind: Kind, vector: &SparseVector) -> Result<()> {
         Kind::Multi(_) => return Err(expected("multi-dense", "sparse")),
     }
     if vector.indices.len() != vector.values.len() {
-        return Err(Error::BadInput("values: must be the same length as indices".to_owned()));
+        return Err(Error::BadInput(
+            "values: must be the same length as indices".to_owned(),
+        ));
     }
     if !vector.is_sorted() {
         return Err(Error::BadInput("indices: must be unique".to_owned()));
@@ -131,7 +133,9 @@ fn sparse(kind: Kind, vector: &SparseVector) -> Result<()> {
 }
 
 fn expected(wanted: &str, got: &str) -> Error {
-    Error::BadInput(format!("Conversion between {got} and {wanted} vectors failed: expected a {wanted} vector"))
+    Error::BadInput(format!(
+        "Conversion between {got} and {wanted} vectors failed: expected a {wanted} vector"
+    ))
 }
 
 fn dimension(size: usize, vector: &[f32]) -> Result<()> {
@@ -151,7 +155,9 @@ fn finite(values: &[f32]) -> Result<()> {
     if values.iter().all(|value| value.is_finite()) {
         Ok(())
     } else {
-        Err(Error::BadInput("Vector contains a value that is not a finite number".to_owned()))
+        Err(Error::BadInput(
+            "Vector contains a value that is not a finite number".to_owned(),
+        ))
     }
 }
 
@@ -163,7 +169,11 @@ mod tests {
 
     fn schema() -> EdgeConfig {
         EdgeConfig {
-            vectors: [("dense".to_owned(), EdgeVectorParams::builder(2, Distance::Cosine).build())].into(),
+            vectors: [(
+                "dense".to_owned(),
+                EdgeVectorParams::builder(2, Distance::Cosine).build(),
+            )]
+            .into(),
             sparse_vectors: [("bm25".to_owned(), EdgeSparseVectorParams::builder().build())].into(),
             ..EdgeConfig::default()
         }
@@ -190,14 +200,38 @@ mod tests {
     fn vectors_that_do_not_fit_are_refused() {
         let not_finite = "Vector contains a value that is not a finite number";
         check("dense", VectorPersisted::Dense(vec![1.0, 2.0]), Ok(()));
-        check("dense", VectorPersisted::Dense(vec![1.0]), bad("Vector dimension error: expected dim: 2, got 1"));
-        check("dense", VectorPersisted::Dense(vec![1.0, f32::NAN]), bad(not_finite));
-        check("other", VectorPersisted::Dense(vec![1.0, 2.0]), bad("Not existing vector name error: other"));
+        check(
+            "dense",
+            VectorPersisted::Dense(vec![1.0]),
+            bad("Vector dimension error: expected dim: 2, got 1"),
+        );
+        check(
+            "dense",
+            VectorPersisted::Dense(vec![1.0, f32::NAN]),
+            bad(not_finite),
+        );
+        check(
+            "other",
+            VectorPersisted::Dense(vec![1.0, 2.0]),
+            bad("Not existing vector name error: other"),
+        );
         check("bm25", sparse_of(vec![1, 2], vec![1.0, 2.0]), Ok(()));
-        check("bm25", sparse_of(vec![1, 1], vec![1.0, 2.0]), bad("indices: must be unique"));
-        check("bm25", sparse_of(vec![1], vec![1.0, 2.0]), bad("values: must be the same length as indices"));
+        check(
+            "bm25",
+            sparse_of(vec![1, 1], vec![1.0, 2.0]),
+            bad("indices: must be unique"),
+        );
+        check(
+            "bm25",
+            sparse_of(vec![1], vec![1.0, 2.0]),
+            bad("values: must be the same length as indices"),
+        );
         check("bm25", sparse_of(vec![1], vec![f32::INFINITY]), bad(not_finite));
-        check("dense", VectorPersisted::MultiDense(vec![vec![1.0, 2.0]]), bad("Wrong usage of multi vectors"));
+        check(
+            "dense",
+            VectorPersisted::MultiDense(vec![vec![1.0, 2.0]]),
+            bad("Wrong usage of multi vectors"),
+        );
         check(
             "bm25",
             VectorPersisted::Dense(vec![1.0, 2.0]),

@@ -36,7 +36,11 @@ impl Identity {
     pub fn of(pid: u32) -> Option<Self> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-        Some(Self { pid, started_ticks: started_ticks(&stat)?, boot: boot.trim().to_owned() })
+        Some(Self {
+            pid,
+            started_ticks: started_ticks(&stat)?,
+            boot: boot.trim().to_owned(),
+        })
     }
 
     /// Whether this very process still runs.
@@ -63,7 +67,8 @@ fn started_ticks(stat: &str) -> Option<u64> {
 
 fn is_zombie(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('Z'))
+    stat.rsplit_once(')')
+        .is_some_and(|(_, rest)| rest.trim_start().starts_with('Z'))
 }
 
 /// Forgets the child that ended.
@@ -77,11 +82,16 @@ pub fn forget(folder: &Path) {
 
 /// Ends the child that an earlier launcher left behind, if there is one.
 pub async fn end(folder: &Path) {
-    let Ok(text) = fs::read(folder.join(FILE)) else { return };
+    let Ok(text) = fs::read(folder.join(FILE)) else {
+        return;
+    };
     if let Ok(identity) = serde_json::from_slice::<Identity>(&text)
         && identity.runs()
     {
-        tracing::warn!(pid = identity.pid, "ending the Qdrant that a killed launcher left behind");
+        tracing::warn!(
+            pid = identity.pid,
+            "ending the Qdrant that a killed launcher left behind"
+        );
         signal(identity.pid, Signal::SIGTERM);
         let gone = async {
             while identity.runs() {
@@ -117,8 +127,20 @@ mod tests {
     fn a_process_is_itself_and_no_other() {
         let own = Identity::of(std::process::id()).unwrap();
         assert!(own.runs());
-        assert!(!Identity { started_ticks: own.started_ticks + 1, ..own.clone() }.runs());
-        assert!(!Identity { boot: "another".to_owned(), ..own }.runs());
+        assert!(
+            !Identity {
+                started_ticks: own.started_ticks + 1,
+                ..own.clone()
+            }
+            .runs()
+        );
+        assert!(
+            !Identity {
+                boot: "another".to_owned(),
+                ..own
+            }
+            .runs()
+        );
     }
 
     #[tokio::test]

@@ -62,9 +62,16 @@ impl Child {
         process.stdout.take().map(forward);
         process.stderr.take().map(forward);
         let Some(pid) = process.id() else {
-            return Err(Error::Qdrant(format!("{} ended at once", launch.program.display())));
+            return Err(Error::Qdrant(format!(
+                "{} ended at once",
+                launch.program.display()
+            )));
         };
-        let child = Self { process, pid, folder: launch.folder.clone() };
+        let child = Self {
+            process,
+            pid,
+            folder: launch.folder.clone(),
+        };
         match Identity::of(pid).map(|identity| identity.record(&launch.folder)) {
             Some(Ok(())) | None => {}
             Some(Err(error)) => tracing::warn!(%error, "the child could not be written down"),

@@ -21,9 +21,12 @@ pub fn on_path(name: &str) -> Option<PathBuf> {
 }
 
 fn search(path: &std::ffi::OsStr, name: &str) -> Option<PathBuf> {
-    env::split_paths(path).filter(|folder| folder.is_absolute()).map(|folder| folder.join(name)).find(|file| {
-        fs::metadata(file).is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
-    })
+    env::split_paths(path)
+        .filter(|folder| folder.is_absolute())
+        .map(|folder| folder.join(name))
+        .find(|file| {
+            fs::metadata(file).is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
+        })
 }
 
 /// What the launcher decides for its child; the rest is Qdrant's default.

@@ -51,14 +51,20 @@ pub fn create(value: grpc::CreateCollection) -> Result<NewCollection> {
     if value.sharding_method == Some(grpc::ShardingMethod::Custom.into()) {
         return Err(Error::unsupported("custom sharding"));
     }
-    if value.strict_mode_config.as_ref().is_some_and(|strict| strict.enabled == Some(true)) {
+    if value
+        .strict_mode_config
+        .as_ref()
+        .is_some_and(|strict| strict.enabled == Some(true))
+    {
         return Err(Error::unsupported("strict mode"));
     }
     let vectors = match value.vectors_config.and_then(|config| config.config) {
         Some(Vectors::Params(params)) => [(UNNAMED.to_owned(), dense(params)?)].into(),
-        Some(Vectors::ParamsMap(params)) => {
-            params.map.into_iter().map(|(name, params)| Ok((name, dense(params)?))).collect::<Result<_>>()?
-        }
+        Some(Vectors::ParamsMap(params)) => params
+            .map
+            .into_iter()
+            .map(|(name, params)| Ok((name, dense(params)?)))
+            .collect::<Result<_>>()?,
         None => HashMap::new(),
     };
     let sparse_vectors = value
@@ -69,12 +75,22 @@ pub fn create(value: grpc::CreateCollection) -> Result<NewCollection> {
         .map(|(name, params)| Ok((name, sparse(params)?)))
         .collect::<Result<HashMap<_, _>>>()?;
     if let Some(name) = sparse_vectors.keys().find(|name| vectors.contains_key(*name)) {
-        return Err(Error::BadInput(format!("Dense and sparse vector names must be unique - duplicate: {name}")));
+        return Err(Error::BadInput(format!(
+            "Dense and sparse vector names must be unique - duplicate: {name}"
+        )));
     }
     let config = EdgeConfig {
         on_disk_payload: value.on_disk_payload,
-        payload_memory: value.payload.map(|params| memory(params.memory)).transpose()?.flatten(),
-        id_tracker_memory: value.id_tracker.map(|params| memory(params.memory)).transpose()?.flatten(),
+        payload_memory: value
+            .payload
+            .map(|params| memory(params.memory))
+            .transpose()?
+            .flatten(),
+        id_tracker_memory: value
+            .id_tracker
+            .map(|params| memory(params.memory))
+            .transpose()?
+            .flatten(),
         vectors,
         sparse_vectors,
         hnsw_config: Some(hnsw(default_hnsw(), value.hnsw_config)?),
@@ -85,16 +101,25 @@ pub fn create(value: grpc::CreateCollection) -> Result<NewCollection> {
         max_search_threads: None,
         search_pool_core: None,
     };
-    Ok(NewCollection { config, metadata: metadata(value.metadata) })
+    Ok(NewCollection {
+        config,
+        metadata: metadata(value.metadata),
+    })
 }
 
 /// Free values of a collection.
 pub fn metadata(values: HashMap<String, grpc::Value>) -> Map<String, Value> {
-    values.into_iter().map(|(key, value)| (key, value.into_json())).collect()
+    values
+        .into_iter()
+        .map(|(key, value)| (key, value.into_json()))
+        .collect()
 }
 
 fn default_hnsw() -> HnswIndexConfig {
-    HnswIndexConfig { max_indexing_threads: INDEXING_THREADS, ..HnswIndexConfig::default() }
+    HnswIndexConfig {
+        max_indexing_threads: INDEXING_THREADS,
+        ..HnswIndexConfig::default()
+    }
 }
 
 fn default_optimizers() -> EdgeOptimizersConfig {
@@ -124,7 +149,9 @@ fn dense(value: grpc::VectorParams) -> Result<EdgeVectorParams> {
         multivector_config: multivector_config.map(multivector),
         datatype: datatype(numbers)?,
         quantization_config: quantization_config.map(quantization).transpose()?.flatten(),
-        hnsw_config: hnsw_config.map(|diff| hnsw(default_hnsw(), Some(diff))).transpose()?,
+        hnsw_config: hnsw_config
+            .map(|diff| hnsw(default_hnsw(), Some(diff)))
+            .transpose()?,
     })
 }
 
@@ -206,8 +233,12 @@ pub fn hnsw(base: HnswIndexConfig, diff: Option<grpc::HnswConfigDiff>) -> Result
     Ok(HnswIndexConfig {
         m: diff.m.map_or(base.m, to_usize),
         ef_construct: diff.ef_construct.map_or(base.ef_construct, to_usize),
-        full_scan_threshold: diff.full_scan_threshold.map_or(base.full_scan_threshold, to_usize),
-        max_indexing_threads: diff.max_indexing_threads.map_or(base.max_indexing_threads, to_usize),
+        full_scan_threshold: diff
+            .full_scan_threshold
+            .map_or(base.full_scan_threshold, to_usize),
+        max_indexing_threads: diff
+            .max_indexing_threads
+            .map_or(base.max_indexing_threads, to_usize),
         on_disk: diff.on_disk.or(base.on_disk),
         memory: memory(diff.memory)?.or(base.memory),
         payload_m: diff.payload_m.map(to_usize).or(base.payload_m),
@@ -227,8 +258,14 @@ pub fn optimizers(
     }
     Ok(EdgeOptimizersConfig {
         deleted_threshold: diff.deleted_threshold.or(base.deleted_threshold),
-        vacuum_min_vector_number: diff.vacuum_min_vector_number.map(to_usize).or(base.vacuum_min_vector_number),
-        default_segment_number: diff.default_segment_number.map(to_usize).or(base.default_segment_number),
+        vacuum_min_vector_number: diff
+            .vacuum_min_vector_number
+            .map(to_usize)
+            .or(base.vacuum_min_vector_number),
+        default_segment_number: diff
+            .default_segment_number
+            .map(to_usize)
+            .or(base.default_segment_number),
         max_segment_size: diff.max_segment_size.map(to_usize).or(base.max_segment_size),
         indexing_threshold: diff.indexing_threshold.map(to_usize).or(base.indexing_threshold),
         prevent_unoptimized: base.prevent_unoptimized,
@@ -238,9 +275,9 @@ pub fn optimizers(
 fn wal(diff: grpc::WalConfigDiff) -> WalOptions {
     let base = WalOptions::default();
     WalOptions {
-        segment_capacity: diff
-            .wal_capacity_mb
-            .map_or(base.segment_capacity, |megabytes| to_usize(megabytes.max(1)).saturating_mul(MIB)),
+        segment_capacity: diff.wal_capacity_mb.map_or(base.segment_capacity, |megabytes| {
+            to_usize(megabytes.max(1)).saturating_mul(MIB)
+        }),
         segment_queue_len: diff.wal_segments_ahead.map_or(base.segment_queue_len, to_usize),
         retain_closed: diff
             .wal_retain_closed
@@ -252,7 +289,9 @@ fn wal(diff: grpc::WalConfigDiff) -> WalOptions {
 #[expect(deprecated, reason = "older clients send the deprecated fields")]
 fn quantization(value: grpc::QuantizationConfig) -> Result<Option<QuantizationConfig>> {
     use grpc::binary_quantization_query_encoding::{Setting, Variant};
-    let Some(value) = value.quantization else { return Ok(None) };
+    let Some(value) = value.quantization else {
+        return Ok(None);
+    };
     // Through the REST form: the engine does not export all of the types.
     let form = match value {
         Wire::Scalar(scalar) => json!({"scalar": {
@@ -337,13 +376,18 @@ pub fn changes(value: grpc::UpdateCollection) -> Result<Changes> {
     if value.sparse_vectors_config.is_some() {
         return Err(Error::unsupported("changing sparse vectors of a collection"));
     }
-    if value.strict_mode_config.is_some_and(|strict| strict.enabled == Some(true)) {
+    if value
+        .strict_mode_config
+        .is_some_and(|strict| strict.enabled == Some(true))
+    {
         return Err(Error::unsupported("strict mode"));
     }
     if value.params.is_some_and(|params| {
         params.on_disk_payload.is_some() || params.payload.is_some() || params.id_tracker.is_some()
     }) {
-        return Err(Error::unsupported("changing where a collection keeps its payload"));
+        return Err(Error::unsupported(
+            "changing where a collection keeps its payload",
+        ));
     }
     let diffs = match value.vectors_config.and_then(|config| config.config) {
         None => Vec::new(),
@@ -382,15 +426,20 @@ pub fn vector_name(value: grpc::CreateVectorNameRequest) -> Result<CreateVectorN
             serde_json::to_value(config).map(|config| json!({ "dense": config }))
         }
         VectorConfig::SparseConfig(sparse) => {
-            let config =
-                SparseVectorConfig { modifier: modifier(sparse.modifier)?, datatype: datatype(sparse.datatype)? };
+            let config = SparseVectorConfig {
+                modifier: modifier(sparse.modifier)?,
+                datatype: datatype(sparse.datatype)?,
+            };
             serde_json::to_value(config).map(|config| json!({ "sparse": config }))
         }
     };
     let config = form
         .and_then(serde_json::from_value::<VectorNameConfig>)
         .map_err(|error| Error::Malformed(format!("Malformed vector config: {error}")))?;
-    Ok(CreateVectorName { vector_name: value.vector_name, config })
+    Ok(CreateVectorName {
+        vector_name: value.vector_name,
+        config,
+    })
 }
 
 /// Changes of aliases.
@@ -398,13 +447,17 @@ pub fn aliases(actions: Vec<grpc::AliasOperations>) -> Result<Vec<AliasChange>> 
     actions
         .into_iter()
         .map(|operation| match operation.action {
-            Some(Action::CreateAlias(value)) => {
-                Ok(AliasChange::Create { alias: value.alias_name, collection: value.collection_name })
-            }
-            Some(Action::RenameAlias(value)) => {
-                Ok(AliasChange::Rename { old: value.old_alias_name, new: value.new_alias_name })
-            }
-            Some(Action::DeleteAlias(value)) => Ok(AliasChange::Delete { alias: value.alias_name }),
+            Some(Action::CreateAlias(value)) => Ok(AliasChange::Create {
+                alias: value.alias_name,
+                collection: value.collection_name,
+            }),
+            Some(Action::RenameAlias(value)) => Ok(AliasChange::Rename {
+                old: value.old_alias_name,
+                new: value.new_alias_name,
+            }),
+            Some(Action::DeleteAlias(value)) => Ok(AliasChange::Delete {
+                alias: value.alias_name,
+            }),
             None => Err(Error::Malformed("Malformed AliasOperation type".to_owned())),
         })
         .collect()

@@ -1,13 +1,14 @@
 //! Filters.
 
 use qdrant_client::qdrant::{
-    self as grpc, condition::ConditionOneOf, points_selector::PointsSelectorOneOf, r#match::MatchValue as Wire,
+    self as grpc, condition::ConditionOneOf, r#match::MatchValue as Wire,
+    points_selector::PointsSelectorOneOf,
 };
 use qdrant_edge::{
     AnyVariants, Condition, DateTimeWrapper, FieldCondition, Filter, GeoBoundingBox, GeoLineString, GeoPoint,
-    GeoPolygon, GeoRadius, HasIdCondition, HasVectorCondition, IsEmptyCondition, IsNullCondition, JsonPath, Match,
-    MatchPhrase, MatchTextAny, MinShould, Nested, NestedCondition, PointId, Range, RangeInterface, Slice,
-    SliceCondition, ValueVariants, ValuesCount, external::ordered_float::OrderedFloat,
+    GeoPolygon, GeoRadius, HasIdCondition, HasVectorCondition, IsEmptyCondition, IsNullCondition, JsonPath,
+    Match, MatchPhrase, MatchTextAny, MinShould, Nested, NestedCondition, PointId, Range, RangeInterface,
+    Slice, SliceCondition, ValueVariants, ValuesCount, external::ordered_float::OrderedFloat,
 };
 
 use super::point::{point_id, to_usize};
@@ -21,12 +22,18 @@ const MICROS_PER_SECOND: i64 = 1_000_000;
 
 /// The path of a payload field.
 pub fn path(key: &str) -> Result<JsonPath> {
-    key.parse().map_err(|()| Error::Malformed(format!("Invalid json path: '{key}'")))
+    key.parse()
+        .map_err(|()| Error::Malformed(format!("Invalid json path: '{key}'")))
 }
 
 /// A whole filter.
 pub fn filter(filter: grpc::Filter) -> Result<Filter> {
-    let grpc::Filter { should, must, must_not, min_should } = filter;
+    let grpc::Filter {
+        should,
+        must,
+        must_not,
+        min_should,
+    } = filter;
     Ok(Filter {
         should: conditions(should)?,
         must: conditions(must)?,
@@ -52,9 +59,12 @@ pub enum Selected {
 /// Which points a change is for.
 pub fn selected(selector: Option<grpc::PointsSelector>) -> Result<Selected> {
     match selector.and_then(|selector| selector.points_selector_one_of) {
-        Some(PointsSelectorOneOf::Points(list)) => {
-            Ok(Selected::Ids(list.ids.into_iter().map(|id| point_id(Some(id))).collect::<Result<_>>()?))
-        }
+        Some(PointsSelectorOneOf::Points(list)) => Ok(Selected::Ids(
+            list.ids
+                .into_iter()
+                .map(|id| point_id(Some(id)))
+                .collect::<Result<_>>()?,
+        )),
         Some(PointsSelectorOneOf::Filter(value)) => Ok(Selected::Matching(filter(value)?)),
         None => Err(Error::Malformed("PointsSelector is expected".to_owned())),
     }
@@ -64,15 +74,25 @@ fn at_least(value: grpc::MinShould) -> Result<MinShould> {
     if value.min_count == 0 {
         return Err(Error::Malformed("min_count must be greater than 0".to_owned()));
     }
-    let conditions = value.conditions.into_iter().map(condition).collect::<Result<_>>()?;
-    Ok(MinShould { conditions, min_count: to_usize(value.min_count) })
+    let conditions = value
+        .conditions
+        .into_iter()
+        .map(condition)
+        .collect::<Result<_>>()?;
+    Ok(MinShould {
+        conditions,
+        min_count: to_usize(value.min_count),
+    })
 }
 
 fn conditions(list: Vec<grpc::Condition>) -> Result<Option<Vec<Condition>>> {
     if list.is_empty() {
         return Ok(None);
     }
-    list.into_iter().map(condition).collect::<Result<Vec<_>>>().map(Some)
+    list.into_iter()
+        .map(condition)
+        .collect::<Result<Vec<_>>>()
+        .map(Some)
 }
 
 /// One condition.
@@ -85,16 +105,23 @@ pub fn condition(value: grpc::Condition) -> Result<Condition> {
         ConditionOneOf::IsEmpty(value) => Condition::IsEmpty(IsEmptyCondition::from(path(&value.key)?)),
         ConditionOneOf::IsNull(value) => Condition::IsNull(IsNullCondition::from(path(&value.key)?)),
         ConditionOneOf::HasId(value) => {
-            let ids = value.has_id.into_iter().map(|id| point_id(Some(id))).collect::<Result<Vec<_>>>()?;
+            let ids = value
+                .has_id
+                .into_iter()
+                .map(|id| point_id(Some(id)))
+                .collect::<Result<Vec<_>>>()?;
             Condition::HasId(ids.into_iter().collect::<HasIdCondition>())
         }
         ConditionOneOf::Filter(value) => Condition::Filter(filter(value)?),
         ConditionOneOf::Nested(value) => {
             let key = path(&value.key)?;
-            let inner = value.filter.ok_or_else(|| {
-                Error::Malformed("Nested condition must have a filter".to_owned())
-            })?;
-            Condition::Nested(NestedCondition::new(Nested { key, filter: filter(inner)? }))
+            let inner = value
+                .filter
+                .ok_or_else(|| Error::Malformed("Nested condition must have a filter".to_owned()))?;
+            Condition::Nested(NestedCondition::new(Nested {
+                key,
+                filter: filter(inner)?,
+            }))
         }
         ConditionOneOf::HasVector(value) => Condition::HasVector(HasVectorCondition::from(value.has_vector)),
         ConditionOneOf::Slice(value) => Condition::Slice(SliceCondition { slice: slice(value)? }),
@@ -103,8 +130,13 @@ pub fn condition(value: grpc::Condition) -> Result<Condition> {
 
 fn slice(value: grpc::SliceCondition) -> Result<Slice> {
     match value.total.try_into() {
-        Ok(total) if value.index < value.total => Ok(Slice { total, index: value.index }),
-        _ => Err(Error::Malformed("Slice index must be less than the total number of slices".to_owned())),
+        Ok(total) if value.index < value.total => Ok(Slice {
+            total,
+            index: value.index,
+        }),
+        _ => Err(Error::Malformed(
+            "Slice index must be less than the total number of slices".to_owned(),
+        )),
     }
 }
 
@@ -191,7 +223,10 @@ fn matching(value: grpc::Match) -> Result<Match> {
 /// A point on the globe.
 pub fn geo_point(value: grpc::GeoPoint) -> Result<GeoPoint> {
     GeoPoint::validate(value.lon, value.lat).map_err(|error| Error::Malformed(error.to_string()))?;
-    Ok(GeoPoint { lon: OrderedFloat(value.lon), lat: OrderedFloat(value.lat) })
+    Ok(GeoPoint {
+        lon: OrderedFloat(value.lon),
+        lat: OrderedFloat(value.lat),
+    })
 }
 
 fn needed<T>(value: Option<T>, what: &str) -> Result<T> {
@@ -214,12 +249,21 @@ fn radius(value: grpc::GeoRadius) -> Result<GeoRadius> {
 
 fn polygon(value: grpc::GeoPolygon) -> Result<GeoPolygon> {
     let exterior = line(needed(value.exterior, "exterior")?)?;
-    let interiors = value.interiors.into_iter().map(line).collect::<Result<Vec<_>>>()?;
-    Ok(GeoPolygon { exterior, interiors: Some(interiors).filter(|lines| !lines.is_empty()) })
+    let interiors = value
+        .interiors
+        .into_iter()
+        .map(line)
+        .collect::<Result<Vec<_>>>()?;
+    Ok(GeoPolygon {
+        exterior,
+        interiors: Some(interiors).filter(|lines| !lines.is_empty()),
+    })
 }
 
 fn line(value: grpc::GeoLineString) -> Result<GeoLineString> {
-    let line = GeoLineString { points: value.points.into_iter().map(geo_point).collect::<Result<_>>()? };
+    let line = GeoLineString {
+        points: value.points.into_iter().map(geo_point).collect::<Result<_>>()?,
+    };
     GeoPolygon::validate_line_string(&line)?;
     Ok(line)
 }
@@ -232,7 +276,10 @@ mod tests {
 
     /// The engine reads Qdrant's REST filters itself: both ways must agree.
     fn check(input: grpc::Filter, expect: serde_json::Value) {
-        assert_eq!(filter(input).unwrap(), serde_json::from_value::<Filter>(expect).unwrap());
+        assert_eq!(
+            filter(input).unwrap(),
+            serde_json::from_value::<Filter>(expect).unwrap()
+        );
     }
 
     #[test]
@@ -252,14 +299,17 @@ mod tests {
                    "must_not": [{"is_empty": {"key": "a.b[]"}}, {"has_id": [7]}]}),
         );
         check(
-            grpc::Filter::must([grpc::Condition::range("n", grpc::Range { gte: Some(1.0), ..Default::default() })]),
+            grpc::Filter::must([grpc::Condition::range(
+                "n",
+                grpc::Range {
+                    gte: Some(1.0),
+                    ..Default::default()
+                },
+            )]),
             json!({"must": [{"key": "n", "range": {"gte": 1.0}}]}),
         );
         check(
-            grpc::Filter::min_should(grpc::MinShould {
-                conditions: vec![grpc::Condition::is_null("x")],
-                min_count: 1,
-            }),
+            grpc::Filter::min_should(1, [grpc::Condition::is_null("x")]),
             json!({"min_should": {"conditions": [{"is_null": {"key": "x"}}], "min_count": 1}}),
         );
     }
@@ -268,7 +318,12 @@ mod tests {
     fn malformed_filters_are_refused() {
         let path = filter(grpc::Filter::must([grpc::Condition::is_null("a[")]));
         assert_eq!(path, Err(Error::Malformed("Invalid json path: 'a['".to_owned())));
-        let empty = filter(grpc::Filter::must([grpc::Condition { condition_one_of: None }]));
-        assert_eq!(empty, Err(Error::Malformed("Malformed Condition type".to_owned())));
+        let empty = filter(grpc::Filter::must([grpc::Condition {
+            condition_one_of: None,
+        }]));
+        assert_eq!(
+            empty,
+            Err(Error::Malformed("Malformed Condition type".to_owned()))
+        );
     }
 }

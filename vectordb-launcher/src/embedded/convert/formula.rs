@@ -11,7 +11,11 @@ pub fn formula(value: grpc::Formula) -> Result<Formula> {
     let root = value.expression.ok_or_else(|| missing("expression"))?;
     Ok(Formula {
         formula: expression(root)?,
-        defaults: value.defaults.into_iter().map(|(key, value)| (key, value.into_json())).collect(),
+        defaults: value
+            .defaults
+            .into_iter()
+            .map(|(key, value)| (key, value.into_json()))
+            .collect(),
     })
 }
 
@@ -67,11 +71,18 @@ fn expression(value: grpc::Expression) -> Result<Expression> {
 }
 
 fn decay(kind: DecayKind, value: grpc::DecayParamsExpression) -> Result<Expression> {
-    let grpc::DecayParamsExpression { x, target, scale, midpoint } = value;
+    let grpc::DecayParamsExpression {
+        x,
+        target,
+        scale,
+        midpoint,
+    } = value;
     Ok(Expression::Decay {
         kind,
         x: boxed(x, "decay.x")?,
-        target: target.map(|target| boxed(Some(target), "decay.target")).transpose()?,
+        target: target
+            .map(|target| boxed(Some(target), "decay.target"))
+            .transpose()?,
         midpoint,
         scale,
     })

@@ -13,7 +13,10 @@ use super::point::{to_u64, to_usize};
 use crate::embedded::error::{Error, Result};
 
 /// The index a request asks for.
-pub fn schema(field_type: Option<i32>, params: Option<grpc::PayloadIndexParams>) -> Result<PayloadFieldSchema> {
+pub fn schema(
+    field_type: Option<i32>,
+    params: Option<grpc::PayloadIndexParams>,
+) -> Result<PayloadFieldSchema> {
     if let Some(params) = params.and_then(|params| params.index_params) {
         let value = strip(rest_form(params)?);
         return serde_json::from_value::<PayloadSchemaParams>(value)
@@ -23,24 +26,28 @@ pub fn schema(field_type: Option<i32>, params: Option<grpc::PayloadIndexParams>)
     let Some(field_type) = field_type else {
         return Err(Error::Malformed("field_type is missing".to_owned()));
     };
-    Ok(PayloadFieldSchema::FieldType(match grpc::FieldType::try_from(field_type) {
-        Ok(grpc::FieldType::Keyword) => PayloadSchemaType::Keyword,
-        Ok(grpc::FieldType::Integer) => PayloadSchemaType::Integer,
-        Ok(grpc::FieldType::Float) => PayloadSchemaType::Float,
-        Ok(grpc::FieldType::Geo) => PayloadSchemaType::Geo,
-        Ok(grpc::FieldType::Text) => PayloadSchemaType::Text,
-        Ok(grpc::FieldType::Bool) => PayloadSchemaType::Bool,
-        Ok(grpc::FieldType::Datetime) => PayloadSchemaType::Datetime,
-        Ok(grpc::FieldType::Uuid) => PayloadSchemaType::Uuid,
-        Err(_) => return Err(Error::Malformed(format!("Unknown field type {field_type}"))),
-    }))
+    Ok(PayloadFieldSchema::FieldType(
+        match grpc::FieldType::try_from(field_type) {
+            Ok(grpc::FieldType::Keyword) => PayloadSchemaType::Keyword,
+            Ok(grpc::FieldType::Integer) => PayloadSchemaType::Integer,
+            Ok(grpc::FieldType::Float) => PayloadSchemaType::Float,
+            Ok(grpc::FieldType::Geo) => PayloadSchemaType::Geo,
+            Ok(grpc::FieldType::Text) => PayloadSchemaType::Text,
+            Ok(grpc::FieldType::Bool) => PayloadSchemaType::Bool,
+            Ok(grpc::FieldType::Datetime) => PayloadSchemaType::Datetime,
+            Ok(grpc::FieldType::Uuid) => PayloadSchemaType::Uuid,
+            Err(_) => return Err(Error::Malformed(format!("Unknown field type {field_type}"))),
+        },
+    ))
 }
 
 /// Absent values are left out, as in REST.
 fn strip(value: Value) -> Value {
     match value {
         Value::Object(map) => Value::Object(
-            map.into_iter().filter(|(_, value)| !value.is_null()).collect::<Map<String, Value>>(),
+            map.into_iter()
+                .filter(|(_, value)| !value.is_null())
+                .collect::<Map<String, Value>>(),
         ),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => value,
     }
@@ -129,7 +136,9 @@ pub fn wire(info: PayloadIndexInfo) -> grpc::PayloadSchemaInfo {
     };
     grpc::PayloadSchemaInfo {
         data_type: data_type.into(),
-        params: info.params.map(|params| grpc::PayloadIndexParams { index_params: Some(wire_params(params)) }),
+        params: info.params.map(|params| grpc::PayloadIndexParams {
+            index_params: Some(wire_params(params)),
+        }),
         points: Some(to_u64(info.points)),
     }
 }
@@ -142,7 +151,10 @@ fn wire_params(params: PayloadSchemaParams) -> IndexParams {
             is_tenant: p.is_tenant,
             on_disk: p.on_disk,
             enable_hnsw: p.enable_hnsw,
-            prefix: p.prefix.filter(|prefix| *prefix).map(|_| grpc::KeywordPrefixParams {}),
+            prefix: p
+                .prefix
+                .filter(|prefix| *prefix)
+                .map(|_| grpc::KeywordPrefixParams {}),
             memory: wire_memory(p.memory),
             nested: nested(p.nested),
         }),
@@ -229,9 +241,16 @@ mod tests {
     use super::*;
 
     fn check(params: IndexParams) {
-        let schema =
-            schema(None, Some(grpc::PayloadIndexParams { index_params: Some(params.clone()) })).unwrap();
-        let PayloadFieldSchema::FieldParams(read) = schema else { panic!("{schema:?}") };
+        let schema = schema(
+            None,
+            Some(grpc::PayloadIndexParams {
+                index_params: Some(params.clone()),
+            }),
+        )
+        .unwrap();
+        let PayloadFieldSchema::FieldParams(read) = schema else {
+            panic!("{schema:?}")
+        };
         assert_eq!(wire_params(read), params);
     }
 
@@ -249,7 +268,9 @@ mod tests {
         check(IndexParams::FloatIndexParams(grpc::FloatIndexParams::default()));
         check(IndexParams::GeoIndexParams(grpc::GeoIndexParams::default()));
         check(IndexParams::BoolIndexParams(grpc::BoolIndexParams::default()));
-        check(IndexParams::DatetimeIndexParams(grpc::DatetimeIndexParams::default()));
+        check(IndexParams::DatetimeIndexParams(
+            grpc::DatetimeIndexParams::default(),
+        ));
         check(IndexParams::UuidIndexParams(grpc::UuidIndexParams::default()));
         check(IndexParams::TextIndexParams(grpc::TextIndexParams {
             tokenizer: grpc::TokenizerType::Prefix.into(),

@@ -6,8 +6,8 @@ use qdrant_client::qdrant::{
     self as grpc, quantization_config::Quantization, vectors_config::Config as Vectors,
 };
 use qdrant_edge::{
-    Distance, EdgeConfig, EdgeOptimizersConfig, EdgeSparseVectorParams, EdgeVectorParams, HnswIndexConfig, Modifier,
-    QuantizationConfig, ShardInfo, VectorStorageDatatype, WalOptions,
+    Distance, EdgeConfig, EdgeOptimizersConfig, EdgeSparseVectorParams, EdgeVectorParams, HnswIndexConfig,
+    Modifier, QuantizationConfig, ShardInfo, VectorStorageDatatype, WalOptions,
 };
 use serde_json::{Value, json};
 
@@ -25,14 +25,22 @@ const MIB: usize = 1024 * 1024;
 
 /// Everything about a collection. Blocks.
 pub fn info(record: &Record, collection: &Collection) -> Result<grpc::CollectionInfo> {
-    let ShardInfo { segments_count, points_count, indexed_vectors_count, payload_schema } = collection.info()?;
+    let ShardInfo {
+        segments_count,
+        points_count,
+        indexed_vectors_count,
+        payload_schema,
+    } = collection.info()?;
     let created_at = prost_types::Timestamp {
         seconds: i64::try_from(record.created_at_ms / MILLIS).unwrap_or(i64::MAX),
         nanos: i32::try_from(record.created_at_ms % MILLIS * NANOS_PER_MILLI).unwrap_or_default(),
     };
     Ok(grpc::CollectionInfo {
         status: grpc::CollectionStatus::Green.into(),
-        optimizer_status: Some(grpc::OptimizerStatus { ok: true, error: String::new() }),
+        optimizer_status: Some(grpc::OptimizerStatus {
+            ok: true,
+            error: String::new(),
+        }),
         segments_count: to_u64(segments_count),
         config: Some(config(collection.config(), record)),
         payload_schema: payload_schema
@@ -46,13 +54,19 @@ pub fn info(record: &Record, collection: &Collection) -> Result<grpc::Collection
     })
 }
 
-#[expect(deprecated, reason = "a collection keeps the deprecated fields it was made with")]
+#[expect(
+    deprecated,
+    reason = "a collection keeps the deprecated fields it was made with"
+)]
 fn config(config: EdgeConfig, record: &Record) -> grpc::CollectionConfig {
     let hnsw_config = config.hnsw_config();
     let optimizers = config.optimizers();
     let on_disk_payload = config.on_disk_payload();
-    let metadata =
-        record.metadata.iter().map(|(key, value)| (key.clone(), grpc::Value::from(value.clone()))).collect();
+    let metadata = record
+        .metadata
+        .iter()
+        .map(|(key, value)| (key.clone(), grpc::Value::from(value.clone())))
+        .collect();
     grpc::CollectionConfig {
         params: Some(grpc::CollectionParams {
             shard_number: 1,
@@ -77,13 +91,19 @@ fn vectors(mut vectors: HashMap<String, EdgeVectorParams>) -> Option<grpc::Vecto
         0 => return None,
         1 if vectors.contains_key(UNNAMED) => Vectors::Params(dense(vectors.remove(UNNAMED)?)),
         _ => Vectors::ParamsMap(grpc::VectorParamsMap {
-            map: vectors.into_iter().map(|(name, params)| (name, dense(params))).collect(),
+            map: vectors
+                .into_iter()
+                .map(|(name, params)| (name, dense(params)))
+                .collect(),
         }),
     };
     Some(grpc::VectorsConfig { config: Some(config) })
 }
 
-#[expect(deprecated, reason = "a collection keeps the deprecated fields it was made with")]
+#[expect(
+    deprecated,
+    reason = "a collection keeps the deprecated fields it was made with"
+)]
 fn dense(params: EdgeVectorParams) -> grpc::VectorParams {
     let distance = match params.distance {
         Distance::Cosine => grpc::Distance::Cosine,
@@ -98,7 +118,9 @@ fn dense(params: EdgeVectorParams) -> grpc::VectorParams {
         quantization_config: params.quantization_config.as_ref().and_then(quantization),
         on_disk: params.on_disk,
         datatype: params.datatype.map(datatype),
-        multivector_config: params.multivector_config.map(|_| grpc::MultiVectorConfig::default()),
+        multivector_config: params
+            .multivector_config
+            .map(|_| grpc::MultiVectorConfig::default()),
         memory: index::wire_memory(params.memory),
     }
 }
@@ -115,7 +137,10 @@ fn datatype(value: VectorStorageDatatype) -> i32 {
     value.into()
 }
 
-#[expect(deprecated, reason = "a collection keeps the deprecated fields it was made with")]
+#[expect(
+    deprecated,
+    reason = "a collection keeps the deprecated fields it was made with"
+)]
 fn sparse_vectors(vectors: HashMap<String, EdgeSparseVectorParams>) -> Option<grpc::SparseVectorConfig> {
     if vectors.is_empty() {
         return None;
@@ -140,7 +165,10 @@ fn sparse_vectors(vectors: HashMap<String, EdgeSparseVectorParams>) -> Option<gr
     Some(grpc::SparseVectorConfig { map })
 }
 
-#[expect(deprecated, reason = "a collection keeps the deprecated fields it was made with")]
+#[expect(
+    deprecated,
+    reason = "a collection keeps the deprecated fields it was made with"
+)]
 fn hnsw(config: HnswIndexConfig) -> grpc::HnswConfigDiff {
     grpc::HnswConfigDiff {
         m: Some(to_u64(config.m)),
@@ -205,12 +233,19 @@ fn quantization(config: &QuantizationConfig) -> Option<grpc::QuantizationConfig>
             ..grpc::TurboQuantization::default()
         }),
     };
-    Some(grpc::QuantizationConfig { quantization: Some(quantization) })
+    Some(grpc::QuantizationConfig {
+        quantization: Some(quantization),
+    })
 }
 
 /// The same in the form of Qdrant's REST API. Blocks.
 pub fn rest_info(record: &Record, collection: &Collection) -> Result<Value> {
-    let ShardInfo { segments_count, points_count, indexed_vectors_count, payload_schema } = collection.info()?;
+    let ShardInfo {
+        segments_count,
+        points_count,
+        indexed_vectors_count,
+        payload_schema,
+    } = collection.info()?;
     let config = collection.config();
     let mut vectors: Value = json!(config.vectors);
     if config.vectors.len() == 1
@@ -228,8 +263,10 @@ pub fn rest_info(record: &Record, collection: &Collection) -> Result<Value> {
     if !config.sparse_vectors.is_empty() {
         params["sparse_vectors"] = json!(config.sparse_vectors);
     }
-    let schema: serde_json::Map<String, Value> =
-        payload_schema.into_iter().map(|(key, info)| (key.to_string(), json!(info))).collect();
+    let schema: serde_json::Map<String, Value> = payload_schema
+        .into_iter()
+        .map(|(key, info)| (key.to_string(), json!(info)))
+        .collect();
     Ok(json!({
         "status": "green",
         "optimizer_status": "ok",

@@ -8,9 +8,9 @@ use qdrant_client::qdrant::{
     with_vectors_selector::SelectorOptions as VectorOptions,
 };
 use qdrant_edge::{
-    JsonPath, OrderValue, Payload, PayloadSelector, PointId, PointStructPersisted, PointVectorsPersisted, Record,
-    ScoredPoint, SparseVector, VectorInternal, VectorPersisted, VectorStructInternal, VectorStructPersisted,
-    WithPayloadInterface, WithVector,
+    JsonPath, OrderValue, Payload, PayloadSelector, PointId, PointStructPersisted, PointVectorsPersisted,
+    Record, ScoredPoint, SparseVector, VectorInternal, VectorPersisted, VectorStructInternal,
+    VectorStructPersisted, WithPayloadInterface, WithVector,
 };
 
 use super::filter::path;
@@ -47,30 +47,54 @@ pub fn wire_id(id: PointId) -> grpc::PointId {
         PointId::NumId(number) => PointIdOptions::Num(number),
         PointId::Uuid(uuid) => PointIdOptions::Uuid(uuid.to_string()),
     };
-    grpc::PointId { point_id_options: Some(options) }
+    grpc::PointId {
+        point_id_options: Some(options),
+    }
 }
 
 /// A payload.
 pub fn payload(values: HashMap<String, grpc::Value>) -> Payload {
-    Payload(values.into_iter().map(|(key, value)| (key, value.into_json())).collect())
+    Payload(
+        values
+            .into_iter()
+            .map(|(key, value)| (key, value.into_json()))
+            .collect(),
+    )
 }
 
 /// A payload for the wire.
 pub fn wire_payload(payload: Option<Payload>) -> HashMap<String, grpc::Value> {
     payload
-        .map(|payload| payload.0.into_iter().map(|(key, value)| (key, value.into())).collect())
+        .map(|payload| {
+            payload
+                .0
+                .into_iter()
+                .map(|(key, value)| (key, value.into()))
+                .collect()
+        })
         .unwrap_or_default()
 }
 
 /// A point that is to be inserted.
 pub fn point(value: grpc::PointStruct) -> Result<PointStructPersisted> {
-    let grpc::PointStruct { id, payload: values, vectors: named } = value;
-    Ok(PointStructPersisted { id: point_id(id)?, vector: vectors(named)?, payload: Some(payload(values)) })
+    let grpc::PointStruct {
+        id,
+        payload: values,
+        vectors: named,
+    } = value;
+    Ok(PointStructPersisted {
+        id: point_id(id)?,
+        vector: vectors(named)?,
+        payload: Some(payload(values)),
+    })
 }
 
 /// Vectors for a point that exists.
 pub fn point_vectors(value: grpc::PointVectors) -> Result<PointVectorsPersisted> {
-    Ok(PointVectorsPersisted { id: point_id(value.id)?, vector: vectors(value.vectors)? })
+    Ok(PointVectorsPersisted {
+        id: point_id(value.id)?,
+        vector: vectors(value.vectors)?,
+    })
 }
 
 fn vectors(value: Option<grpc::Vectors>) -> Result<VectorStructPersisted> {
@@ -105,13 +129,16 @@ fn persisted(vector: VectorInternal) -> VectorPersisted {
 /// One vector, in the present or the older form of the message.
 #[expect(deprecated, reason = "older clients send the deprecated fields")]
 pub fn vector(value: grpc::Vector) -> Result<VectorInternal> {
-    let grpc::Vector { data, indices, vectors_count, vector } = value;
+    let grpc::Vector {
+        data,
+        indices,
+        vectors_count,
+        vector,
+    } = value;
     match vector {
         Some(Wire::Dense(dense)) => Ok(VectorInternal::Dense(dense.data)),
         Some(Wire::Sparse(value)) => Ok(sparse(value.indices, value.values)),
-        Some(Wire::MultiDense(value)) => {
-            multi(value.vectors.into_iter().map(|row| row.data).collect())
-        }
+        Some(Wire::MultiDense(value)) => multi(value.vectors.into_iter().map(|row| row.data).collect()),
         Some(Wire::Document(_) | Wire::Image(_) | Wire::Object(_)) => Err(no_inference()),
         None => match (indices, vectors_count) {
             (Some(indices), _) => Ok(sparse(indices.data, data)),
@@ -138,13 +165,17 @@ pub fn sparse(indices: Vec<u32>, values: Vec<f32>) -> VectorInternal {
 
 /// A vector of several rows.
 pub fn multi(rows: Vec<Vec<f32>>) -> Result<VectorInternal> {
-    Ok(VectorInternal::MultiDense(qdrant_edge::TypedMultiDenseVector::try_from_matrix(rows)?))
+    Ok(VectorInternal::MultiDense(
+        qdrant_edge::TypedMultiDenseVector::try_from_matrix(rows)?,
+    ))
 }
 
 fn rows_of(data: &[f32], rows: u32) -> Result<VectorInternal> {
     let rows = to_usize(rows.into());
     if rows == 0 || data.is_empty() || !data.len().is_multiple_of(rows) {
-        return Err(Error::Malformed("multi-vector data does not divide into its rows".to_owned()));
+        return Err(Error::Malformed(
+            "multi-vector data does not divide into its rows".to_owned(),
+        ));
     }
     multi(data.chunks(data.len() / rows).map(<[f32]>::to_vec).collect())
 }
@@ -160,10 +191,15 @@ pub fn wire_vectors(vectors: VectorStructInternal) -> grpc::VectorsOutput {
             VectorsOptions::Vector(wire_vector(VectorInternal::MultiDense(rows)))
         }
         VectorStructInternal::Named(named) => VectorsOptions::Vectors(grpc::NamedVectorsOutput {
-            vectors: named.into_iter().map(|(name, vector)| (name, wire_vector(vector))).collect(),
+            vectors: named
+                .into_iter()
+                .map(|(name, vector)| (name, wire_vector(vector)))
+                .collect(),
         }),
     };
-    grpc::VectorsOutput { vectors_options: Some(options) }
+    grpc::VectorsOutput {
+        vectors_options: Some(options),
+    }
 }
 
 fn wire_vector(vector: VectorInternal) -> grpc::VectorOutput {
@@ -174,15 +210,28 @@ fn wire_vector(vector: VectorInternal) -> grpc::VectorOutput {
             Vector::Sparse(grpc::SparseVector { values, indices })
         }
         VectorInternal::MultiDense(rows) => Vector::MultiDense(grpc::MultiDenseVector {
-            vectors: rows.into_multi_vectors().into_iter().map(|data| grpc::DenseVector { data }).collect(),
+            vectors: rows
+                .into_multi_vectors()
+                .into_iter()
+                .map(|data| grpc::DenseVector { data })
+                .collect(),
         }),
     };
-    grpc::VectorOutput { vector: Some(vector), ..grpc::VectorOutput::default() }
+    grpc::VectorOutput {
+        vector: Some(vector),
+        ..grpc::VectorOutput::default()
+    }
 }
 
 /// A stored point for the wire.
 pub fn wire_record(record: Record) -> grpc::RetrievedPoint {
-    let Record { id, payload, vector, shard_key: _, order_value } = record;
+    let Record {
+        id,
+        payload,
+        vector,
+        shard_key: _,
+        order_value,
+    } = record;
     grpc::RetrievedPoint {
         id: Some(wire_id(id)),
         payload: wire_payload(payload),
@@ -194,7 +243,16 @@ pub fn wire_record(record: Record) -> grpc::RetrievedPoint {
 
 /// A found point for the wire.
 pub fn wire_scored(point: ScoredPoint) -> grpc::ScoredPoint {
-    let ScoredPoint { id, version, score, payload, vector, shard_key: _, order_value, location: _ } = point;
+    let ScoredPoint {
+        id,
+        version,
+        score,
+        payload,
+        vector,
+        shard_key: _,
+        order_value,
+        location: _,
+    } = point;
     grpc::ScoredPoint {
         id: Some(wire_id(id)),
         payload: wire_payload(payload),
@@ -212,13 +270,20 @@ fn wire_order(value: OrderValue) -> grpc::OrderValue {
         OrderValue::Int(number) => Variant::Int(number),
         OrderValue::Float(number) => Variant::Float(number),
     };
-    grpc::OrderValue { variant: Some(variant) }
+    grpc::OrderValue {
+        variant: Some(variant),
+    }
 }
 
 /// Which payload to return, if the caller says.
 pub fn with_payload(selector: Option<grpc::WithPayloadSelector>) -> Result<Option<WithPayloadInterface>> {
     let Some(selector) = selector else { return Ok(None) };
-    let paths = |fields: Vec<String>| fields.iter().map(|field| path(field)).collect::<Result<Vec<JsonPath>>>();
+    let paths = |fields: Vec<String>| {
+        fields
+            .iter()
+            .map(|field| path(field))
+            .collect::<Result<Vec<JsonPath>>>()
+    };
     Ok(Some(match selector.selector_options {
         Some(PayloadOptions::Enable(enable)) => WithPayloadInterface::Bool(enable),
         Some(PayloadOptions::Include(fields)) => {
@@ -262,12 +327,18 @@ mod tests {
         );
         check(
             sparse(vec![9, 3], vec![0.9, 0.3]),
-            Vector::Sparse(grpc::SparseVector { values: vec![0.3, 0.9], indices: vec![3, 9] }),
+            Vector::Sparse(grpc::SparseVector {
+                values: vec![0.3, 0.9],
+                indices: vec![3, 9],
+            }),
         );
         check(
             multi(vec![vec![1.0], vec![2.0]]).unwrap(),
             Vector::MultiDense(grpc::MultiDenseVector {
-                vectors: vec![grpc::DenseVector { data: vec![1.0] }, grpc::DenseVector { data: vec![2.0] }],
+                vectors: vec![
+                    grpc::DenseVector { data: vec![1.0] },
+                    grpc::DenseVector { data: vec![2.0] },
+                ],
             }),
         );
     }
@@ -282,6 +353,9 @@ mod tests {
             point_id(Some("no".into())),
             Err(Error::Malformed("Unable to parse UUID: no".to_owned()))
         );
-        assert_eq!(point_id(None), Err(Error::Malformed("No ID options provided".to_owned())));
+        assert_eq!(
+            point_id(None),
+            Err(Error::Malformed("No ID options provided".to_owned()))
+        );
     }
 }

@@ -13,7 +13,9 @@ use qdrant_edge::{
 use super::{
     filter::{self, instant, path},
     formula::formula,
-    point::{multi, no_inference, point_id, sparse, to_usize, vector, vector_name, with_payload, with_vectors},
+    point::{
+        multi, no_inference, point_id, sparse, to_usize, vector, vector_name, with_payload, with_vectors,
+    },
     update::no_shard_key,
 };
 use crate::embedded::{
@@ -89,7 +91,10 @@ fn prefetch(value: grpc::PrefetchQuery) -> Result<Stage> {
 fn lookup(value: Option<grpc::LookupLocation>) -> Result<Option<Lookup>> {
     let Some(value) = value else { return Ok(None) };
     no_shard_key(value.shard_key_selector.as_ref())?;
-    Ok(Some(Lookup { collection: value.collection_name, vector: value.vector_name }))
+    Ok(Some(Lookup {
+        collection: value.collection_name,
+        vector: value.vector_name,
+    }))
 }
 
 fn missing(what: &str) -> Error {
@@ -97,7 +102,9 @@ fn missing(what: &str) -> Error {
 }
 
 fn wanted(value: grpc::Query) -> Result<Option<Wanted>> {
-    let Some(variant) = value.variant else { return Ok(None) };
+    let Some(variant) = value.variant else {
+        return Ok(None);
+    };
     Ok(Some(match variant {
         QueryVariant::Nearest(value) => Wanted::Nearest(input(value)?),
         QueryVariant::Recommend(value) => Wanted::Recommend {
@@ -112,7 +119,10 @@ fn wanted(value: grpc::Query) -> Result<Option<Wanted>> {
         QueryVariant::Context(value) => Wanted::Context(pairs(value)?),
         QueryVariant::OrderBy(value) => Wanted::OrderBy(order_by(value)?),
         QueryVariant::Fusion(value) => Wanted::Fusion(match grpc::Fusion::try_from(value) {
-            Ok(grpc::Fusion::Rrf) => Fusion::Rrf { k: RRF_K, weights: None },
+            Ok(grpc::Fusion::Rrf) => Fusion::Rrf {
+                k: RRF_K,
+                weights: None,
+            },
             Ok(grpc::Fusion::Dbsf) => Fusion::Dbsf,
             Err(_) => return Err(Error::Malformed(format!("invalid fusion type {value}"))),
         }),
@@ -122,7 +132,10 @@ fn wanted(value: grpc::Query) -> Result<Option<Wanted>> {
                 return Err(Error::Malformed("rrf.k must be greater than 0".to_owned()));
             }
             let weights = value.weights.into_iter().map(OrderedFloat).collect::<Vec<_>>();
-            Wanted::Fusion(Fusion::Rrf { k, weights: Some(weights).filter(|weights| !weights.is_empty()) })
+            Wanted::Fusion(Fusion::Rrf {
+                k,
+                weights: Some(weights).filter(|weights| !weights.is_empty()),
+            })
         }
         QueryVariant::Sample(value) => match grpc::Sample::try_from(value) {
             Ok(grpc::Sample::Random) => Wanted::Sample,
@@ -132,7 +145,11 @@ fn wanted(value: grpc::Query) -> Result<Option<Wanted>> {
         QueryVariant::NearestWithMmr(value) => {
             let mmr = value.mmr.unwrap_or_default();
             Wanted::Mmr {
-                nearest: input(value.nearest.ok_or_else(|| missing("NearestInputWithMmr nearest"))?)?,
+                nearest: input(
+                    value
+                        .nearest
+                        .ok_or_else(|| missing("NearestInputWithMmr nearest"))?,
+                )?,
                 lambda: mmr.diversity.map(|diversity| 1.0 - diversity),
                 candidates: mmr.candidates_limit.map(|limit| to_usize(limit.into())),
             }
@@ -147,13 +164,22 @@ fn feedback(value: grpc::RelevanceFeedbackInput) -> Result<Wanted> {
     let examples = value
         .feedback
         .into_iter()
-        .map(|item| Ok((input(item.example.ok_or_else(|| missing("FeedbackItem example"))?)?, item.score)))
+        .map(|item| {
+            Ok((
+                input(item.example.ok_or_else(|| missing("FeedbackItem example"))?)?,
+                item.score,
+            ))
+        })
         .collect::<Result<_>>()?;
     let Some(Variant::Naive(naive)) = value.strategy.and_then(|strategy| strategy.variant) else {
         return Err(missing("FeedbackStrategy variant"));
     };
     Ok(Wanted::Feedback {
-        target: input(value.target.ok_or_else(|| missing("RelevanceFeedbackInput target"))?)?,
+        target: input(
+            value
+                .target
+                .ok_or_else(|| missing("RelevanceFeedbackInput target"))?,
+        )?,
         examples,
         strategy: NaiveFeedbackStrategy {
             a: OrderedFloat(naive.a),
@@ -164,21 +190,25 @@ fn feedback(value: grpc::RelevanceFeedbackInput) -> Result<Wanted> {
 }
 
 fn input(value: grpc::VectorInput) -> Result<Input> {
-    Ok(match value.variant.ok_or_else(|| missing("VectorInput variant"))? {
-        InputVariant::Id(id) => Input::Point(point_id(Some(id))?),
-        InputVariant::Dense(dense) => Input::Vector(VectorInternal::Dense(dense.data)),
-        InputVariant::Sparse(value) => Input::Vector(sparse(value.indices, value.values)),
-        InputVariant::MultiDense(value) => {
-            Input::Vector(multi(value.vectors.into_iter().map(|row| row.data).collect())?)
-        }
-        InputVariant::Document(_) | InputVariant::Image(_) | InputVariant::Object(_) => {
-            return Err(no_inference());
-        }
-    })
+    Ok(
+        match value.variant.ok_or_else(|| missing("VectorInput variant"))? {
+            InputVariant::Id(id) => Input::Point(point_id(Some(id))?),
+            InputVariant::Dense(dense) => Input::Vector(VectorInternal::Dense(dense.data)),
+            InputVariant::Sparse(value) => Input::Vector(sparse(value.indices, value.values)),
+            InputVariant::MultiDense(value) => {
+                Input::Vector(multi(value.vectors.into_iter().map(|row| row.data).collect())?)
+            }
+            InputVariant::Document(_) | InputVariant::Image(_) | InputVariant::Object(_) => {
+                return Err(no_inference());
+            }
+        },
+    )
 }
 
 fn strategy(value: Option<i32>) -> Result<Strategy> {
-    let Some(value) = value else { return Ok(Strategy::Average) };
+    let Some(value) = value else {
+        return Ok(Strategy::Average);
+    };
     match grpc::RecommendStrategy::try_from(value) {
         Ok(grpc::RecommendStrategy::AverageVector) => Ok(Strategy::Average),
         Ok(grpc::RecommendStrategy::BestScore) => Ok(Strategy::BestScore),
@@ -224,11 +254,22 @@ pub fn order_by(value: grpc::OrderBy) -> Result<OrderBy> {
             })
         })
         .transpose()?;
-    Ok(OrderBy { key: path(&value.key)?, direction, start_from })
+    Ok(OrderBy {
+        key: path(&value.key)?,
+        direction,
+        start_from,
+    })
 }
 
 fn params(value: grpc::SearchParams) -> Result<SearchParams> {
-    let grpc::SearchParams { hnsw_ef, exact, quantization, indexed_only, acorn, idf } = value;
+    let grpc::SearchParams {
+        hnsw_ef,
+        exact,
+        quantization,
+        indexed_only,
+        acorn,
+        idf,
+    } = value;
     Ok(SearchParams {
         hnsw_ef: hnsw_ef.map(to_usize),
         exact: exact.unwrap_or(false),
@@ -245,7 +286,9 @@ fn params(value: grpc::SearchParams) -> Result<SearchParams> {
         idf: idf
             .and_then(|value| value.corpus)
             .map(|corpus| -> Result<IdfParams> {
-                Ok(IdfParams::Corpus(qdrant_edge::IdfCorpusParams { corpus: filter::filter(corpus)? }))
+                Ok(IdfParams::Corpus(qdrant_edge::IdfCorpusParams {
+                    corpus: filter::filter(corpus)?,
+                }))
             })
             .transpose()?,
     })
@@ -331,15 +374,20 @@ pub fn discover(value: grpc::DiscoverPoints) -> Result<Search> {
         .context
         .into_iter()
         .map(|pair| {
-            let positive = pair.positive.ok_or_else(|| missing("ContextExamplePair positive"))?;
-            let negative = pair.negative.ok_or_else(|| missing("ContextExamplePair negative"))?;
+            let positive = pair
+                .positive
+                .ok_or_else(|| missing("ContextExamplePair positive"))?;
+            let negative = pair
+                .negative
+                .ok_or_else(|| missing("ContextExamplePair negative"))?;
             Ok((example(positive)?, example(negative)?))
         })
         .collect::<Result<Vec<_>>>()?;
     let wanted = match value.target.and_then(|target| target.target) {
-        Some(grpc::target_vector::Target::Single(target)) => {
-            Wanted::Discover { target: example(target)?, pairs }
-        }
+        Some(grpc::target_vector::Target::Single(target)) => Wanted::Discover {
+            target: example(target)?,
+            pairs,
+        },
         None => Wanted::Context(pairs),
     };
     Ok(Search {

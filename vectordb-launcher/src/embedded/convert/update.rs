@@ -1,6 +1,8 @@
 //! Changes of points.
 
-use qdrant_client::qdrant::{self as grpc, points_update_operation as op, points_update_operation::Operation};
+use qdrant_client::qdrant::{
+    self as grpc, points_update_operation as op, points_update_operation::Operation,
+};
 use qdrant_edge::{
     ConditionalInsertOperation, DeletePayloadOp, Filter, PayloadOps, PointIdsList, PointInsertOperations,
     PointOperations, SetPayloadOp, UpdateMode, UpdateOperation, UpdateVectorsOp, VectorOperations,
@@ -29,14 +31,18 @@ pub fn upsert(
 ) -> Result<UpdateOperation> {
     let points = PointInsertOperations::PointsList(points.into_iter().map(point).collect::<Result<_>>()?);
     let mode = update_mode.map(mode).transpose()?;
-    Ok(UpdateOperation::PointOperation(match (filter::optional(update_filter)?, mode) {
-        (None, None | Some(UpdateMode::Upsert)) => PointOperations::UpsertPoints(points),
-        (condition, update_mode) => PointOperations::UpsertPointsConditional(ConditionalInsertOperation {
-            points_op: points,
-            condition: condition.unwrap_or_else(Filter::default),
-            update_mode,
-        }),
-    }))
+    Ok(UpdateOperation::PointOperation(
+        match (filter::optional(update_filter)?, mode) {
+            (None, None | Some(UpdateMode::Upsert)) => PointOperations::UpsertPoints(points),
+            (condition, update_mode) => {
+                PointOperations::UpsertPointsConditional(ConditionalInsertOperation {
+                    points_op: points,
+                    condition: condition.unwrap_or_else(Filter::default),
+                    update_mode,
+                })
+            }
+        },
+    ))
 }
 
 fn mode(value: i32) -> Result<UpdateMode> {
@@ -61,10 +67,12 @@ pub fn update_vectors(
     points: Vec<grpc::PointVectors>,
     update_filter: Option<grpc::Filter>,
 ) -> Result<UpdateOperation> {
-    Ok(UpdateOperation::VectorOperation(VectorOperations::UpdateVectors(UpdateVectorsOp {
-        points: points.into_iter().map(point_vectors).collect::<Result<_>>()?,
-        update_filter: filter::optional(update_filter)?,
-    })))
+    Ok(UpdateOperation::VectorOperation(VectorOperations::UpdateVectors(
+        UpdateVectorsOp {
+            points: points.into_iter().map(point_vectors).collect::<Result<_>>()?,
+            update_filter: filter::optional(update_filter)?,
+        },
+    )))
 }
 
 /// Removing vectors from points.
@@ -103,7 +111,12 @@ pub fn set_payload(
         Selected::Matching(filter) => (None, Some(filter)),
     };
     let key = key.as_deref().map(path).transpose()?;
-    let operation = SetPayloadOp { payload: payload(values), points, filter, key };
+    let operation = SetPayloadOp {
+        payload: payload(values),
+        points,
+        filter,
+        key,
+    };
     Ok(UpdateOperation::PayloadOperation(match others {
         Others::Kept => PayloadOps::SetPayload(operation),
         Others::Dropped => PayloadOps::OverwritePayload(operation),
@@ -117,7 +130,9 @@ pub fn delete_payload(keys: &[String], points: Option<grpc::PointsSelector>) -> 
         Selected::Matching(filter) => (None, Some(filter)),
     };
     let keys = keys.iter().map(|key| path(key)).collect::<Result<_>>()?;
-    Ok(UpdateOperation::PayloadOperation(PayloadOps::DeletePayload(DeletePayloadOp { keys, points, filter })))
+    Ok(UpdateOperation::PayloadOperation(PayloadOps::DeletePayload(
+        DeletePayloadOp { keys, points, filter },
+    )))
 }
 
 /// Removing whole payloads.
@@ -135,37 +150,70 @@ pub fn batched(operation: grpc::PointsUpdateOperation) -> Result<UpdateOperation
         return Err(Error::Malformed("Operation is missing".to_owned()));
     };
     match operation {
-        Operation::Upsert(op::PointStructList { points, shard_key_selector, update_filter, update_mode }) => {
+        Operation::Upsert(op::PointStructList {
+            points,
+            shard_key_selector,
+            update_filter,
+            update_mode,
+        }) => {
             no_shard_key(shard_key_selector.as_ref())?;
             upsert(points, update_filter, update_mode)
         }
         Operation::DeleteDeprecated(points) => delete(Some(points)),
-        Operation::DeletePoints(op::DeletePoints { points, shard_key_selector }) => {
+        Operation::DeletePoints(op::DeletePoints {
+            points,
+            shard_key_selector,
+        }) => {
             no_shard_key(shard_key_selector.as_ref())?;
             delete(points)
         }
-        Operation::SetPayload(op::SetPayload { payload, points_selector, shard_key_selector, key }) => {
+        Operation::SetPayload(op::SetPayload {
+            payload,
+            points_selector,
+            shard_key_selector,
+            key,
+        }) => {
             no_shard_key(shard_key_selector.as_ref())?;
             set_payload(payload, points_selector, key, Others::Kept)
         }
-        Operation::OverwritePayload(op::OverwritePayload { payload, points_selector, shard_key_selector, key }) => {
+        Operation::OverwritePayload(op::OverwritePayload {
+            payload,
+            points_selector,
+            shard_key_selector,
+            key,
+        }) => {
             no_shard_key(shard_key_selector.as_ref())?;
             set_payload(payload, points_selector, key, Others::Dropped)
         }
-        Operation::DeletePayload(op::DeletePayload { keys, points_selector, shard_key_selector }) => {
+        Operation::DeletePayload(op::DeletePayload {
+            keys,
+            points_selector,
+            shard_key_selector,
+        }) => {
             no_shard_key(shard_key_selector.as_ref())?;
             delete_payload(&keys, points_selector)
         }
         Operation::ClearPayloadDeprecated(points) => clear_payload(Some(points)),
-        Operation::ClearPayload(op::ClearPayload { points, shard_key_selector }) => {
+        Operation::ClearPayload(op::ClearPayload {
+            points,
+            shard_key_selector,
+        }) => {
             no_shard_key(shard_key_selector.as_ref())?;
             clear_payload(points)
         }
-        Operation::UpdateVectors(op::UpdateVectors { points, shard_key_selector, update_filter }) => {
+        Operation::UpdateVectors(op::UpdateVectors {
+            points,
+            shard_key_selector,
+            update_filter,
+        }) => {
             no_shard_key(shard_key_selector.as_ref())?;
             update_vectors(points, update_filter)
         }
-        Operation::DeleteVectors(op::DeleteVectors { points_selector, vectors, shard_key_selector }) => {
+        Operation::DeleteVectors(op::DeleteVectors {
+            points_selector,
+            vectors,
+            shard_key_selector,
+        }) => {
             no_shard_key(shard_key_selector.as_ref())?;
             delete_vectors(points_selector, vectors)
         }

@@ -17,15 +17,24 @@ use super::{Service, seconds, unimplemented};
 use crate::embedded::{convert::create, convert::info, error::Result as ApiResult, store::Store};
 
 fn done(result: bool, started: Instant) -> Response<CollectionOperationResponse> {
-    Response::new(CollectionOperationResponse { result, time: seconds(started) })
+    Response::new(CollectionOperationResponse {
+        result,
+        time: seconds(started),
+    })
 }
 
 fn described(aliases: Vec<(String, String)>, started: Instant) -> Response<ListAliasesResponse> {
     let aliases = aliases
         .into_iter()
-        .map(|(alias_name, collection_name)| AliasDescription { alias_name, collection_name })
+        .map(|(alias_name, collection_name)| AliasDescription {
+            alias_name,
+            collection_name,
+        })
         .collect();
-    Response::new(ListAliasesResponse { aliases, time: seconds(started) })
+    Response::new(ListAliasesResponse {
+        aliases,
+        time: seconds(started),
+    })
 }
 
 fn change(store: &Store, request: UpdateCollection) -> ApiResult<()> {
@@ -34,20 +43,36 @@ fn change(store: &Store, request: UpdateCollection) -> ApiResult<()> {
     let collection = store.collection(&name)?;
     // All of it is read before any of it is changed.
     let config = collection.config();
-    let hnsw = changes.hnsw.map(|diff| create::hnsw(config.hnsw_config(), Some(diff))).transpose()?;
+    let hnsw = changes
+        .hnsw
+        .map(|diff| create::hnsw(config.hnsw_config(), Some(diff)))
+        .transpose()?;
     let mut vectors = Vec::new();
     for (vector, diff) in changes.vectors {
         collection.kind(&vector)?;
         let base = config.vectors.get(&vector).and_then(|params| params.hnsw_config);
-        vectors.push((vector, create::hnsw(base.unwrap_or_else(|| config.hnsw_config()), Some(diff))?));
+        vectors.push((
+            vector,
+            create::hnsw(base.unwrap_or_else(|| config.hnsw_config()), Some(diff))?,
+        ));
     }
-    let optimizers =
-        changes.optimizers.map(|diff| create::optimizers(config.optimizers(), Some(diff))).transpose()?;
+    let optimizers = changes
+        .optimizers
+        .map(|diff| create::optimizers(config.optimizers(), Some(diff)))
+        .transpose()?;
 
     hnsw.map(|hnsw| collection.set_hnsw(hnsw)).transpose()?;
-    vectors.into_iter().try_for_each(|(vector, hnsw)| collection.set_vector_hnsw(&vector, hnsw))?;
-    optimizers.map(|optimizers| collection.set_optimizers(optimizers)).transpose()?;
-    if changes.metadata.is_empty() { Ok(()) } else { store.add_metadata(&name, changes.metadata) }
+    vectors
+        .into_iter()
+        .try_for_each(|(vector, hnsw)| collection.set_vector_hnsw(&vector, hnsw))?;
+    optimizers
+        .map(|optimizers| collection.set_optimizers(optimizers))
+        .transpose()?;
+    if changes.metadata.is_empty() {
+        Ok(())
+    } else {
+        store.add_metadata(&name, changes.metadata)
+    }
 }
 
 #[tonic::async_trait]
@@ -64,7 +89,10 @@ impl Collections for Service {
                 info::info(&record, &collection)
             })
             .await?;
-        Ok(Response::new(GetCollectionInfoResponse { result: Some(info), time: seconds(started) }))
+        Ok(Response::new(GetCollectionInfoResponse {
+            result: Some(info),
+            time: seconds(started),
+        }))
     }
 
     async fn list(
@@ -72,8 +100,16 @@ impl Collections for Service {
         _: Request<ListCollectionsRequest>,
     ) -> Result<Response<ListCollectionsResponse>, Status> {
         let started = Instant::now();
-        let collections = self.store.names().into_iter().map(|name| CollectionDescription { name }).collect();
-        Ok(Response::new(ListCollectionsResponse { collections, time: seconds(started) }))
+        let collections = self
+            .store
+            .names()
+            .into_iter()
+            .map(|name| CollectionDescription { name })
+            .collect();
+        Ok(Response::new(ListCollectionsResponse {
+            collections,
+            time: seconds(started),
+        }))
     }
 
     async fn create(
@@ -128,7 +164,12 @@ impl Collections for Service {
         let started = Instant::now();
         let name = request.into_inner().collection_name;
         self.store.collection(&name)?;
-        let aliases = self.store.aliases().into_iter().filter(|(_, collection)| *collection == name).collect();
+        let aliases = self
+            .store
+            .aliases()
+            .into_iter()
+            .filter(|(_, collection)| *collection == name)
+            .collect();
         Ok(described(aliases, started))
     }
 
@@ -144,7 +185,10 @@ impl Collections for Service {
         request: Request<CollectionExistsRequest>,
     ) -> Result<Response<CollectionExistsResponse>, Status> {
         let started = Instant::now();
-        let exists = self.store.collection(&request.into_inner().collection_name).is_ok();
+        let exists = self
+            .store
+            .collection(&request.into_inner().collection_name)
+            .is_ok();
         Ok(Response::new(CollectionExistsResponse {
             result: Some(CollectionExists { exists }),
             time: seconds(started),

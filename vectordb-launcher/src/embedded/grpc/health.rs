@@ -8,7 +8,10 @@ use crate::embedded::API_VERSION;
 
 #[tonic::async_trait]
 impl Qdrant for Service {
-    async fn health_check(&self, _: Request<HealthCheckRequest>) -> Result<Response<HealthCheckReply>, Status> {
+    async fn health_check(
+        &self,
+        _: Request<HealthCheckRequest>,
+    ) -> Result<Response<HealthCheckReply>, Status> {
         Ok(Response::new(HealthCheckReply {
             title: "qdrant - vector search engine".to_owned(),
             version: API_VERSION.to_owned(),

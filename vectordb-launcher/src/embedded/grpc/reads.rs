@@ -12,7 +12,8 @@ use crate::embedded::{
     convert::{
         filter::{self, path},
         point::{
-            point_id, to_u64, to_usize, vector_name, wire_id, wire_record, wire_scored, with_payload, with_vectors,
+            point_id, to_u64, to_usize, vector_name, wire_id, wire_record, wire_scored, with_payload,
+            with_vectors,
         },
         search::order_by,
         update::no_shard_key,
@@ -56,7 +57,10 @@ impl Service {
                 .map(|search| query::resolve(search, &collection, store))
                 .collect::<ApiResult<Vec<_>>>()?;
             let lists = collection.query(requests)?;
-            Ok(lists.into_iter().map(|list| list.into_iter().map(wire_scored).collect()).collect())
+            Ok(lists
+                .into_iter()
+                .map(|list| list.into_iter().map(wire_scored).collect())
+                .collect())
         })
         .await
     }
@@ -109,11 +113,18 @@ impl Service {
         .await
     }
 
-    pub(super) async fn retrieve(&self, request: grpc::GetPoints) -> Result<Vec<grpc::RetrievedPoint>, Status> {
+    pub(super) async fn retrieve(
+        &self,
+        request: grpc::GetPoints,
+    ) -> Result<Vec<grpc::RetrievedPoint>, Status> {
         self.run(move |store| {
             no_shard_key(request.shard_key_selector.as_ref())?;
             let collection = store.collection(&request.collection_name)?;
-            let ids = request.ids.into_iter().map(|id| point_id(Some(id))).collect::<ApiResult<_>>()?;
+            let ids = request
+                .ids
+                .into_iter()
+                .map(|id| point_id(Some(id)))
+                .collect::<ApiResult<_>>()?;
             let records = collection.retrieve(RetrieveRequest {
                 point_ids: ids,
                 with_payload: with_payload(request.with_payload)?,
@@ -139,7 +150,11 @@ impl Service {
                     with_payload(request.with_payload)?.unwrap_or(WithPayloadInterface::Bool(true)),
                 ),
                 with_vector: with_vectors(request.with_vectors),
-                order_by: request.order_by.map(order_by).transpose()?.map(OrderByInterface::Struct),
+                order_by: request
+                    .order_by
+                    .map(order_by)
+                    .transpose()?
+                    .map(OrderByInterface::Struct),
             })?;
             Ok((records.into_iter().map(wire_record).collect(), next.map(wire_id)))
         })
@@ -151,7 +166,10 @@ impl Service {
             no_shard_key(request.shard_key_selector.as_ref())?;
             let collection = store.collection(&request.collection_name)?;
             let filter = filter::optional(request.filter)?;
-            let count = collection.count(CountRequest { filter, exact: request.exact.unwrap_or(true) })?;
+            let count = collection.count(CountRequest {
+                filter,
+                exact: request.exact.unwrap_or(true),
+            })?;
             Ok(to_u64(count))
         })
         .await
@@ -170,13 +188,19 @@ impl Service {
             Ok(response
                 .hits
                 .into_iter()
-                .map(|hit| grpc::FacetHit { value: Some(facet_value(hit.value)), count: to_u64(hit.count) })
+                .map(|hit| grpc::FacetHit {
+                    value: Some(facet_value(hit.value)),
+                    count: to_u64(hit.count),
+                })
                 .collect())
         })
         .await
     }
 
-    pub(super) async fn matrix(&self, request: grpc::SearchMatrixPoints) -> Result<SearchMatrixResponse, Status> {
+    pub(super) async fn matrix(
+        &self,
+        request: grpc::SearchMatrixPoints,
+    ) -> Result<SearchMatrixResponse, Status> {
         self.run(move |store| {
             no_shard_key(request.shard_key_selector.as_ref())?;
             let collection = store.collection(&request.collection_name)?;
@@ -220,7 +244,9 @@ fn facet_value(value: FacetValue) -> grpc::FacetValue {
         FacetValue::Uuid(number) => Variant::StringValue(uuid::Uuid::from_u128(number).to_string()),
         FacetValue::Bool(flag) => Variant::BoolValue(flag),
     };
-    grpc::FacetValue { variant: Some(variant) }
+    grpc::FacetValue {
+        variant: Some(variant),
+    }
 }
 
 /// A distance matrix as pairs of ids.

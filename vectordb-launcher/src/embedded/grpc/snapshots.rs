@@ -25,7 +25,10 @@ impl Snapshots for Service {
     ) -> Result<Response<ListSnapshotsResponse>, Status> {
         let started = Instant::now();
         self.store.collection(&request.into_inner().collection_name)?;
-        Ok(Response::new(ListSnapshotsResponse { snapshot_descriptions: Vec::new(), time: seconds(started) }))
+        Ok(Response::new(ListSnapshotsResponse {
+            snapshot_descriptions: Vec::new(),
+            time: seconds(started),
+        }))
     }
 
     async fn delete(

@@ -1,0 +1,19 @@
+//! The launcher as a program, driven from outside: through an unmodified
+//! qdrant-client, its REST port, its control port and signals.
+//!
+//! Every test has its own process, data directory, ports and home.
+
+#![cfg(feature = "embedded")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests are tests to people, not to the lint"
+)]
+
+mod control;
+mod durability;
+mod errors;
+mod hybrid;
+mod points;
+mod rest;
+mod supervised;
+mod support;
