@@ -4,6 +4,7 @@
 //! workflows live in the backend, and the newest unfinished one is shown again
 //! after a start.
 
+mod following;
 mod subscription;
 mod view;
 
@@ -12,13 +13,12 @@ use std::sync::Arc;
 use iced::{
     Task, Theme,
     widget::operation::{self, AbsoluteOffset},
-    window,
 };
 use shared::{
     error::Class,
     id::{Seq, WorkflowId},
     version::{Compatibility, VERSION},
-    wire::{Body, WorkflowSummary, WorkflowView},
+    wire::{WorkflowSummary, WorkflowView},
 };
 
 use crate::{
@@ -26,7 +26,7 @@ use crate::{
     clock::Clock,
     config::{Config, ThemeChoice},
     connection::{Connection, Followed, Server},
-    model::{Folded, Phase, Workflow},
+    model::{Phase, Workflow},
     screen::{
         details,
         footer::Stream,
@@ -416,93 +416,6 @@ impl App {
         }
     }
 
-    fn take_followed(&mut self, followed: Followed) -> Task<Message> {
-        match followed {
-            Followed::Connected => {
-                self.stream = Stream::Open;
-                Task::none()
-            }
-            Followed::Interrupted { error, retry_ms } => {
-                tracing::info!(%error, retry_ms, "the event stream broke");
-                self.stream = Stream::Broken { retry_ms };
-                Task::none()
-            }
-            Followed::Lost(error) => {
-                self.stream = Stream::Idle;
-                self.detach();
-                self.fail(error)
-            }
-            Followed::Events(events) => {
-                let mut tasks = Vec::new();
-                for event in &events {
-                    let Some(workflow) = &mut self.workflow else { break };
-                    match workflow.fold(event) {
-                        Folded::Yes => tasks.push(self.notice(&event.body)),
-                        Folded::Ignored => {}
-                        Folded::Restarted => self.review = Review::default(),
-                        Folded::Gap => {
-                            self.follow(workflow_head(self.workflow.as_ref()));
-                            break;
-                        }
-                    }
-                }
-                Task::batch(tasks)
-            }
-        }
-    }
-
-    /// Shows what an event is about.
-    fn notice(&mut self, body: &Body) -> Task<Message> {
-        match body {
-            Body::DiffReady { .. } => {
-                self.review = Review {
-                    view: self.review.view,
-                    ..Review::default()
-                };
-                self.pane = Pane::Review;
-                operation::scroll_to(review::scroll_id(), AbsoluteOffset { x: 0.0, y: 0.0 })
-            }
-            Body::DecisionTaken { .. } => {
-                self.review.settled();
-                Task::none()
-            }
-            Body::DecisionNeeded { .. } => {
-                self.review.settled();
-                self.pane = Pane::Review;
-                window::latest().and_then(|id| {
-                    window::request_user_attention(id, Some(window::UserAttention::Informational))
-                })
-            }
-            Body::StageStarted { .. } if !self.has_files() && self.pane == Pane::Review => {
-                self.pane = Pane::Writing;
-                Task::none()
-            }
-            Body::WorkflowState { state, .. }
-                if state.is_terminal() && self.options.exit == Exit::WhenEnded =>
-            {
-                iced::exit()
-            }
-            Body::AgentStreamingUpdate { .. }
-            | Body::WorkflowState { .. }
-            | Body::StageStarted { .. }
-            | Body::StageFinished { .. }
-            | Body::AttemptDiscarded { .. }
-            | Body::RetrievalResult { .. }
-            | Body::Plan { .. }
-            | Body::CheckResult { .. }
-            | Body::Applied { .. }
-            | Body::Failed { .. }
-            | Body::Notice { .. }
-            | Body::Resync { .. } => Task::none(),
-        }
-    }
-
-    fn has_files(&self) -> bool {
-        self.workflow
-            .as_ref()
-            .is_some_and(|workflow| !workflow.files.is_empty())
-    }
-
     fn obey(&mut self, shortcut: Shortcut) -> Task<Message> {
         let review = |message| Message::Review(message);
         let message = match shortcut {
@@ -535,37 +448,9 @@ impl App {
         self.update(message)
     }
 
-    /// Shows a workflow and follows it from its first event.
-    fn attach(&mut self, workflow: Workflow) -> Task<Message> {
-        let snapshot = Task::perform(self.connection.view(&workflow.id), Message::Viewed);
-        self.review = Review::default();
-        self.pane = Pane::Writing;
-        self.workflow = Some(workflow);
-        self.follow(Seq::default());
-        snapshot
-    }
-
-    fn detach(&mut self) {
-        self.workflow = None;
-        self.review = Review::default();
-        self.pane = if self.narrow { Pane::Request } else { Pane::Writing };
-        self.stream = Stream::Idle;
-        self.generation += 1;
-    }
-
-    fn follow(&mut self, after: Seq) {
-        self.generation += 1;
-        self.follow_from = after;
-        self.now = (self.clock.now)();
-    }
-
     fn fail(&mut self, error: Error) -> Task<Message> {
         tracing::warn!(%error, code = %error.code(), "an action failed");
         self.error = Some(error);
         Task::none()
     }
-}
-
-fn workflow_head(workflow: Option<&Workflow>) -> Seq {
-    workflow.map(|workflow| workflow.head).unwrap_or_default()
 }

@@ -28,6 +28,9 @@ pub enum Error {
         code: String,
         /// What it said.
         message: String,
+        /// Whether it may be tried again: a server that is overloaded says
+        /// no as well.
+        class: Class,
     },
     /// The backend answered with something else than the contract says.
     #[error("the backend's answer cannot be understood: {0}")]
@@ -46,7 +49,8 @@ impl Error {
         match self {
             Self::Unreachable { .. } => Class::Transient,
             Self::Incompatible { .. } | Self::Unexpected(_) => Class::Permanent,
-            Self::Refused { .. } | Self::Config(_) | Self::Window(_) => Class::User,
+            Self::Refused { class, .. } => *class,
+            Self::Config(_) | Self::Window(_) => Class::User,
         }
     }
 

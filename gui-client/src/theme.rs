@@ -105,7 +105,7 @@ impl Look {
         Theme::custom(
             name,
             Palette {
-                background: colors.background,
+                background: colors.code,
                 text: colors.text,
                 primary: colors.accent,
                 success: colors.good,

@@ -35,18 +35,21 @@ pub fn view(app: &App) -> Element<'_, Message> {
             app.workflow.as_ref()
         ),
     ];
-    let window = container(window)
-        .width(Length::Fill)
-        .height(Length::Fill)
-        .style(style::surface(look, Surface::Window));
+    let window = container(window).width(Length::Fill).height(Length::Fill);
     // Always a stack: what is below must keep its place in the tree, and with
     // it focus and scroll positions, when the help comes and goes.
-    stack![window].push(app.help.then(|| help::view(look, Message::ToggleHelp))).into()
+    stack![window]
+        .push(app.help.then(|| help::view(look, Message::ToggleHelp)))
+        .into()
 }
 
 fn panes(app: &App, look: Look) -> Element<'_, Message> {
     let panes = if !app.narrow {
-        row![side(app, look, Length::Fixed(SIDE_WIDTH)), pieces::line_down(look), main(app, look)]
+        row![
+            side(app, look, Length::Fixed(SIDE_WIDTH)),
+            pieces::line_down(look),
+            main(app, look)
+        ]
     } else if app.pane == Pane::Request {
         row![side(app, look, Length::Fill)]
     } else {
@@ -87,7 +90,12 @@ fn bar(app: &App, look: Look) -> Element<'_, Message> {
         .push(tab("Details".to_owned(), Pane::Details))
         .push(space::horizontal());
     if !app.narrow {
-        line = line.push(pieces::choice(look, Tone::Tab, "Theme", Some(Message::ToggleTheme)));
+        line = line.push(pieces::choice(
+            look,
+            Tone::Tab,
+            "Theme",
+            Some(Message::ToggleTheme),
+        ));
     }
     let help = if app.narrow { "?" } else { "Help  F1" };
     line = line.push(pieces::choice(look, Tone::Tab, help, Some(Message::ToggleHelp)));
@@ -177,10 +185,9 @@ fn main(app: &App, look: Look) -> Element<'_, Message> {
         Pane::Details => details::view(look, workflow),
     };
     let waiting = workflow.is_some_and(|workflow| matches!(workflow.phase, Phase::Review { .. }));
-    let pane = container(pane)
-        .width(Length::Fill)
-        .height(Length::Fill)
-        .style(style::surface(look, Surface::Code));
+    // No background of its own: large areas cost the software renderer most,
+    // so the window's background is the code's.
+    let pane = container(pane).width(Length::Fill).height(Length::Fill);
     if !waiting || app.pane == Pane::Review {
         return pane.into();
     }

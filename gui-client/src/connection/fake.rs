@@ -12,6 +12,7 @@ use futures::{
     stream::{self, BoxStream},
 };
 use shared::{
+    error::Class,
     id::{CorrelationId, Seq, WorkflowId},
     version::{Compatibility, VERSION},
     wire::{
@@ -88,6 +89,16 @@ impl Fake {
         .boxed()
     }
 
+    /// The iteration that a decision is needed about.
+    fn pending(&self) -> Option<u32> {
+        let journal = self.journal.borrow();
+        if let Body::DecisionNeeded { iteration, .. } = journal.last()?.body {
+            Some(iteration)
+        } else {
+            None
+        }
+    }
+
     fn start(&self, bodies: Vec<Body>) {
         tokio::spawn(self.play(bodies));
     }
@@ -120,6 +131,26 @@ impl Fake {
             created_at: 0,
             updated_at: 0,
         })
+    }
+}
+
+/// The body as it is in another iteration than the transcript's.
+fn of_iteration(mut body: Body, now: u32) -> Body {
+    if let Body::WorkflowState { iteration, .. }
+    | Body::StageStarted { iteration, .. }
+    | Body::DiffReady { iteration, .. }
+    | Body::DecisionNeeded { iteration, .. } = &mut body
+    {
+        *iteration = now;
+    }
+    body
+}
+
+fn refused(code: &str, message: &str) -> Error {
+    Error::Refused {
+        code: code.to_owned(),
+        message: message.to_owned(),
+        class: Class::User,
     }
 }
 
@@ -224,47 +255,32 @@ impl Connection for Fake {
             commit: None,
             error: None,
         });
-        async {
-            view.ok_or_else(|| Error::Refused {
-                code: "E1003".to_owned(),
-                message: "no workflow".to_owned(),
-            })
-        }
-        .boxed()
+        async { view.ok_or_else(|| refused("E1003", "there is no workflow")) }.boxed()
     }
 
     fn decide(&self, _id: &WorkflowId, request: DecisionRequest) -> BoxFuture<'static, Result<(), Error>> {
         let fake = self.clone();
         async move {
-            let pending = matches!(
-                fake.journal.borrow().last(),
-                Some(Envelope {
-                    body: Body::DecisionNeeded { .. },
-                    ..
-                })
-            );
-            if !pending {
-                let message = "the workflow is not waiting for a decision".to_owned();
-                return Err(Error::Refused {
-                    code: "E1007".to_owned(),
-                    message,
-                });
-            }
+            let Some(iteration) = fake.pending() else {
+                return Err(refused("E1007", "the workflow is not waiting for a decision"));
+            };
             let taken = Body::DecisionTaken {
                 decision: request.decision,
                 feedback: request.feedback,
             };
-            let rest = match request.decision {
-                Decision::Accept => fake.part(2),
-                Decision::Modify => fake.part(1),
-                Decision::Reject => vec![Body::WorkflowState {
-                    state: WorkflowState::Rejected,
-                    iteration: 1,
-                }],
+            let rejected = Body::WorkflowState {
+                state: WorkflowState::Rejected,
+                iteration,
+            };
+            let (rest, iteration) = match request.decision {
+                Decision::Accept => (fake.part(2), iteration),
+                Decision::Modify => (fake.part(1), iteration + 1),
+                Decision::Reject => (vec![rejected], iteration),
             };
             let rest = rest
                 .into_iter()
                 .filter(|body| !matches!(body, Body::DecisionTaken { .. }));
+            let rest = rest.map(|body| of_iteration(body, iteration));
             fake.start(std::iter::once(taken).chain(rest).collect());
             Ok(())
         }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures::{SinkExt, StreamExt, future::BoxFuture};
 use shared::{
+    error::Class,
     id::{Seq, WorkflowId},
     wire::{Envelope, ErrorBody},
 };
@@ -113,13 +114,16 @@ fn parse(text: &str) -> Result<Envelope, Error> {
 
 /// The error of an answer that is no success.
 pub fn refused(url: &str, status: u16, body: &[u8]) -> Error {
+    let overloaded = status == 429 || status >= 500;
+    let class = if overloaded { Class::Transient } else { Class::User };
     match serde_json::from_slice::<ErrorBody>(body) {
         Ok(body) => Error::Refused {
             code: body.code,
             message: body.message,
+            class,
         },
         // A proxy or a backend that is going down: worth another attempt.
-        Err(_) if status >= 500 => Error::Unreachable {
+        Err(_) if overloaded => Error::Unreachable {
             url: url.to_owned(),
             reason: format!("HTTP status {status}"),
         },

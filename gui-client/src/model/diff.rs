@@ -259,16 +259,22 @@ fn matches(olds: &[&str], news: &[&str]) -> Vec<(usize, usize)> {
         if old.len().max(new.len()) > WORDS_BYTES_MAX {
             return 0.0;
         }
-        let ratio = TextDiff::configure().diff_slices(&words(old), &words(new)).ratio();
+        let ratio = TextDiff::configure()
+            .diff_slices(&words(old), &words(new))
+            .ratio();
         if ratio < ALIKE_MIN { 0.0 } else { ratio }
     };
-    let like: Vec<Vec<f32>> =
-        olds.iter().map(|old| news.iter().map(|new| likeness(old, new)).collect()).collect();
+    let like: Vec<Vec<f32>> = olds
+        .iter()
+        .map(|old| news.iter().map(|new| likeness(old, new)).collect())
+        .collect();
     // best[i][j]: the most that the lines from i and from j on can add up to.
     let mut best = vec![vec![0.0_f32; news.len() + 1]; olds.len() + 1];
     for i in (0..olds.len()).rev() {
         for j in (0..news.len()).rev() {
-            best[i][j] = (like[i][j] + best[i + 1][j + 1]).max(best[i + 1][j]).max(best[i][j + 1]);
+            best[i][j] = (like[i][j] + best[i + 1][j + 1])
+                .max(best[i + 1][j])
+                .max(best[i][j + 1]);
         }
     }
     let mut found = Vec::new();

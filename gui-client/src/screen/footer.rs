@@ -2,7 +2,7 @@
 
 use iced::{
     Alignment, Color, Element, Length,
-    widget::{container, row, space, text},
+    widget::{container, row, text},
 };
 use shared::version::Compatibility;
 
@@ -15,6 +15,9 @@ use crate::{
     },
     widget::pieces,
 };
+
+/// Characters of a component's own words that are shown.
+const DETAIL_CHARS: usize = 48;
 
 /// Whether the stream of events is open.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,26 +41,35 @@ pub fn view<'a, Message: 'a>(
     stream: &Stream,
     workflow: Option<&'a Workflow>,
 ) -> Element<'a, Message> {
-    let mut line = row![].spacing(SPACE).align_y(Alignment::Center);
-    for (good, label) in states(name, server) {
+    let label = |label: String, color| {
+        text(label)
+            .size(look.small())
+            .color(color)
+            .wrapping(text::Wrapping::None)
+    };
+    let mut parts = row![].spacing(SPACE).align_y(Alignment::Center);
+    for (good, of) in states(name, server) {
         let (sign, color) = match good {
             Some(true) => ("✓", look.colors.good),
             Some(false) => ("✗", look.colors.bad),
             None => ("○", look.colors.faint),
         };
-        line = line.push(pieces::sign(look, sign, color, label));
+        let part = row![label(sign.to_owned(), color), label(of, look.colors.muted)];
+        parts = parts.push(part.spacing(GAP - 2.0).align_y(Alignment::Center));
     }
-    line = line.push(space::horizontal());
+    // How writing goes is never cut; the rest is, in a narrow window.
+    let mut line = row![container(parts).width(Length::Fill).clip(true)]
+        .spacing(SPACE)
+        .align_y(Alignment::Center);
     if let Stream::Broken { retry_ms } = stream {
-        let label = format!("connection lost, next attempt in {}", pieces::duration(*retry_ms));
-        line = line.push(text(label).size(look.small()).color(look.colors.warn));
+        let lost = format!("connection lost, next attempt in {}", pieces::duration(*retry_ms));
+        line = line.push(label(lost, look.colors.warn));
     }
-    let (label, color) = writing(look, workflow);
-    line = line.push(text(label).size(look.small()).color(color));
+    let (how, color) = writing(look, workflow);
+    line = line.push(label(how, color));
     container(line.padding([0.0, SPACE]).height(Length::Fill))
         .height(FOOTER_HEIGHT)
         .width(Length::Fill)
-        .padding([0.0, GAP / 8.0])
         .style(style::surface(look, Surface::Panel))
         .into()
 }
@@ -70,13 +82,12 @@ pub fn states(name: &str, server: Option<&Server>) -> Vec<(Option<bool>, String)
         Some(Server::Up(info)) => {
             let fits = info.compatibility != Compatibility::None;
             let component = |title: &str, name: &str| match info.component(name) {
-                Some(component) => {
-                    let detail = pieces::shortened(&component.detail, 48);
-                    (
-                        Some(component.ok),
-                        format!("{title} {detail}").trim_end().to_owned(),
-                    )
+                Some(component) if component.ok => {
+                    let detail = pieces::shortened(&component.detail, DETAIL_CHARS);
+                    (Some(true), format!("{title} {detail}").trim_end().to_owned())
                 }
+                // What is wrong takes more room than there is here; `doctor` tells it.
+                Some(_) => (Some(false), format!("{title} not available")),
                 None => (None, title.to_owned()),
             };
             vec![

@@ -17,6 +17,8 @@ use crate::{
 
 /// Notices shown; the newest ones.
 const NOTICES_SHOWN: usize = 5;
+/// Characters of a notice that are shown.
+const NOTICE_CHARS: usize = 240;
 /// Characters of a commit id that are shown.
 const COMMIT_CHARS: usize = 10;
 
@@ -148,7 +150,8 @@ pub fn remarks<'a, Message: 'a>(look: Look, workflow: &'a Workflow) -> Element<'
             .code
             .as_ref()
             .map_or(word.to_owned(), |code| format!("{word} · {code}"));
-        list = list.push(pieces::card(look, surface, title, &notice.message));
+        let message = pieces::shortened(&notice.message, NOTICE_CHARS);
+        list = list.push(pieces::card(look, surface, title, message));
     }
     list.into()
 }

@@ -7,8 +7,6 @@ use crate::model::syntax::Token;
 /// Every colour of one look, by what it is for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Colors {
-    /// Behind everything.
-    pub background: Color,
     /// Panes at the side, top and bottom.
     pub panel: Color,
     /// Cards and fields on a pane.
@@ -35,7 +33,7 @@ pub struct Colors {
     pub warn: Color,
     /// Over the window, behind a dialog.
     pub shade: Color,
-    /// Behind code.
+    /// Behind code, and behind everything.
     pub code: Color,
     /// Where a side of a diff has no line.
     pub absent: Color,
@@ -88,7 +86,6 @@ const fn with_alpha(rgb: u32, alpha: f32) -> Color {
 
 /// Light text on dark.
 pub const DARK: Colors = Colors {
-    background: hex(0x0e_11_16),
     panel: hex(0x15_19_20),
     raised: hex(0x1c_21_2a),
     hover: hex(0x26_2d_38),
@@ -119,7 +116,6 @@ pub const DARK: Colors = Colors {
 
 /// Dark text on light.
 pub const LIGHT: Colors = Colors {
-    background: hex(0xf4_f5_f8),
     panel: hex(0xff_ff_ff),
     raised: hex(0xf7_f8_fa),
     hover: hex(0xea_ed_f2),

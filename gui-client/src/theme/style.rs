@@ -85,14 +85,10 @@ fn mix(from: Color, to: Color, share: f32) -> Color {
 /// What a surface is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Surface {
-    /// Behind everything.
-    Window,
     /// A pane at an edge of the window.
     Panel,
     /// A card on a pane.
     Card,
-    /// Behind code.
-    Code,
     /// A remark that something went wrong.
     Error,
     /// A remark that something could be better.
@@ -124,10 +120,8 @@ pub fn surface(look: Look, surface: Surface) -> impl Fn(&Theme) -> container::St
         };
         let remark = |line: Color| card(mix(colors.raised, line, 0.08), mix(colors.border, line, 0.45));
         let style = match surface {
-            Surface::Window => flat(colors.background),
             Surface::Panel => flat(colors.panel),
             Surface::Card => card(colors.raised, colors.border),
-            Surface::Code => flat(colors.code),
             Surface::Error => remark(colors.bad),
             Surface::Warning => remark(colors.warn),
             Surface::Success => remark(colors.good),

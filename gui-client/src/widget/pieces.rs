@@ -74,14 +74,9 @@ pub fn card<'a, Message: 'a>(
         Surface::Error => look.colors.bad,
         Surface::Warning => look.colors.warn,
         Surface::Success => look.colors.good,
-        Surface::Window
-        | Surface::Panel
-        | Surface::Card
-        | Surface::Code
-        | Surface::Dialog
-        | Surface::Shade
-        | Surface::Line
-        | Surface::Key => look.colors.text,
+        Surface::Panel | Surface::Card | Surface::Dialog | Surface::Shade | Surface::Line | Surface::Key => {
+            look.colors.text
+        }
     };
     let mut parts = column![text(title.into()).font(UI_STRONG).size(look.small()).color(color)].spacing(4);
     let content: String = content.into();

@@ -67,7 +67,11 @@ fn lines_that_are_alike_stand_next_to_each_other() {
         "second 2\nthird 3\n",
         "! 1 first one | -\n! 2 second [two] | 1 second [2]\n! 3 third [three] | 2 third [3]\n",
     );
-    check("a b\nc d\n", "x\ny\nz\n", "! 1 a b | 1 x\n! 2 c d | 2 y\n! - | 3 z\n");
+    check(
+        "a b\nc d\n",
+        "x\ny\nz\n",
+        "! 1 a b | 1 x\n! 2 c d | 2 y\n! - | 3 z\n",
+    );
 }
 
 #[test]

@@ -16,6 +16,7 @@ use gui_client::{
     },
 };
 use shared::{
+    error::Class,
     id::Seq,
     wire::{Body, Envelope, WorkflowState},
 };
@@ -51,10 +52,11 @@ fn gone() -> Error {
     }
 }
 
-fn unknown() -> Error {
+fn refused(code: &str, class: Class) -> Error {
     Error::Refused {
-        code: "E1003".to_owned(),
-        message: "no such workflow".to_owned(),
+        code: code.to_owned(),
+        message: "no".to_owned(),
+        class,
     }
 }
 
@@ -170,6 +172,15 @@ fn a_resync_reads_from_the_start() {
 }
 
 #[test]
+fn an_overloaded_server_is_asked_again() {
+    check(
+        vec![Err(refused("E1009", Class::Transient)), Ok(vec![end(1)])],
+        "w250 c 1",
+        &[0, 0],
+    );
+}
+
+#[test]
 fn a_workflow_that_is_not_there_is_given_up() {
-    check(vec![Err(unknown())], "lost", &[0]);
+    check(vec![Err(refused("E1003", Class::User))], "lost", &[0]);
 }

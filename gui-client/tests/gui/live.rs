@@ -208,7 +208,8 @@ async fn requests_as_the_contract_says() {
         refused,
         Error::Refused {
             code: "E1007".to_owned(),
-            message: "it is not waiting".to_owned()
+            message: "it is not waiting".to_owned(),
+            class: Class::User
         }
     );
     assert_eq!(

@@ -62,6 +62,11 @@ fn accept_commits() {
         driver.follow().await;
         assert_eq!(decisions(&driver), [(Decision::Accept, None)]);
         assert!(driver.sees("✓ Committed 3f9c1d27ab on main").await);
+        let workflow = driver.app.workflow.as_ref().unwrap();
+        assert_eq!(
+            (workflow.iteration, workflow.files.len(), driver.app.pane),
+            (1, 3, Pane::Review)
+        );
         driver.click("New request").await;
         assert!(driver.app.workflow.is_none() && driver.sees("What shall we build?").await);
     });
@@ -244,6 +249,19 @@ fn cancel_stops_it() {
             },
         );
         assert!(gone.await.is_err());
+    });
+}
+
+#[test]
+fn a_narrow_window_shows_one_pane_at_a_time() {
+    run(async {
+        let mut driver = Driver::connected(Options::default()).await;
+        driver.send(Message::Resized(420.0)).await;
+        assert!(driver.sees("Workspace").await && !driver.sees("What shall we build?").await);
+        driver.click("Code").await;
+        assert!(!driver.sees("Workspace").await && driver.sees("What shall we build?").await);
+        driver.send(Message::Resized(1280.0)).await;
+        assert!(driver.sees("Workspace").await && driver.sees("What shall we build?").await);
     });
 }
 
