@@ -34,7 +34,7 @@ mod index;
 mod plan;
 
 pub use execute::execute;
-pub use plan::{Planned, plan};
+pub use plan::{Planned, accepted, plan};
 
 use engine::blob::BlobId;
 

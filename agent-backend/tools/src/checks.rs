@@ -129,7 +129,7 @@ pub fn run(
         })
         .collect();
     let mut reports = vec![
-        report("syntax", || syntax::check(&changed)),
+        report("syntax", || syntax::check(&changed, timeouts.each)),
         report("merge-markers", || content::merge_markers(&changed)),
         report("secrets", || content::secrets(&changed)),
     ];

@@ -31,6 +31,8 @@ impl Target {
 
 /// Writes the files and makes the commit of an intent. Doing it again, after
 /// success or after a crash anywhere, ends in the same files and one commit.
+/// [`Applied::commit`] is none without a repository, and where the branch had
+/// all of the change already.
 ///
 /// # Errors
 /// [`Error::Moved`] (E1209, transient) if the branch or a file is no longer as
@@ -226,12 +228,13 @@ fn ours_to_stage(
     let staged = index::of_index(git, paths)?;
     let mut stage = Entries::new();
     for path in paths {
-        let (now, ours) = (staged.get(path), ours.get(path));
+        let at = |entries: &Entries| entries.get(path).cloned().flatten();
+        let (now, ours) = (at(&staged), at(ours));
         if now == ours {
             continue;
         }
-        if now == base.get(path) {
-            stage.insert(path.clone(), ours.cloned().flatten());
+        if index::is_clean(now.as_ref(), at(base).as_ref()) {
+            stage.insert(path.clone(), ours);
         } else {
             match foreign {
                 Foreign::Refuse => return Err(Error::Staged { path: path.clone() }),

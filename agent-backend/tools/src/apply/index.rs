@@ -23,6 +23,18 @@ pub(super) struct Entry {
 /// such file.
 pub(super) type Entries = BTreeMap<String, Option<Entry>>;
 
+/// Ids of the empty blob, for both hashes that git knows.
+const EMPTY_BLOBS: &[&str] = &[
+    "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
+    "473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813",
+];
+
+/// Whether nothing of the person's is staged at a path. `git add -N` announces
+/// a file with an empty entry: there is nothing in it that could be lost.
+pub(super) fn is_clean(staged: Option<&Entry>, base: Option<&Entry>) -> bool {
+    staged == base || base.is_none() && staged.is_some_and(|entry| EMPTY_BLOBS.contains(&entry.id.as_str()))
+}
+
 /// The entries of these paths in a commit's tree.
 pub(super) fn of_commit(git: &Git, commit: Option<&str>, paths: &[String]) -> Result<Entries, Error> {
     let mut entries: Entries = paths.iter().map(|path| (path.clone(), None)).collect();

@@ -101,6 +101,22 @@ pub fn plan(
     Ok(planned)
 }
 
+/// The part of a proposal that a selection takes, for messages. [`plan`] merges
+/// the same part with what is in the workspace.
+///
+/// # Errors
+/// E1001 if the selection does not fit or takes nothing.
+pub fn accepted(
+    files: &[FileChange],
+    blobs: &Blobs<'_>,
+    selection: &Selection,
+) -> Result<Vec<FileChange>, Error> {
+    Ok(selected(files, blobs, selection)?
+        .iter()
+        .map(Bytes::change)
+        .collect())
+}
+
 /// A file's change in bytes.
 #[derive(Debug)]
 struct Bytes {
@@ -275,7 +291,9 @@ fn check_index(
         let (entry, extent) = commit::entry(git, base, &change)?;
         let staged = staged.get(&path).and_then(Option::as_ref);
         // What an earlier execution staged is what this one will stage.
-        if staged != base && staged.map(|entry| &entry.id) != entry.as_ref().map(|entry| &entry.id) {
+        if !index::is_clean(staged, base)
+            && staged.map(|entry| &entry.id) != entry.as_ref().map(|entry| &entry.id)
+        {
             return Err(Error::Staged {
                 path: file.path.clone(),
             });

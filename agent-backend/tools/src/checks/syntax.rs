@@ -1,10 +1,11 @@
 //! Syntax by tree-sitter, and JSON by its parser.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::ControlFlow, time::Duration};
 
-use tree_sitter::{Language, Node, Parser};
+use tree_sitter::{Language, Node, ParseOptions, ParseState, Parser};
 
 use super::{Changed, Finding, extension};
+use crate::clock::Stopwatch;
 
 /// Characters of the source that a problem quotes.
 const QUOTE_CHARS_MAX: usize = 60;
@@ -19,7 +20,7 @@ const JSON_WITH_COMMENTS: &[&str] = &[
     "launch",
 ];
 
-pub(super) fn check(changed: &[Changed]) -> Finding {
+pub(super) fn check(changed: &[Changed], timeout: Duration) -> Finding {
     let mut problems = Vec::new();
     let mut known = 0;
     for file in changed {
@@ -27,12 +28,15 @@ pub(super) fn check(changed: &[Changed]) -> Finding {
             known += 1;
             problems.extend(json(file));
         } else if let Some(language) = language(&file.path) {
+            let Some(found) = tree(file, &language, timeout) else {
+                continue;
+            };
             known += 1;
-            problems.extend(tree(file, &language));
+            problems.extend(found);
         }
     }
     if known == 0 {
-        return Finding::skipped("no file is in a language that can be parsed");
+        return Finding::skipped("no file is in a language that can be parsed, or parsing took too long");
     }
     Finding::of(&problems, None)
 }
@@ -53,25 +57,24 @@ fn language(path: &str) -> Option<Language> {
     Some(language.into())
 }
 
-/// The first error that the old contents did not have.
-fn tree(file: &Changed, language: &Language) -> Option<String> {
+/// The first error that the old contents did not have; the outer none if they
+/// could not be parsed in time.
+fn tree(file: &Changed, language: &Language, timeout: Duration) -> Option<Option<String>> {
     let mut before = BTreeMap::new();
-    for error in errors(&file.old, language) {
+    for error in errors(&file.old, language, timeout)? {
         *before.entry(error.quote).or_insert(0_u32) += 1;
     }
-    for error in errors(&file.new, language) {
+    for error in errors(&file.new, language, timeout)? {
         // Lines move; what stands on them tells whether it is an old error.
         match before.get_mut(&error.quote) {
             Some(left) if *left > 0 => *left -= 1,
             Some(_) | None => {
-                return Some(format!(
-                    "{}:{}: {} near `{}`",
-                    file.path, error.line, error.what, error.quote
-                ));
+                let SyntaxError { line, what, quote } = error;
+                return Some(Some(format!("{}:{line}: {what} near `{quote}`", file.path)));
             }
         }
     }
-    None
+    Some(None)
 }
 
 struct SyntaxError {
@@ -80,14 +83,22 @@ struct SyntaxError {
     quote: String,
 }
 
-fn errors(source: &str, language: &Language) -> Vec<SyntaxError> {
+/// None if the time ran out: recovery from errors can take very long in long
+/// sources.
+fn errors(source: &str, language: &Language, timeout: Duration) -> Option<Vec<SyntaxError>> {
     let mut parser = Parser::new();
-    if parser.set_language(language).is_err() {
-        return Vec::new();
-    }
-    let Some(tree) = parser.parse(source, None) else {
-        return Vec::new();
+    parser.set_language(language).ok()?;
+    let watch = Stopwatch::start();
+    let mut progress = |_: &ParseState| {
+        if watch.elapsed() > timeout {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     };
+    let options = ParseOptions::new().progress_callback(&mut progress);
+    let mut read = |at: usize, _| source.as_bytes().get(at..).unwrap_or_default();
+    let tree = parser.parse_with_options(&mut read, None, Some(options))?;
     let lines: Vec<&str> = source.lines().collect();
     let mut found = Vec::new();
     let mut cursor = tree.walk();
@@ -118,7 +129,7 @@ fn errors(source: &str, language: &Language) -> Vec<SyntaxError> {
             }
         }
     }
-    found
+    Some(found)
 }
 
 fn json(file: &Changed) -> Option<String> {
@@ -146,7 +157,7 @@ mod tests {
             old: old.to_owned(),
             new: new.to_owned(),
         }];
-        let finding = check(&changed);
+        let finding = check(&changed, Duration::from_secs(60));
         assert_eq!(
             (finding.status, finding.output.as_str()),
             (status, output),
@@ -207,8 +218,19 @@ mod tests {
     }
 
     #[test]
+    fn parsing_that_takes_too_long_is_skipped() {
+        let new = "x = (\n".repeat(20_000);
+        let changed = [Changed {
+            path: "a.py".to_owned(),
+            old: String::new(),
+            new,
+        }];
+        assert_eq!(check(&changed, Duration::ZERO).status, CheckStatus::Skipped);
+    }
+
+    #[test]
     fn unknown_languages_are_skipped() {
-        let reason = "no file is in a language that can be parsed";
+        let reason = "no file is in a language that can be parsed, or parsing took too long";
         check_file("a.txt", "", "(((", CheckStatus::Skipped, reason);
     }
 }

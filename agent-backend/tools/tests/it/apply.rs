@@ -252,7 +252,15 @@ fn only_chosen_files_and_hunks_are_written() {
     assert_eq!(code(plan(&[choose("f", Some(&[]))])), Code::InvalidRequest);
     assert_eq!(code(plan(&[choose("f", Some(&[2]))])), Code::InvalidRequest);
     assert_eq!(code(plan(&[choose("other", None)])), Code::InvalidRequest);
-    let planned = plan(&[choose("f", Some(&[1])), choose("gone", Some(&[0]))]).unwrap();
+    let chosen = [choose("f", Some(&[1])), choose("gone", Some(&[0]))];
+    let accepted = tools::apply::accepted(&files, &|id| place.blob(id), &Selection::Files(chosen.to_vec()));
+    let accepted: Vec<_> = accepted
+        .unwrap()
+        .into_iter()
+        .map(|f| (f.path, f.lines_added, f.lines_removed))
+        .collect();
+    assert_eq!(accepted, [("f".to_owned(), 1, 1), ("gone".to_owned(), 0, 1)]);
+    let planned = plan(&chosen).unwrap();
     let applied = place.apply_planned(&workspace, &planned.intent);
     assert_eq!(applied.paths, ["f", "gone"]);
     assert_eq!(
@@ -356,4 +364,61 @@ fn a_rejected_proposal_leaves_no_trace() {
         ("", Some("a\n"))
     );
     assert_eq!(place.read("new"), None);
+}
+
+#[test]
+fn a_file_that_is_announced_to_git_is_no_staged_work() {
+    let place = Place::repository(&[("f", "a\n")]);
+    place.write("n", "");
+    place.git(&["add", "-N", "n"]);
+    let workspace = place.open();
+    let files = place.proposal(&workspace, &[("n", Some("n\n"))]);
+    place.apply(&workspace, &files);
+    assert_eq!(
+        (place.committed("n").as_deref(), place.status().as_str()),
+        (Some("n\n"), "")
+    );
+}
+
+#[test]
+fn a_link_that_was_committed_is_not_replaced_by_a_file() {
+    let place = Place::repository(&[("f", "a\n")]);
+    std::os::unix::fs::symlink("f", place.root.join("link")).unwrap();
+    place.git(&["add", "link"]);
+    place.git(&["commit", "-qm", "link"]);
+    std::fs::remove_file(place.root.join("link")).unwrap();
+    let workspace = place.open();
+    let files = place.proposal(&workspace, &[("link", Some("x\n"))]);
+    assert_eq!(code(place.plan(&workspace, &files)), Code::PathProtected);
+}
+
+#[test]
+fn proposals_that_are_accepted_at_once_all_land() {
+    const WORKERS: usize = 4;
+    let place = Place::repository(&[("f", "a\n")]);
+    place.write("untracked", "u\n");
+    let (home, before) = (place.home.clone(), place.status());
+    std::thread::scope(|scope| {
+        for worker in 0..WORKERS {
+            let home = &home;
+            scope.spawn(move || {
+                let place = Place::existing(home);
+                let workspace = place.open();
+                let path = format!("n{worker}");
+                let files = place.proposal(&workspace, &[(path.as_str(), Some("n\n"))]);
+                // As the engine does: a transient failure is planned again.
+                loop {
+                    let planned = place.plan(&workspace, &files);
+                    match planned.and_then(|planned| place.execute(&workspace, &planned.intent)) {
+                        Ok(_) => break,
+                        Err(error) => assert_eq!(error.class(), Class::Transient, "{error}"),
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!((place.log().len(), place.status()), (1 + WORKERS, before));
+    for worker in 0..WORKERS {
+        assert_eq!(place.committed(&format!("n{worker}")).as_deref(), Some("n\n"));
+    }
 }

@@ -308,3 +308,55 @@ fn repositories_of_the_longer_hash_work_too() {
     let applied = place.apply(&workspace, &files);
     assert_eq!((applied.commit.unwrap().len(), place.status().as_str()), (64, ""));
 }
+
+#[test]
+fn filters_are_gits_own() {
+    let place = Place::repository(&[(".gitattributes", "*.up filter=case\n")]);
+    place.git(&["config", "filter.case.clean", "tr A-Z a-z"]);
+    place.git(&["config", "filter.case.smudge", "tr a-z A-Z"]);
+    place.write("a.up", "ONE\n2\n3\n4\n5\n6\n7\nEIGHT\n");
+    place.git(&["add", "-A"]);
+    place.git(&["commit", "-qm", "up"]);
+    place.write("a.up", "ONE\n2\n3\n4\n5\n6\n7\nMINE\n");
+    let workspace = place.open();
+    let files = place.proposal(&workspace, &[("a.up", Some("TWO\n2\n3\n4\n5\n6\n7\nMINE\n"))]);
+    place.apply(&workspace, &files);
+    assert_eq!(
+        place.committed("a.up").as_deref(),
+        Some("two\n2\n3\n4\n5\n6\n7\neight\n")
+    );
+    assert!(place.git(&["diff"]).ends_with("-eight\n+mine\n"));
+}
+
+#[test]
+fn a_repository_that_git_distrusts_is_not_taken_for_none() {
+    let place = Place::repository(&[]);
+    let mut environment = place.environment();
+    environment.push(("GIT_TEST_ASSUME_DIFFERENT_OWNER".into(), "1".into()));
+    assert_eq!(
+        code(Workspace::open_with(&place.root, environment)),
+        Code::GitFailed
+    );
+}
+
+#[test]
+fn without_a_git_program() {
+    let place = Place::plain();
+    let mut environment = place.environment();
+    environment.push(("PATH".into(), "/nonexistent".into()));
+    let workspace = Workspace::open_with(&place.root, environment.clone()).unwrap();
+    assert_eq!(
+        workspace.repository(),
+        &Repository::None(NoRepository::GitMissing)
+    );
+    let files = place.proposal(&workspace, &[("a", Some("a\n"))]);
+    let applied = place
+        .execute(&workspace, &place.plan(&workspace, &files).unwrap().intent)
+        .unwrap();
+    assert_eq!((applied.commit, place.read("a").as_deref()), (None, Some("a\n")));
+    place.git(&["init", "-q"]);
+    assert_eq!(
+        code(Workspace::open_with(&place.root, environment)),
+        Code::GitMissing
+    );
+}
