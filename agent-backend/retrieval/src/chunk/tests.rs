@@ -437,7 +437,7 @@ fn hostile_input_is_bounded() {
 
 #[test]
 fn a_parse_that_takes_too_long_is_given_up() {
-    let text = "(a*b)".repeat(60_000);
+    let text = "(a*b)".repeat(90_000);
     let got = chunk(Language::Cpp, &text);
     assert_eq!(got.cut, Cut::SyntaxGivenUp);
     bounded(&text, &got);

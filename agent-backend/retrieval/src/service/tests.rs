@@ -280,3 +280,49 @@ async fn index_reports() {
         .unwrap_err();
     assert_eq!(error.code(), Code::VectorDbUnavailable);
 }
+
+/// Against a real server; runs when `QDRANT_URL` names one.
+#[tokio::test]
+async fn a_real_database_answers_as_the_one_in_memory() {
+    let Ok(qdrant_url) = std::env::var("QDRANT_URL") else {
+        return;
+    };
+    let fixture = Fixture::new(Some(Behaviour::Works));
+    let options = Options {
+        qdrant_url,
+        ..Options::default()
+    };
+    let root = fixture.dir.path();
+    for embedder in [Some(fixture.embedder.clone() as Arc<dyn Embedder>), None] {
+        let real = Service::new(options.clone(), embedder.clone()).unwrap();
+        let stores = Stores {
+            hybrid: fixture.hybrid.clone(),
+            keyword: fixture.keyword.clone(),
+        };
+        let memory = Service::over(options.clone(), embedder, stores);
+        real.health().await.unwrap();
+        for text in [FILES[0].1, "def find_user():\n    return email\n", ""] {
+            write(root, "app/users.py", text);
+            let report = real.index(root, |_| {}).await.unwrap();
+            assert_eq!(memory.index(root, |_| {}).await.unwrap(), report);
+            let (got, expect) = (
+                real.retrieve(root, "find user email").await.unwrap(),
+                memory.retrieve(root, "find user email").await.unwrap(),
+            );
+            assert_eq!((got.mode, &got.notices), (expect.mode, &expect.notices));
+            // Scores depend on the IDF of other workspaces that were ever stored there.
+            let paths = |items: &[crate::report::Item]| -> std::collections::BTreeSet<_> {
+                items
+                    .iter()
+                    .map(|item| (item.path.clone(), item.start_line, item.text.clone()))
+                    .collect()
+            };
+            assert_eq!(paths(&got.ranked), paths(&expect.ranked));
+            assert_eq!(
+                got.ranked.first().map(|item| &item.path),
+                expect.ranked.first().map(|item| &item.path)
+            );
+        }
+        write(root, "app/users.py", FILES[0].1);
+    }
+}
