@@ -112,7 +112,7 @@ impl Http {
                 reason,
             };
         }
-        if reason.contains("invalid HTTP") || error.is_decode() {
+        if reason.contains("invalid HTTP") || reason.contains("unexpected message") || error.is_decode() {
             return self.not_ollama(&reason);
         }
         Error::StreamBroken { reason }
@@ -172,6 +172,11 @@ impl Http {
                 message,
             },
             400..=499 if speaks_ollama => Error::Refused {
+                status: code,
+                message,
+            },
+            // Ollama's word for a model that cannot do what is asked.
+            501 if speaks_ollama => Error::Refused {
                 status: code,
                 message,
             },

@@ -127,19 +127,19 @@ mod tests {
         check(&json!({}), Some("$ lacks the key \"steps\""));
         check(&json!({"steps": "plan"}), Some("$.steps is no array"));
         check(
-            json!({"steps": ["run"]}),
+            &json!({"steps": ["run"]}),
             Some("$.steps[0] is not one of [\"plan\",\"code\"]"),
         );
         check(
-            json!({"steps": [], "note": 1}),
+            &json!({"steps": [], "note": 1}),
             Some("$.note is no string or null"),
         );
         check(
-            json!({"steps": [], "size": 1.5}),
+            &json!({"steps": [], "size": 1.5}),
             Some("$.size fits no choice of anyOf"),
         );
         check(
-            json!({"steps": [], "x": 1}),
+            &json!({"steps": [], "x": 1}),
             Some("$ has the key \"x\", which the schema does not allow"),
         );
     }
