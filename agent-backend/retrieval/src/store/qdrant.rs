@@ -329,23 +329,20 @@ fn search_error(error: &QdrantError) -> Error {
 }
 
 fn is_unavailable(error: &QdrantError) -> bool {
-    match error {
-        QdrantError::ResponseError { status } => {
-            // The client reports a refused connection as an internal error.
-            TRANSIENT_STATUS.contains(&i32::from(status.code()))
-                || status.message().starts_with("Failed to connect")
-        }
-        QdrantError::ResourceExhaustedError { .. } | QdrantError::Io(_) => true,
-        _ => false,
+    if let QdrantError::ResponseError { status } = error {
+        // The client reports a refused connection as an internal error.
+        return TRANSIENT_STATUS.contains(&i32::from(status.code()))
+            || status.message().starts_with("Failed to connect");
     }
+    matches!(error, QdrantError::ResourceExhaustedError { .. } | QdrantError::Io(_))
 }
 
 /// One line: the status' metadata would fill a screen.
 fn reason(error: &QdrantError) -> String {
-    match error {
-        QdrantError::ResponseError { status } => format!("{} ({})", status.message(), status.code()),
-        other => other.to_string(),
+    if let QdrantError::ResponseError { status } = error {
+        return format!("{} ({})", status.message(), status.code());
     }
+    error.to_string()
 }
 
 #[cfg(test)]
