@@ -334,7 +334,10 @@ fn is_unavailable(error: &QdrantError) -> bool {
         return TRANSIENT_STATUS.contains(&i32::from(status.code()))
             || status.message().starts_with("Failed to connect");
     }
-    matches!(error, QdrantError::ResourceExhaustedError { .. } | QdrantError::Io(_))
+    matches!(
+        error,
+        QdrantError::ResourceExhaustedError { .. } | QdrantError::Io(_)
+    )
 }
 
 /// One line: the status' metadata would fill a screen.
