@@ -161,7 +161,8 @@ impl Collection {
             UpdateOperation::VectorOperation(operation) => match operation {
                 VectorOperations::UpdateVectors(update) => {
                     validate::point_vectors(&self.shard.config(), &update.points)?;
-                    self.check_exist(update.points.iter().map(|point| point.id).collect())
+                    let ids: Vec<PointId> = update.points.iter().map(|point| point.id).collect();
+                    self.check_exist(&ids)
                 }
                 VectorOperations::DeleteVectors(_, names)
                 | VectorOperations::DeleteVectorsByFilter(_, names) => {
@@ -192,9 +193,9 @@ impl Collection {
     }
 
     /// The engine would apply the points before the missing one.
-    fn check_exist(&self, ids: Vec<PointId>) -> Result<()> {
+    fn check_exist(&self, ids: &[PointId]) -> Result<()> {
         let found = self.shard.retrieve(RetrieveRequest {
-            point_ids: ids.clone(),
+            point_ids: ids.to_vec(),
             with_payload: Some(WithPayloadInterface::Bool(false)),
             with_vector: Some(WithVector::Bool(false)),
         })?;

@@ -183,7 +183,7 @@ pub fn resolve(search: Search, own: &Collection, others: &dyn Collections) -> Re
         prefetches: stage.prefetches,
         query: stage.query,
         filter: stage.filter,
-        score_threshold: stage.score_threshold.map(Into::into),
+        score_threshold: stage.score_threshold,
         limit: stage.limit,
         offset,
         params: stage.params,
@@ -251,7 +251,7 @@ fn resolve_stage(
         limit,
         params,
         filter,
-        score_threshold: score_threshold.map(Into::into),
+        score_threshold,
     })
 }
 

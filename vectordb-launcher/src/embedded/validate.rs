@@ -179,6 +179,7 @@ mod tests {
         }
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "a table reads better with values")]
     fn check(name: &str, vector: VectorPersisted, expect: Result<()>) {
         let point = PointStructPersisted {
             id: PointId::NumId(1),

@@ -59,8 +59,12 @@ impl Child {
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| Error::Qdrant(format!("cannot run {}: {error}", launch.program.display())))?;
-        process.stdout.take().map(forward);
-        process.stderr.take().map(forward);
+        if let Some(stdout) = process.stdout.take() {
+            forward(stdout);
+        }
+        if let Some(stderr) = process.stderr.take() {
+            forward(stderr);
+        }
         let Some(pid) = process.id() else {
             return Err(Error::Qdrant(format!(
                 "{} ended at once",

@@ -11,6 +11,7 @@ const LIMITS: Limits = Limits {
     attempts_max: 4,
 };
 
+#[expect(clippy::needless_pass_by_value, reason = "a table reads better with values")]
 fn check(subject: Subject, state: State, event: Event, now_ms: u64, expect: (State, &[Action])) {
     let (next, actions) = step(state.clone(), &event, subject, &LIMITS, now_ms);
     assert_eq!((next, &*actions), expect, "{state:?} {event:?}");

@@ -240,6 +240,7 @@ pub(super) fn wire_memory(value: Option<qdrant_edge::Memory>) -> Option<i32> {
 mod tests {
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "a table reads better with values")]
     fn check(params: IndexParams) {
         let schema = schema(
             None,

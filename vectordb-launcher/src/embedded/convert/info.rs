@@ -71,7 +71,7 @@ fn config(config: EdgeConfig, record: &Record) -> grpc::CollectionConfig {
         params: Some(grpc::CollectionParams {
             shard_number: 1,
             on_disk_payload,
-            vectors_config: vectors(config.vectors),
+            vectors_config: vectors(&config.vectors),
             replication_factor: Some(1),
             write_consistency_factor: Some(1),
             sparse_vectors_config: sparse_vectors(config.sparse_vectors),
@@ -79,21 +79,21 @@ fn config(config: EdgeConfig, record: &Record) -> grpc::CollectionConfig {
         }),
         hnsw_config: Some(hnsw(hnsw_config)),
         optimizer_config: Some(optimizer(&optimizers)),
-        wal_config: Some(wal(config.wal_options.unwrap_or_default())),
+        wal_config: Some(wal(&config.wal_options.unwrap_or_default())),
         quantization_config: config.quantization_config.as_ref().and_then(quantization),
         strict_mode_config: None,
         metadata,
     }
 }
 
-fn vectors(mut vectors: HashMap<String, EdgeVectorParams>) -> Option<grpc::VectorsConfig> {
-    let config = match vectors.len() {
-        0 => return None,
-        1 if vectors.contains_key(UNNAMED) => Vectors::Params(dense(vectors.remove(UNNAMED)?)),
-        _ => Vectors::ParamsMap(grpc::VectorParamsMap {
+fn vectors(vectors: &HashMap<String, EdgeVectorParams>) -> Option<grpc::VectorsConfig> {
+    let config = match vectors.get(UNNAMED) {
+        Some(unnamed) if vectors.len() == 1 => Vectors::Params(dense(unnamed)),
+        Some(_) | None if vectors.is_empty() => return None,
+        Some(_) | None => Vectors::ParamsMap(grpc::VectorParamsMap {
             map: vectors
-                .into_iter()
-                .map(|(name, params)| (name, dense(params)))
+                .iter()
+                .map(|(name, params)| (name.clone(), dense(params)))
                 .collect(),
         }),
     };
@@ -104,7 +104,7 @@ fn vectors(mut vectors: HashMap<String, EdgeVectorParams>) -> Option<grpc::Vecto
     deprecated,
     reason = "a collection keeps the deprecated fields it was made with"
 )]
-fn dense(params: EdgeVectorParams) -> grpc::VectorParams {
+fn dense(params: &EdgeVectorParams) -> grpc::VectorParams {
     let distance = match params.distance {
         Distance::Cosine => grpc::Distance::Cosine,
         Distance::Euclid => grpc::Distance::Euclid,
@@ -194,7 +194,7 @@ fn optimizer(config: &EdgeOptimizersConfig) -> grpc::OptimizersConfigDiff {
     }
 }
 
-fn wal(options: WalOptions) -> grpc::WalConfigDiff {
+fn wal(options: &WalOptions) -> grpc::WalConfigDiff {
     grpc::WalConfigDiff {
         wal_capacity_mb: Some(to_u64(options.segment_capacity / MIB)),
         wal_segments_ahead: Some(to_u64(options.segment_queue_len)),

@@ -103,14 +103,14 @@ pub enum Others {
 pub fn set_payload(
     values: std::collections::HashMap<String, grpc::Value>,
     points: Option<grpc::PointsSelector>,
-    key: Option<String>,
+    key: Option<&str>,
     others: Others,
 ) -> Result<UpdateOperation> {
     let (points, filter) = match selected(points)? {
         Selected::Ids(ids) => (Some(ids), None),
         Selected::Matching(filter) => (None, Some(filter)),
     };
-    let key = key.as_deref().map(path).transpose()?;
+    let key = key.map(path).transpose()?;
     let operation = SetPayloadOp {
         payload: payload(values),
         points,
@@ -174,7 +174,7 @@ pub fn batched(operation: grpc::PointsUpdateOperation) -> Result<UpdateOperation
             key,
         }) => {
             no_shard_key(shard_key_selector.as_ref())?;
-            set_payload(payload, points_selector, key, Others::Kept)
+            set_payload(payload, points_selector, key.as_deref(), Others::Kept)
         }
         Operation::OverwritePayload(op::OverwritePayload {
             payload,
@@ -183,7 +183,7 @@ pub fn batched(operation: grpc::PointsUpdateOperation) -> Result<UpdateOperation
             key,
         }) => {
             no_shard_key(shard_key_selector.as_ref())?;
-            set_payload(payload, points_selector, key, Others::Dropped)
+            set_payload(payload, points_selector, key.as_deref(), Others::Dropped)
         }
         Operation::DeletePayload(op::DeletePayload {
             keys,

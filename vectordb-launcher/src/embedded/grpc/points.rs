@@ -114,7 +114,7 @@ impl Points for Service {
         let r = request.into_inner();
         let convert = move || {
             no_shard_key(r.shard_key_selector.as_ref())?;
-            update::set_payload(r.payload, r.points_selector, r.key, Others::Kept)
+            update::set_payload(r.payload, r.points_selector, r.key.as_deref(), Others::Kept)
         };
         Ok(written(
             self.write(r.collection_name, r.wait, convert).await?,
@@ -127,7 +127,7 @@ impl Points for Service {
         let r = request.into_inner();
         let convert = move || {
             no_shard_key(r.shard_key_selector.as_ref())?;
-            update::set_payload(r.payload, r.points_selector, r.key, Others::Dropped)
+            update::set_payload(r.payload, r.points_selector, r.key.as_deref(), Others::Dropped)
         };
         Ok(written(
             self.write(r.collection_name, r.wait, convert).await?,
