@@ -45,6 +45,9 @@ struct Arguments {
     /// Play a recorded transcript instead of talking to a backend.
     #[arg(long, hide = true)]
     fake: bool,
+    /// The transcript to play, instead of the one that comes with the program.
+    #[arg(long, hide = true, requires = "fake", value_name = "FILE")]
+    transcript: Option<PathBuf>,
     /// Milliseconds between pieces of text of the transcript.
     #[arg(long, hide = true, default_value_t = 40, value_name = "MS")]
     fake_pace: u64,
@@ -72,8 +75,13 @@ fn run(arguments: Arguments) -> Result<(), Error> {
     let config = config.checked()?;
     let clock = Clock::system();
     let connection: Arc<dyn Connection> = if arguments.fake {
+        let transcript = match &arguments.transcript {
+            Some(path) => std::fs::read_to_string(path)
+                .map_err(|error| Error::Config(format!("cannot read {}: {error}", path.display())))?,
+            None => fake::DEMO.to_owned(),
+        };
         Arc::new(Fake::new(
-            fake::DEMO,
+            &transcript,
             Duration::from_millis(arguments.fake_pace),
             clock,
         )?)

@@ -118,25 +118,25 @@ fn printed(key: &Key, modifiers: Modifiers) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn check(key: Key, modifiers: Modifiers, expect: Option<Shortcut>) {
-        assert_eq!(resolve(&key, modifiers), expect, "{key:?} {modifiers:?}");
+    fn check(key: &Key, modifiers: Modifiers, expect: Option<Shortcut>) {
+        assert_eq!(resolve(key, modifiers), expect, "{key:?} {modifiers:?}");
     }
 
     #[test]
     fn keys() {
         let both = Modifiers::CTRL | Modifiers::SHIFT;
-        check(Key::Character("a".into()), both, Some(Shortcut::Accept));
-        check(Key::Character("A".into()), both, Some(Shortcut::Accept));
-        check(Key::Character("a".into()), Modifiers::CTRL, None);
-        check(Key::Character("a".into()), both | Modifiers::ALT, None);
-        check(Key::Named(Named::Enter), Modifiers::CTRL, Some(Shortcut::Send));
-        check(Key::Named(Named::Enter), Modifiers::empty(), None);
+        check(&Key::Character("a".into()), both, Some(Shortcut::Accept));
+        check(&Key::Character("A".into()), both, Some(Shortcut::Accept));
+        check(&Key::Character("a".into()), Modifiers::CTRL, None);
+        check(&Key::Character("a".into()), both | Modifiers::ALT, None);
+        check(&Key::Named(Named::Enter), Modifiers::CTRL, Some(Shortcut::Send));
+        check(&Key::Named(Named::Enter), Modifiers::empty(), None);
         check(
-            Key::Named(Named::F7),
+            &Key::Named(Named::F7),
             Modifiers::SHIFT,
             Some(Shortcut::PreviousChange),
         );
-        check(Key::Unidentified, both, None);
+        check(&Key::Unidentified, both, None);
     }
 
     #[test]

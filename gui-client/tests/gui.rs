@@ -1,6 +1,12 @@
 //! The window without a window: the fold of events, the diff, the connection
 //! against a local server, and the screens through a simulator.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on stops with a panic"
+)]
+
 #[path = "gui/diff.rs"]
 mod diff;
 #[path = "gui/follow.rs"]

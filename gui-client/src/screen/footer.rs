@@ -132,9 +132,10 @@ pub fn status(workflow: &Workflow) -> String {
     let complete = totals.map(|(seconds, rate)| format!("✓ Complete ({seconds:.1}s, {rate:.0} tok/s)"));
     match &workflow.phase {
         Phase::Submitted => "Submitted".to_owned(),
-        Phase::Running | Phase::Review { .. } | Phase::Decided(_) | Phase::Completed(_) => {
-            complete.unwrap_or_else(|| "Working…".to_owned())
-        }
+        Phase::Running => complete.unwrap_or_else(|| "Working…".to_owned()),
+        Phase::Review { .. } => complete.unwrap_or_else(|| "Waiting for your decision".to_owned()),
+        Phase::Decided(_) => complete.unwrap_or_else(|| "Working…".to_owned()),
+        Phase::Completed(_) => complete.unwrap_or_else(|| "✓ Complete".to_owned()),
         Phase::Rejected => "Rejected".to_owned(),
         Phase::Cancelled => "Cancelled".to_owned(),
         Phase::Failed { .. } => "✗ Failed".to_owned(),

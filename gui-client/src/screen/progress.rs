@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Notices shown; the newest ones.
-const NOTICES_SHOWN: usize = 5;
+const NOTICES_SHOWN: usize = 3;
 /// Characters of a notice that are shown.
 const NOTICE_CHARS: usize = 240;
 /// Characters of a commit id that are shown.

@@ -307,11 +307,24 @@ impl Review {
             None if changes == 1 => "1 change".to_owned(),
             None => format!("{changes} changes"),
         };
+        let name = row![
+            text(file.path.as_str())
+                .font(UI_STRONG)
+                .size(look.small())
+                .wrapping(text::Wrapping::None),
+            text(kind.0)
+                .size(look.small())
+                .color(kind.1)
+                .wrapping(text::Wrapping::None),
+        ]
+        .spacing(GAP);
         row![
-            text(file.path.as_str()).font(UI_STRONG).size(look.small()),
-            text(kind.0).size(look.small()).color(kind.1),
-            space::horizontal(),
-            text(place).size(look.small()).color(colors.muted),
+            // In a narrow window the name is cut, not the buttons.
+            container(name).width(Length::Fill).clip(true),
+            text(place)
+                .size(look.small())
+                .color(colors.muted)
+                .wrapping(text::Wrapping::None),
             pieces::choice(look, Tone::Quiet, "↑", Some(Message::Jump(Toward::Previous))),
             pieces::choice(look, Tone::Quiet, "↓", Some(Message::Jump(Toward::Next))),
             pieces::choice(look, Tone::Quiet, view, Some(Message::ToggleView)),
@@ -344,17 +357,21 @@ impl Review {
             format!("{} files", workflow.files.len())
         };
         let summary = row![
-            text(state).font(UI_STRONG).size(look.size),
+            text(state)
+                .font(UI_STRONG)
+                .size(look.size)
+                .wrapping(text::Wrapping::None),
             text(format!("{files}  +{added} −{removed}"))
                 .size(look.small())
-                .color(look.colors.muted),
+                .color(look.colors.muted)
+                .wrapping(text::Wrapping::None),
         ]
         .spacing(12)
         .align_y(Alignment::Center);
+        let summary = container(summary).width(Length::Fill).clip(true);
         let buttons = match &self.feedback {
             None => row![
                 summary,
-                space::horizontal(),
                 pieces::action(
                     look,
                     Tone::Reject,

@@ -24,7 +24,7 @@ pub fn action<'a, Message: Clone + 'a>(
         text(label.into())
             .font(UI_STRONG)
             .size(look.size)
-            .line_height(1.2),
+            .wrapping(text::Wrapping::None),
     )
     .padding([7, 16])
     .style(style::button(look, tone))
@@ -39,11 +39,15 @@ pub fn choice<'a, Message: Clone + 'a>(
     label: impl Into<String>,
     message: Option<Message>,
 ) -> Element<'a, Message> {
-    button(text(label.into()).size(look.small()).line_height(1.2))
-        .padding([6, 12])
-        .style(style::button(look, tone))
-        .on_press_maybe(message)
-        .into()
+    button(
+        text(label.into())
+            .size(look.small())
+            .wrapping(text::Wrapping::None),
+    )
+    .padding([6, 12])
+    .style(style::button(look, tone))
+    .on_press_maybe(message)
+    .into()
 }
 
 /// The heading of a group.

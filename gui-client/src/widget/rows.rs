@@ -50,7 +50,7 @@ pub enum Rows<'a> {
     /// Two columns.
     Diff(&'a FileView, View),
     /// One column; the range is what arrived last in the first fresh line.
-    Live(&'a Live, [Range<usize>; 1]),
+    Live(&'a Live, Range<usize>),
 }
 
 impl<'a> Rows<'a> {
@@ -58,7 +58,7 @@ impl<'a> Rows<'a> {
     pub fn live(live: &'a Live) -> Self {
         let (line, from) = live.fresh;
         let to = live.lines.get(line).map_or(from, String::len);
-        Self::Live(live, [from..to])
+        Self::Live(live, from..to)
     }
 
     /// Number of rows.
@@ -161,7 +161,7 @@ impl<'a> Rows<'a> {
                     Tone::Plain
                 };
                 let emphasis = if at == line && !live.done {
-                    fresh.as_slice()
+                    std::slice::from_ref(fresh)
                 } else {
                     &[]
                 };

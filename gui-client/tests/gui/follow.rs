@@ -83,11 +83,15 @@ fn print(followed: &Followed) -> String {
     match followed {
         Followed::Connected => "c".to_owned(),
         Followed::Events(events) => {
-            let seqs = events.iter().map(|event| match event.body {
-                Body::Resync { .. } => "resync".to_owned(),
-                _ => event.seq.to_string(),
-            });
-            seqs.collect::<Vec<_>>().join(" ")
+            let resync = |event: &Envelope| matches!(event.body, Body::Resync { .. });
+            let short = |event: &Envelope| {
+                if resync(event) {
+                    "resync".to_owned()
+                } else {
+                    event.seq.to_string()
+                }
+            };
+            events.iter().map(short).collect::<Vec<_>>().join(" ")
         }
         Followed::Interrupted { retry_ms, .. } => format!("w{retry_ms}"),
         Followed::Lost(_) => "lost".to_owned(),

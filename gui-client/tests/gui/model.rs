@@ -29,8 +29,8 @@ fn fold(events: &[Envelope]) -> Workflow {
     workflow
 }
 
-fn check(bodies: impl IntoIterator<Item = Body>, expect: Workflow) {
-    assert_eq!(fold(&events(bodies)), expect);
+fn check(bodies: impl IntoIterator<Item = Body>, expect: impl Into<Workflow>) {
+    assert_eq!(fold(&events(bodies)), expect.into());
 }
 
 fn stage(id: &str, attempt: u32, status: StageStatus) -> Stage {
