@@ -65,7 +65,7 @@ pub fn view<'a, Message: 'a>(
         let lost = format!("connection lost, next attempt in {}", pieces::duration(*retry_ms));
         line = line.push(label(lost, look.colors.warn));
     }
-    let (how, color) = writing(look, workflow);
+    let (how, color) = writing(look, server, workflow);
     line = line.push(label(how, color));
     container(line.padding([0.0, SPACE]).height(Length::Fill))
         .height(FOOTER_HEIGHT)
@@ -99,10 +99,14 @@ pub fn states(name: &str, server: Option<&Server>) -> Vec<(Option<bool>, String)
     }
 }
 
-fn writing(look: Look, workflow: Option<&Workflow>) -> (String, Color) {
+fn writing(look: Look, server: Option<&Server>, workflow: Option<&Workflow>) -> (String, Color) {
     let colors = look.colors;
     let Some(workflow) = workflow else {
-        return ("Ready".to_owned(), colors.muted);
+        let ready = matches!(server, Some(Server::Up(info)) if info.compatibility != Compatibility::None);
+        return (
+            if ready { "Ready" } else { "Not connected" }.to_owned(),
+            colors.muted,
+        );
     };
     let label = status(workflow);
     let color = match &workflow.phase {
