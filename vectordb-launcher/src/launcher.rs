@@ -134,7 +134,6 @@ fn tell(config: &Config, ports: Ports) -> Result<()> {
 }
 
 #[cfg(not(feature = "embedded"))]
-#[expect(clippy::unused_async, reason = "the same shape as with the engine")]
 async fn embedded(_: Config, _: CancellationToken) -> Result<()> {
     Err(Error::Qdrant("this build has no embedded engine".to_owned()))
 }

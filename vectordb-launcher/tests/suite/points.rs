@@ -4,11 +4,12 @@ use qdrant_client::{
     Payload,
     qdrant::{
         Condition, ContextInputBuilder, CountPointsBuilder, CreateFieldIndexCollectionBuilder,
-        DeletePayloadPointsBuilder, Direction, DiscoverInputBuilder, FacetCountsBuilder, FieldType, Filter,
-        Fusion, GetPointsBuilder, OrderByBuilder, PointId, PointsIdsList, PrefetchQueryBuilder, Query,
-        QueryBatchPointsBuilder, QueryPointGroupsBuilder, QueryPointsBuilder, RecommendInputBuilder,
-        ScrollPointsBuilder, SearchPointsBuilder, SetPayloadPointsBuilder, UpsertPointsBuilder, VectorInput,
-        point_id::PointIdOptions, vector_output,
+        DeletePayloadPointsBuilder, Direction, DiscoverInputBuilder, Distance, FacetCountsBuilder, FieldType,
+        Filter, Fusion, GetPointsBuilder, Modifier, OptimizersConfigDiff, OrderByBuilder, PointId,
+        PointsIdsList, PrefetchQueryBuilder, Query, QueryBatchPointsBuilder, QueryPointGroupsBuilder,
+        QueryPointsBuilder, RecommendInputBuilder, ScrollPointsBuilder, SearchPointsBuilder,
+        SetPayloadPointsBuilder, SparseVectorParamsBuilder, SparseVectorsConfigBuilder, UpsertPointsBuilder,
+        VectorInput, VectorParamsBuilder, VectorsConfigBuilder, point_id::PointIdOptions, vector_output,
     },
 };
 use serde_json::json;
@@ -140,7 +141,7 @@ async fn queries_of_every_kind() {
     };
     // A point that is named is not among its own neighbours.
     check(Query::new_nearest(VectorInput::new_id(3)), &[2]).await;
-    check(Query::new_nearest(VectorInput::new_id(2)), &[1, 5]).await;
+    check(Query::new_nearest(VectorInput::new_id(1)), &[5, 2]).await;
     let recommend = RecommendInputBuilder::default()
         .add_positive(VectorInput::new_id(1))
         .build();
@@ -227,4 +228,47 @@ async fn a_bad_batch_leaves_nothing_behind() {
         .await
         .unwrap();
     assert_eq!(count.result.unwrap().count, 0);
+}
+
+/// Clients read settings back into types that know no absent values.
+#[tokio::test]
+async fn settings_come_back() {
+    let folder = tempdir().unwrap();
+    let launcher = Launcher::embedded(folder.path());
+    let client = launcher.client();
+    make(&client).await;
+    let config = client
+        .collection_info(CODE)
+        .await
+        .unwrap()
+        .result
+        .unwrap()
+        .config
+        .unwrap();
+    let params = config.params.unwrap();
+    let mut vectors = VectorsConfigBuilder::default();
+    vectors.add_named_vector_params("dense", VectorParamsBuilder::new(4, Distance::Cosine));
+    assert_eq!(params.vectors_config, Some(vectors.into()));
+    let mut sparse = SparseVectorsConfigBuilder::default();
+    sparse.add_named_vector_params(
+        "bm25",
+        SparseVectorParamsBuilder::default().modifier(Modifier::Idf),
+    );
+    assert_eq!(params.sparse_vectors_config, Some(sparse.into()));
+    assert_eq!(
+        config.optimizer_config,
+        Some(OptimizersConfigDiff {
+            deleted_threshold: Some(0.2),
+            vacuum_min_vector_number: Some(1000),
+            default_segment_number: Some(0),
+            indexing_threshold: Some(65_000),
+            flush_interval_sec: Some(5),
+            ..OptimizersConfigDiff::default()
+        })
+    );
+    let hnsw = config.hnsw_config.unwrap();
+    assert_eq!(
+        (hnsw.m, hnsw.ef_construct, hnsw.max_indexing_threads),
+        (Some(16), Some(100), Some(1))
+    );
 }

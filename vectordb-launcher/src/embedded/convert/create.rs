@@ -29,6 +29,13 @@ pub const INDEXING_THRESHOLD_KB: usize = 65_000;
 /// Threads of one graph build unless the request says.
 pub const INDEXING_THREADS: usize = 1;
 
+/// Qdrant's own defaults, which clients expect to be told: part of deleted
+/// points from which a segment is cleaned, its fewest vectors, and the number of
+/// segments, which the engine chooses.
+const DELETED_THRESHOLD: f64 = 0.2;
+const VACUUM_VECTORS_MIN: usize = 1000;
+const SEGMENTS_CHOSEN: usize = 0;
+
 /// Dimensions Qdrant accepts.
 const DIMENSIONS_MAX: u64 = 65_536;
 
@@ -124,6 +131,9 @@ fn default_hnsw() -> HnswIndexConfig {
 
 fn default_optimizers() -> EdgeOptimizersConfig {
     EdgeOptimizersConfig {
+        deleted_threshold: Some(DELETED_THRESHOLD),
+        vacuum_min_vector_number: Some(VACUUM_VECTORS_MIN),
+        default_segment_number: Some(SEGMENTS_CHOSEN),
         indexing_threshold: Some(INDEXING_THRESHOLD_KB),
         ..EdgeOptimizersConfig::default()
     }
