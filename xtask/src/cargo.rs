@@ -4,7 +4,7 @@ use std::{env, process::Command};
 
 use anyhow::{Context as _, bail};
 
-use crate::paths::Paths;
+use crate::{paths::Paths, say};
 
 /// A cargo command in the clone.
 pub fn command(paths: &Paths) -> Command {
@@ -41,8 +41,15 @@ impl Profile {
     }
 }
 
-/// Builds the binaries of some packages.
+/// Builds the binaries of some packages, unless they are given.
 pub fn build(paths: &Paths, profile: Profile, packages: &[&str]) -> anyhow::Result<()> {
+    if let Some(dir) = &paths.given {
+        say::note(&format!(
+            "AGENTIC_IDE_BIN_DIR is set: nothing is built, the programs are those in {}",
+            dir.display()
+        ));
+        return Ok(());
+    }
     let mut cargo = command(paths);
     cargo.args(["build", "--locked", "--bins"]);
     if profile == Profile::Release {

@@ -8,7 +8,6 @@ mod workspace;
 use std::{
     io::{IsTerminal as _, Read as _, stdin},
     path::PathBuf,
-    process::Command,
     thread,
     time::Duration,
 };
@@ -24,6 +23,8 @@ use crate::{
     paths::Paths,
     say,
 };
+
+pub use programs::read_port;
 
 use programs::Programs;
 
@@ -112,7 +113,7 @@ fn show(options: &Options, paths: &Paths, dir: &std::path::Path, own: Option<Pat
 
     say::step("Starting the three programs");
     let programs = Programs::start(&mut crew, paths, dir, &workspace, &model)?;
-    let display = programs.show_window(&mut crew, paths, &workspace);
+    let display = programs.show_window(&mut crew, paths, dir, &workspace);
     let display = match display {
         Ok(display) => Some(display),
         Err(error) if options.gui => return Err(error.context("--gui was given, but there is no window")),
@@ -124,7 +125,7 @@ fn show(options: &Options, paths: &Paths, dir: &std::path::Path, own: Option<Pat
     report::running(&mut crew, &programs);
 
     say::step(&format!("Asking for: {}", options.request));
-    let asked = ask(options, paths, &programs, &workspace);
+    let asked = ask(options, paths, &programs, dir, &workspace);
     for program in crew.programs() {
         program.check_alive()?;
     }
@@ -161,9 +162,10 @@ fn ask(
     options: &Options,
     paths: &Paths,
     programs: &Programs,
+    dir: &std::path::Path,
     workspace: &std::path::Path,
 ) -> anyhow::Result<()> {
-    let mut command = Command::new(paths.binary(Profile::Debug.folder(), "agentic-ide-backend"));
+    let mut command = programs::command(paths, dir, programs::BACKEND)?;
     command
         .arg("run")
         .arg(&options.request)

@@ -5,7 +5,11 @@
 //! just cloned the repository. It must never know how the programs work inside:
 //! it sees their command lines, their files and their REST interface.
 
-#![allow(clippy::print_stdout, reason = "its output is what a person runs it for")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "its output is what a person runs it for"
+)]
 
 mod bench;
 mod cargo;
@@ -18,6 +22,8 @@ mod needs;
 mod paths;
 mod say;
 mod test;
+
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -40,11 +46,20 @@ enum Command {
     Bench(bench::Options),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Cli::parse().command {
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
         Command::Demo(options) => demo::run(&options),
         Command::Test(options) => test::run(&options),
         Command::Ci => test::run(&test::Options::default()),
         Command::Bench(options) => bench::run(&options),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The chain of causes, without a backtrace: what fails here is a
+            // machine or another program, hardly ever this one.
+            eprintln!("\nerror: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

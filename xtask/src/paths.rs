@@ -15,6 +15,8 @@ pub struct Paths {
     /// Where cargo builds: `$CARGO_TARGET_DIR`, otherwise in the cache, so that
     /// the clone stays clean and several clones can share what they build.
     pub target: PathBuf,
+    /// `$AGENTIC_IDE_BIN_DIR`: programs that are built already, wherever.
+    pub given: Option<PathBuf>,
 }
 
 impl Paths {
@@ -30,12 +32,21 @@ impl Paths {
         let cache = cache_dir();
         let target =
             env::var_os("CARGO_TARGET_DIR").map_or_else(|| cache.join("target"), |dir| root.join(dir));
-        Self { root, cache, target }
+        let given = env::var_os("AGENTIC_IDE_BIN_DIR").map(|dir| root.join(dir));
+        Self {
+            root,
+            cache,
+            target,
+            given,
+        }
     }
 
     /// A binary of the workspace, once it is built.
     pub fn binary(&self, profile: &str, name: &str) -> PathBuf {
-        self.target.join(profile).join(name)
+        match &self.given {
+            Some(dir) => dir.join(name),
+            None => self.target.join(profile).join(name),
+        }
     }
 }
 

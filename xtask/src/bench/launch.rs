@@ -94,12 +94,11 @@ impl Which {
     }
 }
 
-/// A bare port, or the HTTP port of the launcher's JSON.
+/// What the backend writes, or the HTTP port of the launcher's JSON.
 fn read_port(file: &Path) -> Option<u16> {
     let text = std::fs::read_to_string(file).ok()?;
-    let ports: serde_json::Value = serde_json::from_str(text.trim()).ok()?;
-    ports
-        .as_u64()
-        .or_else(|| ports["http"].as_u64())
-        .and_then(|port| port.try_into().ok())
+    match serde_json::from_str::<serde_json::Value>(&text) {
+        Ok(ports) if ports.is_object() => ports["http"].as_u64()?.try_into().ok(),
+        Ok(_) | Err(_) => crate::demo::read_port(file),
+    }
 }

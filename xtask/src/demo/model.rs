@@ -42,7 +42,10 @@ pub fn choose(crew: &mut Crew, paths: &Paths, dir: &Path) -> anyhow::Result<Mode
     let port_file = dir.join("scripted-ollama.port");
     let mut command = Command::new(paths.binary(Profile::Debug.folder(), "scripted-ollama"));
     command.args(["--port", "0", "--tokens-per-second", TOKENS_PER_SECOND]);
-    command.args(["--model", &name, "--embedding-model", EMBED_MODEL]);
+    if name != MODEL {
+        // The script names the default models.
+        command.args(["--model", &name]);
+    }
     command.arg("--port-file").arg(&port_file);
     command
         .arg("--script")

@@ -1,6 +1,6 @@
 //! The three programs, started the way their documentation says.
 
-use std::{fs, path::Path, process::Command, time::Duration};
+use std::{env, fs, path::Path, process::Command, time::Duration};
 
 use anyhow::Context as _;
 use serde_json::Value;
@@ -36,10 +36,8 @@ impl Programs {
         workspace: &Path,
         model: &Model,
     ) -> anyhow::Result<Self> {
-        let binary = |name| paths.binary(Profile::Debug.folder(), name);
-
         let ports_file = dir.join("vectordb.ports");
-        let mut command = Command::new(binary(VECTORDB));
+        let mut command = command(paths, dir, VECTORDB)?;
         command.args(["--http-port", "0", "--grpc-port", "0", "--control-port", "0"]);
         command
             .arg("--ports-file")
@@ -53,14 +51,14 @@ impl Programs {
         let qdrant = format!("http://127.0.0.1:{}", ports.grpc);
 
         let port_file = dir.join("backend.port");
-        let mut command = Command::new(binary(BACKEND));
+        let mut command = self::command(paths, dir, BACKEND)?;
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--port-file"])
             .arg(&port_file);
         command.arg("--data-dir").arg(dir.join("backend"));
         command.args(["--ollama-url", &model.url, "--qdrant-url", &qdrant]);
         command.arg("--workspace").arg(workspace);
-        command.env("AGENTIC_IDE_OLLAMA__MODEL", &model.name);
+        command.args(["--model", &model.name]);
         let program = crew.start(BACKEND, &mut command)?;
         let port = program.wait_until("listening", START_WAIT, || read_port(&port_file))?;
         let backend = format!("http://127.0.0.1:{port}");
@@ -79,12 +77,18 @@ impl Programs {
     }
 
     /// Opens the window on the person's display, or on a virtual one.
-    pub fn show_window(&self, crew: &mut Crew, paths: &Paths, workspace: &Path) -> anyhow::Result<Display> {
+    pub fn show_window(
+        &self,
+        crew: &mut Crew,
+        paths: &Paths,
+        dir: &Path,
+        workspace: &Path,
+    ) -> anyhow::Result<Display> {
         let display = match Display::own() {
             Some(display) => display,
             None => Display::start_virtual(crew)?,
         };
-        let mut command = Command::new(paths.binary(Profile::Debug.folder(), GUI));
+        let mut command = command(paths, dir, GUI)?;
         command
             .args(["--backend", &self.backend, "--workspace"])
             .arg(workspace);
@@ -100,18 +104,43 @@ impl Programs {
         Ok(display)
     }
 
-    /// The workflow that was submitted last, as `GET /api/workflow/{id}` shows it.
-    pub fn last_workflow(&self) -> anyhow::Result<Value> {
-        let page = http::get_json(&self.backend, "/api/workflows?limit=1")?;
-        let id = page["workflows"][0]["workflow_id"].as_str();
-        let id = id.context("the backend lists no workflow")?;
+    /// The last workflow of a workspace, as `GET /api/workflow/{id}` shows it.
+    pub fn last_workflow(&self, workspace: &Path) -> anyhow::Result<Value> {
+        let page = http::get_json(&self.backend, "/api/workflows")?;
+        let all = page["workflows"]
+            .as_array()
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        let ours = all
+            .iter()
+            .find(|entry| entry["workspace"].as_str().map(Path::new) == Some(workspace));
+        let id = ours.and_then(|entry| entry["workflow_id"].as_str());
+        let id = id.context("the backend lists no workflow of this workspace")?;
         http::get_json(&self.backend, &format!("/api/workflow/{id}"))
     }
 }
 
+/// One of our programs, free of what the person has configured: the demo shows
+/// what everybody gets.
+pub fn command(paths: &Paths, dir: &Path, name: &str) -> anyhow::Result<Command> {
+    let config = dir.join("config.yaml");
+    fs::write(&config, "# The demo uses the defaults.\n{}\n")?;
+    let mut command = Command::new(paths.binary(Profile::Debug.folder(), name));
+    for (variable, _) in env::vars_os() {
+        let variable = variable.to_string_lossy();
+        if variable.starts_with("AGENTIC_IDE_") && variable != "AGENTIC_IDE_LOG" {
+            command.env_remove(variable.as_ref());
+        }
+    }
+    command.arg("--config").arg(config);
+    Ok(command)
+}
+
 /// A port that a program wrote into a file, once it is there.
 pub fn read_port(file: &Path) -> Option<u16> {
-    fs::read_to_string(file).ok()?.trim().parse().ok()
+    let text = fs::read_to_string(file).ok()?;
+    // A bare port, or an address that ends with one.
+    text.trim().rsplit(':').next()?.parse().ok()
 }
 
 struct Ports {

@@ -33,7 +33,7 @@ pub fn running(crew: &mut Crew, programs: &Programs) {
 
 /// The commit and the time each stage took.
 pub fn result(programs: &Programs, dir: &Path) -> anyhow::Result<()> {
-    let view = programs.last_workflow()?;
+    let view = programs.last_workflow(dir)?;
     if let Some(code) = view["error"]["code"].as_str() {
         let message = view["error"]["message"].as_str().unwrap_or_default();
         bail!("the workflow failed with {code}: {message}\nsee docs/errors/{code}.md");

@@ -1,0 +1,5 @@
+{
+  projectRootFile = "flake.nix";
+  programs.nixfmt.enable = true;
+  programs.deadnix.enable = true;
+}
