@@ -74,6 +74,18 @@ impl From<Error> for Failure {
     }
 }
 
+impl From<agents::Error> for Error {
+    fn from(error: agents::Error) -> Self {
+        // The next attempt is another request, with what was wrong in it; there
+        // is nothing to wait for.
+        Self {
+            class: Class::Permanent,
+            code: error.code(),
+            message: error.to_string(),
+        }
+    }
+}
+
 macro_rules! from_coded {
     ($($error:ty),*) => {$(
         impl From<$error> for Error {
@@ -84,10 +96,4 @@ macro_rules! from_coded {
     )*};
 }
 
-from_coded!(
-    agents::Error,
-    journal::Error,
-    models::Error,
-    retrieval::Error,
-    tools::Error
-);
+from_coded!(journal::Error, models::Error, retrieval::Error, tools::Error);

@@ -115,10 +115,30 @@ impl Presenter {
         }
     }
 
-    /// The wire event for the next recorded one.
+    /// The wire event for the next recorded one. Dropping the future changes
+    /// nothing: all waiting is done before anything is remembered.
     pub async fn envelope(&mut self, recorded: &Recorded) -> Result<Envelope, Error> {
+        let files = match &recorded.event {
+            Event::Proposed(proposal) => diff::files(self.journal.as_ref(), &proposal.files).await?,
+            Event::Submitted { .. }
+            | Event::StageStarted { .. }
+            | Event::Streamed(_)
+            | Event::ContextRetrieved(_)
+            | Event::Planned(_)
+            | Event::Checked(_)
+            | Event::StageFinished { .. }
+            | Event::AttemptDiscarded { .. }
+            | Event::DecisionRequested
+            | Event::Decided(_)
+            | Event::IterationStarted { .. }
+            | Event::ApplyIntended(_)
+            | Event::Applied(_)
+            | Event::Resumed
+            | Event::Noticed(_)
+            | Event::Finished(_) => Vec::new(),
+        };
         self.remember(&recorded.event);
-        let body = self.body(&recorded.event).await?;
+        let body = self.body(&recorded.event, files);
         Ok(self.wrap(recorded.seq, recorded.at_ms, body))
     }
 
@@ -139,8 +159,9 @@ impl Presenter {
         }
     }
 
-    async fn body(&self, event: &Event) -> Result<Body, Error> {
-        Ok(match event {
+    /// `files` are those of a proposal.
+    fn body(&self, event: &Event, files: Vec<wire::FileDiff>) -> Body {
+        match event {
             Event::Submitted { .. } => Body::WorkflowState {
                 state: wire::WorkflowState::Running,
                 iteration: 1,
@@ -157,9 +178,9 @@ impl Presenter {
                 steps: plan.steps.clone(),
                 stages: plan.stages.iter().map(view::plan_stage).collect(),
             },
-            Event::Proposed(proposal) => Body::DiffReady {
+            Event::Proposed(_) => Body::DiffReady {
                 iteration: self.iteration,
-                files: diff::files(self.journal.as_ref(), &proposal.files).await?,
+                files,
             },
             Event::Checked(report) => check(report),
             Event::StageFinished {
@@ -239,7 +260,7 @@ impl Presenter {
                 message: notice.message.clone(),
             },
             Event::Finished(outcome) => self.finished(outcome),
-        })
+        }
     }
 
     fn finished(&self, outcome: &Outcome) -> Body {

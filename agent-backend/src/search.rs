@@ -6,7 +6,7 @@ use std::{path::Path, sync::Arc};
 use async_trait::async_trait;
 use models::Ollama;
 use retrieval::{
-    Completeness, Embedder, IndexReport, Options, Progress, Retrieved, Service,
+    Completeness, Embedder, IndexReport, Notice, Options, Progress, Retrieved, Service,
     embed::{Failure, Identity},
 };
 use shared::error::Code;
@@ -59,8 +59,10 @@ impl CodeSearch {
 
     /// Code for `query`, after bringing the index up to date.
     pub async fn retrieve(&self, root: &Path, query: &str) -> Result<Retrieved, Error> {
-        let service = self.service().await;
-        Ok(Box::pin(service.retrieve(root, query)).await?)
+        let (service, problem) = self.service().await;
+        let mut found = Box::pin(service.retrieve(root, query)).await?;
+        explain(&mut found.notices, problem);
+        Ok(found)
     }
 
     /// Brings the index of a workspace up to date.
@@ -69,8 +71,9 @@ impl CodeSearch {
         root: &Path,
         progress: impl Fn(Progress) + Send + Sync,
     ) -> Result<IndexReport, Error> {
-        let service = self.service().await;
-        let report = Box::pin(service.index(root, progress)).await?;
+        let (service, problem) = self.service().await;
+        let mut report = Box::pin(service.index(root, progress)).await?;
+        explain(&mut report.notices, problem);
         *self.last.lock().await = Some(report.clone());
         Ok(report)
     }
@@ -99,32 +102,28 @@ impl CodeSearch {
                 chunks: count(report.chunks_written),
                 detail: match report.completeness {
                     Completeness::Complete => "complete".to_owned(),
-                    _ => "partly embedded; the next request goes on".to_owned(),
+                    Completeness::Partial => "partly embedded; the next request goes on".to_owned(),
                 },
             },
         })
     }
 
-    async fn service(&self) -> Service {
+    /// The service to use, and why it has no embedding model if one is configured.
+    async fn service(&self) -> (Service, Option<Error>) {
         if self.ollama.options().embed_model.is_none() {
-            return self.keyword.clone();
+            return (self.keyword.clone(), None);
         }
         let mut hybrid = self.hybrid.lock().await;
         if let Some(service) = &*hybrid {
-            return service.clone();
+            return (service.clone(), None);
         }
-        match self.embedder().await {
-            Ok(embedder) => match Service::new(self.options.clone(), Some(Arc::new(embedder))) {
-                Ok(service) => hybrid.insert(service).clone(),
-                Err(error) => {
-                    tracing::warn!(%error, "searching by keyword alone");
-                    self.keyword.clone()
-                }
-            },
-            Err(error) => {
-                tracing::info!(%error, "searching by keyword alone");
-                self.keyword.clone()
-            }
+        let made = match self.embedder().await {
+            Ok(embedder) => Service::new(self.options.clone(), Some(Arc::new(embedder))).map_err(Error::from),
+            Err(error) => Err(error.into()),
+        };
+        match made {
+            Ok(service) => (hybrid.insert(service).clone(), None),
+            Err(error) => (self.keyword.clone(), Some(error)),
         }
     }
 
@@ -137,6 +136,17 @@ impl CodeSearch {
             identity: Identity { model, dimension },
         })
     }
+}
+
+/// Says why the embedding model was not used, instead of that there is none.
+fn explain(notices: &mut Vec<Notice>, problem: Option<Error>) {
+    let Some(problem) = problem else { return };
+    notices.retain(|notice| notice.code != Code::EmbeddingFailed);
+    let message = format!("{problem}; the search used keywords alone");
+    notices.push(Notice {
+        code: problem.code,
+        message,
+    });
 }
 
 impl std::fmt::Debug for CodeSearch {

@@ -61,8 +61,6 @@ pub fn preload(runtime: &Runtime) {
     tokio::spawn(async move {
         match model.preload().await {
             Ok(loaded) => {
-                tracing::info!(model = %loaded.model, num_ctx = loaded.num_ctx, vram_mb = loaded.vram_mb,
-                    load_ms = loaded.load_ms, "model loaded");
                 if let Err(error) = loaded.context.check() {
                     tracing::warn!(code = %error.code(), %error, "the context window is not what was asked for");
                 }

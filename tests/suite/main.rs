@@ -1,6 +1,14 @@
 //! The end-to-end tests, one binary: what holds across crates and programs.
 
+mod acp;
 mod architecture;
+mod bad_input;
+mod command_line;
 mod demo_repo;
 mod documents;
+mod grpc;
+mod main_job;
+mod resume;
+mod streams;
 mod support;
+mod world;

@@ -1,10 +1,12 @@
 //! Events to state: total, and the only way a state comes to be.
 
+use shared::id::StageId;
+
 use crate::{
     artifact::Decision,
     event::{Ending, Event, Recorded},
     graph::StageKind,
-    state::{Outcome, Phase, Running, StageRecord, StageStatus, State},
+    state::{Phase, Running, StageRecord, StageStatus, State},
 };
 
 /// The state after `recorded`. Only `Submitted` begins a state; anything
@@ -134,6 +136,11 @@ fn change(state: &mut State, recorded: &Recorded) {
             }
             if let Ending::Failed(failure) = ending {
                 state.failures.push(failure.clone());
+                if is_apply(state, stage) {
+                    // What could not be written is planned anew, against the
+                    // workspace as it is by then.
+                    state.intent = None;
+                }
             }
             state.resumes = 0;
         }
@@ -173,10 +180,13 @@ fn change(state: &mut State, recorded: &Recorded) {
         Event::ApplyIntended(intent) => state.intent = Some(intent.clone()),
         Event::Applied(applied) => state.applied = Some(applied.clone()),
         Event::Resumed => state.resumes += 1,
-        Event::Finished(outcome) => finish(state, outcome),
+        Event::Finished(outcome) => state.phase = Phase::Finished(outcome.clone()),
     }
 }
 
-fn finish(state: &mut State, outcome: &Outcome) {
-    state.phase = Phase::Finished(outcome.clone());
+fn is_apply(state: &State, stage: &StageId) -> bool {
+    state
+        .graph
+        .stage(stage)
+        .is_some_and(|stage| stage.kind == StageKind::Apply)
 }

@@ -94,7 +94,14 @@ pub enum Output {
     /// Of a generating stage: the whole proposal, what came before included.
     Proposal(Proposal),
     /// Of a checks stage.
-    Checks(Vec<CheckReport>),
+    Checks {
+        /// The evidence.
+        reports: Vec<CheckReport>,
+        /// What has to be mended before a person should be asked; empty for a
+        /// proposal that holds. Not every failed check is one: wrong formatting
+        /// is evidence, but no reason to write the code again.
+        problems: Vec<String>,
+    },
     /// Of an apply stage.
     Applied(Applied),
 }

@@ -6,7 +6,7 @@ use shared::{
 };
 
 use crate::{
-    artifact::{CheckReport, CheckStatus, Decision, Failure, Plan, Selection, Task},
+    artifact::{CheckReport, Decision, Failure, Plan, Selection, Task},
     command::{Command, Ctx, Output, Reject},
     event::{Ending, Event, Notice, NoticeLevel, Streamed},
     graph::{Graph, Presence, Stage, StageKind},
@@ -152,7 +152,9 @@ fn complete(state: &State, at: At<'_>, output: Output, ctx: &Ctx) -> Vec<Event> 
         (StageKind::CodeGeneration | StageKind::TestGeneration, Output::Proposal(proposal)) => {
             events.push(Event::Proposed(proposal));
         }
-        (StageKind::Checks, Output::Checks(reports)) => return checked(state, at, reports, ctx),
+        (StageKind::Checks, Output::Checks { reports, problems }) => {
+            return checked(state, at, reports, &problems, ctx);
+        }
         (StageKind::Apply, Output::Applied(applied)) if state.intent.is_some() => {
             events.push(Event::Applied(applied));
             events.push(finished(running, Ending::Succeeded, ctx));
@@ -160,7 +162,10 @@ fn complete(state: &State, at: At<'_>, output: Output, ctx: &Ctx) -> Vec<Event> 
             return events;
         }
         (kind, output) => {
-            let message = format!("a stage of kind `{}` cannot end here with {output:?}", kind.as_str());
+            let message = format!(
+                "a stage of kind `{}` cannot end here with {output:?}",
+                kind.as_str()
+            );
             return fail(
                 state,
                 at,
@@ -178,12 +183,13 @@ fn complete(state: &State, at: At<'_>, output: Output, ctx: &Ctx) -> Vec<Event> 
     events
 }
 
-fn checked(state: &State, (running, stage): At<'_>, reports: Vec<CheckReport>, ctx: &Ctx) -> Vec<Event> {
-    let problems: Vec<String> = reports
-        .iter()
-        .filter(|report| report.status == CheckStatus::Failed)
-        .map(|report| format!("{}: {}", report.name, report.output))
-        .collect();
+fn checked(
+    state: &State,
+    (running, stage): At<'_>,
+    reports: Vec<CheckReport>,
+    problems: &[String],
+    ctx: &Ctx,
+) -> Vec<Event> {
     let mut events: Vec<Event> = reports.into_iter().map(Event::Checked).collect();
     if problems.is_empty() {
         events.push(finished(running, Ending::Succeeded, ctx));
@@ -238,10 +244,34 @@ fn fail(state: &State, (running, stage): At<'_>, failure: Failure, ctx: &Ctx) ->
         }
     } else if stage.presence == Presence::Optional && failure.class != Class::Fatal {
         go_on(state, stage, state.plan.as_ref(), &mut events);
+    } else if let Some(review) = fallback_review(state, stage, &failure) {
+        // What an earlier attempt made, with its evidence, is worth a look.
+        let Failure { code, message, .. } = failure;
+        events.push(Event::Noticed(Notice {
+            level: NoticeLevel::Warning,
+            code: Some(code),
+            message,
+        }));
+        ask(state, review, &mut events);
     } else {
         events.push(Event::Finished(Outcome::Failed(failure)));
     }
     events
+}
+
+/// The review that is asked when no further attempt comes, if there is a
+/// proposal of an earlier attempt to look at.
+fn fallback_review<'a>(state: &'a State, stage: &Stage, failure: &Failure) -> Option<&'a Stage> {
+    if stage.kind != StageKind::CodeGeneration
+        || failure.class != Class::Permanent
+        || state.proposal.is_none()
+    {
+        return None;
+    }
+    let from = state.graph.position(&stage.id)?;
+    state.graph.stages[from..]
+        .iter()
+        .find(|stage| stage.kind == StageKind::Review)
 }
 
 /// Whether one more failure leaves the stage an attempt.

@@ -138,7 +138,7 @@ impl Run {
     /// Up to the review, all stages run.
     fn to_review() -> Self {
         let mut run = Self::to_checks();
-        run.complete(Output::Checks(vec![report(CheckStatus::Passed)]));
+        run.complete(checks(CheckStatus::Passed));
         run
     }
 
@@ -266,6 +266,18 @@ fn report(status: CheckStatus) -> CheckReport {
     }
 }
 
+fn checks(status: CheckStatus) -> Output {
+    let problems = if status == CheckStatus::Failed {
+        vec!["syntax: line 3".to_owned()]
+    } else {
+        Vec::new()
+    };
+    Output::Checks {
+        reports: vec![report(status)],
+        problems,
+    }
+}
+
 fn failure(class: Class) -> Failure {
     Failure {
         class,
@@ -330,7 +342,7 @@ fn the_whole_way_to_a_commit() {
         made,
         ["propose 2", "end test_generation 1 after 1000", "start checks 1"]
     );
-    let checked = run.complete(Output::Checks(vec![report(CheckStatus::Passed)]));
+    let checked = run.complete(checks(CheckStatus::Passed));
     assert_eq!(
         checked,
         ["check Passed", "end checks 1 after 1000", "start review 1", "ask"]
@@ -439,7 +451,7 @@ fn a_wrong_request_is_not_tried_again() {
 #[test]
 fn failed_checks_go_back_to_the_code_and_then_to_the_person() {
     let mut run = Run::to_checks();
-    let failed = |run: &mut Run| run.complete(Output::Checks(vec![report(CheckStatus::Failed)]));
+    let failed = |run: &mut Run| run.complete(checks(CheckStatus::Failed));
     assert_eq!(
         failed(&mut run),
         [
@@ -464,6 +476,25 @@ fn failed_checks_go_back_to_the_code_and_then_to_the_person() {
             "ask"
         ]
     );
+}
+
+#[test]
+fn a_proposal_that_could_not_be_mended_is_shown_to_the_person() {
+    let mut run = Run::to_checks();
+    run.complete(checks(CheckStatus::Failed));
+    run.fail(Class::Permanent);
+    run.fail(Class::Permanent);
+    let last = run.fail(Class::Permanent);
+    assert_eq!(
+        last,
+        [
+            "fail code_generation 4: permanent",
+            "notice no edits",
+            "start review 1",
+            "ask"
+        ]
+    );
+    assert_eq!(run.state.checks.len(), 1, "with its evidence");
 }
 
 #[test]
@@ -550,6 +581,27 @@ fn a_refused_write_goes_back_to_the_person() {
         ["fail apply 1: user", "notice no edits", "start review 2", "ask"]
     );
     assert!(run.give(accept()).is_ok());
+}
+
+#[test]
+fn a_branch_that_moved_is_planned_for_again() {
+    let mut run = Run::to_apply();
+    let (stage, attempt) = run.at();
+    run.give(Command::IntendApply {
+        stage,
+        attempt,
+        intent: intent(),
+    })
+    .unwrap();
+    assert_eq!(
+        run.fail(Class::Transient),
+        ["fail apply 1: transient", "start apply 2"]
+    );
+    assert!(
+        matches!(run.actions[..], [Action::RunStage { attempt: 2, .. }]),
+        "{:?}",
+        run.actions
+    );
 }
 
 #[test]

@@ -6,12 +6,9 @@ use std::time::Duration;
 use console::{Style, Term};
 use indicatif::{ProgressBar, ProgressStyle};
 use shared::wire::{Body, ChangeKind, CheckStatus, FileDiff, NoticeLevel, StageOutcome};
-use similar::{ChangeTag, TextDiff};
+use tools::diff::printable;
 
 use crate::error::Error;
-
-/// Lines around a change.
-const CONTEXT_LINES: usize = 3;
 
 /// A terminal that shows one workflow.
 #[derive(Debug)]
@@ -193,11 +190,11 @@ impl Screen {
         let dim = Style::new().dim();
         while let Some(end) = self.partial.find('\n') {
             let line: String = self.partial.drain(..=end).collect();
-            self.line(&format!("  {}", dim.apply_to(line.trim_end())))?;
+            self.line(&format!("  {}", dim.apply_to(printable(line.trim_end()))))?;
         }
         if is_final && !self.partial.is_empty() {
             let line = std::mem::take(&mut self.partial);
-            self.line(&format!("  {}", dim.apply_to(line)))?;
+            self.line(&format!("  {}", dim.apply_to(printable(&line))))?;
         }
         Ok(())
     }
@@ -222,31 +219,20 @@ impl Screen {
     }
 
     fn hunks(&self, file: &FileDiff) -> Result<(), Error> {
-        let old = file.old_text.as_deref().unwrap_or_default();
-        let new = file.new_text.as_deref().unwrap_or_default();
-        let diff = TextDiff::from_lines(old, new);
-        for hunk in diff.unified_diff().context_radius(CONTEXT_LINES).iter_hunks() {
-            self.line(&Style::new().cyan().apply_to(hunk.header()).to_string())?;
-            for change in hunk.iter_changes() {
-                let (sign, style) = match change.tag() {
-                    ChangeTag::Delete => ("-", Style::new().red()),
-                    ChangeTag::Insert => ("+", Style::new().green()),
-                    ChangeTag::Equal => (" ", Style::new()),
-                };
-                let text = change.value().trim_end_matches(['\n', '\r']);
-                // Escape sequences in a file must not reach the terminal.
-                let safe: String = text
-                    .chars()
-                    .map(|c| {
-                        if c.is_control() && c != '\t' {
-                            '\u{fffd}'
-                        } else {
-                            c
-                        }
-                    })
-                    .collect();
-                self.line(&style.apply_to(format!("{sign}{safe}")).to_string())?;
-            }
+        let diff = tools::diff::unified(&file.path, file.old_text.as_deref(), file.new_text.as_deref());
+        // The first two lines name the file, which has been done.
+        for line in diff
+            .lines()
+            .filter(|line| !line.starts_with("--- ") && !line.starts_with("+++ "))
+        {
+            let style = match line.as_bytes().first() {
+                Some(b'-') => Style::new().red(),
+                Some(b'+') => Style::new().green(),
+                Some(b'@') => Style::new().cyan(),
+                Some(_) | None => Style::new(),
+            };
+            // Escape sequences in a file must not reach the terminal.
+            self.line(&style.apply_to(printable(line)).to_string())?;
         }
         Ok(())
     }

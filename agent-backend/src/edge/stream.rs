@@ -48,6 +48,9 @@ pub(super) struct Params {
 pub(super) struct Feed {
     watch: Watch,
     presenter: Presenter,
+    /// Taken from the watch and not yet presented: `next` may be dropped in
+    /// between, and must not lose it.
+    pending: Option<Update>,
 }
 
 impl Feed {
@@ -60,16 +63,26 @@ impl Feed {
         let watch = runtime.watch(id, after).await?;
         let journal = runtime.services().journal.clone();
         let presenter = Presenter::after(journal, watch.head().clone(), mode, after).await?;
-        Ok(Self { watch, presenter })
+        Ok(Self {
+            watch,
+            presenter,
+            pending: None,
+        })
     }
 
-    /// The next event; `None` after the last one.
+    /// The next event; `None` after the last one. Dropping the future loses
+    /// nothing.
     pub(super) async fn next(&mut self) -> Result<Option<Envelope>, Error> {
-        match self.watch.next().await? {
-            Some(Update::Event(recorded)) => Ok(Some(self.presenter.envelope(&recorded).await?)),
-            Some(Update::Resync { head }) => Ok(Some(self.presenter.resync(head))),
-            None => Ok(None),
+        if self.pending.is_none() {
+            self.pending = self.watch.next().await?;
         }
+        let envelope = match &self.pending {
+            Some(Update::Event(recorded)) => Some(self.presenter.envelope(recorded).await?),
+            Some(Update::Resync { head }) => Some(self.presenter.resync(*head)),
+            None => None,
+        };
+        self.pending = None;
+        Ok(envelope)
     }
 }
 

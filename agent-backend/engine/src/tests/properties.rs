@@ -50,7 +50,7 @@ fn command(run: &Run, step: Step) -> Option<Command> {
             Kind::Retrieval => Output::Context(context()),
             Kind::Planning => Output::Plan(plan(true)),
             Kind::CodeGeneration | Kind::TestGeneration => Output::Proposal(proposal(&["a.py"])),
-            Kind::Checks => Output::Checks(vec![report(status)]),
+            Kind::Checks => checks(status),
             Kind::Apply => Output::Applied(applied()),
             Kind::Review => return None,
         })

@@ -36,7 +36,11 @@ pub(super) async fn plan(services: &Services, state: &State, desk: &Desk) -> Res
         .ok_or_else(|| Error::internal("there is no proposal to apply"))?;
     let selection = state.selection.clone().unwrap_or(Selection::All);
     let contents = contents(services, &proposal.files).await?;
-    let message = message(state, &proposal.files, &proposal.summary);
+    let accepted = {
+        let blob = |id| contents.get(&id).cloned();
+        tools::apply::accepted(&proposal.files, &blob, &selection)?
+    };
+    let message = message(state, &accepted, &proposal.summary);
     let now = i64::try_from(clock::now_ms() / 1000).unwrap_or(i64::MAX);
     let planned = super::blocking(move || {
         let blob = |id| contents.get(&id).cloned();

@@ -23,5 +23,9 @@ pub(super) async fn run(services: &Services, state: &State) -> Result<Done, Erro
         ))
     })
     .await?;
-    Ok((Output::Checks(reports), Vec::new()))
+    let blocking = reports.iter().filter(|report| tools::checks::blocks(report));
+    let problems = blocking
+        .map(|report| format!("{}: {}", report.name, report.output))
+        .collect();
+    Ok((Output::Checks { reports, problems }, Vec::new()))
 }

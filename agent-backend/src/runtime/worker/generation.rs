@@ -12,7 +12,7 @@ use engine::{
     artifact::{FileChange, Proposal},
     event::NoticeLevel,
 };
-use shared::id::StageId;
+use shared::{error::Class, id::StageId};
 use tools::proposal::NewContents;
 
 use super::{Desk, Done, planning, stream};
@@ -58,7 +58,10 @@ async fn propose(state: &State, base: Vec<BaseFile>, edits: Vec<edit::Edit>) -> 
         let mut texts: BTreeMap<String, Option<String>> = base.into_iter().collect();
         let mut current = texts.clone();
         for edit in edits.iter().filter(|edit| !texts.contains_key(&edit.path)) {
-            let text = workspace.read_text(&edit.path)?.map(|file| file.text);
+            let text = workspace
+                .read_text(&edit.path)
+                .map_err(by_the_model)?
+                .map(|file| file.text);
             current.insert(edit.path.clone(), text);
         }
         let changed = edit::apply_all(&edits, |path| current.get(path).and_then(Option::as_deref))?;
@@ -70,7 +73,7 @@ async fn propose(state: &State, base: Vec<BaseFile>, edits: Vec<edit::Edit>) -> 
         let made = tools::proposal::propose(&workspace, &contents)?;
         // Half of an answer is not proposed; the model is told what is wrong.
         if let Some(refused) = made.refused.into_iter().next() {
-            return Err(refused.error.into());
+            return Err(by_the_model(refused.error));
         }
         if made.files.is_empty() {
             return Err(agents::Error::NoChange.into());
@@ -84,6 +87,18 @@ async fn propose(state: &State, base: Vec<BaseFile>, edits: Vec<edit::Edit>) -> 
         ))
     })
     .await
+}
+
+/// What a person would have to put right is the model's to put right here: it
+/// is told, and tries again.
+fn by_the_model(error: tools::Error) -> Error {
+    let error = Error::from(error);
+    let class = if error.class == Class::User {
+        Class::Permanent
+    } else {
+        error.class
+    };
+    Error { class, ..error }
 }
 
 /// Path and text of a proposed file; no text for one that is removed.

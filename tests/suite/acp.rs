@@ -1,0 +1,234 @@
+//! The Agent Client Protocol, by hand over WebSocket and by a real client over
+//! standard input and output.
+
+use futures::{SinkExt as _, StreamExt as _};
+use serde_json::{Value, json};
+use tokio_tungstenite::{connect_async, tungstenite::Message};
+
+use crate::world::{PATIENCE, World};
+
+/// A client that speaks the Agent Client Protocol by hand, so that nothing of
+/// our own stands between the test and the wire.
+struct Acp {
+    socket: tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>,
+    next_id: u64,
+    updates: Vec<Value>,
+}
+
+impl Acp {
+    async fn connect(world: &World) -> Self {
+        let url = format!("{}/acp", world.url().replace("http", "ws"));
+        let (socket, _) = connect_async(url).await.unwrap();
+        let mut acp = Self {
+            socket,
+            next_id: 0,
+            updates: Vec::new(),
+        };
+        let initialize = json!({ "protocolVersion": 1, "clientCapabilities": {} });
+        let answer = acp.call("initialize", initialize).await;
+        assert_eq!(answer["result"]["protocolVersion"], 1);
+        assert_eq!(answer["result"]["agentInfo"]["name"], "agentic-ide");
+        acp
+    }
+
+    async fn send(&mut self, message: &Value) {
+        self.socket
+            .send(Message::text(message.to_string()))
+            .await
+            .unwrap();
+    }
+
+    async fn ask(&mut self, method: &str, params: Value) -> u64 {
+        self.next_id += 1;
+        let message = json!({ "jsonrpc": "2.0", "id": self.next_id, "method": method, "params": params });
+        self.send(&message).await;
+        self.next_id
+    }
+
+    async fn receive(&mut self) -> Value {
+        loop {
+            let message = tokio::time::timeout(PATIENCE, self.socket.next())
+                .await
+                .expect("an answer");
+            if let Message::Text(text) = message.unwrap().unwrap() {
+                return serde_json::from_str(&text).unwrap();
+            }
+        }
+    }
+
+    /// Reads up to the answer to `id`, or a request of the agent's.
+    async fn until(&mut self, id: u64) -> Value {
+        loop {
+            let message = self.receive().await;
+            if message["method"] == "session/update" {
+                self.updates.push(message["params"]["update"].clone());
+            } else if message["id"] == id || message["method"].is_string() {
+                return message;
+            }
+        }
+    }
+
+    async fn call(&mut self, method: &str, params: Value) -> Value {
+        let id = self.ask(method, params).await;
+        self.until(id).await
+    }
+
+    async fn session(&mut self, world: &World) -> String {
+        let answer = self
+            .call("session/new", json!({ "cwd": world.repo(), "mcpServers": [] }))
+            .await;
+        answer["result"]["sessionId"].as_str().unwrap().to_owned()
+    }
+
+    async fn choose(&mut self, request: &Value, option: &str) {
+        let result = json!({ "outcome": { "outcome": "selected", "optionId": option } });
+        self.send(&json!({ "jsonrpc": "2.0", "id": request["id"], "result": result }))
+            .await;
+    }
+}
+
+fn prompt(session: &str, text: &str) -> Value {
+    json!({ "sessionId": session, "prompt": [{ "type": "text", "text": text }] })
+}
+
+#[tokio::test]
+async fn a_client_of_the_agent_client_protocol_gets_to_a_commit() {
+    let world = World::new().await;
+    let mut acp = Acp::connect(&world).await;
+    let session = acp.session(&world).await;
+
+    let turn = acp.ask("session/prompt", prompt(&session, "Add greetings")).await;
+    let question = acp.until(turn).await;
+    assert_eq!(question["method"], "session/request_permission", "{question}");
+    let options: Vec<&str> = question["params"]["options"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|option| option["optionId"].as_str().unwrap())
+        .collect();
+    assert_eq!(options, ["accept", "reject", "modify"]);
+    let diffs = question["params"]["toolCall"]["content"].as_array().unwrap();
+    let diff = diffs.iter().find(|content| content["type"] == "diff").unwrap();
+    assert_eq!(diff["path"], world.repo().join("app.py").display().to_string());
+    assert!(diff["oldText"].as_str().unwrap().contains("hello"));
+    acp.choose(&question, "modify").await;
+    assert_eq!(acp.until(turn).await["result"]["stopReason"], "end_turn");
+
+    let turn = acp.ask("session/prompt", prompt(&session, "shout it")).await;
+    let question = acp.until(turn).await;
+    assert_eq!(question["method"], "session/request_permission", "{question}");
+    acp.choose(&question, "accept").await;
+    assert_eq!(acp.until(turn).await["result"]["stopReason"], "end_turn");
+    assert_eq!(world.commits(), 2);
+    assert!(world.read("greeting.py").contains("HELLO"));
+    let kinds: std::collections::BTreeSet<&str> = acp
+        .updates
+        .iter()
+        .map(|update| update["sessionUpdate"].as_str().unwrap())
+        .collect();
+    let expect = [
+        "agent_message_chunk",
+        "agent_thought_chunk",
+        "plan",
+        "tool_call",
+        "tool_call_update",
+    ];
+    assert_eq!(kinds.into_iter().collect::<Vec<_>>(), expect);
+}
+
+#[tokio::test]
+async fn a_cancelled_turn_is_answered_as_cancelled() {
+    let world = World::new().await;
+    world.ollama.gate().close();
+    let mut acp = Acp::connect(&world).await;
+    let session = acp.session(&world).await;
+    let turn = acp.ask("session/prompt", prompt(&session, "Add greetings")).await;
+    world
+        .ollama
+        .wait_for(|records| {
+            records
+                .iter()
+                .any(|record| record.rule.as_deref() == Some("plan"))
+        })
+        .await;
+    let second = acp.call("session/prompt", prompt(&session, "Another")).await;
+    assert_eq!(second["error"]["code"], -32600, "one turn at a time: {second}");
+    acp.send(&json!({ "jsonrpc": "2.0", "method": "session/cancel", "params": { "sessionId": session } }))
+        .await;
+    let answer = acp.until(turn).await;
+    assert_eq!(answer["result"]["stopReason"], "cancelled", "{answer}");
+    let (_, page) = world.get("/api/workflows").await;
+    assert_eq!(page["workflows"][0]["state"], "cancelled");
+}
+
+#[tokio::test]
+async fn wrong_requests_of_a_protocol_client_are_refused() {
+    let world = World::new().await;
+    let mut acp = Acp::connect(&world).await;
+    let relative = acp
+        .call("session/new", json!({ "cwd": "repo", "mcpServers": [] }))
+        .await;
+    assert_eq!(relative["error"]["code"], -32602, "{relative}");
+    let gone = acp
+        .call(
+            "session/new",
+            json!({ "cwd": "/nowhere/at/all", "mcpServers": [] }),
+        )
+        .await;
+    assert_eq!(gone["error"]["code"], -32602, "{gone}");
+    let unknown = acp.call("session/prompt", prompt("nope", "x")).await;
+    assert_eq!(unknown["error"]["code"], -32002, "{unknown}");
+    let session = acp.session(&world).await;
+    let empty = acp
+        .call("session/prompt", json!({ "sessionId": session, "prompt": [] }))
+        .await;
+    assert_eq!(empty["error"]["code"], -32602, "{empty}");
+    let method = acp.call("session/none", json!({})).await;
+    assert_eq!(method["error"]["code"], -32601, "{method}");
+}
+
+#[tokio::test]
+async fn acpx_drives_a_workflow_to_a_commit() {
+    let Some(acpx) = std::env::var_os("AGENTIC_IDE_ACPX") else {
+        // Said by `cargo xtask test`, which installs it where npm is there.
+        return;
+    };
+    let world = World::new().await;
+    let agent = world.path("agent.sh");
+    let mut command = world.backend();
+    command.arg("acp");
+    let words: Vec<String> = std::iter::once(command.get_program())
+        .chain(command.get_args())
+        .map(|word| format!("'{}'", word.to_str().unwrap()))
+        .collect();
+    std::fs::write(&agent, format!("#!/bin/sh\nexec {}\n", words.join(" "))).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&agent, mode).unwrap();
+    std::fs::create_dir_all(world.path("home")).unwrap();
+    let run = |policy: &str, text: &str| {
+        let mut command = std::process::Command::new(&acpx);
+        let command =
+            world
+                .hermetic(&mut command)
+                .args([policy, "--format", "json", "--json-strict", "--cwd"]);
+        command
+            .arg(world.repo())
+            .arg("--agent")
+            .arg(&agent)
+            .args(["exec", text])
+            .output()
+            .unwrap()
+    };
+    let denied = run("--deny-all", "Add greetings");
+    assert!(String::from_utf8_lossy(&denied.stdout).contains("Rejected; nothing was changed"));
+    assert_eq!(world.commits(), 1);
+    let approved = run("--approve-all", "Add greetings");
+    let said = String::from_utf8_lossy(&approved.stdout).into_owned();
+    assert!(
+        approved.status.success(),
+        "{said}{}",
+        String::from_utf8_lossy(&approved.stderr)
+    );
+    assert!(said.contains("\"stopReason\":\"end_turn\""), "{said}");
+    assert_eq!(world.commits(), 2);
+}

@@ -1,0 +1,105 @@
+//! The gRPC interface does what REST does.
+
+use proto::v1::{
+    self, server_service_client::ServerServiceClient, workflow_service_client::WorkflowServiceClient,
+};
+
+use crate::world::World;
+
+#[tokio::test]
+async fn the_grpc_interface_does_the_same() {
+    let world = World::new().await;
+    let mut workflows = WorkflowServiceClient::connect(world.url().to_owned())
+        .await
+        .unwrap();
+    let request = v1::SubmitRequest {
+        workflow_type: "feature_implementation".into(),
+        user_query: "Add greetings".into(),
+        correlation_id: "grpc_1".into(),
+        workspace: world.repo().display().to_string(),
+    };
+    let submitted = workflows.submit(request.clone()).await.unwrap().into_inner();
+    let id = submitted.workflow_id.clone();
+    assert_eq!(
+        workflows.submit(request.clone()).await.unwrap().into_inner(),
+        submitted
+    );
+    let other = v1::SubmitRequest {
+        user_query: "Else".into(),
+        ..request
+    };
+    let conflict = workflows.submit(other).await.unwrap_err();
+    assert_eq!(conflict.code(), tonic::Code::AlreadyExists);
+    assert!(conflict.message().starts_with("E1004"), "{conflict}");
+
+    let watch = v1::WatchRequest {
+        workflow_id: id.clone(),
+        after: 0,
+        delta_only: false,
+    };
+    let mut events = workflows.watch(watch).await.unwrap().into_inner();
+    let mut seqs = Vec::new();
+    while let Some(event) = events.message().await.unwrap() {
+        seqs.push(event.seq);
+        assert_eq!(event.update.is_some(), event.r#type == "agent_streaming_update");
+        if event.r#type == "decision_needed" {
+            let decide = v1::DecideRequest {
+                workflow_id: id.clone(),
+                decision: v1::Decision::Accept.into(),
+                feedback: String::new(),
+            };
+            workflows.decide(decide).await.unwrap();
+        }
+    }
+    assert_eq!(seqs, (1..=seqs.len() as u64).collect::<Vec<_>>());
+    let view = workflows
+        .get(v1::GetRequest {
+            workflow_id: id.clone(),
+        })
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(
+        view.summary.as_ref().unwrap().state(),
+        v1::WorkflowState::Completed
+    );
+    assert_eq!(view.commit, world.git(&["rev-parse", "HEAD"]));
+    assert_eq!(view.diff.len(), 2);
+    let list = workflows
+        .list(v1::ListRequest::default())
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(list.workflows.len(), 1);
+    let missing = workflows
+        .get(v1::GetRequest {
+            workflow_id: "nope".into(),
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(missing.code(), tonic::Code::NotFound);
+    let cancel = workflows
+        .cancel(v1::CancelRequest { workflow_id: id })
+        .await
+        .unwrap_err();
+    assert_eq!(cancel.code(), tonic::Code::FailedPrecondition);
+
+    let mut server = ServerServiceClient::connect(world.url().to_owned())
+        .await
+        .unwrap();
+    let info = |version: &str| v1::InfoRequest {
+        client_version: version.into(),
+        client_name: "test".into(),
+    };
+    let ours = server
+        .info(info(shared::version::VERSION))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(ours.compatibility(), v1::Compatibility::Full);
+    assert_eq!(ours.workflow_types, ["feature_implementation"]);
+    let other = server.info(info("99.0.0")).await.unwrap().into_inner();
+    assert_eq!(other.compatibility(), v1::Compatibility::None);
+    let vram = server.vram(v1::VramRequest {}).await.unwrap().into_inner();
+    assert_eq!(vram.vram_used_mb, 4500);
+}

@@ -1,0 +1,474 @@
+//! A world of its own for each test: a repository with history, a scripted
+//! model server, and the real backend as a process that can be killed.
+
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Child, Command, Output, Stdio},
+    time::Duration,
+};
+
+use futures::StreamExt as _;
+use scripted_ollama::ScriptedOllama;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio_tungstenite::{connect_async, tungstenite::Message};
+
+/// Longest wait for anything: a hang must fail, not time out CI.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A plan that asks for no tests, and code for two files.
+pub const SCRIPT: &str = r#"
+models:
+  - name: mistral:7b-instruct-v0.3-q4_K_M
+rules:
+  - name: plan
+    match: { endpoint: chat, format: present }
+    respond:
+      json:
+        summary: Add greetings
+        steps: ["write greet"]
+        files: ["app.py"]
+        stages: [{stage: test_generation, run: false, reason: "trivial"}]
+  - name: code again
+    match: { endpoint: chat, contains: "shout it" }
+    respond:
+      text: |
+        greeting.py
+        ```python
+        def greet(name):
+            return f"HELLO, {name}!"
+        ```
+  - name: code
+    match: { endpoint: chat }
+    respond:
+      text: |
+        Two files.
+
+        greeting.py
+        ```python
+        def greet(name):
+            return f"Hello, {name}!"
+        ```
+
+        app.py
+        ```python
+        from greeting import greet
+
+
+        def main():
+            print(greet("world"))
+        ```
+"#;
+
+/// Everything one test needs.
+pub struct World {
+    dir: TempDir,
+    pub ollama: ScriptedOllama,
+    backend: Option<Child>,
+    url: String,
+    ollama_url: String,
+    extra: Vec<String>,
+    http: reqwest::Client,
+}
+
+/// The directory of the programs under test.
+pub fn programs() -> PathBuf {
+    if let Some(dir) = std::env::var_os("AGENTIC_IDE_BIN_DIR") {
+        return dir.into();
+    }
+    let exe = std::env::current_exe().unwrap();
+    exe.parent().unwrap().parent().unwrap().to_owned()
+}
+
+/// A program under test.
+pub fn program(name: &str) -> Command {
+    let path = programs().join(name);
+    assert!(
+        path.exists(),
+        "{} is not built: run `cargo xtask test`",
+        path.display()
+    );
+    Command::new(path)
+}
+
+impl World {
+    /// A world with the usual script.
+    pub async fn new() -> Self {
+        Self::with(SCRIPT).await
+    }
+
+    /// A world whose model answers from `script`.
+    pub async fn with(script: &str) -> Self {
+        let ollama = ScriptedOllama::builder()
+            .script(script)
+            .tokens_per_second(0.0)
+            .start()
+            .await
+            .unwrap();
+        let dir = TempDir::new().unwrap();
+        let mut world = Self {
+            dir,
+            ollama_url: ollama.url(),
+            ollama,
+            backend: None,
+            url: String::new(),
+            extra: Vec::new(),
+            http: reqwest::Client::builder().no_proxy().build().unwrap(),
+        };
+        world.make_repository();
+        world.start().await;
+        world
+    }
+
+    fn make_repository(&self) {
+        fs::create_dir_all(self.repo()).unwrap();
+        fs::write(
+            self.path("gitconfig"),
+            "[user]\n\tname = Pat\n\temail = pat@example.com\n",
+        )
+        .unwrap();
+        self.git(&["-c", "init.defaultBranch=main", "init", "-q"]);
+        self.write("app.py", "def main():\n    print(\"hello\")\n");
+        self.write("README.md", "# App\n");
+        self.git(&["add", "."]);
+        self.git(&["commit", "-q", "-m", "first"]);
+    }
+
+    /// A path inside the world.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// The workspace.
+    pub fn repo(&self) -> PathBuf {
+        self.path("repo")
+    }
+
+    /// Writes a file of the workspace.
+    pub fn write(&self, path: &str, text: &str) {
+        let path = self.repo().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    /// Reads a file of the workspace.
+    pub fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.repo().join(path)).unwrap()
+    }
+
+    /// Keeps the person's settings out of what `command` does.
+    pub fn hermetic<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        command
+            .env("HOME", self.path("home"))
+            .env("GIT_CONFIG_GLOBAL", self.path("gitconfig"))
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env_remove("XDG_CONFIG_HOME")
+            .env_remove("XDG_DATA_HOME")
+            .env_remove("XDG_STATE_HOME")
+            .stdin(Stdio::null())
+    }
+
+    /// What git prints in the workspace.
+    pub fn git(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new("git");
+        let output = self
+            .hermetic(command.args(arguments).current_dir(self.repo()))
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "git {arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    }
+
+    /// Commits on the current branch.
+    pub fn commits(&self) -> usize {
+        self.git(&["rev-list", "--count", "HEAD"]).parse().unwrap()
+    }
+
+    /// The backend's program with this world's settings.
+    pub fn backend(&self) -> Command {
+        let mut command = program("agentic-ide-backend");
+        self.hermetic(&mut command)
+            .arg("--data-dir")
+            .arg(self.path("data"))
+            .args(["--ollama-url", &self.ollama_url])
+            // Nothing listens there: tests of the vector database name their own.
+            .args(["--qdrant-url", "http://127.0.0.1:9"])
+            .args(&self.extra);
+        command
+    }
+
+    /// Starts the backend and waits until it listens.
+    pub async fn start(&mut self) {
+        let port_file = self.path("port");
+        let _none = fs::remove_file(&port_file);
+        let log = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.path("backend.log"))
+            .unwrap();
+        let mut command = self.backend();
+        command
+            .args(["serve", "--listen", "127.0.0.1:0", "--port-file"])
+            .arg(&port_file);
+        let child = command.stderr(log).stdout(Stdio::null()).spawn().unwrap();
+        self.backend = Some(child);
+        let log = self.path("backend.log");
+        let child = self.backend.as_mut().unwrap();
+        let address = until("the backend to listen", || {
+            let ended = child.try_wait().unwrap();
+            assert!(
+                ended.is_none(),
+                "the backend ended: {}",
+                fs::read_to_string(&log).unwrap()
+            );
+            fs::read_to_string(&port_file).ok()
+        });
+        let address = address.await;
+        self.url = format!("http://{address}");
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        let mut child = self.backend.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// Kills the backend and starts it again.
+    pub async fn restart(&mut self) {
+        self.kill();
+        self.start().await;
+    }
+
+    /// SIGTERM; the exit code.
+    pub fn terminate(&mut self) -> Option<i32> {
+        let mut child = self.backend.take().unwrap();
+        let pid = nix::unistd::Pid::from_raw(child.id().try_into().unwrap());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+        child.wait().unwrap().code()
+    }
+
+    /// What the backend has logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.path("backend.log")).unwrap()
+    }
+
+    /// Base URL of the backend.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Status and body of a GET.
+    pub async fn get(&self, path: &str) -> (u16, Value) {
+        answer(self.http.get(format!("{}{path}", self.url))).await
+    }
+
+    /// Status and body of a POST of raw text.
+    pub async fn post_text(&self, path: &str, body: impl Into<String>) -> (u16, Value) {
+        answer(self.http.post(format!("{}{path}", self.url)).body(body.into())).await
+    }
+
+    /// Status and body of a POST.
+    pub async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        self.post_text(path, body.to_string()).await
+    }
+
+    /// The body of a submit.
+    pub fn request(&self, query: &str) -> Value {
+        json!({
+            "workflow_type": "feature_implementation", "user_query": query,
+            "correlation_id": "req_1", "workspace": self.repo(),
+        })
+    }
+
+    /// Submits; the workflow's id.
+    pub async fn submit(&self, query: &str) -> String {
+        let (status, body) = self.post("/api/workflow/submit", &self.request(query)).await;
+        assert_eq!(status, 202, "{body}");
+        body["workflow_id"].as_str().unwrap().to_owned()
+    }
+
+    /// Decides; the status.
+    pub async fn decide(&self, id: &str, decision: &Value) -> u16 {
+        self.post(&format!("/api/workflow/{id}/decision"), decision)
+            .await
+            .0
+    }
+
+    /// Events over a WebSocket after `after`, up to the first that `until`
+    /// accepts, or to the end of the stream.
+    pub async fn events(
+        &self,
+        id: &str,
+        after: u64,
+        mode: &str,
+        until: impl Fn(&Value) -> bool,
+    ) -> Vec<Value> {
+        let url = self.url.replace("http", "ws");
+        let url = format!("{url}/api/workflow/{id}/stream?after={after}&mode={mode}");
+        let (mut socket, _) = connect_async(url).await.unwrap();
+        let mut events = Vec::new();
+        let reading = async {
+            while let Some(Ok(message)) = socket.next().await {
+                if let Message::Text(text) = message {
+                    let event: Value = serde_json::from_str(&text).unwrap();
+                    let last = until(&event);
+                    events.push(event);
+                    if last {
+                        break;
+                    }
+                }
+            }
+        };
+        let hung = tokio::time::timeout(PATIENCE, reading).await.is_err();
+        assert!(!hung, "no such event; {}", brief(&events).join("\n"));
+        events
+    }
+
+    /// Events up to the question.
+    pub async fn to_review(&self, id: &str) -> Vec<Value> {
+        let events = self
+            .events(id, 0, "full", |event| {
+                event["type"] == "decision_needed" || is_end(event)
+            })
+            .await;
+        assert_eq!(
+            events.last().unwrap()["type"],
+            "decision_needed",
+            "{}",
+            brief(&events).join("\n")
+        );
+        events
+    }
+
+    /// All events, to the end.
+    pub async fn to_end(&self, id: &str) -> Vec<Value> {
+        self.events(id, 0, "full", is_end).await
+    }
+
+    /// Accepts the proposal; all events.
+    pub async fn accept(&self, id: &str) -> Vec<Value> {
+        self.to_review(id).await;
+        assert_eq!(self.decide(id, &json!({ "decision": "accept" })).await, 204);
+        self.to_end(id).await
+    }
+
+    /// Runs the backend's program to its end.
+    pub fn cli(&self, arguments: &[&str]) -> Output {
+        self.backend()
+            .arg("--workspace")
+            .arg(self.repo())
+            .args(arguments)
+            .output()
+            .unwrap()
+    }
+
+    /// Points later starts at another model server.
+    pub fn use_ollama(&mut self, url: &str) {
+        url.clone_into(&mut self.ollama_url);
+    }
+
+    /// Further arguments of every later start.
+    pub fn argue(&mut self, arguments: &[&str]) {
+        self.extra
+            .extend(arguments.iter().map(|argument| (*argument).to_owned()));
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.backend {
+            // It may be gone already.
+            let _gone = child.kill();
+            let _gone = child.wait();
+        }
+    }
+}
+
+async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
+    let answer = request.send().await.unwrap();
+    let status = answer.status().as_u16();
+    let text = answer.text().await.unwrap();
+    (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+}
+
+/// Waits until `probe` has something.
+pub async fn until<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
+    let waiting = async {
+        loop {
+            match probe() {
+                Some(value) => return value,
+                None => tokio::time::sleep(Duration::from_millis(10)).await,
+            }
+        }
+    };
+    match tokio::time::timeout(PATIENCE, waiting).await {
+        Ok(value) => value,
+        Err(_) => panic!("waited too long for {what}"),
+    }
+}
+
+/// Whether nothing follows.
+pub fn is_end(event: &Value) -> bool {
+    let state = event["state"].as_str().unwrap_or_default();
+    event["type"] == "failed"
+        || event["type"] == "workflow_state" && matches!(state, "completed" | "rejected" | "cancelled")
+}
+
+/// Types of events, stages with them, streaming folded into one word.
+pub fn brief(events: &[Value]) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for event in events {
+        let kind = event["type"].as_str().unwrap();
+        let line = match kind {
+            "agent_streaming_update" => format!("text {}", event["stage_id"].as_str().unwrap()),
+            "stage_started" => format!(
+                "start {} {}",
+                event["stage_id"].as_str().unwrap(),
+                event["attempt"]
+            ),
+            "stage_finished" => {
+                format!(
+                    "{} {}",
+                    event["outcome"].as_str().unwrap(),
+                    event["stage_id"].as_str().unwrap()
+                )
+            }
+            "check_result" => format!("check {}", event["name"].as_str().unwrap()),
+            "workflow_state" => event["state"].as_str().unwrap().to_owned(),
+            "notice" => format!("notice {}", event["code"].as_str().unwrap_or("-")),
+            "failed" => format!("failed {}", event["code"].as_str().unwrap()),
+            _ => kind.to_owned(),
+        };
+        if lines.last() != Some(&line) {
+            lines.push(line);
+        }
+    }
+    lines
+}
+
+/// Waits until a workflow has this state.
+pub async fn until_status(world: &World, id: &str, state: &str) {
+    let waiting = async {
+        while world.get(&format!("/api/workflow/{id}")).await.1["state"] != state {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    assert!(
+        tokio::time::timeout(PATIENCE, waiting).await.is_ok(),
+        "never {state}: {id}"
+    );
+}
+
+/// Compares events one by one, so that a failure shows the first that differs.
+pub fn assert_same(got: &[Value], expect: &[Value], what: &str) {
+    for (got, expect) in got.iter().zip(expect) {
+        assert_eq!(got, expect, "{what}");
+    }
+    assert_eq!(brief(got), brief(expect), "{what}");
+}
