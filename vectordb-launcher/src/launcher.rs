@@ -292,7 +292,9 @@ async fn watched(
     crew.grpc("control", control_listener, routes)?;
     crew.add(follow(snapshot, reporter, config, ports));
     // In this task and not among the crew: the child's end has its own
-    // patience, longer than the crew's.
+    // patience, longer than the crew's; and the kernel's death signal follows
+    // the thread that started the child, which must be the main one and not a
+    // worker that may go earlier.
     let supervised = qdrant::run(launch, probe, Limits::default(), sender, crew.stop.clone()).await;
     let finished = crew.stop_and_finish().await;
     tracing::info!("stopped");
