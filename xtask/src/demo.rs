@@ -113,7 +113,17 @@ fn show(options: &Options, paths: &Paths, dir: &std::path::Path, own: Option<Pat
 
     say::step("Starting the three programs");
     let programs = Programs::start(&mut crew, paths, dir, &workspace, &model)?;
-    let display = programs.show_window(&mut crew, paths, dir, &workspace);
+    // The window gets its own copy and the same request, and stops at the review:
+    // there the person decides. Only where asking twice costs nothing.
+    let copy = dir.join("orderdesk-window");
+    let copy = if is_own || !model.is_scripted {
+        None
+    } else {
+        Some(workspace::make(paths, &copy)?)
+    };
+    let in_window = copy.as_ref().unwrap_or(&workspace);
+    let request = copy.as_ref().map(|_| options.request.as_str());
+    let display = programs.show_window(&mut crew, paths, dir, in_window, request);
     let display = match display {
         Ok(display) => Some(display),
         Err(error) if options.gui => return Err(error.context("--gui was given, but there is no window")),
@@ -135,6 +145,9 @@ fn show(options: &Options, paths: &Paths, dir: &std::path::Path, own: Option<Pat
             .failure(&format!("did not finish the request: {error}")));
     }
 
+    if let (Some(copy), Some(_)) = (&copy, &display) {
+        programs.wait_for_review(copy);
+    }
     let picture = dir.join("window.png");
     let picture = display
         .filter(|display| *display != crate::display::Display::Own)

@@ -16,8 +16,8 @@ use crate::{crew::Crew, needs};
 
 /// Time that Xvfb has to say its number.
 const XVFB_WAIT: Duration = Duration::from_secs(20);
-/// Size and depth of a virtual screen.
-const SCREEN: &str = "1280x900x24";
+/// Size and depth of a virtual screen: the first size of the window.
+const SCREEN: &str = "1280x800x24";
 
 /// Where a window can be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]

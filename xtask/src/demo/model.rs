@@ -23,6 +23,8 @@ pub struct Model {
     pub url: String,
     /// The model that plans and writes.
     pub name: String,
+    /// Whether its answers are prepared, so that asking twice costs nothing.
+    pub is_scripted: bool,
 }
 
 /// Looks for Ollama; starts the scripted model if it is not there or lacks the
@@ -33,7 +35,11 @@ pub fn choose(crew: &mut Crew, paths: &Paths, dir: &Path) -> anyhow::Result<Mode
     match find(&url, &name) {
         Ok(version) => {
             say::note(&format!("Ollama {version} at {url}, model {name}"));
-            return Ok(Model { url, name });
+            return Ok(Model {
+                url,
+                name,
+                is_scripted: false,
+            });
         }
         Err(reason) => say::note(&format!(
             "{reason}\nso a scripted model answers: real streaming, prepared text"
@@ -55,6 +61,7 @@ pub fn choose(crew: &mut Crew, paths: &Paths, dir: &Path) -> anyhow::Result<Mode
     Ok(Model {
         url: format!("http://127.0.0.1:{port}"),
         name,
+        is_scripted: true,
     })
 }
 

@@ -1,6 +1,6 @@
 //! The three programs, started the way their documentation says.
 
-use std::{env, fs, path::Path, process::Command, time::Duration};
+use std::{env, fs, path::Path, process::Command, thread, time::Duration};
 
 use anyhow::Context as _;
 use serde_json::Value;
@@ -17,6 +17,10 @@ pub const GUI: &str = "agentic-ide-gui";
 
 /// Time each has to answer. Generous: the machine may be busy.
 const START_WAIT: Duration = Duration::from_secs(90);
+/// Time the window's own workflow has to reach its review.
+const REVIEW_WAIT: Duration = Duration::from_secs(90);
+/// Time the window has to draw what it was just told.
+const DRAW_WAIT: Duration = Duration::from_secs(1);
 /// Time a window has to end by itself before it counts as shown.
 const WINDOW_WAIT: Duration = Duration::from_secs(2);
 
@@ -83,6 +87,7 @@ impl Programs {
         paths: &Paths,
         dir: &Path,
         workspace: &Path,
+        request: Option<&str>,
     ) -> anyhow::Result<Display> {
         let display = match Display::own() {
             Some(display) => display,
@@ -92,6 +97,9 @@ impl Programs {
         command
             .args(["--backend", &self.backend, "--workspace"])
             .arg(workspace);
+        if let Some(request) = request {
+            command.args(["--request", request]);
+        }
         display.apply(&mut command);
         let program = crew.start(GUI, &mut command)?;
         // A window that cannot be opened ends the program at once.
@@ -102,6 +110,24 @@ impl Programs {
             return Err(error);
         }
         Ok(display)
+    }
+
+    /// Waits until the workflow of a workspace asks for a decision, or ends.
+    pub fn wait_for_review(&self, workspace: &Path) {
+        let watch = crate::clock::Stopwatch::start();
+        while watch.elapsed() < REVIEW_WAIT {
+            // Not there yet is no failure: the window has only just asked.
+            let view = self.last_workflow(workspace).unwrap_or_default();
+            if matches!(
+                view["state"].as_str(),
+                Some("awaiting_decision" | "completed" | "failed" | "cancelled" | "rejected")
+            ) {
+                break;
+            }
+            thread::sleep(DRAW_WAIT);
+        }
+        // The window has the event now; it needs a moment to draw it.
+        thread::sleep(DRAW_WAIT);
     }
 
     /// The last workflow of a workspace, as `GET /api/workflow/{id}` shows it.
