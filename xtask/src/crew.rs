@@ -7,7 +7,7 @@ use std::{
     io::{Read as _, Seek as _, SeekFrom, Write as _},
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, Command, Stdio},
+    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     thread,
     time::Duration,
 };
@@ -202,6 +202,18 @@ impl Crew {
             Some(program) => Ok(program),
             None => bail!("{name} was not kept"),
         }
+    }
+
+    /// Runs a command to its end, in the foreground: it has the terminal, and
+    /// Ctrl-C reaches it directly.
+    pub fn run(&mut self, command: &mut Command) -> anyhow::Result<ExitStatus> {
+        let name = command.get_program().to_string_lossy().into_owned();
+        let mut child = command.spawn().with_context(|| format!("cannot start {name}"))?;
+        let pid = child.id();
+        self.tell("watch", pid);
+        let status = child.wait();
+        self.tell("forget", pid);
+        Ok(status?)
     }
 
     /// The programs, in the order they were started.

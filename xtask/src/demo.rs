@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use clap::Args;
 
 use crate::{
@@ -135,7 +135,7 @@ fn show(options: &Options, paths: &Paths, dir: &std::path::Path, own: Option<Pat
     report::running(&mut crew, &programs);
 
     say::step(&format!("Asking for: {}", options.request));
-    let asked = ask(options, paths, &programs, dir, &workspace);
+    let asked = ask(options, &mut crew, paths, &programs, dir, &workspace);
     for program in crew.programs() {
         program.check_alive()?;
     }
@@ -158,11 +158,17 @@ fn show(options: &Options, paths: &Paths, dir: &std::path::Path, own: Option<Pat
             }
             taken.ok().map(|()| picture)
         });
-    report::result(&programs, &workspace)?;
+    let committed = report::result(&programs, &workspace)?;
     if !is_own {
         workspace::test(&workspace)?;
     }
-    report::next(dir, &workspace, picture.as_deref(), &programs, options.keep);
+    report::next(
+        dir,
+        committed.then_some(&workspace),
+        picture.as_deref(),
+        &programs,
+        options.keep,
+    );
     if options.keep {
         wait_for_the_end(&mut crew)?;
     }
@@ -173,6 +179,7 @@ fn show(options: &Options, paths: &Paths, dir: &std::path::Path, own: Option<Pat
 /// Runs the request as a person would: in the terminal.
 fn ask(
     options: &Options,
+    crew: &mut Crew,
     paths: &Paths,
     programs: &Programs,
     dir: &std::path::Path,
@@ -185,7 +192,7 @@ fn ask(
         .arg("--workspace")
         .arg(workspace);
     command.args(["--backend", programs.backend_url(), "--yes"]);
-    let status = command.status().context("cannot start agentic-ide-backend")?;
+    let status = crew.run(&mut command)?;
     if !status.success() {
         bail!("`agentic-ide-backend run` ended with {status}");
     }

@@ -1,6 +1,9 @@
 //! What the demo shows: processes, the result, where to look next.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::bail;
 use serde_json::Value;
@@ -31,8 +34,8 @@ pub fn running(crew: &mut Crew, programs: &Programs) {
     say::table(&rows);
 }
 
-/// The commit and the time each stage took.
-pub fn result(programs: &Programs, dir: &Path) -> anyhow::Result<()> {
+/// The commit and the time each stage took; answers whether there is a commit.
+pub fn result(programs: &Programs, dir: &Path) -> anyhow::Result<bool> {
     let view = programs.last_workflow(dir)?;
     if let Some(code) = view["error"]["code"].as_str() {
         let message = view["error"]["message"].as_str().unwrap_or_default();
@@ -48,7 +51,7 @@ pub fn result(programs: &Programs, dir: &Path) -> anyhow::Result<()> {
     }
     say::step("Time of each stage");
     say::table(&stages(&view));
-    Ok(())
+    Ok(view["commit"].is_string())
 }
 
 fn stages(view: &Value) -> Vec<Vec<String>> {
@@ -71,9 +74,17 @@ fn stages(view: &Value) -> Vec<Vec<String>> {
 }
 
 /// Where to look next.
-pub fn next(dir: &Path, workspace: &Path, picture: Option<&Path>, programs: &Programs, keep: bool) {
+pub fn next(
+    dir: &Path,
+    repository: Option<&PathBuf>,
+    picture: Option<&Path>,
+    programs: &Programs,
+    keep: bool,
+) {
     say::step("Where to look next");
-    say::note(&format!("the commit:    git -C {} show", workspace.display()));
+    if let Some(repository) = repository {
+        say::note(&format!("the commit:    git -C {} show", repository.display()));
+    }
     if let Some(picture) = picture {
         say::note(&format!("the window:    {}", picture.display()));
     }
