@@ -2,10 +2,10 @@
 //! texts: which lines stand next to each other, which words of them differ,
 //! and which runs of equal lines are folded away.
 
-use std::{ops::Range, time::Duration};
+use std::ops::Range;
 
+use imara_diff::{Algorithm, Diff, InternedInput};
 use shared::wire::{ChangeKind, FileDiff};
-use similar::{Algorithm, ChangeTag, DiffOp, TextDiff};
 
 use super::syntax::Language;
 
@@ -19,8 +19,6 @@ const WORDS_BYTES_MAX: usize = 1_000;
 const ALIKE_MIN: f32 = 0.4;
 /// Pairs of replaced lines compared with each other, at most.
 const PAIRS_MAX: usize = 400;
-/// Time after which a diff may get coarser instead of better.
-const DIFF_TIMEOUT: Duration = Duration::from_millis(500);
 /// Columns a tab takes.
 const TAB: &str = "    ";
 
@@ -150,14 +148,14 @@ pub fn display(text: &str) -> String {
 
 /// Rows of the diff between two texts.
 pub fn rows(old: &str, new: &str) -> Vec<Row> {
-    let diff = TextDiff::configure()
-        .algorithm(Algorithm::Myers)
-        .timeout(DIFF_TIMEOUT)
-        .diff_lines(old, new);
     // A final newline is worth a remark only where one side has it.
     let remark = old.ends_with('\n') != new.ends_with('\n') && !old.is_empty() && !new.is_empty();
-    let line = |text: Option<&&str>, index: usize| {
-        text.map(|text| {
+    let (olds, news): (Vec<&str>, Vec<&str>) = (
+        old.split_inclusive('\n').collect(),
+        new.split_inclusive('\n').collect(),
+    );
+    let line = |texts: &[&str], index: usize| {
+        texts.get(index).map(|text| {
             let shown = match text.strip_suffix('\n') {
                 Some(text) => display(text),
                 None if remark => display(text) + "  (no newline at the end)",
@@ -170,63 +168,114 @@ pub fn rows(old: &str, new: &str) -> Vec<Row> {
             }
         })
     };
-    let left = |index: usize| line(diff.old_slices().get(index), index);
-    let right = |index: usize| line(diff.new_slices().get(index), index);
-    let mut rows = Vec::new();
-    for op in diff.ops() {
-        match *op {
-            DiffOp::Equal {
-                old_index,
-                new_index,
-                len,
-            } => {
-                rows.extend((0..len).map(|at| Row {
-                    left: left(old_index + at),
-                    right: right(new_index + at),
-                    changed: false,
-                }));
+    let mut rows = Vec::with_capacity(olds.len().max(news.len()));
+    let (mut old_from, mut new_from) = (0, 0);
+    // Behind the last change nothing is changed any more.
+    let end = Change {
+        old: olds.len()..olds.len(),
+        new: news.len()..news.len(),
+    };
+    for change in changes(Unit::Line, &olds, &news).into_iter().chain([end]) {
+        let equal = (old_from..change.old.start).zip(new_from..change.new.start);
+        rows.extend(equal.map(|(old_at, new_at)| Row {
+            left: line(&olds, old_at),
+            right: line(&news, new_at),
+            changed: false,
+        }));
+        for (old_at, new_at) in pair(&olds[change.old.clone()], &news[change.new.clone()]) {
+            let mut row = Row {
+                left: old_at.and_then(|at| line(&olds, change.old.start + at)),
+                right: new_at.and_then(|at| line(&news, change.new.start + at)),
+                changed: true,
+            };
+            if let (Some(left), Some(right)) = (&mut row.left, &mut row.right) {
+                emphasise(left, right);
             }
-            DiffOp::Delete {
-                old_index, old_len, ..
-            } => {
-                rows.extend((0..old_len).map(|at| Row {
-                    left: left(old_index + at),
-                    right: None,
-                    changed: true,
-                }));
-            }
-            DiffOp::Insert {
-                new_index, new_len, ..
-            } => {
-                rows.extend((0..new_len).map(|at| Row {
-                    left: None,
-                    right: right(new_index + at),
-                    changed: true,
-                }));
-            }
-            DiffOp::Replace {
-                old_index,
-                old_len,
-                new_index,
-                new_len,
-            } => {
-                let olds = &diff.old_slices()[old_index..old_index + old_len];
-                let news = &diff.new_slices()[new_index..new_index + new_len];
-                for (old_at, new_at) in pair(olds, news) {
-                    let mut row = Row {
-                        left: old_at.and_then(|at| left(old_index + at)),
-                        right: new_at.and_then(|at| right(new_index + at)),
-                        changed: true,
-                    };
-                    if let (Some(left), Some(right)) = (&mut row.left, &mut row.right) {
-                        emphasise(left, right);
-                    }
-                    rows.push(row);
-                }
-            }
+            rows.push(row);
         }
+        (old_from, new_from) = (change.old.end, change.new.end);
     }
     rows
+}
+
+/// Parts that are replaced by others; either side may be empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Change {
+    old: Range<usize>,
+    new: Range<usize>,
+}
+
+/// What is compared.
+#[derive(Debug, Clone, Copy)]
+enum Unit {
+    Line,
+    Word,
+}
+
+/// The changes from `old` to `new`, in order. Lines as the backend compares
+/// them: histogram diff with git's indent heuristic.
+fn changes(unit: Unit, old: &[&str], new: &[&str]) -> Vec<Change> {
+    let mut input = InternedInput::default();
+    input.update_before(old.iter().copied());
+    input.update_after(new.iter().copied());
+    let diff = match unit {
+        Unit::Line => {
+            let mut diff = Diff::compute(Algorithm::Histogram, &input);
+            diff.postprocess_lines(&input);
+            diff
+        }
+        Unit::Word => {
+            let mut diff = Diff::compute(Algorithm::Myers, &input);
+            diff.postprocess_no_heuristic(&input);
+            diff
+        }
+    };
+    let range = |range: Range<u32>| range.start as usize..range.end as usize;
+    let found: Vec<Change> = diff
+        .hunks()
+        .map(|hunk| Change {
+            old: range(hunk.before),
+            new: range(hunk.after),
+        })
+        .collect();
+    if holds(&found, old, new) {
+        found
+    } else {
+        vec![Change {
+            old: 0..old.len(),
+            new: 0..new.len(),
+        }]
+    }
+}
+
+/// Whether what lies between the changes is the same on both sides. A person
+/// decides on what is shown, so it is not taken on trust.
+fn holds(changes: &[Change], old: &[&str], new: &[&str]) -> bool {
+    let (mut old_at, mut new_at) = (0, 0);
+    for change in changes {
+        let kept = old.get(old_at..change.old.start);
+        if kept.is_none() || kept != new.get(new_at..change.new.start) {
+            return false;
+        }
+        (old_at, new_at) = (change.old.end, change.new.end);
+    }
+    let kept = old.get(old_at..);
+    kept.is_some() && kept == new.get(new_at..)
+}
+
+/// How much of both sides is the same, from 0 to 1.
+#[expect(clippy::cast_precision_loss, reason = "words of one line, far below 2^24")]
+fn likeness(changes: &[Change], old: &[&str], new: &[&str]) -> f32 {
+    let all = old.len() + new.len();
+    let changed: usize = changes
+        .iter()
+        .map(|change| change.old.len() + change.new.len())
+        .sum();
+    if all == 0 {
+        1.0
+    } else {
+        (all - changed) as f32 / all as f32
+    }
 }
 
 /// Which of the replaced lines stand next to which new ones: those that are
@@ -255,18 +304,17 @@ fn matches(olds: &[&str], news: &[&str]) -> Vec<(usize, usize)> {
     if olds.len() * news.len() > PAIRS_MAX {
         return Vec::new();
     }
-    let likeness = |old: &str, new: &str| {
+    let alike = |old: &str, new: &str| {
         if old.len().max(new.len()) > WORDS_BYTES_MAX {
             return 0.0;
         }
-        let ratio = TextDiff::configure()
-            .diff_slices(&words(old), &words(new))
-            .ratio();
+        let (old, new) = (words(old), words(new));
+        let ratio = likeness(&changes(Unit::Word, &old, &new), &old, &new);
         if ratio < ALIKE_MIN { 0.0 } else { ratio }
     };
     let like: Vec<Vec<f32>> = olds
         .iter()
-        .map(|old| news.iter().map(|new| likeness(old, new)).collect())
+        .map(|old| news.iter().map(|new| alike(old, new)).collect())
         .collect();
     // best[i][j]: the most that the lines from i and from j on can add up to.
     let mut best = vec![vec![0.0_f32; news.len() + 1]; olds.len() + 1];
@@ -298,38 +346,34 @@ fn emphasise(left: &mut Line, right: &mut Line) {
         return;
     }
     let (old, new) = (words(&left.text), words(&right.text));
-    let diff = TextDiff::configure().diff_slices(&old, &new);
-    if diff.ratio() < ALIKE_MIN {
+    let changes = changes(Unit::Word, &old, &new);
+    if likeness(&changes, &old, &new) < ALIKE_MIN {
         return;
     }
-    let (mut old_at, mut new_at) = (0, 0);
-    let (mut old_marks, mut new_marks) = (Vec::new(), Vec::new());
-    for change in diff.iter_all_changes() {
-        let bytes = change.value().len();
-        match change.tag() {
-            ChangeTag::Equal => {
-                old_at += bytes;
-                new_at += bytes;
-            }
-            ChangeTag::Delete => {
-                mark(&mut old_marks, old_at..old_at + bytes);
-                old_at += bytes;
-            }
-            ChangeTag::Insert => {
-                mark(&mut new_marks, new_at..new_at + bytes);
-                new_at += bytes;
-            }
-        }
-    }
-    left.emphasis = old_marks;
-    right.emphasis = new_marks;
+    let (old, new) = (starts(&old), starts(&new));
+    let range = |starts: &[usize], range: &Range<usize>| starts[range.start]..starts[range.end];
+    let (olds, news) = (
+        changes.iter().map(|change| &change.old),
+        changes.iter().map(|change| &change.new),
+    );
+    left.emphasis = olds
+        .filter(|words| !words.is_empty())
+        .map(|words| range(&old, words))
+        .collect();
+    right.emphasis = news
+        .filter(|words| !words.is_empty())
+        .map(|words| range(&new, words))
+        .collect();
 }
 
-fn mark(marks: &mut Vec<Range<usize>>, range: Range<usize>) {
-    match marks.last_mut() {
-        Some(last) if last.end == range.start => last.end = range.end,
-        Some(_) | None => marks.push(range),
-    }
+/// The byte at which each word begins, and the one at which the last ends.
+fn starts(words: &[&str]) -> Vec<usize> {
+    let mut end = 0;
+    let ends = words.iter().map(|word| {
+        end += word.len();
+        end
+    });
+    std::iter::once(0).chain(ends).collect()
 }
 
 /// Splits into identifiers, runs of blanks, and single other characters.

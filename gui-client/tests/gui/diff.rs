@@ -151,3 +151,70 @@ fn ten_thousand_lines() {
     let file = view(&numbered(10_000, &[]), &numbered(10_000, &[5, 5_000, 9_999]));
     assert_eq!((file.rows.len(), file.changes(View::Full).len()), (10_000, 3));
 }
+
+/// Every line of `text`, as its side of the rows must show it.
+fn shown(text: &str, remark: bool) -> Vec<(u32, String)> {
+    let end = |line: &str| {
+        if remark && !line.ends_with('\n') {
+            "  (no newline at the end)"
+        } else {
+            ""
+        }
+    };
+    let show = |line: &str| format!("{}{}", display(line.trim_end_matches('\n')), end(line));
+    (1..).zip(text.split_inclusive('\n').map(show)).collect()
+}
+
+/// Both texts can be read from the rows, unchanged rows are equal to the line
+/// end, and no mark lies outside a line or inside a character.
+fn check_whole(old: &str, new: &str) {
+    let rows = rows(old, new);
+    let remark = old.ends_with('\n') != new.ends_with('\n') && !old.is_empty() && !new.is_empty();
+    let side = |side: fn(&Row) -> &Option<Line>| -> Vec<(u32, String)> {
+        let lines = rows.iter().filter_map(|row| side(row).as_ref());
+        lines.map(|line| (line.number, line.text.clone())).collect()
+    };
+    assert_eq!(side(|row| &row.left), shown(old, remark));
+    assert_eq!(side(|row| &row.right), shown(new, remark));
+    let line = |text: &str, line: &Line| {
+        let at = usize::try_from(line.number - 1).unwrap();
+        text.split_inclusive('\n').nth(at).map(str::to_owned)
+    };
+    for row in &rows {
+        assert!(row.left.is_some() || row.right.is_some());
+        if !row.changed {
+            let (left, right) = (row.left.as_ref().unwrap(), row.right.as_ref().unwrap());
+            assert_eq!(line(old, left), line(new, right));
+        }
+        for side in [&row.left, &row.right].into_iter().flatten() {
+            let mut before = 0;
+            for range in &side.emphasis {
+                assert!(before <= range.start && !side.text[range.clone()].is_empty());
+                before = range.end;
+            }
+        }
+    }
+}
+
+#[test]
+fn blank_lines_are_counted() {
+    check_whole("\n\n\na\n\n", "\n\n\n\n\n");
+    check_whole("\n\n\n\n\n", "\n\n\na\n\n");
+}
+
+#[test]
+fn both_texts_are_in_the_rows() {
+    use proptest::prelude::*;
+    let lines = |line: &str, max: usize| {
+        let lines = proptest::collection::vec(proptest::string::string_regex(line).unwrap(), 0..max);
+        lines.prop_map(|lines| lines.concat())
+    };
+    // Blank lines abound in code, and are what diffs get wrong.
+    let text = prop_oneof![
+        lines("[ab]?\n", 40),
+        lines("[ab]?\n?", 40),
+        lines("( |é|_|x|\\.|\r|\t){0,6}\n{1,3}", 12),
+        any::<String>(),
+    ];
+    proptest!(|(old in text.clone(), new in text)| check_whole(&old, &new));
+}
