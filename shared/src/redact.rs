@@ -80,7 +80,8 @@ fn is_word(byte: u8) -> bool {
 fn words(text: &str, hits: &mut Vec<(usize, usize)>) {
     let bytes = text.as_bytes();
     let mut at = 0;
-    let mut bearer = false;
+    // Where the word `Bearer` ended, if it was the one before.
+    let mut bearer: Option<usize> = None;
     while at < bytes.len() {
         if !is_word(bytes[at]) {
             at += 1;
@@ -94,10 +95,15 @@ fn words(text: &str, hits: &mut Vec<(usize, usize)>) {
         let token =
             TOKEN_PREFIXES.iter().any(|prefix| word.starts_with(prefix)) && word.len() >= TOKEN_BYTES_MIN;
         let jwt = word.starts_with("eyJ") && word.matches('.').count() == 2;
-        if token || jwt || (bearer && word.len() >= TOKEN_BYTES_MIN) {
+        // Source code says `Bearer` without a token behind it, and prose goes on
+        // with a word that has no digit.
+        let borne = bearer.is_some_and(|end| text[end..start].bytes().all(|byte| byte == b' '))
+            && word.len() >= TOKEN_BYTES_MIN
+            && word.bytes().any(|byte| byte.is_ascii_digit());
+        if token || jwt || borne {
             hits.push((start, at));
         }
-        bearer = word.eq_ignore_ascii_case("bearer");
+        bearer = word.eq_ignore_ascii_case("bearer").then_some(at);
     }
 }
 
@@ -132,6 +138,14 @@ mod tests {
         check(
             "Authorization: Bearer abcdef0123456789abcdef",
             "Authorization: Bearer [redacted]",
+        );
+        check(
+            "\"Bearer\",\n  \"another_long_word_2\"",
+            "\"Bearer\",\n  \"another_long_word_2\"",
+        );
+        check(
+            "a bearer authentication_middleware",
+            "a bearer authentication_middleware",
         );
         check("postgres://me:secret@host/db", "postgres://me:[redacted]@host/db");
         check("https://host/path@2", "https://host/path@2");

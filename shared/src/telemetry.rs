@@ -1,6 +1,8 @@
 //! Logging for the three programs: to standard error, because standard output
 //! belongs to results and, under ACP, to the protocol.
 
+use std::io::IsTerminal as _;
+
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// How log lines look.
@@ -22,9 +24,15 @@ pub fn init(filter: &str, format: LogFormat) {
     let registry = tracing_subscriber::registry().with(filter);
     // A subscriber that is already there stays: only tests start logging twice.
     let _already_set = match format {
-        LogFormat::Text => registry
-            .with(fmt::layer().with_writer(std::io::stderr).with_target(false))
-            .try_init(),
+        LogFormat::Text => {
+            // A log file is no terminal: colours would only be noise in it.
+            let ansi = std::io::stderr().is_terminal();
+            let lines = fmt::layer()
+                .with_writer(std::io::stderr)
+                .with_ansi(ansi)
+                .with_target(false);
+            registry.with(lines).try_init()
+        }
         LogFormat::Json => registry
             .with(fmt::layer().json().with_writer(std::io::stderr))
             .try_init(),

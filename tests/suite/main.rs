@@ -1,5 +1,11 @@
 //! The end-to-end tests, one binary: what holds across crates and programs.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests stop the test, as the tests themselves do"
+)]
+
 mod acp;
 mod architecture;
 mod bad_input;

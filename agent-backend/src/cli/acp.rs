@@ -13,7 +13,7 @@ use crate::{
 pub(super) async fn run(config: Config, named: Option<String>) -> Result<Exit, Error> {
     let client = match named {
         Some(url) => {
-            let client = Client::new(url, config.auth_token.clone())?;
+            let client = Client::new(&url, config.auth_token.clone())?;
             client.alive().await?;
             Some(client)
         }

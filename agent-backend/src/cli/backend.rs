@@ -38,7 +38,7 @@ impl Backend {
     ) -> Result<Self, Error> {
         let token = config.auth_token.clone();
         if let Some(url) = named {
-            let client = Client::new(url, token)?;
+            let client = Client::new(&url, token)?;
             client.alive().await?;
             return Ok(Self { client, inner: None });
         }
@@ -51,7 +51,7 @@ impl Backend {
         }
         let any_port = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
         let bound = edge::bind(any_port, token.as_deref()).await?;
-        let client = Client::new(format!("http://{}", bound.address()), token.clone())?;
+        let client = Client::new(&format!("http://{}", bound.address()), token.clone())?;
         let app = edge::server::app(&runtime, &Hub::new(runtime.clone()), token.as_deref());
         // Ends with the process.
         tokio::spawn(bound.serve(app, std::future::pending()));
@@ -72,6 +72,6 @@ impl Backend {
 /// A client of the backend that runs on this data folder, if one answers.
 pub(super) async fn running(config: &Config) -> Option<Client> {
     let address = serve::address(config)?;
-    let client = Client::new(address.url, config.auth_token.clone()).ok()?;
+    let client = Client::new(&address.url, config.auth_token.clone()).ok()?;
     client.alive().await.ok().map(|()| client)
 }

@@ -48,7 +48,7 @@ fn unreachable(url: &str, why: &dyn std::fmt::Display) -> Error {
 }
 
 impl Client {
-    pub(super) fn new(url: String, token: Option<String>) -> Result<Self, Error> {
+    pub(super) fn new(url: &str, token: Option<String>) -> Result<Self, Error> {
         let http = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(5))
             .no_proxy()

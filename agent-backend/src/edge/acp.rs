@@ -5,6 +5,7 @@
 //! changes often, so nothing outside this module names it.
 
 pub mod stdio;
+mod streaming;
 mod text;
 mod turn;
 mod updates;
@@ -12,7 +13,7 @@ mod updates;
 use std::{
     collections::HashMap,
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use agent_client_protocol::{
@@ -133,11 +134,17 @@ pub(super) fn routes(hub: &Hub) -> Router {
 /// The agent's side of one connection.
 pub(crate) fn agent(hub: Hub) -> impl ConnectTo<Client> {
     let (opener, prompter, canceller) = (hub.clone(), hub.clone(), hub);
+    // Capabilities belong to the connection, and the first answer stands.
+    let wished: Arc<OnceLock<streaming::Wish>> = Arc::default();
+    let wish = wished.clone();
     Agent
         .v1()
         .name("agentic-ide")
         .on_receive_request(
-            async move |request: InitializeRequest, responder, _cx| responder.respond(initialize(&request)),
+            async move |request: InitializeRequest, responder, _cx| {
+                wished.get_or_init(|| streaming::wish(&request));
+                responder.respond(initialize(&request))
+            },
             on_receive_request!(),
         )
         .on_receive_request(
@@ -170,8 +177,9 @@ pub(crate) fn agent(hub: Hub) -> impl ConnectTo<Client> {
                 // would never be read; and an error returned from a spawned task
                 // would end the whole connection.
                 let task_cx = cx.clone();
+                let wish = wish.get().copied().unwrap_or_default();
                 cx.spawn(async move {
-                    let client = turn::Client::new(task_cx, request.session_id.clone());
+                    let client = turn::Client::new(task_cx, request.session_id.clone(), wish);
                     let outcome =
                         Box::pin(turn::run(&runtime, &session, &lease, &client, &request.prompt)).await;
                     let answered = match outcome {
@@ -207,7 +215,11 @@ fn initialize(request: &InitializeRequest) -> InitializeResponse {
     let method = AuthMethodAgent::new("local", "This machine").description("No credentials are needed.");
     InitializeResponse::new(request.protocol_version)
         .agent_info(Implementation::new("agentic-ide", VERSION).title("Agentic IDE"))
-        .agent_capabilities(AgentCapabilities::new().prompt_capabilities(prompts))
+        .agent_capabilities(
+            AgentCapabilities::new()
+                .prompt_capabilities(prompts)
+                .meta(streaming::offer()),
+        )
         .auth_methods(vec![AuthMethod::Agent(method)])
 }
 

@@ -20,45 +20,36 @@ impl IntoResponse for Error {
             code: self.code.as_str().to_owned(),
             message: self.message.clone(),
         };
-        (http_status(&self), Json(body)).into_response()
+        (statuses(&self).0, Json(body)).into_response()
     }
 }
 
-fn http_status(error: &Error) -> StatusCode {
-    let by_code = match error.code {
-        Code::UnknownWorkflow => Some(StatusCode::NOT_FOUND),
-        Code::CorrelationConflict | Code::DecisionNotPending | Code::WorkflowFinished => {
-            Some(StatusCode::CONFLICT)
-        }
-        Code::QueryTooLong => Some(StatusCode::PAYLOAD_TOO_LARGE),
-        Code::Overloaded => Some(StatusCode::TOO_MANY_REQUESTS),
-        Code::Unauthenticated => Some(StatusCode::UNAUTHORIZED),
-        Code::OriginRefused => Some(StatusCode::FORBIDDEN),
-        _ => None,
-    };
-    by_code.unwrap_or(match error.class {
-        Class::User => StatusCode::BAD_REQUEST,
-        Class::Transient => StatusCode::SERVICE_UNAVAILABLE,
-        Class::Permanent | Class::Fatal => StatusCode::INTERNAL_SERVER_ERROR,
+/// Codes whose answer says more than their class.
+const BY_CODE: &[(Code, StatusCode, tonic::Code)] = &[
+    (Code::UnknownWorkflow, StatusCode::NOT_FOUND, tonic::Code::NotFound),
+    (Code::CorrelationConflict, StatusCode::CONFLICT, tonic::Code::AlreadyExists),
+    (Code::DecisionNotPending, StatusCode::CONFLICT, tonic::Code::FailedPrecondition),
+    (Code::WorkflowFinished, StatusCode::CONFLICT, tonic::Code::FailedPrecondition),
+    (Code::QueryTooLong, StatusCode::PAYLOAD_TOO_LARGE, tonic::Code::InvalidArgument),
+    (Code::Overloaded, StatusCode::TOO_MANY_REQUESTS, tonic::Code::ResourceExhausted),
+    (Code::Unauthenticated, StatusCode::UNAUTHORIZED, tonic::Code::Unauthenticated),
+    (Code::OriginRefused, StatusCode::FORBIDDEN, tonic::Code::PermissionDenied),
+];
+
+/// How an error is told over HTTP and over gRPC.
+fn statuses(error: &Error) -> (StatusCode, tonic::Code) {
+    let by_code = BY_CODE.iter().find(|(code, ..)| *code == error.code);
+    by_code.map(|(_, http, grpc)| (*http, *grpc)).unwrap_or(match error.class {
+        Class::User => (StatusCode::BAD_REQUEST, tonic::Code::InvalidArgument),
+        Class::Transient => (StatusCode::SERVICE_UNAVAILABLE, tonic::Code::Unavailable),
+        Class::Permanent | Class::Fatal => (StatusCode::INTERNAL_SERVER_ERROR, tonic::Code::Internal),
     })
 }
 
 impl From<Error> for tonic::Status {
     fn from(error: Error) -> Self {
-        let by_code = match error.code {
-            Code::UnknownWorkflow => Some(tonic::Code::NotFound),
-            Code::CorrelationConflict => Some(tonic::Code::AlreadyExists),
-            Code::DecisionNotPending | Code::WorkflowFinished => Some(tonic::Code::FailedPrecondition),
-            Code::Overloaded => Some(tonic::Code::ResourceExhausted),
-            Code::Unauthenticated => Some(tonic::Code::Unauthenticated),
-            _ => None,
-        };
-        let code = by_code.unwrap_or(match error.class {
-            Class::User => tonic::Code::InvalidArgument,
-            Class::Transient => tonic::Code::Unavailable,
-            Class::Permanent | Class::Fatal => tonic::Code::Internal,
-        });
-        tonic::Status::new(code, format!("{}: {}", error.code, error.message))
+        let (_, code) = statuses(&error);
+        Self::new(code, format!("{}: {}", error.code, error.message))
     }
 }
 

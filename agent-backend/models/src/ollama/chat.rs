@@ -52,7 +52,7 @@ fn chunks(mut response: Response, idle_timeout: Duration, context: Context) -> C
         let mut decoder = ndjson::Decoder::new(LINE_BYTES_MAX);
         let mut answer = Answer { context, thinking_bytes: 0 };
         loop {
-            while let Some(line) = decoder.next_line().map_err(broken)? {
+            while let Some(line) = decoder.next_line().map_err(|error| broken(&error))? {
                 let step = answer.line(line)?;
                 if let Some(text) = step.text {
                     yield Chunk::Token { text };
@@ -65,17 +65,17 @@ fn chunks(mut response: Response, idle_timeout: Duration, context: Context) -> C
             let Some(piece) = next_piece(&mut response, idle_timeout).await? else { break };
             decoder.push(&piece);
         }
-        let rest = decoder.remainder().ok_or_else(|| broken("it ends without its last line"))?;
+        let rest = decoder.remainder().ok_or_else(|| broken(&"it ends without its last line"))?;
         let step = answer.line(rest)?;
         if let Some(text) = step.text {
             yield Chunk::Token { text };
         }
-        yield Chunk::Done(step.usage.ok_or_else(|| broken("it ends without its last line"))?);
+        yield Chunk::Done(step.usage.ok_or_else(|| broken(&"it ends without its last line"))?);
     }
     .boxed()
 }
 
-fn broken(reason: impl ToString) -> Error {
+fn broken(reason: &dyn std::fmt::Display) -> Error {
     Error::StreamBroken {
         reason: reason.to_string(),
     }
@@ -97,9 +97,9 @@ struct Step {
 impl Answer {
     fn line(&mut self, line: &[u8]) -> Result<Step, Error> {
         let line: ChatLine =
-            serde_json::from_slice(line).map_err(|error| broken(format!("broken JSON: {error}")))?;
+            serde_json::from_slice(line).map_err(|error| broken(&format!("broken JSON: {error}")))?;
         if let Some(message) = line.error {
-            return Err(broken(server_text(&message)));
+            return Err(broken(&server_text(&message)));
         }
         self.thinking_bytes += line.message.thinking.map_or(0, |thinking| thinking.len() as u64);
         let text = Some(line.message.content).filter(|text| !text.is_empty());
@@ -110,7 +110,7 @@ impl Answer {
             // Servers before 0.4 give no reason.
             Some("stop") | None => Finish::Stop,
             Some("length") => Finish::Length,
-            Some(other) => return Err(broken(format!("it ends with the reason {}", server_text(other)))),
+            Some(other) => return Err(broken(&format!("it ends with the reason {}", server_text(other)))),
         };
         // A count of zero means that the prompt came from the server's cache:
         // it says nothing about what was cut.

@@ -1,5 +1,11 @@
 //! The Ollama provider against the scripted server, over real HTTP.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests stop the test, as the tests themselves do"
+)]
+
 mod answers;
 mod failures;
 mod status;

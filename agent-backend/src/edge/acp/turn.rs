@@ -23,15 +23,21 @@ use engine::{
     Event,
     artifact::{Decision, Selection},
 };
-use shared::id::{Seq, WorkflowId};
+use shared::{
+    id::{Seq, WorkflowId},
+    wire::Envelope,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    empty_prompt, text,
+    empty_prompt,
+    streaming::{StreamingUpdate, Wish},
+    text,
     updates::{self, Updates},
 };
 use crate::{
     error::Error,
+    present::{Mode, Presenter},
     runtime::{Runtime, Submission, Update},
 };
 
@@ -112,11 +118,12 @@ impl Session {
 pub(super) struct Client {
     cx: ConnectionTo<ClientRole>,
     session: SessionId,
+    wish: Wish,
 }
 
 impl Client {
-    pub(super) fn new(cx: ConnectionTo<ClientRole>, session: SessionId) -> Self {
-        Self { cx, session }
+    pub(super) fn new(cx: ConnectionTo<ClientRole>, session: SessionId, wish: Wish) -> Self {
+        Self { cx, session, wish }
     }
 
     fn tell(&self, update: SessionUpdate) {
@@ -124,6 +131,13 @@ impl Client {
         if let Err(error) = self.cx.send_notification(notification) {
             // The workflow goes on; the client finds it again when it is back.
             tracing::debug!(%error, "an update could not be sent");
+        }
+    }
+
+    fn stream(&self, event: Envelope) {
+        let session = self.session.clone();
+        if let Err(error) = self.cx.send_notification(StreamingUpdate { session, event }) {
+            tracing::debug!(%error, "a streaming update could not be sent");
         }
     }
 
@@ -222,12 +236,23 @@ async fn follow(
 ) -> Result<StopReason, Error> {
     let mut watch = runtime.watch(workflow, after).await?;
     let state = runtime.state(workflow).await?;
-    let mut updates = Updates::new(runtime.services().journal.clone(), session.cwd.clone(), &state);
+    let journal = runtime.services().journal.clone();
+    // An update in delta form needs no text from before, so none is read.
+    let mut streaming = match client.wish {
+        Wish::Updates => Some(Presenter::new(journal.clone(), watch.head().clone(), Mode::Delta)),
+        Wish::Nothing => None,
+    };
+    let mut updates = Updates::new(journal, session.cwd.clone(), &state);
     while let Some(update) = watch.next().await? {
         let Update::Event(mut recorded) = update else {
             continue;
         };
         loop {
+            if let Some(presenter) = &mut streaming
+                && matches!(recorded.event, Event::Streamed(_))
+            {
+                client.stream(presenter.envelope(&recorded).await?);
+            }
             for update in updates.of(&recorded.event).await? {
                 client.tell(update);
             }

@@ -67,7 +67,7 @@ impl Updates {
             Event::Planned(plan) => {
                 self.steps.clone_from(&plan.steps);
                 vec![
-                    self.plan(PlanEntryStatus::Pending),
+                    self.plan(&PlanEntryStatus::Pending),
                     say(&format!("{}\n", plan.summary)),
                 ]
             }
@@ -99,7 +99,7 @@ impl Updates {
                 Vec::new()
             }
             Event::Applied(applied) => {
-                let done = self.plan(PlanEntryStatus::Completed);
+                let done = self.plan(&PlanEntryStatus::Completed);
                 let text = match (&applied.commit, &applied.branch) {
                     (Some(commit), Some(branch)) => format!("\n\nCommitted {commit} on {branch}."),
                     (Some(commit), None) => format!("\n\nCommitted {commit} (detached HEAD)."),
@@ -190,7 +190,7 @@ impl Updates {
         }
     }
 
-    fn plan(&self, status: PlanEntryStatus) -> SessionUpdate {
+    fn plan(&self, status: &PlanEntryStatus) -> SessionUpdate {
         let entry = |step: &String| PlanEntry::new(step.clone(), PlanEntryPriority::Medium, status.clone());
         SessionUpdate::Plan(Plan::new(self.steps.iter().map(entry).collect()))
     }

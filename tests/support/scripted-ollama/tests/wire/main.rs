@@ -1,5 +1,11 @@
 //! The server over real HTTP, as any client of Ollama meets it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests stop the test, as the tests themselves do"
+)]
+
 mod faults;
 mod generation;
 mod models;

@@ -90,11 +90,11 @@ async fn loads_keeps_and_unloads() {
         );
         expect = vec![(MODEL.to_owned(), found)];
         assert_eq!(loaded(&server).await, expect);
-        let chats = server
+        let mut chats = server
             .requests()
             .into_iter()
             .filter(|record| !record.body.is_null());
-        assert_eq!(chats.last().map(|record| record.loaded_model), Some(loads_anew));
+        assert_eq!(chats.next_back().map(|record| record.loaded_model), Some(loads_anew));
     }
     let unload = json!({"model": MODEL, "keep_alive": 0});
     assert_eq!(

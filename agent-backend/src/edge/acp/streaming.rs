@@ -1,0 +1,125 @@
+//! Our one extension of the protocol: streamed text with its position, stage
+//! and attempt, for a client that wants to show progress or put the text
+//! together itself. Message chunks carry none of that.
+//!
+//! A client gets it only on a connection on which it asked for it.
+
+use agent_client_protocol::{
+    JsonRpcNotification,
+    v1::schema::{InitializeRequest, Meta, SessionId},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use shared::wire::Envelope;
+
+/// Our key in `_meta`.
+const VENDOR: &str = "agentic_ide";
+
+/// The extension's key below it.
+const FEATURE: &str = "streaming_update";
+
+/// Raised when a client of the last version could misread this one.
+const VERSION: u32 = 1;
+
+/// What one client wants of this extension.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Wish {
+    /// Nothing: it did not ask.
+    #[default]
+    Nothing,
+    /// A notification for each update.
+    Updates,
+}
+
+/// What a client asks for in `initialize`.
+pub(super) fn wish(request: &InitializeRequest) -> Wish {
+    let meta = request.client_capabilities.meta.as_ref();
+    match meta.and_then(|meta| meta.get(VENDOR)?.get(FEATURE)) {
+        Some(Value::Bool(true)) => Wish::Updates,
+        _ => Wish::Nothing,
+    }
+}
+
+/// What our capabilities say of it.
+pub(super) fn offer() -> Meta {
+    Meta::from_iter([(VENDOR.to_owned(), json!({ FEATURE: true, "version": VERSION }))])
+}
+
+/// One `agent_streaming_update`, as the event stream has it with `mode=delta`,
+/// and the session it belongs to.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonRpcNotification)]
+#[notification(method = "_agentic_ide/streaming_update")]
+pub(super) struct StreamingUpdate {
+    #[serde(rename = "sessionId")]
+    pub(super) session: SessionId,
+    #[serde(flatten)]
+    pub(super) event: Envelope,
+}
+
+#[cfg(test)]
+mod tests {
+    use agent_client_protocol::JsonRpcMessage as _;
+    use shared::{
+        id::{CorrelationId, Seq, StageId, WorkflowId},
+        wire::Body,
+    };
+
+    use super::*;
+
+    fn check(capabilities: &Value, expect: Wish) {
+        let request = json!({ "protocolVersion": 1, "clientCapabilities": capabilities });
+        let request: InitializeRequest = serde_json::from_value(request).unwrap();
+        assert_eq!(wish(&request), expect, "{capabilities}");
+    }
+
+    #[test]
+    fn only_a_plain_yes_asks_for_it() {
+        check(&json!({}), Wish::Nothing);
+        check(&json!({ "_meta": null }), Wish::Nothing);
+        check(&json!({ "_meta": { "agentic_ide": true } }), Wish::Nothing);
+        check(
+            &json!({ "_meta": { "agentic_ide": { "streaming_update": false } } }),
+            Wish::Nothing,
+        );
+        check(
+            &json!({ "_meta": { "agentic_ide": { "streaming_update": "yes" } } }),
+            Wish::Nothing,
+        );
+        check(
+            &json!({ "_meta": { "agentic_ide": { "streaming_update": true } } }),
+            Wish::Updates,
+        );
+    }
+
+    #[test]
+    fn the_notification_looks_as_documented() {
+        let update = StreamingUpdate {
+            session: SessionId::new("s1"),
+            event: Envelope {
+                seq: Seq(17),
+                workflow_id: WorkflowId::new("w1"),
+                correlation_id: CorrelationId::new("req_xyz"),
+                timestamp: 1_234_567_890,
+                body: Body::AgentStreamingUpdate {
+                    stage_id: StageId::new("code_generation"),
+                    attempt: 1,
+                    delta: " b):".to_owned(),
+                    offset: 20,
+                    partial_result: None,
+                    tokens_so_far: 10,
+                    is_final: false,
+                    metrics: None,
+                },
+            },
+        };
+        let message = update.to_untyped_message().unwrap();
+        assert_eq!(message.method(), "_agentic_ide/streaming_update");
+        let params = json!({
+            "sessionId": "s1", "type": "agent_streaming_update", "seq": 17, "workflow_id": "w1",
+            "correlation_id": "req_xyz", "timestamp": 1_234_567_890_u64, "stage_id": "code_generation",
+            "attempt": 1, "delta": " b):", "offset": 20, "tokens_so_far": 10, "is_final": false,
+            "metrics": null,
+        });
+        assert_eq!(message.params(), &params);
+    }
+}
