@@ -22,7 +22,16 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("tools", &["engine", "shared"]),
     (
         "agent-backend",
-        &["agents", "engine", "journal", "models", "proto", "retrieval", "shared", "tools"],
+        &[
+            "agents",
+            "engine",
+            "journal",
+            "models",
+            "proto",
+            "retrieval",
+            "shared",
+            "tools",
+        ],
     ),
     ("gui-client", &["proto", "shared"]),
     ("vectordb-launcher", &["proto", "shared"]),
@@ -34,8 +43,16 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
 /// Crates that compute and nothing else.
 const PURE: [&str; 2] = ["engine", "agents"];
 /// What a pure crate must not reach, however far down.
-const IMPURE_CRATES: [&str; 8] =
-    ["async-std", "axum", "hyper", "rand", "reqwest", "rusqlite", "tokio", "tonic"];
+const IMPURE_CRATES: [&str; 8] = [
+    "async-std",
+    "axum",
+    "hyper",
+    "rand",
+    "reqwest",
+    "rusqlite",
+    "tokio",
+    "tonic",
+];
 /// What the sources of a pure crate must not name.
 const IMPURE_PATHS: [&str; 9] = [
     "std::env",
@@ -59,7 +76,9 @@ const LINES_MAX: usize = 800;
 
 static METADATA: LazyLock<Metadata> = LazyLock::new(|| {
     let mut command = MetadataCommand::new();
-    command.manifest_path(root().join("Cargo.toml")).other_options(vec!["--locked".into(), "--offline".into()]);
+    command
+        .manifest_path(root().join("Cargo.toml"))
+        .other_options(vec!["--locked".into(), "--offline".into()]);
     command.exec().unwrap()
 });
 
@@ -68,11 +87,18 @@ fn between_members(kinds: &[DependencyKind]) -> BTreeMap<String, BTreeSet<String
     let members = METADATA.workspace_packages();
     let names: HashSet<&str> = members.iter().map(|package| package.name.as_str()).collect();
     let of = |package: &cargo_metadata::Package| {
-        let wanted = package.dependencies.iter().filter(|dependency| kinds.contains(&dependency.kind));
-        let inside = wanted.filter(|dependency| dependency.path.is_some() && names.contains(&*dependency.name));
+        let wanted = package
+            .dependencies
+            .iter()
+            .filter(|dependency| kinds.contains(&dependency.kind));
+        let inside =
+            wanted.filter(|dependency| dependency.path.is_some() && names.contains(&*dependency.name));
         inside.map(|dependency| dependency.name.clone()).collect()
     };
-    members.iter().map(|package| (package.name.to_string(), of(package))).collect()
+    members
+        .iter()
+        .map(|package| (package.name.to_string(), of(package)))
+        .collect()
 }
 
 #[test]
@@ -82,7 +108,9 @@ fn dependencies_point_one_way() {
     for (package, dependencies) in between_members(&[DependencyKind::Normal, DependencyKind::Build]) {
         match allowed.get(package.as_str()) {
             Some(allowed) => {
-                let extra = dependencies.iter().filter(|name| !allowed.contains(&name.as_str()));
+                let extra = dependencies
+                    .iter()
+                    .filter(|name| !allowed.contains(&name.as_str()));
                 wrong.extend(extra.map(|name| format!("{package} must not depend on {name}")));
             }
             None => wrong.push(format!("{package} is not in the table of this test")),
@@ -107,7 +135,11 @@ fn tests_reach_no_further_than_what_they_test() {
 
 #[test]
 fn only_the_tests_know_the_backend() {
-    let all = between_members(&[DependencyKind::Normal, DependencyKind::Build, DependencyKind::Development]);
+    let all = between_members(&[
+        DependencyKind::Normal,
+        DependencyKind::Build,
+        DependencyKind::Development,
+    ]);
     let knows = |(name, dependencies): (String, BTreeSet<String>)| {
         dependencies.contains("agent-backend").then_some(name)
     };
@@ -132,13 +164,20 @@ fn pure_crates_reach_no_runtime() {
 fn reached(name: &str) -> Vec<Vec<String>> {
     let resolve = METADATA.resolve.as_ref().unwrap();
     let nodes: HashMap<&PackageId, _> = resolve.nodes.iter().map(|node| (&node.id, node)).collect();
-    let start = METADATA.workspace_packages().into_iter().find(|package| *package.name == name).unwrap();
+    let start = METADATA
+        .workspace_packages()
+        .into_iter()
+        .find(|package| *package.name == name)
+        .unwrap();
     let mut seen = HashSet::from([&start.id]);
     let mut open = vec![(&start.id, vec![name.to_owned()])];
     let mut ways = Vec::new();
     while let Some((id, way)) = open.pop() {
         for dependency in &nodes[id].deps {
-            let normal = dependency.dep_kinds.iter().any(|kind| kind.kind == DependencyKind::Normal);
+            let normal = dependency
+                .dep_kinds
+                .iter()
+                .any(|kind| kind.kind == DependencyKind::Normal);
             if normal && seen.insert(&dependency.pkg) {
                 let mut way = way.clone();
                 way.push(METADATA[&dependency.pkg].name.to_string());
@@ -156,7 +195,9 @@ fn pure_crates_name_no_clock_and_no_io() {
     for name in PURE {
         for file in files(&root().join("agent-backend").join(name).join("src"), ".rs") {
             let text = fs::read_to_string(&file).unwrap();
-            let named = IMPURE_PATHS.iter().filter(|path| code(&text).any(|line| line.contains(**path)));
+            let named = IMPURE_PATHS
+                .iter()
+                .filter(|path| code(&text).any(|line| line.contains(**path)));
             wrong.extend(named.map(|path| format!("{} names {path}", relative(&file))));
         }
     }
@@ -176,7 +217,12 @@ fn the_network_stays_at_the_edge() {
             let (path, import) = (format!("{krate}::"), format!("use {krate}"));
             code(&text).any(|line| line.contains(&path) || line.contains(&import))
         };
-        wrong.extend(NETWORK_CRATES.iter().filter(uses).map(|krate| format!("{name} uses {krate}")));
+        wrong.extend(
+            NETWORK_CRATES
+                .iter()
+                .filter(uses)
+                .map(|krate| format!("{name} uses {krate}")),
+        );
     }
     assert_eq!(wrong, Vec::<String>::new());
 }
@@ -206,6 +252,11 @@ fn every_crate_takes_the_lints_of_the_workspace() {
 
 #[test]
 fn modules_are_named_after_their_folder() {
-    let old = files(&root(), "mod.rs").into_iter().filter(|file| file.ends_with("mod.rs"));
-    assert_eq!(old.map(|file| relative(&file)).collect::<Vec<_>>(), Vec::<String>::new());
+    let old = files(&root(), "mod.rs")
+        .into_iter()
+        .filter(|file| file.ends_with("mod.rs"));
+    assert_eq!(
+        old.map(|file| relative(&file)).collect::<Vec<_>>(),
+        Vec::<String>::new()
+    );
 }

@@ -32,14 +32,22 @@ type Files = BTreeMap<String, String>;
 /// A command that sees nothing of the person's own settings.
 fn command(program: &str, dir: &Path) -> Command {
     let mut command = Command::new(program);
-    command.current_dir(dir).stdin(Stdio::null()).env_clear().env("HOME", dir);
+    command
+        .current_dir(dir)
+        .stdin(Stdio::null())
+        .env_clear()
+        .env("HOME", dir);
     command.env("PATH", std::env::var_os("PATH").unwrap());
     command
 }
 
 fn succeed(mut command: Command) -> Output {
     let output = command.output().unwrap();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{command:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     output
 }
 
@@ -48,7 +56,10 @@ fn make(dir: &Path, settings: &[(&str, &str)]) -> String {
     let script = root().join("tests/fixtures/demo-repo/make.sh");
     let mut command = command("sh", dir.parent().unwrap());
     command.arg(script).arg(dir).envs(settings.iter().copied());
-    String::from_utf8(succeed(command).stdout).unwrap().trim().to_owned()
+    String::from_utf8(succeed(command).stdout)
+        .unwrap()
+        .trim()
+        .to_owned()
 }
 
 fn git(dir: &Path, words: &[&str]) -> String {
@@ -60,9 +71,13 @@ fn git(dir: &Path, words: &[&str]) -> String {
 /// Runs the repository's tests; none if this machine has no Python.
 fn unittest(dir: &Path) -> Option<String> {
     // A shim that finds no interpreter in the empty home is no Python either.
-    let candidates = ["python3", "/usr/bin/python3"].into_iter().map(|python| command(python, dir));
+    let candidates = ["python3", "/usr/bin/python3"]
+        .into_iter()
+        .map(|python| command(python, dir));
     let mut python = candidates.into_iter().find_map(|mut command| {
-        let works = command.args(["-B", "-W", "error::ResourceWarning", "-c", "import sqlite3"]).output();
+        let works = command
+            .args(["-B", "-W", "error::ResourceWarning", "-c", "import sqlite3"])
+            .output();
         works.ok().filter(|output| output.status.success())?;
         let program = command.get_program().to_str()?.to_owned();
         Some(self::command(&program, dir))
@@ -124,14 +139,25 @@ fn its_own_tests_pass() {
 /// Asks the scripted model as the backend does and answers its text.
 async fn ask(ollama: &ScriptedOllama, built: &Built, format: Option<Value>) -> String {
     let mut messages = vec![json!({"role": "system", "content": built.prompt.system})];
-    messages.extend(built.prompt.messages.iter().map(|message| json!({"role": "user", "content": message.content})));
+    messages.extend(
+        built
+            .prompt
+            .messages
+            .iter()
+            .map(|message| json!({"role": "user", "content": message.content})),
+    );
     let mut body = json!({
         "model": MODEL, "messages": messages, "stream": false, "options": {"num_ctx": 16_384},
     });
     if let Some(format) = format {
         body["format"] = format;
     }
-    let answer = reqwest::Client::new().post(format!("{}/api/chat", ollama.url())).json(&body).send().await.unwrap();
+    let answer = reqwest::Client::new()
+        .post(format!("{}/api/chat", ollama.url()))
+        .json(&body)
+        .send()
+        .await
+        .unwrap();
     let answer: Value = answer.json().await.unwrap();
     assert_eq!(answer["done_reason"], "stop", "{answer}");
     answer["message"]["content"].as_str().unwrap().to_owned()
@@ -139,7 +165,11 @@ async fn ask(ollama: &ScriptedOllama, built: &Built, format: Option<Value>) -> S
 
 fn scripted() -> ScriptedOllama {
     let script = fs::read_to_string(root().join("tests/fixtures/demo-script.yaml")).unwrap();
-    ScriptedOllama::builder().script(script).tokens_per_second(0.0).start_blocking().unwrap()
+    ScriptedOllama::builder()
+        .script(script)
+        .tokens_per_second(0.0)
+        .start_blocking()
+        .unwrap()
 }
 
 fn optional() -> [StageId; 1] {
@@ -157,13 +187,22 @@ async fn iterate(
 ) -> Files {
     let files: Vec<FileText<'_>> = tree.iter().map(|(path, text)| FileText { path, text }).collect();
     let proposed = |files: &Files| -> Vec<(String, String)> {
-        files.iter().map(|(path, text)| (path.clone(), text.clone())).collect()
+        files
+            .iter()
+            .map(|(path, text)| (path.clone(), text.clone()))
+            .collect()
     };
     let optional = optional();
     let stages = [(optional[0].clone(), "writes tests of the proposed code")];
 
     let before = proposed(proposal);
-    let previous: Vec<_> = before.iter().map(|(path, text)| ProposedFile { path, text: Some(text) }).collect();
+    let previous: Vec<_> = before
+        .iter()
+        .map(|(path, text)| ProposedFile {
+            path,
+            text: Some(text),
+        })
+        .collect();
     let facts = Facts {
         query,
         packed_context: "## orderdesk/app.py, lines 1-28\n\ndef create_app(config, database):",
@@ -176,15 +215,32 @@ async fn iterate(
     let answer = ask(ollama, &prompt::planning(&facts, BUDGET_TOKENS), Some(schema)).await;
     let plan = agents::plan::parse(&answer, &optional).unwrap();
 
-    let planned: Vec<_> = files.iter().copied().filter(|file| plan.files.iter().any(|p| p == file.path)).collect();
-    let facts = Facts { files: &planned, plan: Some(&plan), ..facts };
+    let planned: Vec<_> = files
+        .iter()
+        .copied()
+        .filter(|file| plan.files.iter().any(|p| p == file.path))
+        .collect();
+    let facts = Facts {
+        files: &planned,
+        plan: Some(&plan),
+        ..facts
+    };
     let answer = ask(ollama, &prompt::code_generation(&facts, BUDGET_TOKENS), None).await;
     let mut proposal = apply(&answer, tree, proposal);
 
     if plan.stages[0].run {
         let after = proposed(&proposal);
-        let previous: Vec<_> = after.iter().map(|(path, text)| ProposedFile { path, text: Some(text) }).collect();
-        let facts = Facts { previous: &previous, ..facts };
+        let previous: Vec<_> = after
+            .iter()
+            .map(|(path, text)| ProposedFile {
+                path,
+                text: Some(text),
+            })
+            .collect();
+        let facts = Facts {
+            previous: &previous,
+            ..facts
+        };
         let answer = ask(ollama, &prompt::test_generation(&facts, BUDGET_TOKENS), None).await;
         proposal = apply(&answer, tree, &proposal);
     }
@@ -255,10 +311,23 @@ async fn any_other_request_gets_an_honest_note() {
     let first = iterate(&ollama, "Rename `orders` to \"jobs\"", &tree, &Files::new(), &[]).await;
     assert_eq!(paths(&first), ["docs/notes/REQUEST.md"]);
     let note = &first["docs/notes/REQUEST.md"];
-    assert!(note.contains("> Rename `orders` to \"jobs\"\n\nNothing was implemented."), "{note}");
+    assert!(
+        note.contains("> Rename `orders` to \"jobs\"\n\nNothing was implemented."),
+        "{note}"
+    );
 
-    let second = iterate(&ollama, "Rename orders", &tree, &first, &["Shorter names".to_owned()]).await;
-    assert_eq!(paths(&second), ["docs/notes/FEEDBACK.md", "docs/notes/REQUEST.md"]);
+    let second = iterate(
+        &ollama,
+        "Rename orders",
+        &tree,
+        &first,
+        &["Shorter names".to_owned()],
+    )
+    .await;
+    assert_eq!(
+        paths(&second),
+        ["docs/notes/FEEDBACK.md", "docs/notes/REQUEST.md"]
+    );
     assert!(second["docs/notes/FEEDBACK.md"].contains("> Shorter names\n"));
     assert_eq!(ollama.script_errors(), Vec::<String>::new());
 }

@@ -16,8 +16,16 @@ fn every_error_code_has_a_page_and_no_page_is_left_over() {
         .filter(|name| name != "README")
         .collect();
     let codes: BTreeSet<String> = Code::ALL.iter().map(|code| code.as_str().to_owned()).collect();
-    assert_eq!(codes.difference(&pages).collect::<Vec<_>>(), Vec::<&String>::new(), "codes without a page");
-    assert_eq!(pages.difference(&codes).collect::<Vec<_>>(), Vec::<&String>::new(), "pages without a code");
+    assert_eq!(
+        codes.difference(&pages).collect::<Vec<_>>(),
+        Vec::<&String>::new(),
+        "codes without a page"
+    );
+    assert_eq!(
+        pages.difference(&codes).collect::<Vec<_>>(),
+        Vec::<&String>::new(),
+        "pages without a code"
+    );
 }
 
 #[test]
@@ -27,7 +35,10 @@ fn every_error_page_begins_with_its_code() {
         let text = fs::read_to_string(page).unwrap_or_default();
         !text.starts_with(&format!("# {code}"))
     });
-    assert_eq!(wrong.map(|code| code.as_str()).collect::<Vec<_>>(), Vec::<&str>::new());
+    assert_eq!(
+        wrong.map(|code| code.as_str()).collect::<Vec<_>>(),
+        Vec::<&str>::new()
+    );
 }
 
 #[test]
@@ -51,6 +62,23 @@ fn links_between_documents_lead_somewhere() {
     assert_eq!(wrong, Vec::<String>::new());
 }
 
+#[test]
+fn every_document_is_in_the_index() {
+    let docs = root().join("docs");
+    let index = fs::read_to_string(docs.join("README.md")).unwrap();
+    let listed = links(&index);
+    let missing = files(&docs, ".md").into_iter().filter_map(|file| {
+        let name = file.strip_prefix(&docs).unwrap().display().to_string();
+        let of_itself = name == "README.md" || name.starts_with("errors/");
+        (!of_itself && !listed.contains(&name.as_str())).then_some(name)
+    });
+    assert_eq!(
+        missing.collect::<Vec<_>>(),
+        Vec::<String>::new(),
+        "add them to docs/README.md"
+    );
+}
+
 /// The targets of `[text](target)` outside of code.
 fn links(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
@@ -64,7 +92,10 @@ fn links(text: &str) -> Vec<&str> {
         }
         // Every second part lies between backticks.
         for plain in line.split('`').step_by(2) {
-            let targets = plain.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+            let targets = plain
+                .split("](")
+                .skip(1)
+                .filter_map(|rest| rest.split(')').next());
             found.extend(targets);
         }
     }
@@ -74,7 +105,9 @@ fn links(text: &str) -> Vec<&str> {
 #[test]
 fn every_invariant_names_a_test_that_exists() {
     let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
-    let paragraphs = text.split("\n\n").filter(|paragraph| paragraph.contains("**Architecture Invariant:**"));
+    let paragraphs = text
+        .split("\n\n")
+        .filter(|paragraph| paragraph.contains("**Architecture Invariant:**"));
     let mut count = 0;
     let mut wrong = Vec::new();
     for paragraph in paragraphs {
