@@ -86,13 +86,14 @@ pub fn load<T: Serialize + DeserializeOwned + Default>(source: Source<'_>, prefi
 }
 
 fn parse(path: &Path, text: &str) -> Result<serde_json::Value, Error> {
-    if text.trim().is_empty() {
-        return Ok(serde_json::json!({}));
-    }
-    serde_saphyr::from_str(text).map_err(|error| Error::Syntax {
+    let value: Option<serde_json::Value> = serde_saphyr::from_str(text).map_err(|error| Error::Syntax {
         path: path.to_owned(),
         message: error.to_string(),
-    })
+    })?;
+    // A file of comments alone is as good as none.
+    Ok(value
+        .filter(|value| !value.is_null())
+        .unwrap_or_else(|| serde_json::json!({})))
 }
 
 #[cfg(test)]
@@ -124,6 +125,7 @@ mod tests {
     #[test]
     fn files() {
         check("", Ok(Sample::default()));
+        check("# nothing set\n", Ok(Sample::default()));
         check(
             "port: 7\n",
             Ok(Sample {

@@ -39,6 +39,8 @@ async fn wrong_requests() {
     refused(&world, submit, "", (400, "E1001")).await;
     refused(&world, submit, "{", (400, "E1001")).await;
     refused(&world, submit, "[]", (400, "E1001")).await;
+    refused(&world, submit, &"x".repeat(2 * 1024 * 1024), (400, "E1001")).await;
+    refused(&world, "/api/workflows", "", (405, "E1001")).await;
     refused(&world, submit, &with("user_query", json!(7)), (400, "E1001")).await;
     refused(&world, submit, &with("user_query", json!("  ")), (400, "E1006")).await;
     refused(

@@ -26,24 +26,58 @@ impl IntoResponse for Error {
 
 /// Codes whose answer says more than their class.
 const BY_CODE: &[(Code, StatusCode, tonic::Code)] = &[
-    (Code::UnknownWorkflow, StatusCode::NOT_FOUND, tonic::Code::NotFound),
-    (Code::CorrelationConflict, StatusCode::CONFLICT, tonic::Code::AlreadyExists),
-    (Code::DecisionNotPending, StatusCode::CONFLICT, tonic::Code::FailedPrecondition),
-    (Code::WorkflowFinished, StatusCode::CONFLICT, tonic::Code::FailedPrecondition),
-    (Code::QueryTooLong, StatusCode::PAYLOAD_TOO_LARGE, tonic::Code::InvalidArgument),
-    (Code::Overloaded, StatusCode::TOO_MANY_REQUESTS, tonic::Code::ResourceExhausted),
-    (Code::Unauthenticated, StatusCode::UNAUTHORIZED, tonic::Code::Unauthenticated),
-    (Code::OriginRefused, StatusCode::FORBIDDEN, tonic::Code::PermissionDenied),
+    (
+        Code::UnknownWorkflow,
+        StatusCode::NOT_FOUND,
+        tonic::Code::NotFound,
+    ),
+    (
+        Code::CorrelationConflict,
+        StatusCode::CONFLICT,
+        tonic::Code::AlreadyExists,
+    ),
+    (
+        Code::DecisionNotPending,
+        StatusCode::CONFLICT,
+        tonic::Code::FailedPrecondition,
+    ),
+    (
+        Code::WorkflowFinished,
+        StatusCode::CONFLICT,
+        tonic::Code::FailedPrecondition,
+    ),
+    (
+        Code::QueryTooLong,
+        StatusCode::PAYLOAD_TOO_LARGE,
+        tonic::Code::InvalidArgument,
+    ),
+    (
+        Code::Overloaded,
+        StatusCode::TOO_MANY_REQUESTS,
+        tonic::Code::ResourceExhausted,
+    ),
+    (
+        Code::Unauthenticated,
+        StatusCode::UNAUTHORIZED,
+        tonic::Code::Unauthenticated,
+    ),
+    (
+        Code::OriginRefused,
+        StatusCode::FORBIDDEN,
+        tonic::Code::PermissionDenied,
+    ),
 ];
 
 /// How an error is told over HTTP and over gRPC.
 fn statuses(error: &Error) -> (StatusCode, tonic::Code) {
     let by_code = BY_CODE.iter().find(|(code, ..)| *code == error.code);
-    by_code.map(|(_, http, grpc)| (*http, *grpc)).unwrap_or(match error.class {
-        Class::User => (StatusCode::BAD_REQUEST, tonic::Code::InvalidArgument),
-        Class::Transient => (StatusCode::SERVICE_UNAVAILABLE, tonic::Code::Unavailable),
-        Class::Permanent | Class::Fatal => (StatusCode::INTERNAL_SERVER_ERROR, tonic::Code::Internal),
-    })
+    by_code
+        .map(|(_, http, grpc)| (*http, *grpc))
+        .unwrap_or(match error.class {
+            Class::User => (StatusCode::BAD_REQUEST, tonic::Code::InvalidArgument),
+            Class::Transient => (StatusCode::SERVICE_UNAVAILABLE, tonic::Code::Unavailable),
+            Class::Permanent | Class::Fatal => (StatusCode::INTERNAL_SERVER_ERROR, tonic::Code::Internal),
+        })
 }
 
 impl From<Error> for tonic::Status {

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{Path, Query, State},
+    extract::{
+        Path, Query, State,
+        rejection::{BytesRejection, QueryRejection},
+    },
     http::StatusCode,
     routing::{get, post},
 };
@@ -41,6 +44,10 @@ pub(super) fn routes() -> Router<Runtime> {
         .route("/debug/vram", get(vram))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
+        .method_not_allowed_fallback(async || {
+            let error = Error::user(Code::InvalidRequest, "this path does not take this method");
+            (StatusCode::METHOD_NOT_ALLOWED, error)
+        })
         .fallback(async || {
             (
                 StatusCode::NOT_FOUND,
@@ -49,21 +56,25 @@ pub(super) fn routes() -> Router<Runtime> {
         })
 }
 
+type Body = Result<Bytes, BytesRejection>;
+
 /// The body as JSON, with our own error, which names line and column.
-fn parse<T: DeserializeOwned>(body: &Bytes) -> Result<T, Error> {
-    serde_json::from_slice(body).map_err(|error| {
+fn parse<T: DeserializeOwned>(body: Body) -> Result<T, Error> {
+    let wrong = |problem: &dyn std::fmt::Display| {
         Error::user(
             Code::InvalidRequest,
-            format!("the request body cannot be used: {error}"),
+            format!("the request body cannot be used: {problem}"),
         )
-    })
+    };
+    let body = body.map_err(|error| wrong(&error.body_text()))?;
+    serde_json::from_slice(&body).map_err(|error| wrong(&error))
 }
 
 async fn submit(
     State(runtime): State<Runtime>,
-    body: Bytes,
+    body: Body,
 ) -> Result<(StatusCode, Json<SubmitResponse>), Error> {
-    let request: SubmitRequest = parse(&body)?;
+    let request: SubmitRequest = parse(body)?;
     let submission = Submission {
         correlation: convert::correlation(request.correlation_id.as_deref())?,
         workflow_type: request.workflow_type,
@@ -90,10 +101,10 @@ async fn show(State(runtime): State<Runtime>, Path(id): Path<String>) -> Result<
 async fn decide(
     State(runtime): State<Runtime>,
     Path(id): Path<String>,
-    body: Bytes,
+    body: Body,
 ) -> Result<StatusCode, Error> {
     let id = convert::workflow_id(&id)?;
-    let decision = convert::decision(parse::<DecisionRequest>(&body)?)?;
+    let decision = convert::decision(parse::<DecisionRequest>(body)?)?;
     runtime.decide(&id, None, decision).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -141,7 +152,7 @@ pub(super) async fn page(
 
 async fn list(
     State(runtime): State<Runtime>,
-    query: Result<Query<Page>, axum::extract::rejection::QueryRejection>,
+    query: Result<Query<Page>, QueryRejection>,
 ) -> Result<Json<WorkflowPage>, Error> {
     let Query(query) = query.map_err(|error| Error::user(Code::InvalidRequest, error.body_text()))?;
     Ok(Json(page(&runtime, query.limit, query.cursor.as_deref()).await?))

@@ -10,10 +10,7 @@ use engine::{
     ports::journal::{Append, Durability, Status},
     react,
 };
-use shared::{
-    error::{Class, Code},
-    id::Seq,
-};
+use shared::{error::Class, id::Seq};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -26,8 +23,9 @@ const MAILBOX: usize = 256;
 /// Events a watcher may lag behind before it has to read from disk again.
 const BROADCAST: usize = 1024;
 
-/// Wait before an append is tried again while the disk is full.
-const STORAGE_FULL_WAIT: Duration = Duration::from_secs(1);
+/// Wait before an append is tried again while the journal cannot take it: the
+/// disk is full, or another program holds the database.
+const JOURNAL_WAIT: Duration = Duration::from_secs(1);
 
 /// A command with what belongs to it.
 #[derive(Debug)]
@@ -143,7 +141,7 @@ impl Actor {
                 self.act(&events);
             }
             Begin::Resumed => {
-                let _already_told = self.handle(Command::Resume, Vec::new(), OnFull::Wait).await?;
+                let _already_told = self.handle(Command::Resume, Vec::new(), Patience::Wait).await?;
             }
         }
         while !self.state.is_finished() {
@@ -160,12 +158,12 @@ impl Actor {
             else {
                 return Ok(());
             };
-            let on_full = if reply.is_some() {
-                OnFull::Refuse
+            let patience = if reply.is_some() {
+                Patience::Refuse
             } else {
-                OnFull::Wait
+                Patience::Wait
             };
-            let outcome = self.handle(command, blobs, on_full).await?;
+            let outcome = self.handle(command, blobs, patience).await?;
             match reply {
                 // A person who no longer waits for the answer is not an error.
                 Some(reply) => drop(reply.send(outcome)),
@@ -185,7 +183,7 @@ impl Actor {
         &mut self,
         command: Command,
         blobs: Vec<Blob>,
-        on_full: OnFull,
+        patience: Patience,
     ) -> Result<Result<(), Error>, Error> {
         let now_ms = clock::now_ms();
         let events = match decide(&self.state, command, &Ctx { now_ms }) {
@@ -206,7 +204,7 @@ impl Actor {
             blobs,
             status: (status != self::status(&self.state)).then_some(status),
         };
-        if let Err(refused) = self.append(append, on_full).await? {
+        if let Err(refused) = self.append(append, patience).await? {
             return Ok(Err(refused));
         }
         self.state = after;
@@ -218,24 +216,22 @@ impl Actor {
         Ok(Ok(()))
     }
 
-    async fn append(&self, append: Append, on_full: OnFull) -> Result<Result<(), Error>, Error> {
+    async fn append(&self, append: Append, patience: Patience) -> Result<Result<(), Error>, Error> {
         loop {
             let error = match self.services.journal.append(append.clone()).await {
                 Ok(()) => return Ok(Ok(())),
                 Err(error) => Error::from(error),
             };
-            match (error.code, error.class, on_full) {
-                (Code::StorageFull, _, OnFull::Refuse) => return Ok(Err(error)),
-                (Code::StorageFull, _, OnFull::Wait) => {
-                    tracing::warn!(workflow = %self.state.workflow, %error, "paused");
+            match (error.class, patience) {
+                (Class::Transient, Patience::Refuse) => return Ok(Err(error)),
+                (Class::Transient, Patience::Wait) => {
+                    tracing::warn!(workflow = %self.state.workflow, code = %error.code, %error, "paused");
                     tokio::select! {
                         () = self.stop.cancelled() => return Err(error),
-                        () = tokio::time::sleep(STORAGE_FULL_WAIT) => {}
+                        () = tokio::time::sleep(JOURNAL_WAIT) => {}
                     }
                 }
-                (_, Class::Transient | Class::Permanent | Class::User | Class::Fatal, _) => {
-                    return Err(error);
-                }
+                (Class::Permanent | Class::User | Class::Fatal, _) => return Err(error),
             }
         }
     }
@@ -296,12 +292,12 @@ impl Actor {
     }
 }
 
-/// What to do while the disk is full.
+/// What to do while the journal cannot take anything.
 #[derive(Debug, Clone, Copy)]
-enum OnFull {
+enum Patience {
     /// A person waits for the answer: say so.
     Refuse,
-    /// A worker's result must not be lost: wait for space.
+    /// A worker's result must not be lost: try again until it is taken.
     Wait,
 }
 
