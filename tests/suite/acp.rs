@@ -5,7 +5,16 @@ use futures::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio_tungstenite::{connect_async, tungstenite::Message};
 
-use crate::world::{PATIENCE, World};
+use crate::{
+    acp_schema::{Conversation, Side},
+    world::{PATIENCE, World, is_end},
+};
+
+/// How a client asks for streaming updates.
+const ASKS: &str = r#"{ "_meta": { "agentic_ide": { "streaming_update": true } } }"#;
+
+/// Our extension's method.
+const STREAMING_UPDATE: &str = "_agentic_ide/streaming_update";
 
 /// A client that speaks the Agent Client Protocol by hand, so that nothing of
 /// our own stands between the test and the wire.
@@ -13,25 +22,38 @@ struct Acp {
     socket: tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>,
     next_id: u64,
     updates: Vec<Value>,
+    /// Parameters of what came by our extension.
+    streamed: Vec<Value>,
+    conversation: Conversation,
 }
 
 impl Acp {
     async fn connect(world: &World) -> Self {
+        Self::connect_with(world, json!({})).await
+    }
+
+    async fn connect_with(world: &World, capabilities: Value) -> Self {
         let url = format!("{}/acp", world.url().replace("http", "ws"));
         let (socket, _) = connect_async(url).await.unwrap();
         let mut acp = Self {
             socket,
             next_id: 0,
             updates: Vec::new(),
+            streamed: Vec::new(),
+            conversation: Conversation::new(),
         };
-        let initialize = json!({ "protocolVersion": 1, "clientCapabilities": {} });
+        let initialize = json!({ "protocolVersion": 1, "clientCapabilities": capabilities });
         let answer = acp.call("initialize", initialize).await;
         assert_eq!(answer["result"]["protocolVersion"], 1);
         assert_eq!(answer["result"]["agentInfo"]["name"], "agentic-ide");
+        let offered = &answer["result"]["agentCapabilities"]["_meta"]["agentic_ide"];
+        assert_eq!(offered, &json!({ "streaming_update": true, "version": 1 }));
         acp
     }
 
     async fn send(&mut self, message: &Value) {
+        // A test may be wrong on purpose; what it then gets must still be right.
+        let _on_purpose = self.conversation.take(Side::Client, message);
         self.socket
             .send(Message::text(message.to_string()))
             .await
@@ -51,7 +73,9 @@ impl Acp {
                 .await
                 .expect("an answer");
             if let Message::Text(text) = message.unwrap().unwrap() {
-                return serde_json::from_str(&text).unwrap();
+                let message = serde_json::from_str(&text).unwrap();
+                assert_eq!(self.conversation.take(Side::Agent, &message), Ok(()));
+                return message;
             }
         }
     }
@@ -62,6 +86,8 @@ impl Acp {
             let message = self.receive().await;
             if message["method"] == "session/update" {
                 self.updates.push(message["params"]["update"].clone());
+            } else if message["method"] == STREAMING_UPDATE {
+                self.streamed.push(message["params"].clone());
             } else if message["id"] == id || message["method"].is_string() {
                 return message;
             }
@@ -134,6 +160,64 @@ async fn a_client_of_the_agent_client_protocol_gets_to_a_commit() {
         "tool_call_update",
     ];
     assert_eq!(kinds.into_iter().collect::<Vec<_>>(), expect);
+    assert_eq!(acp.streamed, Vec::<Value>::new(), "it did not ask for them");
+}
+
+#[tokio::test]
+async fn a_client_that_asks_gets_streaming_updates_with_their_positions() {
+    let world = World::new().await;
+    let mut acp = Acp::connect_with(&world, serde_json::from_str(ASKS).unwrap()).await;
+    let session = acp.session(&world).await;
+    let turn = acp.ask("session/prompt", prompt(&session, "Add greetings")).await;
+    let question = acp.until(turn).await;
+    acp.choose(&question, "modify").await;
+    assert_eq!(acp.until(turn).await["result"]["stopReason"], "end_turn");
+    let first = std::mem::take(&mut acp.streamed);
+    let turn = acp.ask("session/prompt", prompt(&session, "shout it")).await;
+    let question = acp.until(turn).await;
+    acp.choose(&question, "accept").await;
+    assert_eq!(acp.until(turn).await["result"]["stopReason"], "end_turn");
+    let second = std::mem::take(&mut acp.streamed);
+    assert!(whole_text(&first).contains("Hello"), "{first:?}");
+    assert!(whole_text(&second).contains("HELLO"), "{second:?}");
+
+    // The same as the event stream in delta form, and the session.
+    let (_, page) = world.get("/api/workflows").await;
+    let id = page["workflows"][0]["workflow_id"].as_str().unwrap();
+    let events = world.events(id, 0, "delta", is_end).await;
+    let expect: Vec<Value> = events
+        .into_iter()
+        .filter(|event| event["type"] == "agent_streaming_update")
+        .map(|mut event| {
+            event["sessionId"] = json!(session);
+            event
+        })
+        .collect();
+    assert_eq!([first, second].concat(), expect);
+
+    // What one connection asked for is not another's.
+    let mut other = Acp::connect(&world).await;
+    let session = other.session(&world).await;
+    let turn = other
+        .ask("session/prompt", prompt(&session, "Add greetings"))
+        .await;
+    let question = other.until(turn).await;
+    other.choose(&question, "reject").await;
+    assert_eq!(other.until(turn).await["result"]["stopReason"], "end_turn");
+    assert_eq!(other.streamed, Vec::<Value>::new());
+}
+
+/// The text that code generation wrote, put together by its offsets.
+fn whole_text(updates: &[Value]) -> String {
+    let mut text = String::new();
+    let written = updates
+        .iter()
+        .filter(|update| update["stage_id"] == "code_generation");
+    for update in written {
+        assert_eq!(update["offset"], text.chars().count(), "{update}");
+        text.push_str(update["delta"].as_str().unwrap());
+    }
+    text
 }
 
 #[tokio::test]

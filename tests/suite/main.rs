@@ -7,6 +7,7 @@
 )]
 
 mod acp;
+mod acp_schema;
 mod architecture;
 mod bad_input;
 mod command_line;
@@ -15,6 +16,8 @@ mod documents;
 mod grpc;
 mod main_job;
 mod resume;
+mod schema;
+mod schemas;
 mod streams;
 mod support;
 mod world;
