@@ -25,6 +25,9 @@ use crate::{
 /// The client that drives a whole workflow over ACP.
 const ACPX: &str = "acpx@0.19.1";
 
+/// The package that carries the protocol's official JSON Schema.
+const ACP_SDK: &str = "@agentclientprotocol/sdk@2.4.0";
+
 /// Options of the tests.
 #[derive(Debug, Default, Args)]
 pub struct Options {
@@ -62,6 +65,10 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         match steps.run("acpx", || install_acpx(&paths)) {
             Some(path) => variables.push(("AGENTIC_IDE_ACPX".into(), path)),
             None => say::note("the tests that need acpx will be left out"),
+        }
+        match steps.run("ACP schema", || install_acp_schema(&paths)) {
+            Some(path) => variables.push(("AGENTIC_IDE_ACP_SCHEMA".into(), path)),
+            None => say::note("messages will not be judged by the protocol's own schema; CI fails without"),
         }
     }
     let before = untracked(&paths);
@@ -145,10 +152,27 @@ fn install_acpx(paths: &Paths) -> anyhow::Result<OsString> {
     if let Some(given) = env::var_os("AGENTIC_IDE_ACPX") {
         return Ok(given);
     }
-    let dir = paths.cache.join(ACPX.replace('@', "-"));
-    let binary = dir.join("node_modules/.bin/acpx");
-    if binary.exists() {
-        return Ok(binary.into());
+    install_from_npm(paths, ACPX, "node_modules/.bin/acpx")
+}
+
+/// The path of the protocol's JSON Schema, from the package of its authors.
+fn install_acp_schema(paths: &Paths) -> anyhow::Result<OsString> {
+    if let Some(given) = env::var_os("AGENTIC_IDE_ACP_SCHEMA") {
+        return Ok(given);
+    }
+    let schema = "node_modules/@agentclientprotocol/sdk/schema/v1/schema.json";
+    install_from_npm(paths, ACP_SDK, schema)
+}
+
+/// The path of `file` of a pinned npm package, installed into the cache if it
+/// is not there yet.
+fn install_from_npm(paths: &Paths, package: &str, file: &str) -> anyhow::Result<OsString> {
+    let dir = paths
+        .cache
+        .join(package.trim_start_matches('@').replace(['@', '/'], "-"));
+    let path = dir.join(file);
+    if path.exists() {
+        return Ok(path.into());
     }
     if needs::on_path("node").is_none() || needs::on_path("npm").is_none() {
         bail!("node and npm are not installed");
@@ -162,14 +186,17 @@ fn install_acpx(paths: &Paths) -> anyhow::Result<OsString> {
         "--loglevel=error",
         "--prefix",
     ]);
-    let output = npm.arg(&dir).arg(ACPX).stdin(Stdio::null()).output()?;
+    let output = npm.arg(&dir).arg(package).stdin(Stdio::null()).output()?;
     if !output.status.success() {
         bail!(
-            "npm install {ACPX} failed:\n{}",
+            "npm install {package} failed:\n{}",
             String::from_utf8_lossy(&output.stderr).trim()
         );
     }
-    Ok(binary.into())
+    if !path.exists() {
+        bail!("{package} has no {file}");
+    }
+    Ok(path.into())
 }
 
 /// What `git status` lists; none where this is no git repository.
@@ -215,7 +242,7 @@ impl Steps {
                 say::note(&format!("{error:#}"));
                 let first = error.to_string().lines().next().unwrap_or_default().to_owned();
                 // What the tests only want is no reason to fail.
-                let outcome = if name == "acpx" {
+                let outcome = if matches!(name, "acpx" | "ACP schema") {
                     Outcome::LeftOut(first)
                 } else {
                     Outcome::Failed(first)
