@@ -2,5 +2,6 @@
 //! seen, and small pieces that every screen uses.
 
 pub mod code;
+mod cut;
 pub mod pieces;
 pub mod rows;

@@ -1,4 +1,4 @@
-//! Draws rows of code. Only rows that are seen are shaped and drawn, and what
+//! Draws rows of code. Only what is seen of them is shaped and drawn, and what
 //! was shaped is kept, so that ten thousand lines cost what fifty do.
 //!
 //! Put it into a vertical `scrollable`; long lines it moves sideways itself
@@ -23,7 +23,10 @@ use iced::{
     mouse,
 };
 
-use super::rows::{Cell, Rows, Tone};
+use super::{
+    cut::{Cut, cut},
+    rows::{Cell, Rows, Tone},
+};
 use crate::{
     model::syntax::{Language, tokens},
     theme::{Look, MONO},
@@ -35,8 +38,12 @@ const CACHE_MAX: usize = 2_000;
 const INSET: f32 = 10.0;
 /// Width of the `+` and `-` marks.
 const MARK_WIDTH: f32 = 18.0;
-/// Logical pixels that one step of the wheel or an arrow key moves sideways.
-const STEP: f32 = 60.0;
+/// Characters that one step of the wheel or an arrow key moves sideways.
+const STEP_CHARS: f32 = 8.0;
+/// Logical pixels that make layers differ, and how many such steps there are:
+/// a prime, so that no step of a wheel is a multiple of it.
+const NUDGE: f32 = 1.0 / 1_024.0;
+const NUDGE_STEPS: f32 = 61.0;
 /// Empty space after the last row.
 const TAIL: f32 = 12.0;
 
@@ -63,7 +70,7 @@ pub fn row_top(look: Look, at: usize) -> f32 {
 struct State<P> {
     /// Shaped text. Drawing has no exclusive access to the state.
     cache: RefCell<HashMap<u64, Shaped<P>>>,
-    /// How far text is moved to the left.
+    /// How far text is moved to the left; drawn in whole characters.
     offset: f32,
     /// Width of a column's text area and of one character, from the last layout.
     column: f32,
@@ -151,13 +158,19 @@ fn plain<P: text::Paragraph<Font = Font>>(content: &str, size: f32, line: f32) -
     })
 }
 
-/// Shapes a line: coloured by token, cut where emphasis begins and ends.
-fn shape<P: text::Paragraph<Font = Font>>(cell: Cell<'_>, language: Language, look: Look) -> Shaped<P> {
+/// Shapes what is seen of a line: coloured by token, cut where emphasis begins
+/// and ends.
+fn shape<P: text::Paragraph<Font = Font>>(
+    cell: Cell<'_>,
+    seen: &Range<usize>,
+    language: Language,
+    look: Look,
+) -> Shaped<P> {
     let tokens = tokens(language, cell.text);
-    let mut cuts: Vec<usize> = vec![0, cell.text.len()];
+    let mut cuts: Vec<usize> = vec![seen.start, seen.end];
     cuts.extend(tokens.iter().flat_map(|(range, _)| [range.start, range.end]));
     cuts.extend(cell.emphasis.iter().flat_map(|range| [range.start, range.end]));
-    cuts.retain(|at| cell.text.is_char_boundary(*at));
+    cuts.retain(|at| seen.start <= *at && *at <= seen.end && cell.text.is_char_boundary(*at));
     cuts.sort_unstable();
     cuts.dedup();
     let pieces: Vec<Range<usize>> = cuts.windows(2).map(|pair| pair[0]..pair[1]).collect();
@@ -256,20 +269,21 @@ where
         _viewport: &Rectangle,
     ) {
         let state = tree.state.downcast_mut::<State<Renderer::Paragraph>>();
+        let step = STEP_CHARS * state.char_width;
         let sideways = if let Event::Keyboard(keyboard::Event::ModifiersChanged(modifiers)) = event {
             state.modifiers = *modifiers;
             0.0
         } else if let Event::Keyboard(keyboard::Event::KeyPressed { key, modifiers, .. }) = event {
             match key {
-                Key::Named(Named::ArrowLeft) if modifiers.alt() => -STEP,
-                Key::Named(Named::ArrowRight) if modifiers.alt() => STEP,
+                Key::Named(Named::ArrowLeft) if modifiers.alt() => -step,
+                Key::Named(Named::ArrowRight) if modifiers.alt() => step,
                 Key::Named(_) | Key::Character(_) | Key::Unidentified => 0.0,
             }
         } else if let Event::Mouse(mouse::Event::WheelScrolled { delta }) = event
             && cursor.is_over(layout.bounds())
         {
             let (x, y) = match *delta {
-                mouse::ScrollDelta::Lines { x, y } => (x * STEP, y * STEP),
+                mouse::ScrollDelta::Lines { x, y } => (x * step, y * step),
                 mouse::ScrollDelta::Pixels { x, y } => (x, y),
             };
             if state.modifiers.shift() { -(x + y) } else { -x }
@@ -303,8 +317,30 @@ where
         let Some(seen) = bounds.intersection(viewport) else {
             return;
         };
+        // A layer that moved by less than a pixel is drawn anew as a whole. The
+        // renderer would otherwise draw dozens of rectangles around what differs
+        // after scrolling, and each makes clip masks as large as the window.
+        let nudge = (viewport.y - bounds.y).round().rem_euclid(NUDGE_STEPS) * NUDGE;
+        let layer = Rectangle {
+            height: seen.height - nudge,
+            ..seen
+        };
+        renderer.with_layer(layer, |renderer| self.draw_rows(state, renderer, bounds, seen));
+    }
+}
+
+impl Code<'_> {
+    fn draw_rows<Renderer>(
+        &self,
+        state: &State<Renderer::Paragraph>,
+        renderer: &mut Renderer,
+        bounds: Rectangle,
+        seen: Rectangle,
+    ) where
+        Renderer: text::Renderer<Font = Font>,
+    {
         let (look, colors, height) = (self.look, self.look.colors, self.look.code_line());
-        let rows = self.visible(bounds, viewport);
+        let rows = self.visible(bounds, &seen);
         let mut cache = state.cache.borrow_mut();
         // Only between frames: what this frame draws must stay alive until it is shown.
         if cache.len() > CACHE_MAX {
@@ -368,43 +404,56 @@ where
                     renderer.fill_paragraph(&shaped.paragraph, Point::new(x, y), color, seen);
                 }
             }
-            renderer.with_layer(clip, |renderer| {
-                for at in rows.clone().filter(|at| self.rows.gap(*at).is_none()) {
-                    let cell = self.rows.cell(at, number);
-                    let language = self.rows.language(at);
-                    let key = hash(&(salt, cell.text, cell.emphasis, language));
-                    let shaped = cache.entry(key).or_insert_with(|| shape(cell, language, look));
-                    let origin = Point::new(
-                        text_x - state.offset + column_inset(column),
-                        bounds.y + row_top(look, at),
-                    );
-                    let emphasis = match cell.tone {
-                        Tone::Added => colors.added_words,
-                        Tone::Removed => colors.removed_words,
-                        Tone::Plain | Tone::Absent | Tone::Fresh => colors.fresh,
+            let inset = column_inset(column);
+            let (from, room) = (
+                whole(state.offset, state.char_width),
+                whole(clip.width - inset, state.char_width),
+            );
+            #[expect(clippy::cast_precision_loss, reason = "characters of a line, far below 2^24")]
+            let moved = |chars: usize| chars as f32 * state.char_width;
+            for at in rows.clone().filter(|at| self.rows.gap(*at).is_none()) {
+                let cell = self.rows.cell(at, number);
+                let language = self.rows.language(at);
+                let Cut { bytes, skipped } = cut(cell.text, cell.emphasis, from, room);
+                let key = hash(&(salt, cell.text, &bytes, cell.emphasis, language));
+                let shaped = cache
+                    .entry(key)
+                    .or_insert_with(|| shape(cell, &bytes, language, look));
+                let x = text_x + inset + moved(skipped) - moved(from);
+                let origin = Point::new(x, bounds.y + row_top(look, at));
+                let emphasis = match cell.tone {
+                    Tone::Added => colors.added_words,
+                    Tone::Removed => colors.removed_words,
+                    Tone::Plain | Tone::Absent | Tone::Fresh => colors.fresh,
+                };
+                // No layer of its own: quads are drawn before text anyhow.
+                for mark in &shaped.marks {
+                    let place = Rectangle {
+                        x: origin.x + mark.x,
+                        y: origin.y,
+                        width: mark.width,
+                        height,
                     };
-                    for mark in &shaped.marks {
-                        let place = Rectangle {
-                            x: origin.x + mark.x,
-                            y: origin.y,
-                            width: mark.width,
-                            height,
-                        };
+                    if let Some(place) = place.intersection(&clip) {
                         fill(renderer, place, emphasis);
                     }
+                }
+                if !bytes.is_empty() {
                     renderer.fill_paragraph(&shaped.paragraph, origin, colors.text, clip);
-                    if self.rows.caret() == Some(at) {
-                        let x = origin.x + shaped.paragraph.min_width() + 1.0;
-                        let caret = Rectangle {
-                            x,
-                            y: origin.y + 3.0,
-                            width: state.char_width,
-                            height: height - 6.0,
-                        };
+                }
+                if self.rows.caret() == Some(at) && bytes.end == cell.text.len() {
+                    let x = origin.x + shaped.paragraph.min_width() + 1.0;
+                    let caret = Rectangle {
+                        x,
+                        y: origin.y + 3.0,
+                        width: state.char_width,
+                        height: height - 6.0,
+                    };
+                    if let Some(caret) = caret.intersection(&clip) {
                         fill(renderer, caret, colors.accent);
                     }
                 }
-            });
+            }
         }
         if let [_, right] = columns.as_slice() {
             fill(
@@ -418,6 +467,17 @@ where
             );
         }
     }
+}
+
+/// How many characters of this width `length` has room for.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "never negative; a division by nothing saturates"
+)]
+fn whole(length: f32, char_width: f32) -> usize {
+    // What is shaped may be wider than its characters by a rounding error.
+    ((length / char_width) + 0.001).floor().max(0.0) as usize
 }
 
 /// Columns without marks need room between number and text.
