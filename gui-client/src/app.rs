@@ -15,7 +15,6 @@ use iced::{
     widget::operation::{self, AbsoluteOffset},
 };
 use shared::{
-    error::Class,
     id::{Seq, WorkflowId},
     version::{Compatibility, VERSION},
     wire::{WorkflowSummary, WorkflowView},
@@ -112,8 +111,10 @@ pub struct App {
     pub help: bool,
     /// Whether the window has room for one pane only.
     pub narrow: bool,
-    /// Whether an unfinished workflow was looked for.
+    /// Whether an unfinished workflow was, or is being, looked for.
     looked: bool,
+    /// How often that failed.
+    look_failures: u32,
     /// Seconds since the Unix epoch, as of the last tick.
     now: u64,
 }
@@ -125,6 +126,8 @@ pub enum Message {
     Server(Server),
     /// The newest unfinished workflow, if any.
     Found(Result<Option<WorkflowSummary>, Error>),
+    /// Look for the newest unfinished workflow again.
+    Look,
     /// A snapshot of the workflow.
     Viewed(Result<WorkflowView, Error>),
     /// A request was submitted, or not.
@@ -184,6 +187,7 @@ impl App {
             help: false,
             narrow: false,
             looked: false,
+            look_failures: 0,
             now: (clock.now)(),
         }
     }
@@ -237,18 +241,8 @@ impl App {
     pub fn update(&mut self, message: Message) -> Task<Message> {
         match message {
             Message::Server(server) => self.take_server(server),
-            Message::Found(found) => match found {
-                Ok(Some(summary)) if self.workflow.is_none() => {
-                    let workflow = Workflow::new(summary.workflow_id, summary.user_query, summary.workspace);
-                    self.attach(workflow)
-                }
-                Ok(_) => Task::none(),
-                Err(error) => {
-                    // A transient error is tried again when the server answers.
-                    self.looked = error.class() != Class::Transient;
-                    self.fail(error)
-                }
-            },
+            Message::Found(found) => self.take_found(found),
+            Message::Look => self.look_for_unfinished(),
             Message::Viewed(Ok(view)) => {
                 if let Some(workflow) = &mut self.workflow {
                     workflow.learn(&view);
@@ -367,18 +361,12 @@ impl App {
             Server::Down(_) => Task::none(),
         };
         self.server = Some(server);
-        if !self.online() || self.looked {
-            return task;
-        }
-        self.looked = true;
         // A request given at the start goes first; it is what the person wants now.
-        if self.options.request.take().is_some() {
+        if self.online() && !self.looked && self.options.request.take().is_some() {
+            self.looked = true;
             return self.take_interaction(interaction::Message::Send);
         }
-        if self.workflow.is_none() {
-            return Task::perform(self.connection.newest_unfinished(), Message::Found);
-        }
-        task
+        Task::batch([task, self.look_for_unfinished()])
     }
 
     fn take_interaction(&mut self, message: interaction::Message) -> Task<Message> {

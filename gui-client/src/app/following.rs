@@ -6,11 +6,17 @@ use iced::{
     widget::operation::{self, AbsoluteOffset},
     window,
 };
-use shared::{id::Seq, wire::Body};
+use shared::{
+    error::Class,
+    id::Seq,
+    wire::{Body, WorkflowSummary},
+};
 
 use super::{App, Exit, Message, Pane};
 use crate::{
-    connection::Followed,
+    Error,
+    clock::fraction,
+    connection::{Followed, backoff::Backoff},
     model::{Folded, Workflow},
     screen::{
         footer::Stream,
@@ -101,6 +107,51 @@ impl App {
         }
     }
 
+    /// Looks for a workflow to show, once.
+    pub(super) fn look_for_unfinished(&mut self) -> Task<Message> {
+        if !self.online() || self.looked || self.workflow.is_some() {
+            return Task::none();
+        }
+        self.looked = true;
+        Task::perform(self.connection.newest_unfinished(), Message::Found)
+    }
+
+    pub(super) fn take_found(&mut self, found: Result<Option<WorkflowSummary>, Error>) -> Task<Message> {
+        let error = match found {
+            Ok(found) => {
+                if self.look_failures > 0 && self.error.as_ref().is_some_and(is_transient) {
+                    self.error = None;
+                }
+                self.look_failures = 0;
+                return match found.filter(|_| self.workflow.is_none()) {
+                    Some(found) => self.attach(Workflow::new(
+                        found.workflow_id,
+                        found.user_query,
+                        found.workspace,
+                    )),
+                    None => Task::none(),
+                };
+            }
+            Err(error) => error,
+        };
+        if !is_transient(&error) {
+            return self.fail(error);
+        }
+        // Said once: who has closed it shall not be told again and again.
+        let told = if self.look_failures == 0 && self.workflow.is_none() {
+            self.fail(error)
+        } else {
+            tracing::debug!(%error, failures = self.look_failures, "the list of workflows is not to be had");
+            Task::none()
+        };
+        // The server may stay up all the while, and say nothing that would
+        // begin another search.
+        self.looked = false;
+        let delay = Backoff::default().delay(self.look_failures, fraction());
+        self.look_failures = self.look_failures.saturating_add(1);
+        Task::batch([told, Task::perform(tokio::time::sleep(delay), |()| Message::Look)])
+    }
+
     /// Shows a workflow and follows it from its first event.
     pub(super) fn attach(&mut self, workflow: Workflow) -> Task<Message> {
         let snapshot = Task::perform(self.connection.view(&workflow.id), Message::Viewed);
@@ -124,6 +175,10 @@ impl App {
         self.follow_from = after;
         self.now = (self.clock.now)();
     }
+}
+
+fn is_transient(error: &Error) -> bool {
+    error.class() == Class::Transient
 }
 
 fn workflow_head(workflow: Option<&Workflow>) -> Seq {

@@ -2,7 +2,10 @@
 //! screenshots and tests. Decisions choose how the transcript goes on.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -43,6 +46,8 @@ pub struct Fake {
     journal: Arc<watch::Sender<Vec<Envelope>>>,
     /// The request, once there is one.
     request: Arc<Mutex<Option<SubmitRequest>>>,
+    /// How many more times the list of workflows is not to be had.
+    lists_failing: Arc<AtomicU32>,
 }
 
 impl Fake {
@@ -56,7 +61,13 @@ impl Fake {
             clock,
             journal,
             request: Arc::default(),
+            lists_failing: Arc::default(),
         })
+    }
+
+    /// Lets the next `count` questions for the list of workflows fail.
+    pub fn fail_lists(&self, count: u32) {
+        self.lists_failing.store(count, Ordering::Relaxed);
     }
 
     /// Everything that happened so far.
@@ -226,8 +237,21 @@ impl Connection for Fake {
     }
 
     fn newest_unfinished(&self) -> BoxFuture<'static, Result<Option<WorkflowSummary>, Error>> {
+        let one_less = |count: u32| count.checked_sub(1);
+        let failing = self
+            .lists_failing
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less);
         let unfinished = self.summary().filter(|workflow| !workflow.state.is_terminal());
-        async { Ok(unfinished) }.boxed()
+        let overloaded = Error::Unreachable {
+            url: self.name(),
+            reason: "too much to do".to_owned(),
+        };
+        let answer = if failing.is_ok() {
+            Err(overloaded)
+        } else {
+            Ok(unfinished)
+        };
+        async { answer }.boxed()
     }
 
     fn view(&self, _id: &WorkflowId) -> BoxFuture<'static, Result<WorkflowView, Error>> {

@@ -149,6 +149,35 @@ fn a_window_that_starts_finds_the_unfinished_workflow() {
 }
 
 #[test]
+fn a_list_that_fails_is_asked_for_again() {
+    run(async {
+        let driver = proposed().await;
+        let mut other = Driver::on(driver.fake.clone(), Options::default());
+        other.fake.fail_lists(5);
+        other.connect().await;
+        let workflow = other.app.workflow.as_ref().unwrap();
+        assert_eq!(workflow.query, "Lock accounts");
+        assert_eq!(other.app.error, None, "what it said is no longer true");
+    });
+}
+
+#[test]
+fn a_list_is_not_asked_for_behind_a_new_request() {
+    run(async {
+        let mut driver = Driver::connected(Options::default()).await;
+        driver.write(interaction::request_id(), "Lock accounts").await;
+        driver.click("Send").await;
+        let error = Error::Unreachable {
+            url: "http://b".to_owned(),
+            reason: "gone".to_owned(),
+        };
+        driver.send(Message::Found(Err(error))).await;
+        assert_eq!(driver.app.workflow.as_ref().unwrap().query, "Lock accounts");
+        assert_eq!(driver.app.error, None);
+    });
+}
+
+#[test]
 fn a_request_given_at_the_start_is_sent() {
     run(async {
         let options = Options {
