@@ -5,7 +5,10 @@
 
 mod launch;
 mod memory;
+mod resume;
 mod start;
+mod stream;
+mod workflow;
 
 use std::path::PathBuf;
 
@@ -93,6 +96,8 @@ fn rows() -> Vec<Box<dyn Row>> {
     let mut rows: Vec<Box<dyn Row>> = Vec::new();
     rows.extend(start::rows());
     rows.extend(memory::rows());
+    rows.extend(resume::rows());
+    rows.extend(stream::rows());
     rows
 }
 

@@ -1,4 +1,4 @@
-//! As much of HTTP as asking a program on this machine needs: one GET.
+//! As much of HTTP as asking a program on this machine needs.
 //!
 //! HTTP/1.0 on purpose: such an answer is never chunked and ends with the
 //! connection.
@@ -28,6 +28,28 @@ pub struct Answer {
 
 /// `GET base + path`, where `base` is `http://host:port`.
 pub fn get(base: &str, path: &str) -> anyhow::Result<Answer> {
+    let mut bytes = Vec::new();
+    send(base, "GET", path, "application/json", "")?
+        .take(BYTES_MAX)
+        .read_to_end(&mut bytes)?;
+    parse(&bytes)
+}
+
+/// `POST` of JSON.
+pub fn post(base: &str, path: &str, body: &Value) -> anyhow::Result<Answer> {
+    let mut bytes = Vec::new();
+    send(base, "POST", path, "application/json", &body.to_string())?
+        .take(BYTES_MAX)
+        .read_to_end(&mut bytes)?;
+    parse(&bytes)
+}
+
+/// `GET` of server-sent events: the connection, headers first.
+pub fn events(base: &str, path: &str) -> anyhow::Result<TcpStream> {
+    send(base, "GET", path, "text/event-stream", "")
+}
+
+fn send(base: &str, method: &str, path: &str, accept: &str, body: &str) -> anyhow::Result<TcpStream> {
     let (host, prefix) = split(base)?;
     let address = host
         .to_socket_addrs()?
@@ -38,11 +60,11 @@ pub fn get(base: &str, path: &str) -> anyhow::Result<Answer> {
     stream.set_write_timeout(Some(WAIT))?;
     write!(
         stream,
-        "GET {prefix}{path} HTTP/1.0\r\nHost: {host}\r\nAccept: application/json\r\n\r\n"
+        "{method} {prefix}{path} HTTP/1.0\r\nHost: {host}\r\nAccept: {accept}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
     )?;
-    let mut bytes = Vec::new();
-    stream.take(BYTES_MAX).read_to_end(&mut bytes)?;
-    parse(&bytes)
+    Ok(stream)
 }
 
 /// `GET` of JSON; any status but 200 is an error that carries the body.
