@@ -40,7 +40,7 @@ impl Acp {
             next_id: 0,
             updates: Vec::new(),
             streamed: Vec::new(),
-            conversation: Conversation::new(),
+            conversation: Conversation::begin(),
         };
         let initialize = json!({ "protocolVersion": 1, "clientCapabilities": capabilities });
         let answer = acp.call("initialize", initialize).await;
@@ -304,7 +304,9 @@ async fn acpx_drives_a_workflow_to_a_commit() {
             .unwrap()
     };
     let denied = run("--deny-all", "Add greetings");
-    assert!(String::from_utf8_lossy(&denied.stdout).contains("Rejected; nothing was changed"));
+    let said = String::from_utf8_lossy(&denied.stdout).into_owned();
+    assert!(said.contains("Rejected; nothing was changed"), "{said}");
+    assert!(Conversation::begin().follow(&said) > 10, "{said}");
     assert_eq!(world.commits(), 1);
     let approved = run("--approve-all", "Add greetings");
     let said = String::from_utf8_lossy(&approved.stdout).into_owned();
@@ -314,5 +316,6 @@ async fn acpx_drives_a_workflow_to_a_commit() {
         String::from_utf8_lossy(&approved.stderr)
     );
     assert!(said.contains("\"stopReason\":\"end_turn\""), "{said}");
+    assert!(Conversation::begin().follow(&said) > 10, "{said}");
     assert_eq!(world.commits(), 2);
 }

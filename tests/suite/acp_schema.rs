@@ -18,7 +18,7 @@ use crate::schema::{Document, read_json};
 const VARIABLE: &str = "AGENTIC_IDE_ACP_SCHEMA";
 
 /// Version 1 of the protocol.
-pub struct Protocol {
+struct Protocol {
     document: Document,
     /// Pointers of parameters and results, by method.
     params: BTreeMap<String, String>,
@@ -27,14 +27,8 @@ pub struct Protocol {
 
 impl Protocol {
     /// The schema, where it could be installed.
-    pub fn find() -> Option<Self> {
-        let Some(path) = env::var_os(VARIABLE) else {
-            assert!(
-                env::var_os("CI").is_none(),
-                "{VARIABLE} is not set: run `cargo xtask test`"
-            );
-            return None;
-        };
+    fn find() -> Option<Self> {
+        let path = env::var_os(VARIABLE)?;
         Some(Self::read(Path::new(&path)))
     }
 
@@ -83,7 +77,6 @@ impl Protocol {
 }
 
 /// The messages of one connection.
-#[derive(Default)]
 pub struct Conversation {
     protocol: Option<Protocol>,
     /// Methods of open requests, by who asked and the id as text.
@@ -110,10 +103,31 @@ impl Side {
 
 impl Conversation {
     /// One that is judged where the schema is there.
-    pub fn new() -> Self {
+    pub fn begin() -> Self {
         Self {
             protocol: Protocol::find(),
             open: HashMap::new(),
+        }
+    }
+
+    /// Judges a trace of both sides, one message a line; how many there were.
+    pub fn follow(&mut self, trace: &str) -> usize {
+        let messages = trace.lines().map(|line| serde_json::from_str(line).unwrap());
+        let messages: Vec<Value> = messages.collect();
+        for message in &messages {
+            let side = self.sender(message);
+            assert_eq!(self.take(side, message), Ok(()));
+        }
+        messages.len()
+    }
+
+    fn sender(&self, message: &Value) -> Side {
+        match message["method"].as_str() {
+            Some("session/update" | "session/request_permission") => Side::Agent,
+            Some(_) => Side::Client,
+            // An answer comes from whom the open request went to.
+            None if self.open.contains_key(&(Side::Client, message["id"].to_string())) => Side::Agent,
+            None => Side::Client,
         }
     }
 
@@ -147,7 +161,13 @@ impl Conversation {
 
 #[test]
 fn the_official_schema_refuses_what_is_no_message() {
-    let Some(protocol) = Protocol::find() else { return };
+    let Some(protocol) = Protocol::find() else {
+        assert!(
+            env::var_os("CI").is_none(),
+            "{VARIABLE} is not set, so no message was judged: run `cargo xtask test` where npm is"
+        );
+        return;
+    };
     let mut conversation = Conversation {
         protocol: Some(protocol),
         open: HashMap::new(),
