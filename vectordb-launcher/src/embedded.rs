@@ -8,9 +8,10 @@
 //! The layers, each knowing only the ones above it in this list:
 //! [`error`] and [`pool`]; [`query`], [`validate`] and [`collection`], which
 //! speak the engine's types; [`store`], which owns collections by name;
-//! [`convert`], from Qdrant's messages to those types; [`grpc`] and [`rest`],
-//! the edges.
+//! [`convert`], from Qdrant's messages to those types; [`calls`], what a call
+//! does; [`grpc`] and [`rest`], the edges.
 
+pub mod calls;
 pub mod collection;
 pub mod convert;
 pub mod error;

@@ -13,12 +13,21 @@ const LOCK_FILE: &str = "lock";
 /// old or the new content: the new file is on disk before the name moves, and
 /// the name is on disk before this returns.
 pub fn write_atomically(path: &Path, content: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(content)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     sync_folder(folder)
+}
+
+/// The folder that `path` is in. A bare file name has the empty path for a
+/// parent, which no call of the system takes.
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        Some(_) | None => Path::new("."),
+    }
 }
 
 /// Makes the names inside `folder` durable.
@@ -122,6 +131,13 @@ mod tests {
         }
         drop(held);
         DirectoryLock::take(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn a_bare_name_is_in_the_current_folder() {
+        assert_eq!(folder_of(Path::new("ports.json")), Path::new("."));
+        assert_eq!(folder_of(Path::new("a/ports.json")), Path::new("a"));
+        assert_eq!(folder_of(Path::new("/ports.json")), Path::new("/"));
     }
 
     #[test]

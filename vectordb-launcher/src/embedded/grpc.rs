@@ -24,22 +24,25 @@ use tonic::{
 };
 use tower::Layer as _;
 
-use super::{error::Result, store::Store};
+use super::{
+    calls::{Calls, REQUEST_BYTES_MAX},
+    error::Result,
+    store::Store,
+};
 use crate::auth::Guard;
-
-/// Largest request, in bytes, as in Qdrant.
-const REQUEST_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// All of Qdrant's services on one store; clones share it.
 #[derive(Debug, Clone)]
 pub struct Service {
     store: Arc<Store>,
+    calls: Calls,
 }
 
 /// The routes of Qdrant's gRPC port. The health check needs no key, as in
 /// Qdrant; everything else passes `guard`.
 pub fn routes(store: Arc<Store>, guard: Guard) -> Routes {
-    let service = Service { store };
+    let calls = Calls::new(Arc::clone(&store));
+    let service = Service { store, calls };
     macro_rules! tuned {
         ($server:ident) => {
             $server::new(service.clone())
@@ -63,8 +66,7 @@ impl Service {
         T: Send + 'static,
         F: FnOnce(&Store) -> Result<T> + Send + 'static,
     {
-        let store = Arc::clone(&self.store);
-        Ok(self.store.pool().run(move || work(&store)).await?)
+        Ok(self.calls.run(work).await?)
     }
 
     /// Applies what `convert` makes of a message. It is always applied before
@@ -78,17 +80,7 @@ impl Service {
     where
         F: FnOnce() -> Result<UpdateOperation> + Send + 'static,
     {
-        let collection = self.store.collection(&name)?;
-        let operation = self.store.pool().run(convert).await?;
-        let turn = collection.turn().lock_owned().await;
-        let number = self
-            .store
-            .pool()
-            .run(move || {
-                let _turn = turn;
-                collection.update(operation)
-            })
-            .await?;
+        let number = self.calls.write(&name, convert).await?;
         let status = if wait == Some(true) {
             grpc::UpdateStatus::Completed
         } else {

@@ -1,20 +1,38 @@
-//! The part of Qdrant's REST API that people and probes use: health, lists,
-//! metrics. Points go over gRPC; every other call answers 501 with its name.
+//! Qdrant's REST API over the store.
+//!
+//! Handlers read JSON into the engine's own types, which have Qdrant's REST
+//! form, run the same [`calls`](super::calls) as gRPC and write JSON. A call
+//! that is missing answers 501 with its name.
+
+mod collections;
+mod create;
+mod forms;
+mod formula;
+mod points;
+mod query;
+mod writes;
 
 use std::{fmt::Write as _, sync::Arc};
 
 use axum::{
     Json, Router,
-    extract::{Path, Request, State},
+    body::Bytes,
+    extract::{DefaultBodyLimit, Request, State, rejection::BytesRejection},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::get,
 };
 use http::{HeaderMap, Method, StatusCode, Uri, header};
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{API_VERSION, ENGINE, convert::info, error::Error, store::Store};
+use super::{
+    API_VERSION, ENGINE,
+    calls::{Calls, REQUEST_BYTES_MAX},
+    error::{Error, Result},
+    store::Store,
+};
 use crate::auth::{Guard, KEY_HEADER};
 
 /// Paths that need no key, as in Qdrant.
@@ -22,26 +40,28 @@ const OPEN_PATHS: &[&str] = &["/", "/healthz", "/livez", "/readyz"];
 
 #[derive(Debug, Clone)]
 struct Rest {
-    store: Arc<Store>,
+    calls: Calls,
     guard: Guard,
 }
 
 /// The routes of Qdrant's REST port.
 pub fn routes(store: Arc<Store>, guard: Guard) -> Router {
-    let rest = Rest { store, guard };
+    let rest = Rest {
+        calls: Calls::new(store),
+        guard,
+    };
     Router::new()
         .route("/", get(title))
         .route("/healthz", get(|| async { "healthz check passed" }))
         .route("/livez", get(|| async { "livez check passed" }))
         .route("/readyz", get(|| async { "all shards are ready" }))
-        .route("/collections", get(collections))
-        .route("/collections/{name}", get(collection).fallback(unsupported))
-        .route("/collections/{name}/exists", get(exists))
-        .route("/collections/{name}/aliases", get(collection_aliases))
-        .route("/aliases", get(aliases))
+        .merge(collections::routes())
+        .nest("/collections/{name}", points::routes())
         .route("/metrics", get(metrics))
         .route("/telemetry", get(telemetry))
         .fallback(unsupported)
+        .method_not_allowed_fallback(unsupported)
+        .layer(DefaultBodyLimit::max(REQUEST_BYTES_MAX))
         .layer(middleware::from_fn_with_state(rest.clone(), admit))
         .with_state(rest)
 }
@@ -76,14 +96,34 @@ fn failed(status: StatusCode, message: &str) -> Response {
     (status, Json(json!({"status": {"error": message}, "time": 0.0}))).into_response()
 }
 
-fn answer(result: Result<Value, Error>, started: Instant) -> Response {
+#[derive(Serialize)]
+struct Answer<T> {
+    result: T,
+    status: &'static str,
+    time: f64,
+}
+
+fn answer<T: Serialize>(result: Result<T>, started: Instant) -> Response {
     match result {
-        Ok(result) => {
-            let time = started.elapsed().as_secs_f64();
-            Json(json!({"result": result, "status": "ok", "time": time})).into_response()
-        }
+        Ok(result) => Json(Answer {
+            result,
+            status: "ok",
+            time: started.elapsed().as_secs_f64(),
+        })
+        .into_response(),
         Err(error) => failed(StatusCode::from(&error), &error.to_string()),
     }
+}
+
+/// Reads a request's body. Large ones take a while, so this belongs in the pool.
+fn body<T: DeserializeOwned>(bytes: std::result::Result<Bytes, BytesRejection>) -> Result<T> {
+    let bytes = bytes.map_err(|rejected| {
+        Error::Malformed(format!(
+            "JSON payload cannot be read (limit: {REQUEST_BYTES_MAX} bytes): {rejected}"
+        ))
+    })?;
+    serde_json::from_slice(&bytes)
+        .map_err(|error| Error::Malformed(format!("Format error in JSON body: {error}")))
 }
 
 async fn unsupported(method: Method, uri: Uri) -> Response {
@@ -95,53 +135,6 @@ async fn title() -> Json<Value> {
     Json(json!({"title": "qdrant - vector search engine", "version": API_VERSION}))
 }
 
-async fn collections(State(rest): State<Rest>) -> Response {
-    let names: Vec<Value> = rest
-        .store
-        .names()
-        .into_iter()
-        .map(|name| json!({ "name": name }))
-        .collect();
-    answer(Ok(json!({ "collections": names })), Instant::now())
-}
-
-async fn collection(State(rest): State<Rest>, Path(name): Path<String>) -> Response {
-    let started = Instant::now();
-    let store = Arc::clone(&rest.store);
-    let work = move || {
-        let (record, collection) = store.described(&name)?;
-        info::rest_info(&record, &collection)
-    };
-    answer(rest.store.pool().run(work).await, started)
-}
-
-async fn exists(State(rest): State<Rest>, Path(name): Path<String>) -> Response {
-    answer(
-        Ok(json!({ "exists": rest.store.collection(&name).is_ok() })),
-        Instant::now(),
-    )
-}
-
-async fn aliases(State(rest): State<Rest>) -> Response {
-    answer(Ok(alias_list(rest.store.aliases())), Instant::now())
-}
-
-async fn collection_aliases(State(rest): State<Rest>, Path(name): Path<String>) -> Response {
-    let list = rest.store.collection(&name).map(|_| {
-        let all = rest.store.aliases().into_iter();
-        alias_list(all.filter(|(_, collection)| *collection == name).collect())
-    });
-    answer(list, Instant::now())
-}
-
-fn alias_list(aliases: Vec<(String, String)>) -> Value {
-    let list: Vec<Value> = aliases
-        .into_iter()
-        .map(|(alias, collection)| json!({"alias_name": alias, "collection_name": collection}))
-        .collect();
-    json!({ "aliases": list })
-}
-
 /// Nothing is collected, so there is nothing to tell.
 async fn telemetry() -> Response {
     answer(
@@ -151,15 +144,14 @@ async fn telemetry() -> Response {
 }
 
 async fn metrics(State(rest): State<Rest>) -> Response {
-    let store = Arc::clone(&rest.store);
-    let work = move || {
+    let work = |store: &Store| {
         let mut points = Vec::new();
         for (name, collection) in store.all() {
             points.push((name, collection.info()?));
         }
         Ok(points)
     };
-    match rest.store.pool().run(work).await {
+    match rest.calls.run(work).await {
         Ok(points) => {
             let mut text = format!(
                 "# HELP app_info information about the server\n# TYPE app_info gauge\n\

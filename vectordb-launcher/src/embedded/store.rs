@@ -324,7 +324,7 @@ impl Store {
         Ok(true)
     }
 
-    /// Adds to the free values of a collection. Blocks.
+    /// Adds to the free values of a collection; null takes one away. Blocks.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Internal`] for the disk.
@@ -340,7 +340,13 @@ impl Store {
             .collections
             .get_mut(&target)
             .ok_or_else(|| Error::no_collection(name))?;
-        entry.record.metadata.extend(metadata);
+        for (key, value) in metadata {
+            if value.is_null() {
+                entry.record.metadata.remove(&key);
+            } else {
+                entry.record.metadata.insert(key, value);
+            }
+        }
         self.commit(next)
     }
 

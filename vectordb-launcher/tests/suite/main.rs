@@ -14,6 +14,7 @@ mod durability;
 mod errors;
 mod hybrid;
 mod points;
+mod python;
 mod rest;
 mod supervised;
 mod support;

@@ -14,7 +14,10 @@ use qdrant_edge::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{index, point::to_usize};
+use super::{
+    index,
+    point::{to_u64, to_usize},
+};
 use crate::embedded::{
     error::{Error, Result},
     store::AliasChange,
@@ -446,10 +449,18 @@ pub fn vector_name(value: grpc::CreateVectorNameRequest) -> Result<CreateVectorN
     let config = form
         .and_then(serde_json::from_value::<VectorNameConfig>)
         .map_err(|error| Error::Malformed(format!("Malformed vector config: {error}")))?;
-    Ok(CreateVectorName {
-        vector_name: value.vector_name,
-        config,
-    })
+    new_vector_name(value.vector_name, config)
+}
+
+/// A new vector name whose parameters are in the engine's form.
+pub fn new_vector_name(vector_name: String, config: VectorNameConfig) -> Result<CreateVectorName> {
+    match &config {
+        VectorNameConfig::Dense(dense) => {
+            dimensions(to_u64(dense.dense.size))?;
+        }
+        VectorNameConfig::Sparse(_) => {}
+    }
+    Ok(CreateVectorName { vector_name, config })
 }
 
 /// Changes of aliases.

@@ -227,7 +227,8 @@ fn wire_tokenizer(value: qdrant_edge::TokenizerType) -> grpc::TokenizerType {
     }
 }
 
-pub(super) fn wire_memory(value: Option<qdrant_edge::Memory>) -> Option<i32> {
+/// A placement for the wire.
+pub fn wire_memory(value: Option<qdrant_edge::Memory>) -> Option<i32> {
     let value = match value? {
         qdrant_edge::Memory::Cold => grpc::Memory::Cold,
         qdrant_edge::Memory::Cached => grpc::Memory::Cached,

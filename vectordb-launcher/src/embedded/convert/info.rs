@@ -105,15 +105,9 @@ fn vectors(vectors: &HashMap<String, EdgeVectorParams>) -> Option<grpc::VectorsC
     reason = "a collection keeps the deprecated fields it was made with"
 )]
 fn dense(params: &EdgeVectorParams) -> grpc::VectorParams {
-    let distance = match params.distance {
-        Distance::Cosine => grpc::Distance::Cosine,
-        Distance::Euclid => grpc::Distance::Euclid,
-        Distance::Dot => grpc::Distance::Dot,
-        Distance::Manhattan => grpc::Distance::Manhattan,
-    };
     grpc::VectorParams {
         size: to_u64(params.size),
-        distance: distance.into(),
+        distance: distance(params.distance),
         hnsw_config: params.hnsw_config.map(hnsw),
         quantization_config: params.quantization_config.as_ref().and_then(quantization),
         on_disk: params.on_disk,
@@ -125,7 +119,19 @@ fn dense(params: &EdgeVectorParams) -> grpc::VectorParams {
     }
 }
 
-fn datatype(value: VectorStorageDatatype) -> i32 {
+/// A metric for the wire.
+pub fn distance(value: Distance) -> i32 {
+    let value = match value {
+        Distance::Cosine => grpc::Distance::Cosine,
+        Distance::Euclid => grpc::Distance::Euclid,
+        Distance::Dot => grpc::Distance::Dot,
+        Distance::Manhattan => grpc::Distance::Manhattan,
+    };
+    value.into()
+}
+
+/// How numbers are stored, for the wire.
+pub fn datatype(value: VectorStorageDatatype) -> i32 {
     let value = match value {
         VectorStorageDatatype::Float32 => grpc::Datatype::Float32,
         VectorStorageDatatype::Float16 => grpc::Datatype::Float16,

@@ -24,7 +24,7 @@ use crate::embedded::{
 };
 
 /// What Qdrant's `Fusion::Rrf` means when the request names no constant.
-const RRF_K: usize = 2;
+pub const RRF_K: usize = 2;
 
 fn limit(value: Option<u64>) -> usize {
     value.map_or(DEFAULT_LIMIT, to_usize)

@@ -12,13 +12,16 @@ use super::{
     filter::{self, Selected, path, selected},
     point::{payload, point, point_vectors},
 };
-use crate::embedded::error::{Error, Result};
+use crate::embedded::{
+    calls::shard_key_refused,
+    error::{Error, Result},
+};
 
 /// There is one shard, so a shard key has no meaning here, and a wrong one
 /// would silently reach other points than in Qdrant.
 pub fn no_shard_key(selector: Option<&grpc::ShardKeySelector>) -> Result<()> {
     match selector {
-        Some(selector) if !selector.shard_keys.is_empty() => Err(Error::unsupported("a shard key")),
+        Some(selector) if !selector.shard_keys.is_empty() => Err(shard_key_refused()),
         Some(_) | None => Ok(()),
     }
 }

@@ -14,7 +14,10 @@ use tokio::time::Instant;
 use tonic::{Request, Response, Status};
 
 use super::{Service, seconds, unimplemented};
-use crate::embedded::{convert::create, convert::info, error::Result as ApiResult, store::Store};
+use crate::embedded::{
+    calls,
+    convert::{create, info},
+};
 
 fn done(result: bool, started: Instant) -> Response<CollectionOperationResponse> {
     Response::new(CollectionOperationResponse {
@@ -35,44 +38,6 @@ fn described(aliases: Vec<(String, String)>, started: Instant) -> Response<ListA
         aliases,
         time: seconds(started),
     })
-}
-
-fn change(store: &Store, request: UpdateCollection) -> ApiResult<()> {
-    let name = request.collection_name.clone();
-    let changes = create::changes(request)?;
-    let collection = store.collection(&name)?;
-    // All of it is read before any of it is changed.
-    let config = collection.config();
-    let hnsw = changes
-        .hnsw
-        .map(|diff| create::hnsw(config.hnsw_config(), Some(diff)))
-        .transpose()?;
-    let mut vectors = Vec::new();
-    for (vector, diff) in changes.vectors {
-        collection.kind(&vector)?;
-        let base = config.vectors.get(&vector).and_then(|params| params.hnsw_config);
-        vectors.push((
-            vector,
-            create::hnsw(base.unwrap_or_else(|| config.hnsw_config()), Some(diff))?,
-        ));
-    }
-    let optimizers = changes
-        .optimizers
-        .map(|diff| create::optimizers(config.optimizers(), Some(diff)))
-        .transpose()?;
-
-    hnsw.map(|hnsw| collection.set_hnsw(hnsw)).transpose()?;
-    vectors
-        .into_iter()
-        .try_for_each(|(vector, hnsw)| collection.set_vector_hnsw(&vector, hnsw))?;
-    optimizers
-        .map(|optimizers| collection.set_optimizers(optimizers))
-        .transpose()?;
-    if changes.metadata.is_empty() {
-        Ok(())
-    } else {
-        store.add_metadata(&name, changes.metadata)
-    }
 }
 
 #[tonic::async_trait]
@@ -133,7 +98,11 @@ impl Collections for Service {
     ) -> Result<Response<CollectionOperationResponse>, Status> {
         let started = Instant::now();
         let request = request.into_inner();
-        self.run(move |store| change(store, request)).await?;
+        self.run(move |store| {
+            let name = request.collection_name.clone();
+            calls::change(store, &name, create::changes(request)?)
+        })
+        .await?;
         Ok(done(true, started))
     }
 
@@ -163,14 +132,7 @@ impl Collections for Service {
     ) -> Result<Response<ListAliasesResponse>, Status> {
         let started = Instant::now();
         let name = request.into_inner().collection_name;
-        self.store.collection(&name)?;
-        let aliases = self
-            .store
-            .aliases()
-            .into_iter()
-            .filter(|(_, collection)| *collection == name)
-            .collect();
-        Ok(described(aliases, started))
+        Ok(described(calls::aliases_of(&self.store, &name)?, started))
     }
 
     async fn list_aliases(

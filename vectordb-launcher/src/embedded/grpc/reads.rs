@@ -2,13 +2,14 @@
 
 use qdrant_client::qdrant as grpc;
 use qdrant_edge::{
-    CountRequest, FacetRequest, FacetValue, GroupRequest, OrderByInterface, RetrieveRequest, ScrollRequest,
+    CountRequest, FacetRequest, FacetValue, OrderByInterface, RetrieveRequest, ScrollRequest,
     SearchMatrixRequest, SearchMatrixResponse, WithPayloadInterface,
 };
 use tonic::Status;
 
 use super::Service;
 use crate::embedded::{
+    calls::{self, FACET_LIMIT, GROUP_SIZE, GROUPS, MATRIX_LIMIT, MATRIX_SAMPLE, SCROLL_LIMIT},
     convert::{
         filter::{self, path},
         point::{
@@ -19,26 +20,8 @@ use crate::embedded::{
         update::no_shard_key,
     },
     error::{Error, Result as ApiResult},
-    query::{self, Search},
+    query::Search,
 };
-
-/// Points of one scroll page unless the request says.
-const SCROLL_LIMIT: usize = 10;
-
-/// Groups of one answer unless the request says.
-const GROUPS: u64 = 10;
-
-/// Points of one group unless the request says.
-const GROUP_SIZE: u64 = 3;
-
-/// Values of a facet unless the request says.
-const FACET_LIMIT: u64 = 10;
-
-/// Sampled points of a distance matrix unless the request says.
-const MATRIX_SAMPLE: u64 = 10;
-
-/// Neighbours of each sampled point unless the request says.
-const MATRIX_LIMIT: u64 = 3;
 
 impl Service {
     /// Runs several searches on one collection, in one pass over its segments.
@@ -51,12 +34,7 @@ impl Service {
         F: FnOnce() -> ApiResult<Vec<Search>> + Send + 'static,
     {
         self.run(move |store| {
-            let collection = store.collection(&name)?;
-            let requests = convert()?
-                .into_iter()
-                .map(|search| query::resolve(search, &collection, store))
-                .collect::<ApiResult<Vec<_>>>()?;
-            let lists = collection.query(requests)?;
+            let lists = calls::search(store, &name, convert()?)?;
             Ok(lists
                 .into_iter()
                 .map(|list| list.into_iter().map(wire_scored).collect())
@@ -92,19 +70,16 @@ impl Service {
             if by.with_lookup.is_some() {
                 return Err(Error::unsupported("with_lookup"));
             }
-            let collection = store.collection(&name)?;
-            let request = GroupRequest {
-                query: query::resolve(convert()?, &collection, store)?,
-                group_by: path(&by.field)?,
-                groups: to_usize(by.groups.unwrap_or(GROUPS)),
-                group_size: to_usize(by.size.unwrap_or(GROUP_SIZE)),
+            let by = calls::Grouping {
+                field: path(&by.field)?,
+                groups: by.groups.map_or(GROUPS, to_usize),
+                size: by.size.map_or(GROUP_SIZE, to_usize),
             };
-            let groups = collection
-                .query_groups(request)?
+            let groups = calls::groups(store, &name, by, convert()?)?
                 .into_iter()
-                .map(|group| grpc::PointGroup {
-                    id: group_id(&group.key.into()),
-                    hits: group.hits.into_iter().map(wire_scored).collect(),
+                .map(|(key, hits)| grpc::PointGroup {
+                    id: group_id(&key),
+                    hits: hits.into_iter().map(wire_scored).collect(),
                     lookup: None,
                 })
                 .collect();
@@ -181,7 +156,7 @@ impl Service {
             let collection = store.collection(&request.collection_name)?;
             let response = collection.facet(FacetRequest {
                 key: path(&request.key)?,
-                limit: to_usize(request.limit.unwrap_or(FACET_LIMIT)),
+                limit: request.limit.map_or(FACET_LIMIT, to_usize),
                 filter: filter::optional(request.filter)?,
                 exact: request.exact.unwrap_or(false),
             })?;
@@ -207,8 +182,8 @@ impl Service {
             let using = vector_name(request.using);
             collection.kind(&using)?;
             collection.search_matrix(SearchMatrixRequest {
-                sample_size: to_usize(request.sample.unwrap_or(MATRIX_SAMPLE)),
-                limit_per_sample: to_usize(request.limit.unwrap_or(MATRIX_LIMIT)),
+                sample_size: request.sample.map_or(MATRIX_SAMPLE, to_usize),
+                limit_per_sample: request.limit.map_or(MATRIX_LIMIT, to_usize),
                 filter: filter::optional(request.filter)?,
                 using,
             })

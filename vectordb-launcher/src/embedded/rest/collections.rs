@@ -1,0 +1,106 @@
+//! The handlers of collections and aliases.
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::{Path, State, rejection::BytesRejection},
+    response::Response,
+    routing::{get, post},
+};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::{
+    Rest, answer, body,
+    create::{self, AliasForm, ChangeForm, NewForm},
+};
+use crate::embedded::{calls, convert::info};
+
+type Payload = std::result::Result<Bytes, BytesRejection>;
+
+/// The routes of collections and aliases.
+pub fn routes() -> Router<Rest> {
+    Router::new()
+        .route("/collections", get(list))
+        .route("/collections/aliases", post(change_aliases))
+        .route(
+            "/collections/{name}",
+            get(one).put(make).patch(change).delete(delete),
+        )
+        .route("/collections/{name}/exists", get(exists))
+        .route("/collections/{name}/aliases", get(aliases_of))
+        .route("/aliases", get(aliases))
+}
+
+async fn list(State(rest): State<Rest>) -> Response {
+    let names = rest.calls.store().names().into_iter();
+    let names: Vec<Value> = names.map(|name| json!({ "name": name })).collect();
+    answer(Ok(json!({ "collections": names })), Instant::now())
+}
+
+async fn one(State(rest): State<Rest>, Path(name): Path<String>) -> Response {
+    let started = Instant::now();
+    let found = rest.calls.run(move |store| {
+        let (record, collection) = store.described(&name)?;
+        info::rest_info(&record, &collection)
+    });
+    answer(found.await, started)
+}
+
+async fn make(State(rest): State<Rest>, Path(name): Path<String>, bytes: Payload) -> Response {
+    let started = Instant::now();
+    let made = rest.calls.run(move |store| {
+        let new = create::create(name.clone(), body::<NewForm>(bytes)?)?;
+        store.create(&name, new.config, new.metadata)?;
+        Ok(true)
+    });
+    answer(made.await, started)
+}
+
+async fn change(State(rest): State<Rest>, Path(name): Path<String>, bytes: Payload) -> Response {
+    let started = Instant::now();
+    let changed = rest.calls.run(move |store| {
+        let changes = create::changes(body::<ChangeForm>(bytes)?)?;
+        calls::change(store, &name, changes)?;
+        Ok(true)
+    });
+    answer(changed.await, started)
+}
+
+async fn delete(State(rest): State<Rest>, Path(name): Path<String>) -> Response {
+    let started = Instant::now();
+    answer(rest.calls.run(move |store| store.delete(&name)).await, started)
+}
+
+async fn exists(State(rest): State<Rest>, Path(name): Path<String>) -> Response {
+    let exists = rest.calls.store().collection(&name).is_ok();
+    answer(Ok(json!({ "exists": exists })), Instant::now())
+}
+
+async fn change_aliases(State(rest): State<Rest>, bytes: Payload) -> Response {
+    let started = Instant::now();
+    let changed = rest.calls.run(move |store| {
+        store.change_aliases(body::<AliasForm>(bytes)?.changes())?;
+        Ok(true)
+    });
+    answer(changed.await, started)
+}
+
+async fn aliases(State(rest): State<Rest>) -> Response {
+    answer(Ok(told(rest.calls.store().aliases())), Instant::now())
+}
+
+async fn aliases_of(State(rest): State<Rest>, Path(name): Path<String>) -> Response {
+    answer(
+        calls::aliases_of(rest.calls.store(), &name).map(told),
+        Instant::now(),
+    )
+}
+
+fn told(aliases: Vec<(String, String)>) -> Value {
+    let list: Vec<Value> = aliases
+        .into_iter()
+        .map(|(alias, collection)| json!({"alias_name": alias, "collection_name": collection}))
+        .collect();
+    json!({ "aliases": list })
+}
