@@ -1,5 +1,10 @@
 //! The JSON Schemas in `docs/protocol` are those of the wire types.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests stop the test, as the tests themselves do"
+)]
+
 use std::{env, fs, path::PathBuf};
 
 use schemars::{
