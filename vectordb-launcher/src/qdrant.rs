@@ -185,10 +185,11 @@ pub async fn run(
         let before = state.to_string();
         (state, actions) = supervisor::step(state, &event, subject, &limits, now_ms());
         let after = state.to_string();
+        // Before it is told: whoever read the line may ask for the status at once.
+        publish(&snapshot, &state, worker.pid(), Some(detail.clone()));
         if before != after {
             tracing::info!(from = before, to = after, detail, "Qdrant");
         }
-        publish(&snapshot, &state, worker.pid(), Some(detail));
     }
 }
 

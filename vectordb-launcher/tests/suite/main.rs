@@ -9,6 +9,7 @@
     reason = "helpers of tests are tests to people, not to the lint"
 )]
 
+mod conformance;
 mod control;
 mod durability;
 mod errors;
