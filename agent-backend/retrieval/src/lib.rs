@@ -11,17 +11,21 @@
 //! files are read in [`walk`], the network is behind [`store::Store`] and
 //! [`embed::Embedder`].
 
+mod analysis;
 pub mod bm25;
 pub mod chunk;
+pub mod corpus;
 pub mod document;
 pub mod embed;
 mod error;
 pub mod fusion;
+pub mod history;
 pub mod identity;
 pub mod index;
 pub mod language;
 pub mod local;
 pub mod pack;
+mod postings;
 mod report;
 pub mod search;
 mod service;

@@ -1,5 +1,7 @@
 //! From a question to ranked chunks, and what is the same wherever it is asked.
 
+use std::collections::HashSet;
+
 use crate::bm25::{self, SparseVector};
 use crate::embed::{self, Embedder, Failure};
 use crate::error::Error;
@@ -19,6 +21,36 @@ pub struct Question {
     pub text: String,
     /// Its terms; empty if it holds no word.
     pub sparse: SparseVector,
+    /// Its distinct terms with their weights, in the order of first appearance.
+    pub terms: Vec<Term>,
+}
+
+/// A term of a question.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Term {
+    /// See [`bm25::term_id`].
+    pub id: u32,
+    /// How much it counts.
+    pub weight: f32,
+}
+
+/// What the first line says is what the question is about; the rest explains.
+const FIRST_LINE_WEIGHT: f32 = 2.0;
+
+/// The distinct terms of `text`, at most [`bm25::QUERY_TERMS_MAX`].
+fn weighted(text: &str) -> Vec<Term> {
+    let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
+    let mut terms: Vec<Term> = Vec::new();
+    let mut seen = HashSet::new();
+    for (part, weight) in [(first, FIRST_LINE_WEIGHT), (rest, 1.0)] {
+        for term in tokenize::terms(part) {
+            let id = bm25::term_id(&term);
+            if terms.len() < bm25::QUERY_TERMS_MAX && seen.insert(id) {
+                terms.push(Term { id, weight });
+            }
+        }
+    }
+    terms
 }
 
 impl Question {
@@ -29,6 +61,7 @@ impl Question {
         let terms = tokenize::terms(&text);
         Self {
             sparse: bm25::query(terms.iter().map(String::as_str)),
+            terms: weighted(&text),
             text,
         }
     }

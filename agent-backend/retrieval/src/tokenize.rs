@@ -25,23 +25,33 @@ const STOP_WORDS: &[&str] = &[
 
 /// The terms of `text` in order, repeated as often as they occur.
 pub fn terms(text: &str) -> Vec<String> {
-    let stemmer = Stemmer::create(Algorithm::English);
+    let stemmer = stemmer();
     let mut out = Vec::new();
     for word in words(text) {
         if out.len() >= TERMS_MAX {
             break;
         }
-        if word.len() > WORD_BYTES_MAX {
-            continue;
-        }
-        if word.chars().any(is_unspaced) {
-            unspaced(word, &mut out);
-        } else {
-            identifier(word, &stemmer, &mut out);
-        }
+        word_terms(word, &stemmer, &mut out);
     }
     out.truncate(TERMS_MAX);
     out
+}
+
+/// What [`word_terms`] stems with.
+pub(crate) fn stemmer() -> Stemmer {
+    Stemmer::create(Algorithm::English)
+}
+
+/// Adds the terms of one of [`words`].
+pub(crate) fn word_terms(word: &str, stemmer: &Stemmer, out: &mut Vec<String>) {
+    if word.len() > WORD_BYTES_MAX {
+        return;
+    }
+    if word.chars().any(is_unspaced) {
+        unspaced(word, out);
+    } else {
+        identifier(word, stemmer, out);
+    }
 }
 
 /// The terms of a path: its parts are identifiers like any other.
@@ -49,7 +59,8 @@ pub fn path_terms(path: &str) -> Vec<String> {
     terms(path)
 }
 
-fn words(text: &str) -> impl Iterator<Item = &str> {
+/// The runs of letters, digits and underscores of a text.
+pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !(c.is_alphanumeric() || c == '_'))
         .filter(|word| !word.is_empty())
 }

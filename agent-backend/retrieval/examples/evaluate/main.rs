@@ -1,0 +1,21 @@
+//! Measures the retrieval on real commits: `cargo xtask eval`.
+//!
+//! For each repository: a work tree of the snapshot in a temporary directory
+//! whose HEAD is the snapshot, an index of it without an embedding model, and
+//! for each query the rank of the files that the commit changed.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output is what it is run for")]
+
+mod checkout;
+mod measure;
+mod score;
+
+fn main() -> std::process::ExitCode {
+    match measure::run(std::env::args().skip(1)) {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! What a file is for, told from its path. Pure.
+
+use crate::language::Language;
+
+/// What a file is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Class {
+    /// The program itself.
+    Source,
+    /// Tests, fixtures, benchmarks.
+    Test,
+    /// Examples and demonstrations.
+    Example,
+    /// Text for people.
+    Documentation,
+    /// Configuration, data, build scripts.
+    Data,
+    /// Written by a program, or by another project.
+    Foreign,
+}
+
+impl Class {
+    /// Every class.
+    pub const ALL: [Class; 6] = [
+        Class::Source,
+        Class::Test,
+        Class::Example,
+        Class::Documentation,
+        Class::Data,
+        Class::Foreign,
+    ];
+
+    /// The word used in explanations.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Test => "test",
+            Self::Example => "example",
+            Self::Documentation => "documentation",
+            Self::Data => "data",
+            Self::Foreign => "foreign",
+        }
+    }
+
+    /// The class of the file at `path`.
+    pub fn of(path: &str) -> Self {
+        let lower = path.to_ascii_lowercase();
+        let (directories, name) = lower.rsplit_once('/').unwrap_or(("", &lower));
+        let has = |names: &[&str]| directories.split('/').any(|part| names.contains(&part));
+        let stem = name.split_once('.').map_or(name, |(stem, _)| stem);
+        if has(FOREIGN) || GENERATED.iter().any(|mark| name.contains(mark)) {
+            return Self::Foreign;
+        }
+        if has(TESTS) || directories.split('/').any(|part| part.ends_with("-test") || part.ends_with("-tests")) || is_test_name(path, name, stem) {
+            return Self::Test;
+        }
+        if has(EXAMPLES) {
+            return Self::Example;
+        }
+        match Language::of(path) {
+            Language::Markdown => Self::Documentation,
+            _ if has(DOCUMENTATION) => Self::Documentation,
+            Language::Data | Language::Other | Language::Shell => Self::Data,
+            Language::Python
+            | Language::Rust
+            | Language::JavaScript
+            | Language::TypeScript
+            | Language::Tsx
+            | Language::Go
+            | Language::Java
+            | Language::C
+            | Language::Cpp
+            | Language::Web
+            | Language::Sql
+            | Language::Proto => Self::Source,
+        }
+    }
+}
+
+const FOREIGN: &[&str] = &[
+    "vendor", "vendored", "third_party", "third-party", "thirdparty", "3rdparty", "external", "deps", "dist",
+    "generated", "bower_components",
+];
+const GENERATED: &[&str] = &[".min.", ".generated.", "_generated.", ".pb.", "_pb2.", ".g."];
+const TESTS: &[&str] = &[
+    "test", "tests", "testing", "__tests__", "__test__", "spec", "specs", "testdata", "test-data", "fixtures",
+    "__fixtures__", "__snapshots__", "__mocks__", "mocks", "e2e", "bench", "benches", "benchmark", "benchmarks",
+    "fuzz", "testsuite", "unittests",
+];
+const EXAMPLES: &[&str] = &["example", "examples", "sample", "samples", "demo", "demos", "tutorial", "playground"];
+const DOCUMENTATION: &[&str] = &["doc", "docs", "documentation", "man", "website", "site"];
+
+/// `test_x.py`, `x_test.go`, `x.spec.ts`, `XTest.java`.
+fn is_test_name(path: &str, name: &str, stem: &str) -> bool {
+    let written = path.rsplit('/').next().unwrap_or(path);
+    let written = written.split_once('.').map_or(written, |(stem, _)| stem);
+    stem.starts_with("test_")
+        || stem.ends_with("_test")
+        || stem.ends_with("_tests")
+        || matches!(stem, "test" | "tests" | "conftest")
+        || name.contains(".test.")
+        || name.contains(".spec.")
+        || (written.len() > 4 && (written.ends_with("Test") || written.ends_with("Tests")))
+}
+
+/// The name that a file shares with its header, its tests and its component:
+/// `src/users.c`, `users.h`, `test_users.py` and `users.spec.ts` are all `users`.
+pub(crate) fn kin(path: &str) -> String {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let stem = name.split_once('.').map_or(name, |(stem, _)| stem);
+    let lower: String = stem.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
+    let trimmed = lower
+        .strip_prefix("test")
+        .or_else(|| lower.strip_suffix("tests"))
+        .or_else(|| lower.strip_suffix("test"))
+        .unwrap_or(&lower);
+    if trimmed.is_empty() { lower } else { trimmed.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes() {
+        let check = |path: &str, expect: Class| assert_eq!(Class::of(path), expect, "{path}");
+        check("src/main.rs", Class::Source);
+        check("app/templates/index.html", Class::Source);
+        check("tests/it.rs", Class::Test);
+        check("pkg/test_users.py", Class::Test);
+        check("pkg/users_test.go", Class::Test);
+        check("src/users.spec.ts", Class::Test);
+        check("gson/src/main/java/GsonTest.java", Class::Test);
+        check("src/flask/testing.py", Class::Source);
+        check("src/latest.py", Class::Source);
+        check("src/contest.rs", Class::Source);
+        check("examples/hello.py", Class::Example);
+        check("docs/index.md", Class::Documentation);
+        check("docs/conf.py", Class::Documentation);
+        check("README.md", Class::Documentation);
+        check("Cargo.toml", Class::Data);
+        check("Makefile", Class::Data);
+        check("deps/lua/src/lua.c", Class::Foreign);
+        check("proto/x_pb2.py", Class::Foreign);
+    }
+
+    #[test]
+    fn kin_share_a_name() {
+        let check = |path: &str, expect: &str| assert_eq!(kin(path), expect, "{path}");
+        check("src/users.c", "users");
+        check("include/users.h", "users");
+        check("tests/test_users.py", "users");
+        check("src/users.spec.ts", "users");
+        check("UsersTest.java", "users");
+        check("src/hash_map.rs", "hashmap");
+        check("test.py", "test");
+    }
+}
