@@ -20,4 +20,5 @@ mod schema;
 mod schemas;
 mod streams;
 mod support;
+mod window;
 mod world;
