@@ -1,7 +1,7 @@
 //! The launcher's own gRPC service, with the standard health and reflection
 //! services beside it.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, path::PathBuf};
 
 use proto::v1::{
     BackupRequest, BackupResponse, Collection, EndpointsRequest, EndpointsResponse, RestoreRequest,
@@ -133,12 +133,26 @@ impl VectorDbService for Control {
         Ok(Response::new(EndpointsResponse { rest_url, grpc_url }))
     }
 
-    async fn backup(&self, _: Request<BackupRequest>) -> Result<Response<BackupResponse>, Status> {
-        Err(Status::unimplemented("VectorDbService/Backup is not there yet"))
+    async fn backup(&self, request: Request<BackupRequest>) -> Result<Response<BackupResponse>, Status> {
+        let directory = absolute(request.into_inner().directory)?;
+        let bytes = self.observed.backup(directory).await?;
+        Ok(Response::new(BackupResponse { bytes }))
     }
 
-    async fn restore(&self, _: Request<RestoreRequest>) -> Result<Response<RestoreResponse>, Status> {
-        Err(Status::unimplemented("VectorDbService/Restore is not there yet"))
+    async fn restore(&self, request: Request<RestoreRequest>) -> Result<Response<RestoreResponse>, Status> {
+        let directory = absolute(request.into_inner().directory)?;
+        let points = self.observed.restore(directory).await?;
+        Ok(Response::new(RestoreResponse { points }))
+    }
+}
+
+/// A caller does not know the folder in which the launcher was started.
+fn absolute(directory: String) -> Result<PathBuf, Status> {
+    let path = PathBuf::from(directory);
+    if path.is_absolute() {
+        Ok(path)
+    } else {
+        Err(Status::invalid_argument("directory must be an absolute path"))
     }
 }
 

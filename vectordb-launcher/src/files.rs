@@ -23,7 +23,7 @@ pub fn write_atomically(path: &Path, content: &[u8]) -> io::Result<()> {
 
 /// The folder that `path` is in. A bare file name has the empty path for a
 /// parent, which no call of the system takes.
-fn folder_of(path: &Path) -> &Path {
+pub fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         Some(_) | None => Path::new("."),
@@ -33,6 +33,38 @@ fn folder_of(path: &Path) -> &Path {
 /// Makes the names inside `folder` durable.
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
+}
+
+/// Copies the folder `from` to the new folder `to` and returns the bytes; when
+/// this returns they are on disk.
+pub fn copy_tree(from: &Path, to: &Path) -> io::Result<u64> {
+    fs::create_dir(to)?;
+    let mut bytes = 0;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            bytes += copy_tree(&entry.path(), &target)?;
+        } else {
+            bytes += fs::copy(entry.path(), &target)?;
+            File::open(&target)?.sync_all()?;
+        }
+    }
+    sync_folder(to)?;
+    Ok(bytes)
+}
+
+/// Makes everything below `folder` durable.
+pub fn sync_tree(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            sync_tree(&entry.path())?;
+        } else {
+            File::open(entry.path())?.sync_all()?;
+        }
+    }
+    sync_folder(folder)
 }
 
 /// Bytes of all files below `folder`; what cannot be read counts as nothing,

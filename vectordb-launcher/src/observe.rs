@@ -1,9 +1,14 @@
 //! What the control service tells about the database, whichever it is.
 
-use std::{fs, path::PathBuf, sync::Arc};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use proto::v1;
 use tokio::sync::watch;
+use tonic::Status;
 
 use crate::{
     files,
@@ -66,6 +71,39 @@ impl Observed {
             Self::Qdrant(watched) => watched.look().await,
         }
     }
+}
+
+impl Observed {
+    /// Copies the whole database into the new folder `target` and returns the bytes.
+    pub async fn backup(&self, target: PathBuf) -> Result<u64, Status> {
+        match self {
+            #[cfg(feature = "embedded")]
+            Self::Embedded(store) => {
+                let still = store.still().await;
+                Ok(store.pool().run(move || still.copy_to(&target)).await?)
+            }
+            Self::Qdrant(_) => Err(elsewhere("Backup", &target)),
+        }
+    }
+
+    /// Replaces the whole database by a copy and returns its number of points.
+    pub async fn restore(&self, source: PathBuf) -> Result<u64, Status> {
+        match self {
+            #[cfg(feature = "embedded")]
+            Self::Embedded(store) => {
+                let restored = Arc::clone(store);
+                Ok(store.pool().run(move || restored.restore(&source)).await?)
+            }
+            Self::Qdrant(_) => Err(elsewhere("Restore", &source)),
+        }
+    }
+}
+
+fn elsewhere(call: &str, directory: &Path) -> Status {
+    Status::unimplemented(format!(
+        "VectorDbService/{call} of {} works on the embedded engine; a real Qdrant has snapshots of its own",
+        directory.display()
+    ))
 }
 
 #[cfg(feature = "embedded")]

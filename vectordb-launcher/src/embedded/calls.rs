@@ -10,7 +10,7 @@ use super::{
     convert::create,
     error::{Error, Result},
     query::{self, Search},
-    store::Store,
+    store::{Store, snapshots::Snapshot},
 };
 
 /// Points of one scroll page unless the request says.
@@ -62,6 +62,15 @@ impl Calls {
     {
         let store = Arc::clone(&self.store);
         self.store.pool().run(move || work(&store)).await
+    }
+
+    /// Makes a snapshot of a collection.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Internal`] for the disk.
+    pub async fn snapshot(&self, name: &str) -> Result<Snapshot> {
+        let still = self.store.still_one(name).await?;
+        self.store.pool().run(move || still.write()).await
     }
 
     /// Applies what `convert` makes of a message and returns the operation's

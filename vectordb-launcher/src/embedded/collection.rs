@@ -7,7 +7,7 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
@@ -40,6 +40,11 @@ pub struct Collection {
     shard: EdgeShard,
     /// Held over each write, so that waiting writers occupy no pool thread.
     turn: Arc<Mutex<()>>,
+    /// Held while the optimizer works or a copy is made: the optimizer exchanges
+    /// segments, and a copy in the middle of it would have neither.
+    upkeep: Arc<Mutex<()>>,
+    /// Held over each flush, and over a copy.
+    flushing: std::sync::Mutex<()>,
     /// Writes since the start; the number the last flush and the last optimizer run saw.
     written: AtomicU64,
     flushed: AtomicU64,
@@ -95,6 +100,8 @@ impl Collection {
         Self {
             shard,
             turn: Arc::default(),
+            upkeep: Arc::default(),
+            flushing: std::sync::Mutex::default(),
             written: AtomicU64::new(0),
             flushed: AtomicU64::new(0),
             // So that the first pass after a start looks at what an earlier run left.
@@ -109,6 +116,28 @@ impl Collection {
     /// The right to write; a writer waits for it before it enters the pool.
     pub fn turn(&self) -> Arc<Mutex<()>> {
         Arc::clone(&self.turn)
+    }
+
+    /// The right to exchange or copy segments; waited for outside the pool.
+    pub fn upkeep(&self) -> Arc<Mutex<()>> {
+        Arc::clone(&self.upkeep)
+    }
+
+    /// Copies the files into the new folder `target` and returns their bytes. The
+    /// caller holds [`turn`](Self::turn) and [`upkeep`](Self::upkeep).
+    ///
+    /// # Errors
+    /// [`Error::Internal`] for the disk.
+    pub fn copy_to(&self, target: &Path) -> Result<u64> {
+        self.flush()?;
+        self.still(|files| crate::files::copy_tree(files, target))
+            .map_err(|error| Error::Internal(format!("cannot copy to {}: {error}", target.display())))
+    }
+
+    /// Runs `work` on the files while no flush changes them.
+    pub fn still<T>(&self, work: impl FnOnce(&Path) -> T) -> T {
+        let _flushing = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
+        work(self.path())
     }
 
     /// The folder goes when the last user of the collection is done.
@@ -305,6 +334,7 @@ impl Collection {
     /// # Errors
     /// What the engine says about the disk.
     pub fn flush(&self) -> Result<bool> {
+        let _flushing = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
         let written = self.written.load(Ordering::Acquire);
         if self.flushed.load(Ordering::Acquire) == written {
             return Ok(false);

@@ -1,8 +1,11 @@
 //! What the engine leaves to its host: flushing on a timer and optimizing in
 //! the background.
 
+mod niced;
+
 use std::{sync::Arc, time::Duration};
 
+use niced::Niced;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
@@ -41,18 +44,30 @@ async fn flush(store: Arc<Store>) {
 async fn optimize(store: Arc<Store>) {
     let mut ticks = tokio::time::interval(OPTIMIZE_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let thread = match Niced::start("optimizer") {
+        Ok(thread) => thread,
+        Err(error) => {
+            tracing::error!(%error, "no thread for the optimizer: searches get slower as collections grow");
+            return;
+        }
+    };
     loop {
         ticks.tick().await;
         for (name, collection) in store.all() {
+            let upkeep = collection.upkeep().lock_owned().await;
             let started = tokio::time::Instant::now();
-            match tokio::task::spawn_blocking(move || collection.optimize()).await {
-                Ok(Ok(false)) => {}
-                Ok(Ok(true)) => {
+            let work = move || {
+                let _upkeep = upkeep;
+                collection.optimize()
+            };
+            match thread.run(work).await {
+                Some(Ok(false)) => {}
+                Some(Ok(true)) => {
                     let seconds = started.elapsed().as_secs_f64();
                     tracing::info!(collection = name, seconds, "optimized");
                 }
-                Ok(Err(error)) => tracing::warn!(collection = name, %error, "could not optimize"),
-                Err(error) => tracing::error!(collection = name, %error, "the optimizer panicked"),
+                Some(Err(error)) => tracing::warn!(collection = name, %error, "could not optimize"),
+                None => tracing::error!(collection = name, "the optimizer panicked"),
             }
         }
     }

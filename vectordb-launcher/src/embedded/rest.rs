@@ -10,6 +10,7 @@ mod forms;
 mod formula;
 mod points;
 mod query;
+mod snapshots;
 mod writes;
 
 use std::{fmt::Write as _, sync::Arc};
@@ -56,7 +57,7 @@ pub fn routes(store: Arc<Store>, guard: Guard) -> Router {
         .route("/livez", get(|| async { "livez check passed" }))
         .route("/readyz", get(|| async { "all shards are ready" }))
         .merge(collections::routes())
-        .nest("/collections/{name}", points::routes())
+        .nest("/collections/{name}", points::routes().merge(snapshots::routes()))
         .route("/metrics", get(metrics))
         .route("/telemetry", get(telemetry))
         .fallback(unsupported)

@@ -5,15 +5,23 @@
 //! one's folder goes. A folder that no entry names is the rest of an
 //! interrupted change and is removed at the next start.
 
+mod backup;
+mod index;
+mod opening;
+pub mod snapshots;
+
 use std::{
     collections::BTreeMap,
-    fs, io,
+    fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
 use qdrant_edge::EdgeConfig;
 use serde::{Deserialize, Serialize};
+
+pub use index::OpenError;
+use index::{FORMAT, INDEX_FILE, Index};
 
 use super::{
     collection::Collection,
@@ -23,14 +31,8 @@ use super::{
 };
 use crate::{
     clock,
-    files::{self, DirectoryLock, LockError},
+    files::{self, DirectoryLock},
 };
-
-/// Layout of the data directory; a newer number is refused.
-const FORMAT: u32 = 1;
-
-/// The file that says what exists.
-const INDEX_FILE: &str = "store.json";
 
 /// The folder of the collections' folders.
 const COLLECTIONS_FOLDER: &str = "collections";
@@ -40,58 +42,6 @@ const NAME_BYTES_MAX: usize = 255;
 
 /// Characters Qdrant refuses in names, because it uses names as folders.
 const NAME_REFUSED: &[char] = &['<', '>', ':', '"', '/', '\\', '|', '?', '*', '\0', '\u{1F}'];
-
-/// Why a store cannot be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// Somebody else has it open, or it cannot be locked.
-    #[error(transparent)]
-    Lock(#[from] LockError),
-    /// A file or folder cannot be used.
-    #[error("cannot use {path}: {source}")]
-    Io {
-        /// The path.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The index file is not what this program writes.
-    #[error("{path} is damaged: {reason}")]
-    Index {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
-    /// A newer program wrote it.
-    #[error("{path} has format {found}, this program knows up to {FORMAT}")]
-    TooNew {
-        /// The file.
-        path: PathBuf,
-        /// Its format.
-        found: u32,
-    },
-    /// The engine refuses a collection's files.
-    #[error(
-        "collection `{name}` in {path} cannot be opened: {source}. The store is an index: move that folder away, \
-         remove the collection's entry from {INDEX_FILE}, start again and have it indexed anew"
-    )]
-    Collection {
-        /// The collection.
-        name: String,
-        /// Its folder.
-        path: PathBuf,
-        /// What the engine said.
-        source: Error,
-    },
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Index {
-    format: u32,
-    collections: BTreeMap<String, Record>,
-    aliases: BTreeMap<String, String>,
-}
 
 /// What is kept about a collection beside the engine's own files.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -171,28 +121,10 @@ impl Store {
         let folders = root.join(COLLECTIONS_FOLDER);
         fs::create_dir_all(&folders).map_err(io(&folders))?;
         let lock = DirectoryLock::take(root)?;
-        let index = read_index(&root.join(INDEX_FILE), &folders)?;
-        remove_strays(&folders, &index).map_err(io(&folders))?;
-
-        let mut state = State {
-            collections: BTreeMap::new(),
-            aliases: index.aliases,
-        };
-        for (name, record) in index.collections {
-            let path = folders.join(&record.folder);
-            let open = Collection::open(&path).map_err(|source| OpenError::Collection {
-                name: name.clone(),
-                path,
-                source,
-            })?;
-            state.collections.insert(
-                name,
-                Entry {
-                    record,
-                    open: Arc::new(open),
-                },
-            );
-        }
+        let index_file = root.join(INDEX_FILE);
+        let index = Index::read_or_make(&index_file, &folders)?;
+        index.remove_strays(&folders).map_err(io(&folders))?;
+        let state = opening::open_all(root, index)?;
         Ok(Self {
             root: root.to_owned(),
             state: RwLock::new(state),
@@ -236,6 +168,16 @@ impl Store {
             .get(target)
             .ok_or_else(|| Error::no_collection(name))?;
         Ok((entry.record.clone(), Arc::clone(&entry.open)))
+    }
+
+    /// The collection's own name, if `name` is an alias.
+    fn real_name(&self, name: &str) -> String {
+        let state = self.read();
+        state
+            .aliases
+            .get(name)
+            .cloned()
+            .unwrap_or_else(|| name.to_owned())
     }
 
     /// Names of all collections, in order.
@@ -396,10 +338,8 @@ impl Store {
                 .collect(),
             aliases: next.aliases.clone(),
         };
-        let text = serde_json::to_vec_pretty(&index)
-            .map_err(|error| Error::Internal(format!("cannot write {INDEX_FILE}: {error}")))?;
         files::sync_folder(&self.root.join(COLLECTIONS_FOLDER))
-            .and_then(|()| files::write_atomically(&self.root.join(INDEX_FILE), &text))
+            .and_then(|()| index.write(&self.root.join(INDEX_FILE)))
             .map_err(|error| Error::Internal(format!("cannot write {INDEX_FILE}: {error}")))?;
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = next;
         Ok(())
@@ -442,64 +382,6 @@ fn free_alias(state: &State, alias: &str) -> Result<()> {
         return Err(Error::AlreadyExists(format!(
             "Collection `{alias}` already exists!"
         )));
-    }
-    Ok(())
-}
-
-fn read_index(path: &Path, folders: &Path) -> std::result::Result<Index, OpenError> {
-    let io = |source| OpenError::Io {
-        path: path.to_owned(),
-        source,
-    };
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            // Written before the first collection, so it can only be missing
-            // with collections present if somebody removed it; taking them for
-            // strays would delete them.
-            if fs::read_dir(folders).map_err(io)?.next().is_some() {
-                let reason = "it is missing, but there are collections beside it".to_owned();
-                return Err(OpenError::Index {
-                    path: path.to_owned(),
-                    reason,
-                });
-            }
-            let index = Index {
-                format: FORMAT,
-                collections: BTreeMap::new(),
-                aliases: BTreeMap::new(),
-            };
-            let text = serde_json::to_vec_pretty(&index).map_err(|error| io(error.into()))?;
-            files::write_atomically(path, &text).map_err(io)?;
-            return Ok(index);
-        }
-        Err(source) => return Err(io(source)),
-    };
-    let index: Index = serde_json::from_slice(&bytes).map_err(|error| OpenError::Index {
-        path: path.to_owned(),
-        reason: error.to_string(),
-    })?;
-    if index.format > FORMAT {
-        return Err(OpenError::TooNew {
-            path: path.to_owned(),
-            found: index.format,
-        });
-    }
-    Ok(index)
-}
-
-fn remove_strays(folders: &Path, index: &Index) -> io::Result<()> {
-    for entry in fs::read_dir(folders)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let owned = index
-            .collections
-            .values()
-            .any(|record| name.to_str() == Some(record.folder.as_str()));
-        if !owned && entry.file_type()?.is_dir() {
-            tracing::info!(path = %entry.path().display(), "removing the rest of an interrupted change");
-            fs::remove_dir_all(entry.path())?;
-        }
     }
     Ok(())
 }

@@ -1,11 +1,10 @@
 //! The launcher's own port.
 
 use proto::v1::{
-    BackupRequest, Collection, EndpointsRequest, EndpointsResponse, Mode, StatusRequest,
+    Collection, EndpointsRequest, EndpointsResponse, Mode, StatusRequest,
     vector_db_service_client::VectorDbServiceClient,
 };
 use tempfile::tempdir;
-use tonic::Code;
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
@@ -46,14 +45,6 @@ async fn status_and_endpoints() {
             grpc_url: at(launcher.ports.grpc)
         }
     );
-
-    let backup = control
-        .backup(BackupRequest {
-            directory: "/tmp".to_owned(),
-        })
-        .await
-        .unwrap_err();
-    assert_eq!(backup.code(), Code::Unimplemented);
 
     let channel = tonic::transport::Endpoint::from_shared(url)
         .unwrap()

@@ -4,13 +4,14 @@ use nix::sys::signal::Signal;
 use qdrant_client::{
     Qdrant,
     qdrant::{
-        CountPointsBuilder, CreateAliasBuilder, GetPointsBuilder, Query, QueryPointsBuilder,
-        UpsertPointsBuilder, VectorInput,
+        CountPointsBuilder, CreateAliasBuilder, CreateCollectionBuilder, Distance, GetPointsBuilder,
+        OptimizersConfigDiffBuilder, PointStruct, Query, QueryPointsBuilder, UpsertPointsBuilder,
+        VectorInput, VectorParamsBuilder,
     },
 };
 use tempfile::tempdir;
 
-use crate::support::{CODE, Launcher, Start, fill, ids, make, point};
+use crate::support::{CODE, Launcher, PATIENCE, Start, fill, ids, make, point};
 
 /// Points of one upsert.
 const BATCH: u64 = 20;
@@ -188,4 +189,112 @@ async fn a_lost_index_is_no_licence_to_delete() {
     assert_eq!(status, 1);
     assert!(text.contains("E1603") && text.contains("it is missing"), "{text}");
     assert_eq!(std::fs::read_dir(data.join("collections")).unwrap().count(), 1);
+}
+
+/// The files of one of two collections are damaged: it is moved aside, the
+/// other is served.
+#[tokio::test]
+async fn a_damaged_collection_is_moved_aside() {
+    let folder = tempdir().unwrap();
+    let launcher = Launcher::embedded(folder.path());
+    let client = launcher.client();
+    make(&client).await;
+    fill(&client).await;
+    let data = folder.path().join("data/embedded");
+    let damaged = only_entry(&data.join("collections"));
+    let other =
+        CreateCollectionBuilder::new("other").vectors_config(VectorParamsBuilder::new(2, Distance::Dot));
+    client.create_collection(other).await.unwrap();
+    client
+        .create_alias(CreateAliasBuilder::new(CODE, "short"))
+        .await
+        .unwrap();
+    assert_eq!(launcher.end(Signal::SIGTERM).await, Some(0));
+    let segment = std::fs::read_dir(damaged.join("segments"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path().join("segment.json"))
+        .find(|path| path.exists())
+        .unwrap();
+    std::fs::write(segment, "{").unwrap();
+
+    let launcher = Launcher::embedded(folder.path());
+    let client = launcher.client();
+    let names: Vec<String> = client
+        .list_collections()
+        .await
+        .unwrap()
+        .collections
+        .into_iter()
+        .map(|collection| collection.name)
+        .collect();
+    assert_eq!(names, ["other"]);
+    assert_eq!(client.list_aliases().await.unwrap().aliases, []);
+    let aside = only_entry(&data.join("quarantine"));
+    let about: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(aside.join("collection.json")).unwrap()).unwrap();
+    assert_eq!(about["name"], CODE);
+    assert!(aside.join("files/segments").is_dir());
+    // Whoever filled it can fill it again.
+    make(&client).await;
+    fill(&client).await;
+    assert_eq!(count(&client).await, 5);
+}
+
+fn only_entry(folder: &std::path::Path) -> std::path::PathBuf {
+    let entries: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    assert_eq!(entries.len(), 1, "{entries:?}");
+    entries[0].clone()
+}
+
+/// Killed while the optimizer builds an index, as soon as its unfinished work is
+/// on disk.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_amid_optimizing() {
+    const POINTS: u64 = 2000;
+    const DIMENSIONS: u64 = 64;
+    let folder = tempdir().unwrap();
+    let launcher = Launcher::embedded(folder.path());
+    let client = launcher.client();
+    let small = CreateCollectionBuilder::new(CODE)
+        .vectors_config(VectorParamsBuilder::new(DIMENSIONS, Distance::Cosine))
+        .optimizers_config(OptimizersConfigDiffBuilder::default().indexing_threshold(100));
+    client.create_collection(small).await.unwrap();
+    let points = (0..POINTS)
+        .map(|id| {
+            let vector: Vec<f32> = (0..DIMENSIONS)
+                .map(|axis| ((id * 37 + axis * 11) % 101) as f32)
+                .collect();
+            PointStruct::new(id, vector, qdrant_client::Payload::new())
+        })
+        .collect::<Vec<_>>();
+    client
+        .upsert_points(UpsertPointsBuilder::new(CODE, points).wait(true))
+        .await
+        .unwrap();
+    let unfinished = only_entry(&folder.path().join("data/embedded/collections")).join("temp_segments");
+    assert_eq!(launcher.end(Signal::SIGKILL).await, None);
+
+    // The first pass after a start looks at what the earlier run left.
+    let launcher = Launcher::embedded(folder.path());
+    let begun = async {
+        while !unfinished
+            .read_dir()
+            .is_ok_and(|mut entries| entries.next().is_some())
+        {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, begun).await.unwrap();
+    assert_eq!(launcher.end(Signal::SIGKILL).await, None);
+
+    let launcher = Launcher::embedded(folder.path());
+    let client = launcher.client();
+    assert_eq!(count(&client).await, POINTS);
+    launcher.wait_for("\"optimized\"");
+    assert_eq!(count(&client).await, POINTS);
+    let info = client.collection_info(CODE).await.unwrap().result.unwrap();
+    assert_eq!(info.indexed_vectors_count, Some(POINTS));
 }

@@ -176,10 +176,10 @@ async fn refusals_are_qdrants() {
         (Code::NotFound, MISSING),
     );
     check(
-        told(client.create_snapshot(CODE).await),
+        told(client.create_full_snapshot().await),
         (
             Code::Unimplemented,
-            "Snapshots/Create is not supported by the embedded engine",
+            "Snapshots/CreateFull is not supported by the embedded engine",
         ),
     );
 }

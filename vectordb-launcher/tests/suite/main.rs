@@ -11,6 +11,7 @@
 
 mod conformance;
 mod control;
+mod copies;
 mod durability;
 mod errors;
 mod hybrid;

@@ -23,6 +23,14 @@ const NANOS_PER_MILLI: u64 = 1_000_000;
 /// Bytes in the unit of `wal_capacity_mb`.
 const MIB: usize = 1024 * 1024;
 
+/// A moment for the wire.
+pub fn timestamp(unix_ms: u64) -> prost_types::Timestamp {
+    prost_types::Timestamp {
+        seconds: i64::try_from(unix_ms / MILLIS).unwrap_or(i64::MAX),
+        nanos: i32::try_from(unix_ms % MILLIS * NANOS_PER_MILLI).unwrap_or_default(),
+    }
+}
+
 /// Everything about a collection. Blocks.
 pub fn info(record: &Record, collection: &Collection) -> Result<grpc::CollectionInfo> {
     let ShardInfo {
@@ -31,10 +39,6 @@ pub fn info(record: &Record, collection: &Collection) -> Result<grpc::Collection
         indexed_vectors_count,
         payload_schema,
     } = collection.info()?;
-    let created_at = prost_types::Timestamp {
-        seconds: i64::try_from(record.created_at_ms / MILLIS).unwrap_or(i64::MAX),
-        nanos: i32::try_from(record.created_at_ms % MILLIS * NANOS_PER_MILLI).unwrap_or_default(),
-    };
     Ok(grpc::CollectionInfo {
         status: grpc::CollectionStatus::Green.into(),
         optimizer_status: Some(grpc::OptimizerStatus {
@@ -49,7 +53,7 @@ pub fn info(record: &Record, collection: &Collection) -> Result<grpc::Collection
             .collect(),
         points_count: Some(to_u64(points_count)),
         indexed_vectors_count: Some(to_u64(indexed_vectors_count)),
-        created_at: Some(created_at),
+        created_at: Some(timestamp(record.created_at_ms)),
         ..grpc::CollectionInfo::default()
     })
 }

@@ -1,22 +1,38 @@
-//! Snapshots: lists are empty, the rest is not there yet.
+//! Snapshots of collections. Snapshots of the whole store are the control
+//! service's backups.
 
 use qdrant_client::qdrant::{
     CreateFullSnapshotRequest, CreateSnapshotRequest, CreateSnapshotResponse, DeleteFullSnapshotRequest,
     DeleteSnapshotRequest, DeleteSnapshotResponse, ListFullSnapshotsRequest, ListSnapshotsRequest,
-    ListSnapshotsResponse, snapshots_server::Snapshots,
+    ListSnapshotsResponse, SnapshotDescription, snapshots_server::Snapshots,
 };
 use tokio::time::Instant;
 use tonic::{Request, Response, Status};
 
 use super::{Service, seconds, unimplemented};
+use crate::embedded::{convert::info, store::snapshots::Snapshot};
+
+fn described(snapshot: Snapshot) -> SnapshotDescription {
+    SnapshotDescription {
+        name: snapshot.name,
+        creation_time: Some(info::timestamp(snapshot.created_at_ms)),
+        size: i64::try_from(snapshot.bytes).unwrap_or(i64::MAX),
+        checksum: snapshot.checksum,
+    }
+}
 
 #[tonic::async_trait]
 impl Snapshots for Service {
     async fn create(
         &self,
-        _: Request<CreateSnapshotRequest>,
+        request: Request<CreateSnapshotRequest>,
     ) -> Result<Response<CreateSnapshotResponse>, Status> {
-        Err(unimplemented("Snapshots/Create"))
+        let started = Instant::now();
+        let snapshot = self.calls.snapshot(&request.into_inner().collection_name).await?;
+        Ok(Response::new(CreateSnapshotResponse {
+            snapshot_description: Some(described(snapshot)),
+            time: seconds(started),
+        }))
     }
 
     async fn list(
@@ -24,18 +40,28 @@ impl Snapshots for Service {
         request: Request<ListSnapshotsRequest>,
     ) -> Result<Response<ListSnapshotsResponse>, Status> {
         let started = Instant::now();
-        self.store.collection(&request.into_inner().collection_name)?;
+        let name = request.into_inner().collection_name;
+        let snapshots = self.run(move |store| store.snapshots(&name)).await?;
         Ok(Response::new(ListSnapshotsResponse {
-            snapshot_descriptions: Vec::new(),
+            snapshot_descriptions: snapshots.into_iter().map(described).collect(),
             time: seconds(started),
         }))
     }
 
     async fn delete(
         &self,
-        _: Request<DeleteSnapshotRequest>,
+        request: Request<DeleteSnapshotRequest>,
     ) -> Result<Response<DeleteSnapshotResponse>, Status> {
-        Err(unimplemented("Snapshots/Delete"))
+        let started = Instant::now();
+        let DeleteSnapshotRequest {
+            collection_name,
+            snapshot_name,
+        } = request.into_inner();
+        self.run(move |store| store.delete_snapshot(&collection_name, &snapshot_name))
+            .await?;
+        Ok(Response::new(DeleteSnapshotResponse {
+            time: seconds(started),
+        }))
     }
 
     async fn create_full(
