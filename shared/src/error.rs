@@ -133,6 +133,7 @@ codes! {
     LauncherPortInUse = "E1602", "A port of the vector database is in use";
     StoreUnusable = "E1603", "The vector store cannot be opened";
     LauncherConfigInvalid = "E1604", "The launcher's configuration cannot be used";
+    MigrationFailed = "E1605", "Collections could not be copied to another server";
 
     // E17xx: clients.
     BackendUnreachable = "E1701", "The backend does not answer";

@@ -57,6 +57,9 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// A migration did not come to its end.
+    #[error("the migration stopped: {0}; start it again to go on")]
+    Migrate(#[from] crate::migrate::Error),
     /// A server stopped by itself.
     #[error("the {service} server failed: {reason}")]
     Serve {
@@ -79,7 +82,7 @@ impl Error {
             | Self::BindRefused { .. }
             | Self::PortInUse { .. }
             | Self::Listen { .. } => Class::User,
-            Self::Qdrant(_) => Class::Permanent,
+            Self::Qdrant(_) | Self::Migrate(_) => Class::Permanent,
             Self::Store(_) | Self::Write { .. } | Self::Serve { .. } => Class::Fatal,
         }
     }
@@ -92,6 +95,7 @@ impl Error {
             Self::PortInUse { .. } => Code::LauncherPortInUse,
             Self::Qdrant(_) => Code::QdrantNotStarted,
             Self::Store(_) | Self::Write { .. } => Code::StoreUnusable,
+            Self::Migrate(_) => Code::MigrationFailed,
             Self::Serve { .. } => Code::Internal,
         }
     }

@@ -3,6 +3,7 @@
 //!
 //! [`launcher`] puts the parts together. [`supervisor`] decides and [`qdrant`]
 //! does; `embedded` is the engine; [`control`] tells the outside about either.
+//! [`migrate`] stands beside all that and knows two addresses only.
 
 pub mod auth;
 pub mod clock;
@@ -13,6 +14,7 @@ pub mod embedded;
 pub mod error;
 pub mod files;
 pub mod launcher;
+pub mod migrate;
 pub mod observe;
 pub mod ports;
 pub mod qdrant;

@@ -3,11 +3,18 @@
 
 use std::{net::IpAddr, path::PathBuf, process::ExitCode, time::Duration};
 
-use clap::Parser;
+use clap::{Args, Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
 use shared::{error::Class, telemetry, telemetry::LogFormat};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use vectordb_launcher::{Error, auth::Secret, config::Config, launcher};
+use vectordb_launcher::{
+    Error,
+    auth::Secret,
+    config::Config,
+    launcher,
+    migrate::{self, Plan, Progress},
+};
 
 /// How long blocking work may go on after everything is flushed.
 const LINGER_TIME_MAX: Duration = Duration::from_secs(1);
@@ -15,8 +22,14 @@ const LINGER_TIME_MAX: Duration = Duration::from_secs(1);
 /// Runs the vector database of Agentic IDE: supervises a Qdrant if there is
 /// one, otherwise serves Qdrant's API from an embedded engine.
 #[derive(Debug, Parser)]
-#[command(name = "agentic-ide-vectordb", version)]
+#[command(
+    name = "agentic-ide-vectordb",
+    version,
+    args_conflicts_with_subcommands = true
+)]
 struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// Configuration file (default: vectordb.yaml in the configuration directory)
     #[arg(long, value_name = "FILE", env = "AGENTIC_IDE_VECTORDB_CONFIG")]
     config: Option<PathBuf>,
@@ -57,6 +70,98 @@ struct Arguments {
     ports_file: Option<PathBuf>,
 }
 
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Copies collections from one Qdrant API to another, and goes on where it
+    /// was when it was interrupted
+    Migrate(Migrate),
+}
+
+#[derive(Debug, Args)]
+struct Migrate {
+    /// gRPC address to read from
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:6334")]
+    from: String,
+    /// gRPC address to write to
+    #[arg(long, value_name = "URL")]
+    to: String,
+    /// Key of the source
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "AGENTIC_IDE_VECTORDB_FROM_API_KEY",
+        hide_env_values = true
+    )]
+    from_api_key: Option<String>,
+    /// Key of the target
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "AGENTIC_IDE_VECTORDB_TO_API_KEY",
+        hide_env_values = true
+    )]
+    to_api_key: Option<String>,
+    /// Only this collection; may be given several times
+    #[arg(long = "collection", value_name = "NAME")]
+    collections: Vec<String>,
+    /// Points in one request
+    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    batch: u32,
+    /// Shards of the new collections (default: the target decides)
+    #[arg(long)]
+    shards: Option<u32>,
+    /// Replicas of each shard of the new collections (default: the target decides)
+    #[arg(long)]
+    replicas: Option<u32>,
+    /// Where the progress is kept; removed at the end
+    #[arg(long, value_name = "FILE", default_value = "vectordb-migrate.json")]
+    state: PathBuf,
+}
+
+impl Migrate {
+    async fn run(self) -> Result<(), Error> {
+        let key = |key: Option<String>| key.map(|key| Secret::new(&key));
+        let plan = Plan {
+            from: (self.from, key(self.from_api_key)),
+            to: (self.to, key(self.to_api_key)),
+            collections: self.collections,
+            batch: self.batch,
+            shards: self.shards,
+            replicas: self.replicas,
+            state: self.state,
+        };
+        // Draws nothing where there is no terminal.
+        let bar = ProgressBar::new(0).with_style(bar_style());
+        migrate::run(&plan, |progress| match progress {
+            Progress::Started {
+                collection,
+                points,
+                copied,
+            } => {
+                tracing::info!(collection, points, already_copied = copied, "copying");
+                bar.set_length(points);
+                bar.set_position(copied);
+                bar.reset_eta();
+                bar.set_message(collection);
+            }
+            Progress::Copied { copied } => bar.set_position(copied),
+            Progress::Verified {
+                collection,
+                points,
+                sampled,
+            } => bar.suspend(|| tracing::info!(collection, points, sampled, "copied and compared")),
+        })
+        .await?;
+        bar.finish_and_clear();
+        Ok(())
+    }
+}
+
+fn bar_style() -> ProgressStyle {
+    ProgressStyle::with_template("{msg} {wide_bar} {human_pos}/{human_len} {per_sec} {eta}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
 impl Arguments {
     /// The command line wins over variables, those over the file, that over the
     /// defaults.
@@ -77,7 +182,9 @@ impl Arguments {
 }
 
 fn main() -> ExitCode {
-    let config = match Arguments::parse().settle() {
+    let mut arguments = Arguments::parse();
+    let command = arguments.command.take();
+    let config = match arguments.settle() {
         Ok(config) => config,
         Err(error) => {
             telemetry::init("info", LogFormat::Text);
@@ -89,7 +196,12 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failed(&Error::Config(format!("cannot start: {error}"))),
     };
-    let result = runtime.block_on(run(config));
+    let result = runtime.block_on(async {
+        match command {
+            Some(Command::Migrate(command)) => command.run().await,
+            None => run(config).await,
+        }
+    });
     // An optimizer run cannot be stopped; what it leaves behind is removed at
     // the next start, and nothing waits for it.
     runtime.shutdown_timeout(LINGER_TIME_MAX);

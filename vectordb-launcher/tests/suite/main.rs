@@ -15,6 +15,7 @@ mod copies;
 mod durability;
 mod errors;
 mod hybrid;
+mod migrate;
 mod points;
 mod python;
 mod rest;
