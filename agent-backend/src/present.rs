@@ -118,24 +118,10 @@ impl Presenter {
     /// The wire event for the next recorded one. Dropping the future changes
     /// nothing: all waiting is done before anything is remembered.
     pub async fn envelope(&mut self, recorded: &Recorded) -> Result<Envelope, Error> {
-        let files = match &recorded.event {
-            Event::Proposed(proposal) => diff::files(self.journal.as_ref(), &proposal.files).await?,
-            Event::Submitted { .. }
-            | Event::StageStarted { .. }
-            | Event::Streamed(_)
-            | Event::ContextRetrieved(_)
-            | Event::Planned(_)
-            | Event::Checked(_)
-            | Event::StageFinished { .. }
-            | Event::AttemptDiscarded { .. }
-            | Event::DecisionRequested
-            | Event::Decided(_)
-            | Event::IterationStarted { .. }
-            | Event::ApplyIntended(_)
-            | Event::Applied(_)
-            | Event::Resumed
-            | Event::Noticed(_)
-            | Event::Finished(_) => Vec::new(),
+        let files = if let Event::Proposed(proposal) = &recorded.event {
+            diff::files(self.journal.as_ref(), &proposal.files).await?
+        } else {
+            Vec::new()
         };
         self.remember(&recorded.event);
         let body = self.body(&recorded.event, files);

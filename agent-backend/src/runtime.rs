@@ -5,6 +5,8 @@
 //! It must never know a wire format or a transport; edges call [`Runtime`].
 
 mod actor;
+mod mailbox;
+mod meter;
 pub mod services;
 mod watch;
 mod worker;
@@ -166,6 +168,7 @@ impl Runtime {
         match self.0.services.journal.create(new).await? {
             Created::New => {
                 let state = fold(&events).ok_or_else(|| Error::internal("a new workflow has no state"))?;
+                meter::workflow_started();
                 self.start(state, actor::Begin::New(events));
                 Ok((id, correlation))
             }
@@ -290,7 +293,12 @@ impl Runtime {
     fn start(&self, state: State, begin: actor::Begin) {
         let id = state.workflow.clone();
         let (actor, handle) = actor::Actor::new(self.0.services.clone(), state, self.0.stop.child_token());
-        self.active().insert(id.clone(), handle);
+        let count = {
+            let mut active = self.active();
+            active.insert(id.clone(), handle);
+            active.len()
+        };
+        meter::workflows_active(count);
         let runtime = self.clone();
         self.0.tasks.spawn(async move {
             if let Err(error) = actor.run(begin).await {
@@ -299,7 +307,12 @@ impl Runtime {
                     runtime.0.fatal.send_replace(Some(error));
                 }
             }
-            runtime.active().remove(&id);
+            let count = {
+                let mut active = runtime.active();
+                active.remove(&id);
+                active.len()
+            };
+            meter::workflows_active(count);
         });
     }
 

@@ -20,5 +20,6 @@ mod schema;
 mod schemas;
 mod streams;
 mod support;
+mod vector_database;
 mod window;
 mod world;

@@ -87,6 +87,19 @@ async fn a_request_becomes_one_commit_of_its_own_paths() {
     let (_, view) = world.get(&format!("/api/workflow/{id}")).await;
     assert_eq!(view["state"], "completed");
     assert_eq!(view["commit"], world.git(&["rev-parse", "HEAD"]).as_str());
+
+    let (_, metrics) = world.get("/debug/metrics").await;
+    let metrics = metrics.as_str().unwrap();
+    for line in [
+        "agentic_ide_workflows_started_total 1",
+        "agentic_ide_workflows_finished_total{outcome=\"completed\"} 1",
+        "agentic_ide_stage_seconds_count{stage=\"apply\",outcome=\"succeeded\"} 1",
+    ] {
+        assert!(
+            metrics.lines().any(|found| found == line),
+            "{line} is not in\n{metrics}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -68,6 +68,7 @@ pub struct World {
     backend: Option<Child>,
     url: String,
     ollama_url: String,
+    qdrant_url: String,
     extra: Vec<String>,
     http: reqwest::Client,
 }
@@ -110,11 +111,13 @@ impl World {
         let mut world = Self {
             dir,
             ollama_url: ollama.url(),
+            // Nothing listens there: tests of the vector database name their own.
+            qdrant_url: "http://127.0.0.1:9".to_owned(),
             ollama,
             backend: None,
             url: String::new(),
             extra: Vec::new(),
-            http: reqwest::Client::builder().no_proxy().build().unwrap(),
+            http: client(),
         };
         world.make_repository();
         world.start().await;
@@ -196,8 +199,7 @@ impl World {
             .arg("--data-dir")
             .arg(self.path("data"))
             .args(["--ollama-url", &self.ollama_url])
-            // Nothing listens there: tests of the vector database name their own.
-            .args(["--qdrant-url", "http://127.0.0.1:9"])
+            .args(["--qdrant-url", &self.qdrant_url])
             .args(&self.extra);
         command
     }
@@ -373,6 +375,11 @@ impl World {
         url.clone_into(&mut self.ollama_url);
     }
 
+    /// Points later starts at a vector database.
+    pub fn use_qdrant(&mut self, url: &str) {
+        url.clone_into(&mut self.qdrant_url);
+    }
+
     /// Further arguments of every later start.
     pub fn argue(&mut self, arguments: &[&str]) {
         self.extra
@@ -388,6 +395,16 @@ impl Drop for World {
             let _gone = child.wait();
         }
     }
+}
+
+fn client() -> reqwest::Client {
+    // A refused body leaves a connection that the server closes at once; a new
+    // one for each request keeps that out of the next.
+    reqwest::Client::builder()
+        .no_proxy()
+        .pool_max_idle_per_host(0)
+        .build()
+        .unwrap()
 }
 
 async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {

@@ -11,14 +11,19 @@ use engine::{
     react,
 };
 use shared::{error::Class, id::Seq};
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::{
+    sync::{broadcast, mpsc, oneshot, watch},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
-use super::{services::Services, worker};
+use super::{
+    mailbox::{self, Message},
+    meter,
+    services::Services,
+    worker,
+};
 use crate::{clock, error::Error};
-
-/// Commands that may wait for one workflow.
-const MAILBOX: usize = 256;
 
 /// Events a watcher may lag behind before it has to read from disk again.
 const BROADCAST: usize = 1024;
@@ -26,16 +31,6 @@ const BROADCAST: usize = 1024;
 /// Wait before an append is tried again while the journal cannot take it: the
 /// disk is full, or another program holds the database.
 const JOURNAL_WAIT: Duration = Duration::from_secs(1);
-
-/// A command with what belongs to it.
-#[derive(Debug)]
-pub(super) struct Message {
-    pub command: Command,
-    /// Contents that the command's result names.
-    pub blobs: Vec<Blob>,
-    /// Told after the events are durable. Workers do not ask.
-    pub reply: Option<oneshot::Sender<Result<(), Error>>>,
-}
 
 /// How an actor begins.
 #[derive(Debug)]
@@ -105,7 +100,7 @@ pub(super) struct Actor {
 
 impl Actor {
     pub(super) fn new(services: Arc<Services>, state: State, stop: CancellationToken) -> (Self, Handle) {
-        let (sender, mailbox) = mpsc::channel(MAILBOX);
+        let (sender, mailbox) = mpsc::channel(mailbox::MESSAGES_MAX);
         let (published, receiver) = watch::channel(Arc::new(state.clone()));
         let (events, _) = broadcast::channel(BROADCAST);
         let work = stop.child_token();
@@ -204,9 +199,11 @@ impl Actor {
             blobs,
             status: (status != self::status(&self.state)).then_some(status),
         };
+        let begun = Instant::now();
         if let Err(refused) = self.append(append, patience).await? {
             return Ok(Err(refused));
         }
+        meter::appended(&events, begun.elapsed());
         self.state = after;
         self.published.send_replace(Arc::new(self.state.clone()));
         for event in &events {

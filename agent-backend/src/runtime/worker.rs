@@ -5,6 +5,7 @@
 mod apply;
 mod checks;
 mod generation;
+mod material;
 mod planning;
 mod retrieval;
 mod stream;
@@ -20,7 +21,7 @@ use engine::{
 use shared::{error::Code, id::StageId};
 use tokio::sync::mpsc;
 
-use super::{actor::Message, services::Services};
+use super::{mailbox::Message, services::Services};
 use crate::error::Error;
 
 /// What to work on.

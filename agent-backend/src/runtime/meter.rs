@@ -1,0 +1,71 @@
+//! The runtime's metrics: every name in one place.
+
+use std::time::Duration;
+
+use engine::{Ending, Event, Outcome, Recorded};
+use metrics::{counter, gauge, histogram};
+
+/// A workflow has begun.
+pub(super) fn workflow_started() {
+    counter!("agentic_ide_workflows_started_total").increment(1);
+}
+
+/// So many workflows are unfinished.
+pub(super) fn workflows_active(count: usize) {
+    #[expect(clippy::cast_precision_loss, reason = "a count far below 2^52")]
+    gauge!("agentic_ide_workflows_active").set(count as f64);
+}
+
+/// Events are durable; `waited` is the time the journal took.
+pub(super) fn appended(events: &[Recorded], waited: Duration) {
+    histogram!("agentic_ide_journal_append_seconds").record(waited.as_secs_f64());
+    for recorded in events {
+        match &recorded.event {
+            Event::Streamed(streamed) => {
+                if let Some(total) = streamed.total {
+                    counter!("agentic_ide_tokens_generated_total").increment(total.generated_tokens);
+                    counter!("agentic_ide_tokens_prompt_total").increment(total.prompt_tokens);
+                }
+            }
+            Event::StageFinished {
+                stage,
+                attempt,
+                ending,
+                duration_ms,
+            } if *attempt > 0 => {
+                let outcome = match ending {
+                    Ending::Succeeded => "succeeded",
+                    Ending::Skipped { .. } => "skipped",
+                    Ending::Failed(_) => "failed",
+                };
+                let seconds = Duration::from_millis(*duration_ms).as_secs_f64();
+                histogram!("agentic_ide_stage_seconds", "stage" => stage.to_string(), "outcome" => outcome)
+                    .record(seconds);
+            }
+            Event::Finished(outcome) => {
+                let outcome = match outcome {
+                    Outcome::Completed => "completed",
+                    Outcome::Rejected => "rejected",
+                    Outcome::Cancelled => "cancelled",
+                    Outcome::Failed(_) => "failed",
+                };
+                counter!("agentic_ide_workflows_finished_total", "outcome" => outcome).increment(1);
+            }
+            Event::Resumed => counter!("agentic_ide_workflows_resumed_total").increment(1),
+            Event::Submitted { .. }
+            | Event::StageStarted { .. }
+            | Event::ContextRetrieved(_)
+            | Event::Planned(_)
+            | Event::Proposed(_)
+            | Event::Checked(_)
+            | Event::StageFinished { .. }
+            | Event::AttemptDiscarded { .. }
+            | Event::DecisionRequested
+            | Event::Decided(_)
+            | Event::IterationStarted { .. }
+            | Event::ApplyIntended(_)
+            | Event::Applied(_)
+            | Event::Noticed(_) => {}
+        }
+    }
+}

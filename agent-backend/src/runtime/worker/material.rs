@@ -1,0 +1,225 @@
+//! Everything that prompts are made of, read from the journal and the workspace.
+
+use std::collections::BTreeSet;
+
+use agents::{
+    budget::{self, LeftOut},
+    edit::Format,
+    prompt::{Facts, FileText, ProposedFile},
+};
+use engine::{
+    Presence, StageKind, State,
+    artifact::{FileChange, Proposal},
+    event::NoticeLevel,
+};
+use shared::id::StageId;
+
+use super::Desk;
+use crate::{error::Error, runtime::services::Services};
+
+/// Whole files that are shown to the model beside the packed context.
+const FILES_MAX: usize = 12;
+
+/// Path and text of a proposed file; no text for one that is removed.
+pub(super) type BaseFile = (String, Option<String>);
+
+async fn proposed(services: &Services, proposal: Option<&Proposal>) -> Result<Vec<BaseFile>, Error> {
+    let mut texts = Vec::new();
+    for FileChange { path, new, .. } in proposal.map_or(&[][..], |proposal| &proposal.files) {
+        let text = match new {
+            Some(id) => Some(super::text_blob(services, *id).await?),
+            None => None,
+        };
+        texts.push((path.clone(), text));
+    }
+    Ok(texts)
+}
+
+/// Everything that prompts are made of, read from the journal and the workspace.
+pub(super) struct Material {
+    packed: String,
+    files: Vec<(String, String)>,
+    /// The proposal of the attempt or iteration before.
+    pub base: Vec<BaseFile>,
+    optional: Vec<(StageId, &'static str)>,
+    test_files: Vec<String>,
+    format: Format,
+}
+
+impl Material {
+    pub(super) async fn collect(services: &Services, state: &State) -> Result<Self, Error> {
+        let packed = match &state.context {
+            Some(context) => super::text_blob(services, context.packed).await?,
+            None => String::new(),
+        };
+        let base = proposed(services, state.proposal.as_ref().or(state.previous.as_ref())).await?;
+        let workspace = super::open(state).await?;
+        let wanted = wanted(state, &base);
+        let (files, test_files) = super::blocking(move || {
+            // What cannot be read cannot be shown; an edit of it fails later
+            // with its own error.
+            let read = |path: String| {
+                workspace
+                    .read_text(&path)
+                    .ok()
+                    .flatten()
+                    .map(|file| (path, file.text))
+            };
+            let files: Vec<_> = wanted.into_iter().filter_map(read).collect();
+            let tests = retrieval::walk::paths(workspace.root(), agents::prompt::TEST_FILES_MAX, is_test);
+            Ok((files, tests))
+        })
+        .await?;
+        let largest = files
+            .iter()
+            .map(|(_, text)| budget::estimate(text))
+            .max()
+            .unwrap_or_default();
+        let format = Format::choose(&services.model_name, largest);
+        let optional = optional_stages(state);
+        Ok(Self {
+            packed,
+            files,
+            base,
+            optional,
+            test_files,
+            format,
+        })
+    }
+
+    /// Views of the files, as prompts take them.
+    pub(super) fn borrow(&self) -> Shown<'_> {
+        let files = self.files.iter().map(|(path, text)| FileText { path, text });
+        let base = self.base.iter().map(|(path, text)| ProposedFile {
+            path,
+            text: text.as_deref(),
+        });
+        Shown {
+            material: self,
+            files: files.collect(),
+            base: base.collect(),
+        }
+    }
+}
+
+/// A borrowed [`Material`].
+pub(super) struct Shown<'a> {
+    material: &'a Material,
+    files: Vec<FileText<'a>>,
+    base: Vec<ProposedFile<'a>>,
+}
+
+impl<'a> Shown<'a> {
+    pub(super) fn facts(&'a self, state: &'a State) -> Facts<'a> {
+        Facts {
+            query: &state.task.query,
+            packed_context: &self.material.packed,
+            files: &self.files,
+            plan: state.plan.as_ref(),
+            previous: &self.base,
+            feedback: &state.feedback,
+            failures: &state.failures,
+            optional_stages: &self.material.optional,
+            test_files: &self.material.test_files,
+            format: self.material.format,
+            today: None,
+        }
+    }
+}
+
+/// Files to show whole: what the plan names, then what the search found. Those
+/// of the proposal are shown as they were proposed.
+fn wanted(state: &State, base: &[BaseFile]) -> Vec<String> {
+    let planned = state.plan.iter().flat_map(|plan| plan.files.iter());
+    let found = state
+        .context
+        .iter()
+        .flat_map(|context| context.items.iter().map(|item| &item.path));
+    let mut seen: BTreeSet<&str> = base.iter().map(|(path, _)| path.as_str()).collect();
+    planned
+        .chain(found)
+        .filter(|path| seen.insert(path))
+        .take(FILES_MAX)
+        .cloned()
+        .collect()
+}
+
+/// Whether a path looks like a test, in the conventions of the languages we read.
+fn is_test(path: &str) -> bool {
+    let mut parts = path.rsplit('/');
+    let name = parts.next().unwrap_or_default();
+    let by_name = name.starts_with("test_")
+        || ["_test.", ".test.", ".spec.", "Test.", "Tests."]
+            .iter()
+            .any(|mark| name.contains(mark));
+    by_name || parts.any(|folder| matches!(folder, "test" | "tests" | "__tests__"))
+}
+
+/// Tokens a prompt may have so that the answer still fits.
+pub(super) fn prompt_tokens_max(services: &Services) -> u64 {
+    u64::from(
+        services
+            .context_tokens_max
+            .saturating_sub(services.answer_tokens_max),
+    )
+}
+
+/// What the model does not get to see is said, never silently dropped.
+pub(super) async fn report(desk: &Desk, left_out: &[LeftOut]) {
+    if left_out.is_empty() {
+        return;
+    }
+    let list: Vec<String> = left_out
+        .iter()
+        .map(|out| format!("{} ({} tokens)", out.what, out.tokens))
+        .collect();
+    let message = format!(
+        "left out of the prompt, because the context window is full: {}",
+        list.join(", ")
+    );
+    desk.notify(NoticeLevel::Warning, None, message).await;
+}
+
+/// The stages that the planner may leave out, with what they do.
+pub(super) fn optional_stages(state: &State) -> Vec<(StageId, &'static str)> {
+    let stages = state
+        .graph
+        .stages
+        .iter()
+        .filter(|stage| stage.presence == Presence::Optional);
+    stages
+        .map(|stage| (stage.id.clone(), description(stage.kind)))
+        .collect()
+}
+
+fn description(kind: StageKind) -> &'static str {
+    match kind {
+        StageKind::Retrieval => "find relevant code",
+        StageKind::Planning => "plan",
+        StageKind::CodeGeneration => "write the code",
+        StageKind::TestGeneration => "write automated tests for the new code",
+        StageKind::Checks => "check the syntax and formatting of the new code",
+        StageKind::Review => "ask the person",
+        StageKind::Apply => "write and commit",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(path: &str, expect: bool) {
+        assert_eq!(is_test(path), expect, "{path}");
+    }
+
+    #[test]
+    fn tests_are_known_by_name_or_folder() {
+        check("tests/helpers.py", true);
+        check("src/app/test_auth.py", true);
+        check("web/login.spec.ts", true);
+        check("pkg/server_test.go", true);
+        check("src/LoginTest.java", true);
+        check("src/contest.py", false);
+        check("src/latest/api.py", false);
+    }
+}
