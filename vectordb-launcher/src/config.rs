@@ -11,6 +11,7 @@ use shared::{config::Source, paths, telemetry::LogFormat};
 use crate::{
     auth::Secret,
     error::{Error, Result},
+    tls::Tls,
 };
 
 /// Beginning of the variables that set a key.
@@ -49,6 +50,10 @@ pub struct Config {
     pub url: Option<String>,
     /// Key that clients must send.
     pub api_key: Option<Secret>,
+    /// Certificate chain of the embedded engine's ports and the control port, PEM.
+    pub tls_cert: Option<PathBuf>,
+    /// Its private key, PEM.
+    pub tls_key: Option<PathBuf>,
     /// File to write the ports to once they are known, as JSON.
     pub ports_file: Option<PathBuf>,
     /// Log filter.
@@ -69,6 +74,8 @@ impl Default for Config {
             embedded: false,
             url: None,
             api_key: None,
+            tls_cert: None,
+            tls_key: None,
             ports_file: None,
             log: "info".to_owned(),
             log_format: LogFormat::default(),
@@ -129,14 +136,28 @@ impl Config {
             && !url.starts_with("http://")
         {
             return Err(Error::Config(format!(
-                "url must begin with http:// (there is no TLS yet), it is {url}"
+                "url must begin with http:// (the probe has no TLS yet), it is {url}"
             )));
+        }
+        if self.tls_cert.is_some() != self.tls_key.is_some() {
+            return Err(Error::Config("tls_cert and tls_key belong together".to_owned()));
         }
         let has_key = self.api_key.as_ref().is_some_and(|key| !key.reveal().is_empty());
         if !self.host.is_loopback() && !has_key {
             return Err(Error::BindRefused { host: self.host });
         }
         Ok(())
+    }
+
+    /// The certificate, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if it cannot be used.
+    pub fn tls(&self) -> Result<Option<Tls>> {
+        match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => Tls::load(certificate, key).map(Some),
+            (None, _) | (_, None) => Ok(None),
+        }
     }
 
     /// Decides the mode; `on_path` looks for a program of that name.

@@ -30,7 +30,7 @@ pub struct Endpoints {
 impl Endpoints {
     /// Addresses on this machine. Whoever came from another machine knows the
     /// host it came to better than we do.
-    pub fn local(host: IpAddr, http_port: u16, grpc_port: u16) -> Self {
+    pub fn local(scheme: &str, host: IpAddr, http_port: u16, grpc_port: u16) -> Self {
         let host = match host {
             IpAddr::V4(host) if host.is_unspecified() => "127.0.0.1".to_owned(),
             IpAddr::V6(host) if host.is_unspecified() => "[::1]".to_owned(),
@@ -38,8 +38,8 @@ impl Endpoints {
             IpAddr::V6(host) => format!("[{host}]"),
         };
         Self {
-            rest_url: format!("http://{host}:{http_port}"),
-            grpc_url: format!("http://{host}:{grpc_port}"),
+            rest_url: format!("{scheme}://{host}:{http_port}"),
+            grpc_url: format!("{scheme}://{host}:{grpc_port}"),
         }
     }
 }
@@ -161,7 +161,10 @@ mod tests {
     use super::*;
 
     fn check(host: &str, expect: &str) {
-        assert_eq!(Endpoints::local(host.parse().unwrap(), 1, 2).rest_url, expect);
+        assert_eq!(
+            Endpoints::local("http", host.parse().unwrap(), 1, 2).rest_url,
+            expect
+        );
     }
 
     #[test]

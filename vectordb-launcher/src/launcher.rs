@@ -17,6 +17,7 @@ use crate::{
     ports::{self, Ports},
     qdrant::{self, Launch, Probe, Snapshot, program},
     supervisor::{Limits, State},
+    tls::{Protocol, Tls},
 };
 
 /// How long requests that are under way may take at the end. A client that
@@ -39,7 +40,7 @@ const QDRANT_FOLDER: &str = "qdrant";
 /// Any [`Error`], each with a code and a page.
 pub async fn run(config: Config, stop: CancellationToken) -> Result<()> {
     config.check()?;
-    if !config.host.is_loopback() {
+    if !config.host.is_loopback() && config.tls_cert.is_none() {
         tracing::warn!(host = %config.host, "the API key and all data cross the network in clear text");
     }
     match config.mode(program::on_path)? {
@@ -53,14 +54,16 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<()> {
 struct Crew {
     tasks: JoinSet<Result<()>>,
     stop: CancellationToken,
+    tls: Option<Tls>,
 }
 
 impl Crew {
-    fn new(stop: &CancellationToken) -> Self {
+    fn new(stop: &CancellationToken, tls: Option<Tls>) -> Self {
         // A child token: a failure here must end the crew, not the caller.
         Self {
             tasks: JoinSet::new(),
             stop: stop.child_token(),
+            tls,
         }
     }
 
@@ -69,19 +72,52 @@ impl Crew {
     }
 
     fn grpc(&mut self, service: &'static str, listener: TcpListener, routes: Routes) -> Result<()> {
-        let failed = move |reason: String| Error::Serve { service, reason };
-        let listener =
-            tokio::net::TcpListener::from_std(listener).map_err(|error| failed(error.to_string()))?;
-        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-        let stop = self.stop.clone();
-        self.add(async move {
-            tonic::transport::Server::builder()
-                .max_concurrent_streams(Some(STREAMS_MAX))
-                .add_routes(routes)
-                .serve_with_incoming_shutdown(incoming, stop.cancelled_owned())
-                .await
-                .map_err(|error| failed(error.to_string()))
-        });
+        let failed = move |reason: &dyn std::fmt::Display| Error::Serve {
+            service,
+            reason: reason.to_string(),
+        };
+        let stop = self.stop.clone().cancelled_owned();
+        let mut server = tonic::transport::Server::builder().max_concurrent_streams(Some(STREAMS_MAX));
+        let router = server.add_routes(routes);
+        if let Some(tls) = &self.tls {
+            let incoming = tls
+                .listen(listener, Protocol::Http2)
+                .map_err(|error| failed(&error))?;
+            self.add(async move {
+                let served = router.serve_with_incoming_shutdown(incoming, stop).await;
+                served.map_err(|error| failed(&error))
+            });
+        } else {
+            let listener = tokio::net::TcpListener::from_std(listener).map_err(|error| failed(&error))?;
+            let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+            self.add(async move {
+                let served = router.serve_with_incoming_shutdown(incoming, stop).await;
+                served.map_err(|error| failed(&error))
+            });
+        }
+        Ok(())
+    }
+
+    #[cfg(feature = "embedded")]
+    fn rest(&mut self, listener: TcpListener, routes: axum::Router) -> Result<()> {
+        let failed = |error: std::io::Error| Error::Serve {
+            service: "http",
+            reason: error.to_string(),
+        };
+        let stop = self.stop.clone().cancelled_owned();
+        if let Some(tls) = &self.tls {
+            let incoming = tls.listen(listener, Protocol::Http).map_err(failed)?;
+            self.add(async move {
+                let serve = axum::serve(incoming, routes).with_graceful_shutdown(stop);
+                serve.await.map_err(failed)
+            });
+        } else {
+            let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
+            self.add(async move {
+                let serve = axum::serve(listener, routes).with_graceful_shutdown(stop);
+                serve.await.map_err(failed)
+            });
+        }
         Ok(())
     }
 
@@ -142,6 +178,7 @@ async fn embedded(_: Config, _: CancellationToken) -> Result<()> {
 async fn embedded(config: Config, stop: CancellationToken) -> Result<()> {
     use crate::embedded::{ENGINE, Store, grpc, maintenance, rest};
 
+    let tls = config.tls()?;
     // Ports first: the store may be large, and a second launcher should hear
     // about its mistake at once.
     let (http_listener, http) = ports::listen("http", config.host, config.http_port)?;
@@ -166,8 +203,9 @@ async fn embedded(config: Config, stop: CancellationToken) -> Result<()> {
     let store = Arc::new(store);
 
     let guard = Guard::new(config.api_key.clone());
-    let mut crew = Crew::new(&stop);
-    let endpoints = Endpoints::local(config.host, ports.http, ports.grpc);
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let mut crew = Crew::new(&stop, tls);
+    let endpoints = Endpoints::local(scheme, config.host, ports.http, ports.grpc);
     let control = Control::new(Observed::Embedded(Arc::clone(&store)), endpoints);
     let (control_routes, reporter) = control::routes(control, guard.clone())?;
     crew.grpc("control", control_listener, control_routes)?;
@@ -176,17 +214,7 @@ async fn embedded(config: Config, stop: CancellationToken) -> Result<()> {
         grpc_listener,
         grpc::routes(Arc::clone(&store), guard.clone()),
     )?;
-    let failed = |error: std::io::Error| Error::Serve {
-        service: "http",
-        reason: error.to_string(),
-    };
-    let http_listener = tokio::net::TcpListener::from_std(http_listener).map_err(failed)?;
-    let rest = rest::routes(Arc::clone(&store), guard);
-    let stopping = crew.stop.clone();
-    crew.add(async move {
-        let serve = axum::serve(http_listener, rest).with_graceful_shutdown(stopping.cancelled_owned());
-        serve.await.map_err(failed)
-    });
+    crew.rest(http_listener, rest::routes(Arc::clone(&store), guard))?;
     let upkeep = maintenance::run(Arc::clone(&store), crew.stop.clone());
     crew.add(async move {
         upkeep.await;
@@ -215,6 +243,12 @@ async fn embedded(config: Config, stop: CancellationToken) -> Result<()> {
 }
 
 async fn child(config: Config, program: &Path, stop: CancellationToken) -> Result<()> {
+    if config.tls_cert.is_some() {
+        return Err(Error::Config(
+            "TLS is for the embedded engine; a supervised Qdrant has none yet: put a proxy before it"
+                .to_owned(),
+        ));
+    }
     let (control_listener, control) = ports::listen("control", config.host, config.control_port)?;
     let folder = config.data_dir().join(QDRANT_FOLDER);
     make_folder(&folder)?;
@@ -238,7 +272,7 @@ async fn child(config: Config, program: &Path, stop: CancellationToken) -> Resul
         source,
     })?;
     tracing::info!(program = %program.display(), data = %folder.display(), "supervising Qdrant");
-    let endpoints = Endpoints::local(config.host, http, grpc);
+    let endpoints = Endpoints::local("http", config.host, http, grpc);
     let launch = Launch {
         program: program.to_owned(),
         folder,
@@ -288,7 +322,7 @@ async fn watched(
     };
     let control = Control::new(Observed::Qdrant(Arc::new(observed)), endpoints);
     let (routes, reporter) = control::routes(control, Guard::new(config.api_key.clone()))?;
-    let mut crew = Crew::new(&stop);
+    let mut crew = Crew::new(&stop, config.tls()?);
     crew.grpc("control", control_listener, routes)?;
     crew.add(follow(snapshot, reporter, config, ports));
     // In this task and not among the crew: the child's end has its own

@@ -19,5 +19,6 @@ pub mod observe;
 pub mod ports;
 pub mod qdrant;
 pub mod supervisor;
+pub mod tls;
 
 pub use error::Error;

@@ -65,6 +65,12 @@ struct Arguments {
         hide_env_values = true
     )]
     api_key: Option<String>,
+    /// Certificate chain (PEM) for TLS on the embedded engine's ports and the control port
+    #[arg(long, value_name = "FILE", env = "AGENTIC_IDE_VECTORDB_TLS_CERT")]
+    tls_cert: Option<PathBuf>,
+    /// Private key (PEM) of the certificate
+    #[arg(long, value_name = "FILE", env = "AGENTIC_IDE_VECTORDB_TLS_KEY")]
+    tls_key: Option<PathBuf>,
     /// Write the ports to this file as JSON once everything is ready
     #[arg(long, value_name = "FILE", env = "AGENTIC_IDE_VECTORDB_PORTS_FILE")]
     ports_file: Option<PathBuf>,
@@ -173,6 +179,8 @@ impl Arguments {
         config.control_port = self.control_port.unwrap_or(config.control_port);
         config.data_dir = self.data_dir.or(config.data_dir);
         config.ports_file = self.ports_file.or(config.ports_file);
+        config.tls_cert = self.tls_cert.or(config.tls_cert);
+        config.tls_key = self.tls_key.or(config.tls_key);
         config.url = self.url.or(config.url);
         config.qdrant = self.qdrant.or(config.qdrant);
         config.embedded |= self.embedded;

@@ -21,3 +21,4 @@ mod python;
 mod rest;
 mod supervised;
 mod support;
+mod tls;

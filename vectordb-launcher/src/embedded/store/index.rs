@@ -130,7 +130,7 @@ impl Index {
         Ok(index)
     }
 
-    /// Removes folders that no entry names: the rest of interrupted changes.
+    /// Removes what no entry names: the rest of interrupted changes.
     pub(super) fn remove_strays(&self, folders: &Path) -> io::Result<()> {
         for entry in fs::read_dir(folders)? {
             let entry = entry?;
@@ -139,9 +139,14 @@ impl Index {
                 .collections
                 .values()
                 .any(|record| name.to_str() == Some(record.folder.as_str()));
-            if !owned && entry.file_type()?.is_dir() {
-                tracing::info!(path = %entry.path().display(), "removing the rest of an interrupted change");
+            if owned {
+                continue;
+            }
+            tracing::info!(path = %entry.path().display(), "removing the rest of an interrupted change");
+            if entry.file_type()?.is_dir() {
                 fs::remove_dir_all(entry.path())?;
+            } else {
+                fs::remove_file(entry.path())?;
             }
         }
         Ok(())

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::OwnedMutexGuard;
 
-use super::{Record, Store};
+use super::{COLLECTIONS_FOLDER, Record, Store};
 use crate::{
     clock,
     embedded::{
@@ -69,6 +69,8 @@ pub struct StillOne {
     record: Record,
     collection: Arc<Collection>,
     folder: PathBuf,
+    /// Where an unfinished file is a stray.
+    strays: PathBuf,
     _held: [OwnedMutexGuard<()>; 2],
 }
 
@@ -101,6 +103,7 @@ impl Store {
             record,
             collection,
             folder,
+            strays: self.root.join(COLLECTIONS_FOLDER),
             _held: held,
         })
     }
@@ -173,7 +176,9 @@ impl Store {
                 file.display()
             ))
         };
-        let scratch = tempfile::tempdir_in(&self.root).map_err(failed("make a folder in", &self.root))?;
+        // A stray there, if this process dies.
+        let folders = self.root.join(COLLECTIONS_FOLDER);
+        let scratch = tempfile::tempdir_in(&folders).map_err(failed("make a folder in", &folders))?;
         let mut archive = tar::Archive::new(File::open(file).map_err(bad)?);
         archive.unpack(scratch.path()).map_err(bad)?;
         let about = fs::read(scratch.path().join(RECORD_ENTRY)).map_err(bad)?;
@@ -214,7 +219,7 @@ impl StillOne {
         let path = folder.join(&name);
         let failed = failed("write", &path);
         self.collection.flush()?;
-        let partial = tempfile::NamedTempFile::new_in(folder).map_err(&failed)?;
+        let partial = tempfile::NamedTempFile::new_in(&self.strays).map_err(&failed)?;
         let mut tar = tar::Builder::new(partial);
         let about = About {
             format: FORMAT,
