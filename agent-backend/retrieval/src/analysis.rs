@@ -30,7 +30,9 @@ impl Default for Analyzer {
 
 impl std::fmt::Debug for Analyzer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Analyzer").field("known", &self.known.len()).finish_non_exhaustive()
+        f.debug_struct("Analyzer")
+            .field("known", &self.known.len())
+            .finish_non_exhaustive()
     }
 }
 

@@ -56,9 +56,8 @@ pub(crate) struct File {
     pub path: Box<str>,
     pub hash: ContentHash,
     pub class: Class,
-    /// `None` once the file is gone.
+    /// Stays in its place when it is gone, until the next rebuild.
     pub state: State,
-    pub kin: Box<str>,
     /// Its parts, the first and how many.
     pub parts: std::ops::Range<u32>,
     /// Terms of all parts.
@@ -142,7 +141,11 @@ impl Corpus {
         if !changed && self.stale_view == Freshness::Fresh {
             return;
         }
-        let places: HashMap<&str, u32> = self.by_path.iter().map(|(path, at)| (path.as_str(), *at)).collect();
+        let places: HashMap<&str, u32> = self
+            .by_path
+            .iter()
+            .map(|(path, at)| (path.as_str(), *at))
+            .collect();
         self.view = history.view(&places, self.files.len());
         self.stale_view = Freshness::Fresh;
     }
@@ -161,7 +164,14 @@ impl Corpus {
         &self.files[usize_of(at)]
     }
 
-    fn add(&mut self, path: &str, text: &str, hash: ContentHash, analyzer: &mut Analyzer, update: &mut Update) {
+    fn add(
+        &mut self,
+        path: &str,
+        text: &str,
+        hash: ContentHash,
+        analyzer: &mut Analyzer,
+        update: &mut Update,
+    ) {
         let at = number(self.files.len());
         let first = number(self.parts.len());
         let cut = chunk::chunk(Language::of(path), text);
@@ -199,7 +209,6 @@ impl Corpus {
             hash,
             class: Class::of(path),
             state: State::There,
-            kin: class::kin(path).into(),
             parts: first..number(self.parts.len()),
             length,
             path_length: total(&path_counts),
@@ -217,9 +226,13 @@ impl Corpus {
     /// Drops what is gone once it is much.
     fn compact(&mut self) {
         let gone = self.files.len() - self.by_path.len();
-        if gone < GONE_MIN || gone < self.by_path.len() / GONE_SHARE {
-            return;
+        if gone >= GONE_MIN && gone >= self.by_path.len() / GONE_SHARE {
+            self.rebuild();
         }
+    }
+
+    /// Drops what is gone.
+    fn rebuild(&mut self) {
         let mut file_numbers = vec![None; self.files.len()];
         let mut part_numbers = vec![None; self.parts.len()];
         let (mut files, mut parts) = (0, 0);
@@ -255,12 +268,22 @@ impl Corpus {
 
 /// The terms of a path; those of its name count twice.
 fn path_counts(path: &str, analyzer: &mut Analyzer) -> Vec<(u32, u32)> {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    let stem = name.split_once('.').map_or(name, |(stem, _)| stem);
     let mut ids = Vec::new();
     analyzer.terms(path, &mut ids);
-    analyzer.terms(stem, &mut ids);
+    analyzer.terms(stem(path), &mut ids);
     analysis::count(ids)
+}
+
+/// The name of a file without its extensions; of one named after what its
+/// directory is (`mod.rs`, `index.ts`, `__init__.py`), the directory's.
+fn stem(path: &str) -> &str {
+    let mut parts = path.rsplit('/');
+    let name = parts.next().unwrap_or(path);
+    let stem = name.split_once('.').map_or(name, |(stem, _)| stem);
+    match (stem, parts.next()) {
+        ("mod" | "index" | "__init__" | "lib" | "main", Some(directory)) => directory,
+        _ => stem,
+    }
 }
 
 fn total(counts: &[(u32, u32)]) -> u32 {

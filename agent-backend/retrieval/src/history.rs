@@ -13,7 +13,7 @@ use std::path::Path;
 
 use self::log::Entry;
 use crate::analysis::Analyzer;
-use crate::postings::TermMap;
+use crate::postings::{TermMap, idf, saturated};
 
 /// Commits that touch more files say little about each of them.
 const COMMIT_FILES_MAX: usize = 40;
@@ -21,11 +21,15 @@ const COMMIT_FILES_MAX: usize = 40;
 const RENAMES_MAX: usize = 8;
 /// The weight of a commit halves when this many came after it.
 const HALF_LIFE_COMMITS: f32 = 500.0;
+/// How many commits of the usual kind every file is taken to have had.
+const PRIOR_COMMITS: f32 = 10.0;
+/// So many commits are few: what they say counts half.
+const FEW_COMMITS: f32 = 50.0;
 /// Similar commits that vote.
 const NEIGHBOURS: usize = 60;
-/// Saturation of a term's frequency in a file's messages.
+/// Saturation of a term's frequency in a message.
 const K1: f32 = 1.5;
-/// Weight of the length of a file's messages.
+/// Weight of the length of a message.
 const B: f32 = 0.5;
 
 /// The history of a workspace.
@@ -50,7 +54,8 @@ struct Commit {
 /// was asked for; all scores are 0 or more.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Scores {
-    /// BM25 of the messages that touched the file.
+    /// How much more usual the question's words are in the messages that
+    /// touched the file than in all messages: the log of the ratio, smoothed.
     pub messages: Vec<f32>,
     /// Votes of similar commits.
     pub similar: Vec<f32>,
@@ -63,10 +68,10 @@ pub(crate) struct Scores {
 pub(crate) struct View {
     commits: Vec<ViewCommit>,
     postings: TermMap<Vec<(u32, f32)>>,
-    lengths: Vec<f32>,
     length_mean: f32,
-    commit_length_mean: f32,
     activity: Vec<f32>,
+    /// Weights of the commits of each file.
+    worked: Vec<f32>,
 }
 
 #[derive(Debug)]
@@ -102,7 +107,7 @@ impl History {
         let mut analyzer = Analyzer::default();
         // Oldest first, so that the newest ends up in front.
         for entry in entries.into_iter().rev() {
-            self.push(entry, &mut analyzer);
+            self.push(&entry, &mut analyzer);
         }
         self.commits.truncate(git::COMMITS_MAX);
         self.head = Some(head);
@@ -114,7 +119,7 @@ impl History {
         self.commits.len()
     }
 
-    fn push(&mut self, entry: Entry, analyzer: &mut Analyzer) {
+    fn push(&mut self, entry: &Entry, analyzer: &mut Analyzer) {
         for (old, new) in &entry.renames {
             let (old, new) = (self.path(old), self.path(new));
             self.renamed.insert(old, new);
@@ -145,8 +150,8 @@ impl History {
             .map(|id| self.place(id, files))
             .collect();
         let mut view = View {
-            lengths: vec![0.0; count],
             activity: vec![0.0; count],
+            worked: vec![0.0; count],
             ..View::default()
         };
         for (age, commit) in self.commits.iter().enumerate() {
@@ -192,8 +197,8 @@ impl View {
         // Of a commit of many files each is less what it is about.
         let weight = 1.0 / (commit.files.len() as f32).sqrt();
         for file in &files {
-            self.lengths[usize_of(*file)] += length * weight;
             self.activity[usize_of(*file)] += recent * weight;
+            self.worked[usize_of(*file)] += weight;
         }
         self.commits.push(ViewCommit {
             files,
@@ -203,24 +208,31 @@ impl View {
     }
 
     fn finish(&mut self) {
-        let known = self.lengths.iter().filter(|length| **length > 0.0).count().max(1);
-        self.length_mean = self.lengths.iter().sum::<f32>() / known as f32;
         let total: f32 = self.commits.iter().map(|commit| commit.length).sum();
-        self.commit_length_mean = total / self.commits.len().max(1) as f32;
+        self.length_mean = total / self.commits.len().max(1) as f32;
         for activity in &mut self.activity {
             *activity = activity.ln_1p();
         }
     }
 
-    /// How usual a term is in messages, from 0 (never) to 1 (in every one).
-    pub fn usual(&self, term: u32) -> f32 {
-        let holders = self.postings.get(&term).map_or(0, Vec::len);
-        holders as f32 / self.commits.len().max(1) as f32
+    /// How far the history can be trusted beside the text, from 0 (there is
+    /// none) to nearly 1.
+    pub fn trust(&self) -> f32 {
+        let known = self.commits.len() as f32;
+        known / (known + FEW_COMMITS)
+    }
+
+    /// How rare a term is in messages, from 0 (in every one) to 1 (in none). A
+    /// few commits say little about it, and none say 1.
+    pub fn rarity(&self, term: u32) -> f32 {
+        let all = self.commits.len() as f32 + FEW_COMMITS;
+        let holders = self.postings.get(&term).map_or(0, Vec::len) as f32 + 1.0;
+        (all / holders).ln() / all.ln()
     }
 
     /// Scores the files for a query of weighted terms.
     pub fn scores(&self, terms: &[(u32, f32)]) -> Scores {
-        let files = self.lengths.len();
+        let files = self.activity.len();
         let mut scores = Scores {
             messages: vec![0.0; files],
             similar: vec![0.0; files],
@@ -233,24 +245,24 @@ impl View {
             let Some(postings) = self.postings.get(&term) else {
                 continue;
             };
-            let (all, holders) = (self.commits.len() as f32, postings.len() as f32);
-            let idf = (1.0 + (all - holders + 0.5) / (holders + 0.5)).ln();
+            let idf = idf(self.commits.len(), postings.len());
+            let usual = (postings.len() as f32 + 1.0) / (self.commits.len() as f32 + 2.0);
             for &(commit, count) in postings {
                 let at = &self.commits[usize_of(commit)];
-                let norm = K1 * (1.0 - B + B * at.length / self.commit_length_mean);
-                similarity[usize_of(commit)] += weight * idf * count * (K1 + 1.0) / (count + norm);
+                let near = saturated(count, at.length / self.length_mean, K1, B);
+                similarity[usize_of(commit)] += weight * idf * near;
                 for file in &at.files {
                     let so_far = &mut frequency[usize_of(*file)];
                     if *so_far == 0.0 {
                         touched.push(*file);
                     }
-                    *so_far += count * at.weight;
+                    *so_far += at.weight;
                 }
             }
             for file in touched.drain(..) {
                 let count = std::mem::take(&mut frequency[usize_of(file)]);
-                let norm = K1 * (1.0 - B + B * self.lengths[usize_of(file)] / self.length_mean);
-                scores.messages[usize_of(file)] += weight * idf * count * (K1 + 1.0) / (count + norm);
+                let share = (count + PRIOR_COMMITS * usual) / (self.worked[usize_of(file)] + PRIOR_COMMITS);
+                scores.messages[usize_of(file)] += weight * (share / usual).ln().max(0.0);
             }
         }
         self.vote(&similarity, &mut scores.similar);

@@ -23,7 +23,6 @@ pub mod history;
 pub mod identity;
 pub mod index;
 pub mod language;
-pub mod local;
 pub mod pack;
 mod postings;
 mod report;

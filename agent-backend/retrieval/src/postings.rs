@@ -53,7 +53,10 @@ impl Postings {
     /// the next file's.
     pub fn add(&mut self, file: u32, part: u32, counts: &[(u32, u32)]) {
         for &(term, count) in counts {
-            self.terms.entry(term).or_default().push(Place { file, part, count });
+            self.terms
+                .entry(term)
+                .or_default()
+                .push(Place { file, part, count });
         }
     }
 

@@ -9,11 +9,11 @@ use crate::walk::SkipReason;
 /// How a result was found, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Embeddings and keywords, fused by the vector database.
+    /// Keywords, history and embeddings.
     Hybrid,
-    /// Keywords alone, in the vector database.
+    /// Keywords and history alone: there is no embedding model, or it failed.
     Keyword,
-    /// Keywords alone, in this process: the vector database does not answer.
+    /// Keywords and history alone: the vector database does not answer.
     LocalKeyword,
 }
 

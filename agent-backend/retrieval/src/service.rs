@@ -1,8 +1,9 @@
 //! The crate's front door: one workspace in, ranked and packed code out.
 //!
-//! Owns the order in which it degrades, and says so each time: embeddings and
-//! keywords, keywords in the vector database, keywords in this process. Only a
-//! workspace that cannot be read is an error.
+//! Keywords and history are searched in this process; the vector database adds
+//! similarity of meaning when there is an embedding model. Owns how it degrades
+//! without one or the other, and says so each time. Only a workspace that
+//! cannot be read is an error.
 
 mod degrade;
 
@@ -15,9 +16,8 @@ use crate::embed::Embedder;
 use crate::error::Error;
 use crate::identity::WorkspaceId;
 use crate::index::{self, Manifest, Target};
-use crate::local::LocalIndex;
 use crate::pack;
-use crate::report::{IndexReport, Phase, Progress, Retrieved};
+use crate::report::{Completeness, IndexReport, Mode, Phase, Progress, Retrieved};
 use crate::search::Question;
 use crate::store::{self, QdrantStore, Store};
 use crate::walk::{self, Scan};
@@ -31,7 +31,7 @@ pub struct Options {
     pub api_key: Option<String>,
     /// Budget of `Retrieved::packed`, tokens.
     pub context_tokens: usize,
-    /// Chunks asked of the store.
+    /// Chunks of `Retrieved::ranked`, at most.
     pub top_k: usize,
     /// How long a `retrieve` may spend embedding what is new before it answers
     /// from keywords; the next one goes on where it stopped.
@@ -56,7 +56,7 @@ impl Default for Options {
 pub struct Stores {
     /// For the embedding model's vectors; used only with an embedder.
     pub hybrid: Arc<dyn Store>,
-    /// For keywords alone.
+    /// Asked whether the database answers. Keywords are in this process.
     pub keyword: Arc<dyn Store>,
 }
 
@@ -86,8 +86,7 @@ struct Inner {
 #[derive(Default)]
 struct RootState {
     hybrid: Option<Manifest>,
-    keyword: Option<Manifest>,
-    local: Option<LocalIndex>,
+    local: degrade::Local,
 }
 
 impl Service {
@@ -122,9 +121,9 @@ impl Service {
     }
 
     /// Brings the index of the workspace up to date, however long it takes.
-    /// Without an embedder, or if it fails, the keyword index is brought up to
-    /// date instead and the report's notices say why. Fails if the vector
-    /// database does: there is nothing else to write to.
+    /// Without an embedder, or if it fails, only the keyword index in this
+    /// process is, and the report's notices say why. Fails if the vector
+    /// database does not answer.
     pub async fn index(
         &self,
         root: &Path,
@@ -158,16 +157,30 @@ impl Service {
         } else {
             notices.push(degrade::no_embedder());
         }
-        let target = Target {
-            store: &*self.inner.stores.keyword,
-            embedder: None,
-            workspace: &workspace,
-            root: &root,
-            deadline: None,
-        };
-        let mut report = index::update(&target, &scan, &mut state.keyword, &progress).await?;
-        report.notices = notices;
-        Ok(report)
+        let update = degrade::refresh(&root, &scan, &mut state.local).await?;
+        progress(Progress {
+            phase: Phase::Done,
+            files_done: update.indexed,
+            files_total: update.indexed,
+            chunks_done: update.parts_added,
+        });
+        let mut skipped = scan.skipped.clone();
+        for (reason, count) in update.skipped {
+            *skipped.entry(reason).or_default() += count;
+        }
+        Ok(IndexReport {
+            mode: Mode::Keyword,
+            completeness: Completeness::Complete,
+            notices,
+            files_total: scan.files.len(),
+            files_indexed: update.indexed,
+            files_unchanged: update.unchanged,
+            files_deleted: update.removed,
+            files_unparsed: update.unparsed,
+            chunks_written: update.parts_added,
+            chunks_deleted: update.parts_removed,
+            skipped,
+        })
     }
 
     /// The code that `query` is about, from the workspace as it is now: what

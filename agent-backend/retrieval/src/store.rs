@@ -77,7 +77,8 @@ pub struct Query {
     pub workspace: WorkspaceId,
     /// BM25 query vector; may be empty.
     pub sparse: SparseVector,
-    /// Query embedding; with it the two rankings are fused.
+    /// Query embedding. With terms beside it the two rankings are fused;
+    /// without, scores are cosine similarities.
     pub dense: Option<Vec<f32>>,
     /// Most hits wanted.
     pub limit: usize,

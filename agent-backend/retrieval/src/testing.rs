@@ -9,12 +9,15 @@ use shared::error::{Class, Code};
 use uuid::Uuid;
 
 use crate::chunk::Kind;
+use crate::corpus::Corpus;
 use crate::embed::{Embedder, Failure, Identity};
 use crate::error::Error;
+use crate::history::History;
 use crate::identity::{ContentHash, WorkspaceId};
 use crate::language::Language;
 use crate::store::{Hit, MemoryStore, Point, Query, Record, Store, StoredPoint};
 use crate::tokenize;
+use crate::walk;
 
 pub fn record(path: &str, start_line: u32, end_line: u32, symbol: Option<&str>) -> Record {
     Record {
@@ -209,5 +212,82 @@ impl Store for FlakyStore {
     async fn search(&self, query: &Query) -> Result<Vec<Hit>, Error> {
         self.operation()?;
         self.inner.search(query).await
+    }
+}
+
+/// A git repository of its own: no configuration of the machine, fixed dates
+/// and names.
+pub struct Repository {
+    dir: tempfile::TempDir,
+}
+
+impl Repository {
+    pub fn new() -> Self {
+        let repository = Self {
+            dir: tempfile::tempdir().unwrap(),
+        };
+        repository.git(&["init", "--quiet", "--initial-branch=main"]);
+        repository
+    }
+
+    pub fn root(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Writes the files and commits everything, `day` days after the beginning of 2024.
+    pub fn commit(&self, message: &str, files: &[(&str, &str)], day: u32) {
+        for (path, text) in files {
+            write(self.root(), path, text);
+        }
+        self.git(&["add", "--all"]);
+        let date = format!("{} +0000", 1_704_067_200 + u64::from(day) * 86_400);
+        self.run(
+            &["commit", "--quiet", "--allow-empty", "--message", message],
+            &date,
+        );
+    }
+
+    /// What git prints.
+    pub fn git(&self, args: &[&str]) -> String {
+        self.run(args, "1704067200 +0000")
+    }
+
+    /// The index of the work tree with its history.
+    pub async fn index(&self) -> (Corpus, History) {
+        let mut history = History::default();
+        history.update(self.root()).await;
+        let mut corpus = Corpus::default();
+        corpus.update(self.root(), &walk::scan(self.root()));
+        corpus.join(&history, true);
+        (corpus, history)
+    }
+
+    fn run(&self, args: &[&str], date: &str) -> String {
+        let mut command = std::process::Command::new("git");
+        for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"] {
+            command.env_remove(name);
+        }
+        let output = command
+            .arg("-C")
+            .arg(self.root())
+            .args(args)
+            .env("HOME", self.root())
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CEILING_DIRECTORIES", self.root().parent().unwrap())
+            .envs([("GIT_AUTHOR_NAME", "A"), ("GIT_AUTHOR_EMAIL", "a@example.org")])
+            .envs([
+                ("GIT_COMMITTER_NAME", "A"),
+                ("GIT_COMMITTER_EMAIL", "a@example.org"),
+            ])
+            .envs([("GIT_AUTHOR_DATE", date), ("GIT_COMMITTER_DATE", date)])
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).unwrap()
     }
 }

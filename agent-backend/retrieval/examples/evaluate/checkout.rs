@@ -14,8 +14,21 @@ pub fn snapshot(repos: &Path, name: &str, commit: &str) -> Result<tempfile::Temp
     let tree = tempfile::tempdir()?;
     let root = tree.path();
     git(root, &["init", "--quiet"])?;
-    std::fs::write(root.join(".git/objects/info/alternates"), format!("{}\n", objects.display()))?;
-    git(root, &["-c", "advice.detachedHead=false", "checkout", "--quiet", "--detach", commit])?;
+    std::fs::write(
+        root.join(".git/objects/info/alternates"),
+        format!("{}\n", objects.display()),
+    )?;
+    git(
+        root,
+        &[
+            "-c",
+            "advice.detachedHead=false",
+            "checkout",
+            "--quiet",
+            "--detach",
+            commit,
+        ],
+    )?;
     Ok(tree)
 }
 
@@ -38,14 +51,26 @@ fn git(directory: &Path, args: &[&str]) -> Result<String, Failure> {
     let output = Command::new("git")
         .arg("-C")
         .arg(directory)
-        .args(["-c", "core.hooksPath=/dev/null", "-c", "core.autocrlf=false", "-c", "core.symlinks=true"])
+        .args([
+            "-c",
+            "core.hooksPath=/dev/null",
+            "-c",
+            "core.autocrlf=false",
+            "-c",
+            "core.symlinks=true",
+        ])
         .args(args)
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .env("GIT_LFS_SKIP_SMUDGE", "1")
         .output()?;
     if !output.status.success() {
-        return Err(format!("git {}: {}", args.join(" "), String::from_utf8_lossy(&output.stderr)).into());
+        return Err(format!(
+            "git {}: {}",
+            args.join(" "),
+            String::from_utf8_lossy(&output.stderr)
+        )
+        .into());
     }
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }

@@ -4,7 +4,12 @@
 //! whose HEAD is the snapshot, an index of it without an embedding model, and
 //! for each query the rank of the files that the commit changed.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output is what it is run for")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "its output, times among it, is what it is run for"
+)]
 
 mod checkout;
 mod measure;

@@ -5,11 +5,11 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use retrieval::Item;
 use retrieval::corpus::Corpus;
 use retrieval::corpus::rank::Weights;
 use retrieval::corpus::signals::Signal;
 use retrieval::history::History;
-use retrieval::Item;
 use retrieval::search::Question;
 use retrieval::{pack, walk};
 use serde_json::{Value, json};
@@ -35,7 +35,9 @@ type Failure = Box<dyn std::error::Error>;
 
 pub fn run(args: impl Iterator<Item = String>) -> Result<(), Failure> {
     let options = parse(args)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let mut rows = Vec::new();
     for entry in repositories(&options.set)? {
         if entry.name.contains(&options.only) {
@@ -135,7 +137,10 @@ fn repositories(set: &Path) -> Result<Vec<Entry>, Failure> {
 }
 
 fn text(value: &Value, key: &str) -> Result<String, Failure> {
-    Ok(value[key].as_str().ok_or(format!("no {key} in the set"))?.to_owned())
+    Ok(value[key]
+        .as_str()
+        .ok_or(format!("no {key} in the set"))?
+        .to_owned())
 }
 
 /// What was measured of a repository.
@@ -181,15 +186,24 @@ fn repository(options: &Options, entry: &Entry, runtime: &tokio::runtime::Runtim
         None => None,
     };
     for (number, query) in entry.queries.iter().enumerate().step_by(options.every) {
-        let text = if options.noscope { &query.noscope } else { &query.text };
+        let text = if options.noscope {
+            &query.noscope
+        } else {
+            &query.text
+        };
         let started = Instant::now();
         let question = Question::new(text);
-        let ranking = corpus.ask(&question, &weights, 50);
+        let ranking = corpus.ask(&question, &[], &weights, 50);
         row.query.push(started.elapsed());
         let items: Vec<Item> = corpus.items(&root, &ranking.parts);
         let packed = pack::pack(&items, 2_500);
         let is_source = |path: &str| !options.src || score::is_source(path);
-        let ranked: Vec<&str> = ranking.files.iter().map(|file| file.path.as_str()).filter(|path| is_source(path)).collect();
+        let ranked: Vec<&str> = ranking
+            .files
+            .iter()
+            .map(|file| file.path.as_str())
+            .filter(|path| is_source(path))
+            .collect();
         let shown: Vec<&str> = packed.items.iter().map(|item| item.path.as_str()).collect();
         row.score.add(&ranked, &shown, &query.gold);
         if let Some(dump) = &mut dump {
@@ -197,7 +211,13 @@ fn repository(options: &Options, entry: &Entry, runtime: &tokio::runtime::Runtim
             for (path, class, values) in corpus.signals(&question) {
                 let label = u8::from(query.gold.contains(&path));
                 let values: Vec<String> = values.iter().map(|value| format!("{value:.4}")).collect();
-                out.push_str(&format!("{}\t{number}\t{}\t{label}\t{}\t{}\t{path}\n", entry.name, query.gold.len(), class.as_str(), values.join("\t")));
+                out.push_str(&format!(
+                    "{}\t{number}\t{}\t{label}\t{}\t{}\t{path}\n",
+                    entry.name,
+                    query.gold.len(),
+                    class.as_str(),
+                    values.join("\t")
+                ));
             }
             dump.write_all(out.as_bytes())?;
         }
@@ -218,7 +238,9 @@ impl Row {
 }
 
 fn table(rows: &[Row]) {
-    println!("| repository | files | nDCG@10 | MRR@10 | recall@5 | recall@10 | recall@50 | packed | index CPU ms | wall ms | of it history | query p50 ms | p99 ms |");
+    println!(
+        "| repository | files | nDCG@10 | MRR@10 | recall@5 | recall@10 | recall@50 | packed | index CPU ms | wall ms | of it history | query p50 ms | p99 ms |"
+    );
     println!("|---|---|---|---|---|---|---|---|---|---|---|---|---|");
     let mut sums = [0.0; 6];
     for row in rows {
@@ -239,7 +261,10 @@ fn table(rows: &[Row]) {
         );
     }
     let count = f64::from(u32::try_from(rows.len()).unwrap_or(u32::MAX));
-    println!("| **mean** | | {} | | | | | |", numbers(&sums.map(|sum| sum / count)));
+    println!(
+        "| **mean** | | {} | | | | | |",
+        numbers(&sums.map(|sum| sum / count))
+    );
 }
 
 fn numbers(means: &[f64]) -> String {
@@ -264,7 +289,12 @@ fn cpu() -> Duration {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
     // utime, stime, cutime and cstime in ticks of 10 ms.
-    let ticks: u64 = fields.split(' ').skip(11).take(4).filter_map(|field| field.parse::<u64>().ok()).sum();
+    let ticks: u64 = fields
+        .split(' ')
+        .skip(11)
+        .take(4)
+        .filter_map(|field| field.parse::<u64>().ok())
+        .sum();
     Duration::from_millis(ticks * 10)
 }
 

@@ -17,7 +17,11 @@ impl Score {
             ratio(found, gold.len())
         };
         let first = ranked.iter().take(10).position(|path| is_gold(&path));
-        let gains = ranked.iter().take(10).enumerate().filter(|(_, path)| is_gold(path));
+        let gains = ranked
+            .iter()
+            .take(10)
+            .enumerate()
+            .filter(|(_, path)| is_gold(path));
         let dcg: f64 = gains.map(|(rank, _)| gain(rank)).sum();
         let ideal: f64 = (0..gold.len().min(10)).map(gain).sum();
         let values = [
@@ -26,7 +30,11 @@ impl Score {
             recall(5),
             recall(10),
             recall(50),
-            if packed.iter().any(|path| is_gold(&path)) { 1.0 } else { 0.0 },
+            if packed.iter().any(|path| is_gold(&path)) {
+                1.0
+            } else {
+                0.0
+            },
         ];
         self.queries += 1;
         for (sum, value) in self.sums.iter_mut().zip(values) {

@@ -51,7 +51,12 @@ impl Class {
         if has(FOREIGN) || GENERATED.iter().any(|mark| name.contains(mark)) {
             return Self::Foreign;
         }
-        if has(TESTS) || directories.split('/').any(|part| part.ends_with("-test") || part.ends_with("-tests")) || is_test_name(path, name, stem) {
+        if has(TESTS)
+            || directories
+                .split('/')
+                .any(|part| part.ends_with("-test") || part.ends_with("-tests"))
+            || is_test_name(path, name, stem)
+        {
             return Self::Test;
         }
         if has(EXAMPLES) {
@@ -78,16 +83,53 @@ impl Class {
 }
 
 const FOREIGN: &[&str] = &[
-    "vendor", "vendored", "third_party", "third-party", "thirdparty", "3rdparty", "external", "deps", "dist",
-    "generated", "bower_components",
+    "vendor",
+    "vendored",
+    "third_party",
+    "third-party",
+    "thirdparty",
+    "3rdparty",
+    "external",
+    "deps",
+    "dist",
+    "generated",
+    "bower_components",
 ];
 const GENERATED: &[&str] = &[".min.", ".generated.", "_generated.", ".pb.", "_pb2.", ".g."];
 const TESTS: &[&str] = &[
-    "test", "tests", "testing", "__tests__", "__test__", "spec", "specs", "testdata", "test-data", "fixtures",
-    "__fixtures__", "__snapshots__", "__mocks__", "mocks", "e2e", "bench", "benches", "benchmark", "benchmarks",
-    "fuzz", "testsuite", "unittests",
+    "test",
+    "tests",
+    "testing",
+    "__tests__",
+    "__test__",
+    "spec",
+    "specs",
+    "testdata",
+    "test-data",
+    "fixtures",
+    "__fixtures__",
+    "__snapshots__",
+    "__mocks__",
+    "mocks",
+    "e2e",
+    "bench",
+    "benches",
+    "benchmark",
+    "benchmarks",
+    "fuzz",
+    "testsuite",
+    "unittests",
 ];
-const EXAMPLES: &[&str] = &["example", "examples", "sample", "samples", "demo", "demos", "tutorial", "playground"];
+const EXAMPLES: &[&str] = &[
+    "example",
+    "examples",
+    "sample",
+    "samples",
+    "demo",
+    "demos",
+    "tutorial",
+    "playground",
+];
 const DOCUMENTATION: &[&str] = &["doc", "docs", "documentation", "man", "website", "site"];
 
 /// `test_x.py`, `x_test.go`, `x.spec.ts`, `XTest.java`.
@@ -101,20 +143,6 @@ fn is_test_name(path: &str, name: &str, stem: &str) -> bool {
         || name.contains(".test.")
         || name.contains(".spec.")
         || (written.len() > 4 && (written.ends_with("Test") || written.ends_with("Tests")))
-}
-
-/// The name that a file shares with its header, its tests and its component:
-/// `src/users.c`, `users.h`, `test_users.py` and `users.spec.ts` are all `users`.
-pub(crate) fn kin(path: &str) -> String {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    let stem = name.split_once('.').map_or(name, |(stem, _)| stem);
-    let lower: String = stem.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
-    let trimmed = lower
-        .strip_prefix("test")
-        .or_else(|| lower.strip_suffix("tests"))
-        .or_else(|| lower.strip_suffix("test"))
-        .unwrap_or(&lower);
-    if trimmed.is_empty() { lower } else { trimmed.to_owned() }
 }
 
 #[cfg(test)]
@@ -142,17 +170,5 @@ mod tests {
         check("Makefile", Class::Data);
         check("deps/lua/src/lua.c", Class::Foreign);
         check("proto/x_pb2.py", Class::Foreign);
-    }
-
-    #[test]
-    fn kin_share_a_name() {
-        let check = |path: &str, expect: &str| assert_eq!(kin(path), expect, "{path}");
-        check("src/users.c", "users");
-        check("include/users.h", "users");
-        check("tests/test_users.py", "users");
-        check("src/users.spec.ts", "users");
-        check("UsersTest.java", "users");
-        check("src/hash_map.rs", "hashmap");
-        check("test.py", "test");
     }
 }

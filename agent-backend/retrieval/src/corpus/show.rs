@@ -5,8 +5,8 @@ use std::path::Path;
 
 use shared::redact::redact;
 
-use super::rank::RankedPart;
 use super::Corpus;
+use super::rank::RankedPart;
 use crate::report::Item;
 use crate::walk;
 
@@ -18,7 +18,9 @@ impl Corpus {
         let mut texts: HashMap<&str, Option<String>> = HashMap::new();
         let mut items = Vec::with_capacity(parts.len());
         for part in parts {
-            let text = texts.entry(&part.path).or_insert_with(|| self.text(root, &part.path));
+            let text = texts
+                .entry(&part.path)
+                .or_insert_with(|| self.text(root, &part.path));
             let Some(text) = text else { continue };
             let lines = text
                 .lines()

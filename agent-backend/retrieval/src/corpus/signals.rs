@@ -3,11 +3,10 @@
 //! Pure. Each signal is divided by its best value among the files, so that
 //! weights mean the same in every workspace.
 
-use std::collections::HashMap;
-
 use super::{Corpus, State, usize_of};
 use crate::postings::{Place, Postings, idf, saturated};
 use crate::search::Term;
+use crate::store::Hit;
 
 /// Saturation of frequencies.
 const K1: f32 = 1.5;
@@ -41,10 +40,10 @@ signals! {
     Part = "part", "BM25 of its best part.";
     Path = "path", "BM25 of its path.";
     Symbols = "symbols", "BM25 of the names that it defines.";
-    Messages = "messages", "BM25 of the commit messages that touched it.";
+    Messages = "messages", "How much more usual the question is in its commits' messages than in others'.";
     Similar = "similar", "Votes of commits whose message is like the question.";
     Activity = "activity", "How much and how recently it was worked on.";
-    Kin = "kin", "The best body among files of the same name: its header, its tests.";
+    Meaning = "meaning", "Similarity of the embeddings, from the vector database.";
 }
 
 /// How many signals there are.
@@ -62,6 +61,8 @@ pub(crate) struct Evidence {
     pub parts: Vec<f32>,
     /// BM25 of each part's name, from 0 to 1.
     pub symbols: Vec<f32>,
+    /// Nearness of meaning of each part, from 0 to 1; empty without a model.
+    pub meanings: Vec<f32>,
 }
 
 /// A field's statistics over the files that are there.
@@ -72,20 +73,35 @@ struct Field {
 
 impl Corpus {
     /// Everything that speaks for each file.
-    pub(crate) fn evidence(&self, terms: &[Term]) -> Evidence {
+    pub(crate) fn evidence(&self, terms: &[Term], hits: &[Hit]) -> Evidence {
         let count = self.files.len();
+        let asked: Vec<(u32, f32)> = terms.iter().map(|term| (term.id, term.weight)).collect();
+        let terms = &self.damped(terms)[..];
         let mut evidence = Evidence {
             files: vec![[0.0; SIGNALS]; count],
             parts: vec![0.0; self.parts.len()],
             symbols: vec![0.0; self.parts.len()],
+            meanings: Vec::new(),
         };
         let mut body = vec![0.0; count];
         self.bodies(terms, &mut body, &mut evidence.parts);
         let mut path = vec![0.0; count];
-        self.names(&self.paths, |at| self.files[at].path_length, terms, &mut path, None);
+        self.names(
+            &self.paths,
+            |at| self.files[at].path_length,
+            terms,
+            &mut path,
+            None,
+        );
         let mut symbols = vec![0.0; count];
         let lengths = |at: usize| self.files[at].symbol_length;
-        self.names(&self.symbols, lengths, terms, &mut symbols, Some(&mut evidence.symbols));
+        self.names(
+            &self.symbols,
+            lengths,
+            terms,
+            &mut symbols,
+            Some(&mut evidence.symbols),
+        );
         let mut part = vec![0.0_f32; count];
         for (at, file) in self.files.iter().enumerate() {
             if file.state == State::There {
@@ -93,26 +109,26 @@ impl Corpus {
                 part[at] = evidence.parts[range].iter().copied().fold(0.0, f32::max);
             }
         }
-        let asked: Vec<(u32, f32)> = terms.iter().map(|term| (term.id, term.weight)).collect();
         let mut history = self.view.scores(&asked);
         for scores in [&mut history.messages, &mut history.similar, &mut history.activity] {
             scores.resize(count, 0.0);
         }
-        let kin = self.kin(&body);
+        let meaning = self.meaning(hits, &mut evidence.meanings);
+        let trust = self.view.trust();
         let columns = [
-            body,
-            part,
-            path,
-            symbols,
-            history.messages,
-            history.similar,
-            history.activity,
-            kin,
+            (body, 1.0),
+            (part, 1.0),
+            (path, 1.0),
+            (symbols, 1.0),
+            (history.messages, trust),
+            (history.similar, trust),
+            (history.activity, trust),
+            (meaning, 1.0),
         ];
-        for (signal, mut column) in columns.into_iter().enumerate() {
+        for (signal, (mut column, trust)) in columns.into_iter().enumerate() {
             normalise(&mut column);
             for (values, value) in evidence.files.iter_mut().zip(column) {
-                values[signal] = value;
+                values[signal] = value * trust;
             }
         }
         normalise(&mut evidence.parts);
@@ -120,10 +136,24 @@ impl Corpus {
         evidence
     }
 
+    /// The terms as they count in code: what every commit message says ("fix",
+    /// "add", "support") says little about where.
+    fn damped(&self, terms: &[Term]) -> Vec<Term> {
+        let damped = |term: &Term| Term {
+            weight: term.weight * self.view.rarity(term.id).sqrt(),
+            ..*term
+        };
+        terms.iter().map(damped).collect()
+    }
+
     fn bodies(&self, terms: &[Term], files: &mut [f32], parts: &mut [f32]) {
         let field = self.field(|at| self.files[at].length);
         let all_parts = self.parts();
-        let total: f64 = self.by_path.values().map(|at| f64::from(self.file(*at).length)).sum();
+        let total: f64 = self
+            .by_path
+            .values()
+            .map(|at| f64::from(self.file(*at).length))
+            .sum();
         let mean_part = mean(total, all_parts);
         for term in terms {
             let places = self.alive(&self.body, term.id);
@@ -168,6 +198,36 @@ impl Corpus {
         }
     }
 
+    /// Nearness of meaning, from the farthest hit (0) to the nearest (1).
+    fn meaning(&self, hits: &[Hit], parts: &mut Vec<f32>) -> Vec<f32> {
+        let mut files = vec![0.0_f32; self.files.len()];
+        let far = hits.iter().map(|hit| hit.score).fold(f64::INFINITY, f64::min);
+        let near = hits.iter().map(|hit| hit.score).fold(f64::NEG_INFINITY, f64::max);
+        if hits.is_empty() {
+            return files;
+        }
+        parts.resize(self.parts.len(), 0.0);
+        for hit in hits {
+            let Some(at) = self.by_path.get(&hit.record.path) else {
+                continue;
+            };
+            let value = if near > far {
+                (hit.score - far) / (near - far)
+            } else {
+                1.0
+            };
+            #[expect(clippy::cast_possible_truncation, reason = "a share needs no more digits")]
+            let value = value as f32;
+            files[usize_of(*at)] = files[usize_of(*at)].max(value);
+            for part in self.file(*at).parts.clone() {
+                if self.parts[usize_of(part)].start_line == hit.record.start_line {
+                    parts[usize_of(part)] = parts[usize_of(part)].max(value);
+                }
+            }
+        }
+        files
+    }
+
     fn alive(&self, postings: &Postings, term: u32) -> Vec<Place> {
         let places = postings.places(term).iter();
         places
@@ -184,28 +244,6 @@ impl Corpus {
             mean: mean(lengths.sum(), all),
         }
     }
-
-    /// For each file the best body among the others of its name.
-    fn kin(&self, body: &[f32]) -> Vec<f32> {
-        let mut best: HashMap<&str, [(f32, u32); 2]> = HashMap::new();
-        for at in self.by_path.values() {
-            let score = body[usize_of(*at)];
-            let two = best.entry(&self.file(*at).kin).or_insert([(0.0, u32::MAX); 2]);
-            if score > two[0].0 {
-                *two = [(score, *at), two[0]];
-            } else if score > two[1].0 {
-                two[1] = (score, *at);
-            }
-        }
-        let mut kin = vec![0.0; body.len()];
-        for at in self.by_path.values() {
-            if let Some(two) = best.get(&*self.file(*at).kin) {
-                let other = if two[0].1 == *at { two[1] } else { two[0] };
-                kin[usize_of(*at)] = other.0;
-            }
-        }
-        kin
-    }
 }
 
 fn holders(places: &[Place]) -> usize {
@@ -221,7 +259,10 @@ fn normalise(column: &mut [f32]) {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "a mean length needs no more digits")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a mean length needs no more digits"
+)]
 #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
 fn mean(total: f64, count: usize) -> f32 {
     (total / count.max(1) as f64).max(1.0) as f32

@@ -86,7 +86,13 @@ async fn run(root: &Path, args: &[&str]) -> Option<Vec<u8>> {
         .stderr(Stdio::null())
         .kill_on_drop(true);
     // Set inside of hooks, they would name another repository than the root's.
-    for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE"] {
+    for name in [
+        "GIT_DIR",
+        "GIT_WORK_TREE",
+        "GIT_INDEX_FILE",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_NAMESPACE",
+    ] {
         command.env_remove(name);
     }
     let reading = async {

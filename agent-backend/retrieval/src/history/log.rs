@@ -46,7 +46,9 @@ fn entry(text: &str) -> Option<Entry> {
     };
     let mut parts = files.split('\0').map(|part| part.trim_start_matches('\n'));
     while let Some(status) = parts.next() {
-        let Some(kind) = status.bytes().next() else { continue };
+        let Some(kind) = status.bytes().next() else {
+            continue;
+        };
         let (old, new) = match kind {
             b'R' | b'C' => (parts.next(), parts.next()?),
             _ => (None, parts.next()?),
@@ -96,7 +98,11 @@ fn is_trailer(line: &str) -> bool {
         return false;
     };
     let key = key.to_ascii_lowercase();
-    key.ends_with("-by") || matches!(key.as_str(), "change-id" | "cc" | "git-svn-id" | "fixes" | "closes" | "refs" | "pr")
+    key.ends_with("-by")
+        || matches!(
+            key.as_str(),
+            "change-id" | "cc" | "git-svn-id" | "fixes" | "closes" | "refs" | "pr"
+        )
 }
 
 fn is_issue(word: &str) -> bool {
@@ -115,21 +121,30 @@ mod tests {
     #[test]
     fn logs() {
         let check = |output: &str, expect: &[Entry]| {
-            let output = output.replace('^', "\u{1e}").replace('|', "\u{1f}").replace('@', "\0");
+            let output = output
+                .replace('^', "\u{1e}")
+                .replace('|', "\u{1f}")
+                .replace('@', "\0");
             assert_eq!(parse(output.as_bytes()), expect);
         };
         let entry = |message: &str, paths: &[&str], renames: &[(&str, &str)]| Entry {
             id: ID.into(),
             message: message.into(),
             paths: paths.iter().map(|&path| path.into()).collect(),
-            renames: renames.iter().map(|&(old, new)| (old.into(), new.into())).collect(),
+            renames: renames
+                .iter()
+                .map(|&(old, new)| (old.into(), new.into()))
+                .collect(),
         };
         check("", &[]);
         check("warning: noise", &[]);
         check(&format!("^{ID}|first\n|@"), &[entry("first\n", &[], &[])]);
         check(
             &format!("^{ID}|add x\n|@\nM@a b.py@A@x.py@^{ID}|drop\n|@\nD@x.py@"),
-            &[entry("add x\n", &["a b.py", "x.py"], &[]), entry("drop\n", &[], &[])],
+            &[
+                entry("add x\n", &["a b.py", "x.py"], &[]),
+                entry("drop\n", &[], &[]),
+            ],
         );
         check(
             &format!("^{ID}|move\n|@\nR100@old.py@new.py@C75@new.py@copy.py@"),

@@ -1,4 +1,7 @@
 //! The way down from the best search to the one that always works.
+//!
+//! Keywords and history are searched in this process, every time. What the
+//! vector database adds, the similarity of meaning, may be missing.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,14 +10,20 @@ use shared::error::Code;
 use tokio::time::Instant;
 
 use super::{Inner, RootState};
+use crate::corpus::rank::Weights;
+use crate::corpus::{Corpus, Update};
 use crate::embed::{Embedder, Failure};
 use crate::error::Error;
+use crate::history::History;
 use crate::identity::WorkspaceId;
 use crate::index::{self, Target};
 use crate::report::{Completeness, Item, Mode, Notice, Progress};
-use crate::search::{self, Question};
-use crate::store::Store;
+use crate::search::Question;
+use crate::store::{Hit, Query};
 use crate::walk::Scan;
+
+/// Chunks asked of the vector database.
+const HITS_MAX: usize = 200;
 
 /// What was found, and how.
 pub(super) struct Found {
@@ -30,6 +39,13 @@ struct Call<'a> {
     root: &'a Path,
     scan: &'a Scan,
     question: &'a Question,
+}
+
+/// The keyword index of a workspace and where it comes from.
+#[derive(Debug, Default)]
+pub(super) struct Local {
+    corpus: Corpus,
+    history: History,
 }
 
 pub(super) async fn find(
@@ -58,68 +74,78 @@ pub(super) async fn find(
         scan,
         question,
     };
-    match in_database(&call, state, &mut notices).await {
-        Ok((mode, ranked)) => {
-            state.local = None;
-            Ok(Found {
-                mode,
-                notices,
-                ranked,
-            })
-        }
+    refresh(root, scan, &mut state.local).await?;
+    let (mode, hits) = match in_database(&call, state, &mut notices).await {
+        Ok(Some(hits)) => (Mode::Hybrid, hits),
+        Ok(None) => (Mode::Keyword, Vec::new()),
         Err(error) => {
             tracing::warn!(%error, code = %error.code(), "searching without the vector database");
-            let message = format!("{error}; the search used keywords alone, in this process");
+            let message = format!("{error}; the search used keywords and history alone, in this process");
             notices.push(Notice {
                 code: error.code(),
                 message,
             });
-            let ranked = in_process(&call, state).await?;
-            Ok(Found {
-                mode: Mode::LocalKeyword,
-                notices,
-                ranked,
-            })
+            (Mode::LocalKeyword, Vec::new())
         }
-    }
+    };
+    let ranked = in_process(&call, state, hits).await?;
+    Ok(Found {
+        mode,
+        notices,
+        ranked,
+    })
 }
 
+/// Makes the keyword index equal to the workspace and its history.
+pub(super) async fn refresh(root: &Path, scan: &Scan, local: &mut Local) -> Result<Update, Error> {
+    let news = local.history.update(root).await;
+    let mut taken = std::mem::take(local);
+    let (root, scan): (Arc<Path>, Scan) = (root.into(), scan.clone());
+    let (taken, update) = index::blocking(move || {
+        let update = taken.corpus.update(&root, &scan);
+        taken.corpus.join(&taken.history, news);
+        (taken, update)
+    })
+    .await?;
+    *local = taken;
+    Ok(update)
+}
+
+/// The chunks whose meaning is near the question's; none if there is no model,
+/// it fails, or its index is not complete in time.
 async fn in_database(
     call: &Call<'_>,
     state: &mut RootState,
     notices: &mut Vec<Notice>,
-) -> Result<(Mode, Vec<Item>), Error> {
+) -> Result<Option<Vec<Hit>>, Error> {
     call.inner.stores.keyword.health().await?;
-    match &call.inner.embedder {
-        None => notices.push(no_embedder()),
-        Some(embedder) => match hybrid(call, &**embedder, state, notices).await {
-            Ok(Some(found)) => return Ok(found),
-            Ok(None) => {}
-            Err(Error::Embedding(failure)) => notices.push(embedding_failed(&failure)),
-            Err(error) => return Err(error),
-        },
+    let Some(embedder) = &call.inner.embedder else {
+        notices.push(no_embedder());
+        return Ok(None);
+    };
+    match by_meaning(call, &**embedder, state, notices).await {
+        Err(Error::Embedding(failure)) => {
+            notices.push(embedding_failed(&failure));
+            Ok(None)
+        }
+        result => result,
     }
-    let store = &*call.inner.stores.keyword;
-    index::update(
-        &target(call, store, None, None),
-        call.scan,
-        &mut state.keyword,
-        &|_: Progress| {},
-    )
-    .await?;
-    Ok((Mode::Keyword, ask(call, store, None).await?))
 }
 
-/// The hybrid search; nothing if its index is not complete in time.
-async fn hybrid(
+async fn by_meaning(
     call: &Call<'_>,
     embedder: &dyn Embedder,
     state: &mut RootState,
     notices: &mut Vec<Notice>,
-) -> Result<Option<(Mode, Vec<Item>)>, Error> {
+) -> Result<Option<Vec<Hit>>, Error> {
     let store = &*call.inner.stores.hybrid;
-    let deadline = Instant::now() + call.inner.options.embed_wait_max;
-    let target = target(call, store, Some(embedder), Some(deadline));
+    let target = Target {
+        store,
+        embedder: Some(embedder),
+        workspace: &call.workspace,
+        root: call.root,
+        deadline: Some(Instant::now() + call.inner.options.embed_wait_max),
+    };
     let report = index::update(&target, call.scan, &mut state.hybrid, &|_: Progress| {}).await?;
     match report.completeness {
         Completeness::Complete => {}
@@ -134,54 +160,27 @@ async fn hybrid(
             return Ok(None);
         }
     }
-    match call.question.embed(embedder).await {
-        Ok(vector) => Ok(Some((Mode::Hybrid, ask(call, store, Some(vector)).await?))),
-        Err(failure) => {
-            // The index is complete; its keyword half needs no model.
-            notices.push(embedding_failed(&failure));
-            Ok(Some((Mode::Keyword, ask(call, store, None).await?)))
-        }
-    }
+    let query = Query {
+        workspace: call.workspace.clone(),
+        sparse: Default::default(),
+        dense: Some(call.question.embed(embedder).await?),
+        limit: HITS_MAX,
+    };
+    Ok(Some(store.search(&query).await?))
 }
 
-async fn in_process(call: &Call<'_>, state: &mut RootState) -> Result<Vec<Item>, Error> {
-    let mut local = state.local.take().unwrap_or_default();
+async fn in_process(call: &Call<'_>, state: &mut RootState, hits: Vec<Hit>) -> Result<Vec<Item>, Error> {
+    let local = std::mem::take(&mut state.local);
     let root: Arc<Path> = call.root.into();
-    let (scan, question, top_k) = (call.scan.clone(), call.question.clone(), call.inner.options.top_k);
+    let (question, top_k) = (call.question.clone(), call.inner.options.top_k);
     let (local, items) = index::blocking(move || {
-        local.update(&root, &scan);
-        let items = local.search(&question, top_k);
+        let ranking = local.corpus.ask(&question, &hits, &Weights::default(), top_k);
+        let items = local.corpus.items(&root, &ranking.parts);
         (local, items)
     })
     .await?;
-    state.local = Some(local);
+    state.local = local;
     Ok(items)
-}
-
-async fn ask(call: &Call<'_>, store: &dyn Store, dense: Option<Vec<f32>>) -> Result<Vec<Item>, Error> {
-    search::search(
-        store,
-        &call.workspace,
-        call.question,
-        dense,
-        call.inner.options.top_k,
-    )
-    .await
-}
-
-fn target<'a>(
-    call: &'a Call<'_>,
-    store: &'a dyn Store,
-    embedder: Option<&'a dyn Embedder>,
-    deadline: Option<Instant>,
-) -> Target<'a> {
-    Target {
-        store,
-        embedder,
-        workspace: &call.workspace,
-        root: call.root,
-        deadline,
-    }
 }
 
 /// There is no embedding model.

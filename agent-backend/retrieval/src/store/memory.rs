@@ -97,18 +97,23 @@ impl Store for MemoryStore {
                         .as_ref()
                         .map(|vector| f64::from(cosine(dense, vector)))
                 });
+                if query.sparse.is_empty() {
+                    return Ok(hits(&own, by_meaning));
+                }
                 let ids = |list: Vec<(usize, f64)>| list.into_iter().map(|(at, _)| at).collect();
                 fusion::rrf(&[ids(by_meaning), ids(keyword)])
             }
         };
-        let hits = scored.into_iter().take(query.limit);
-        Ok(hits
-            .map(|(at, score)| Hit {
-                record: own[at].record.clone(),
-                score,
-            })
-            .collect())
+        Ok(hits(&own, scored.into_iter().take(query.limit)))
     }
+}
+
+fn hits(points: &[&Point], scored: impl IntoIterator<Item = (usize, f64)>) -> Vec<Hit> {
+    let hit = |(at, score): (usize, f64)| Hit {
+        record: points[at].record.clone(),
+        score,
+    };
+    scored.into_iter().map(hit).collect()
 }
 
 fn keyword_score(idf: &Idf, query: &SparseVector, point: &Point) -> Option<f64> {

@@ -224,6 +224,10 @@ impl Store for QdrantStore {
             .with_payload(true);
         let request = match &query.dense {
             None => request.query(sparse).using(SPARSE).filter(filter),
+            Some(dense) if query.sparse.is_empty() => request
+                .query(QdrantQuery::new_nearest(VectorInput::new_dense(dense.clone())))
+                .using(DENSE)
+                .filter(filter),
             Some(dense) => {
                 let prefetch = |query: QdrantQuery, using: &str| {
                     PrefetchQueryBuilder::default()
@@ -233,11 +237,10 @@ impl Store for QdrantStore {
                         .limit(limit)
                 };
                 let dense = QdrantQuery::new_nearest(VectorInput::new_dense(dense.clone()));
-                let mut request = request.add_prefetch(prefetch(dense, DENSE));
-                if !query.sparse.is_empty() {
-                    request = request.add_prefetch(prefetch(sparse, SPARSE));
-                }
-                request.query(QdrantQuery::new_fusion(Fusion::Rrf))
+                request
+                    .add_prefetch(prefetch(dense, DENSE))
+                    .add_prefetch(prefetch(sparse, SPARSE))
+                    .query(QdrantQuery::new_fusion(Fusion::Rrf))
             }
         };
         let answer = self
