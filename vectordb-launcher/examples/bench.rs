@@ -311,7 +311,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             async move { upsert(&client, points / 2..points, arguments.batch).await }
         }),
     );
-    (a??, b??);
+    a??;
+    b??;
     let rate = points as f64 / started.elapsed().as_secs_f64();
     println!("upsert, batches of {}: {rate:.0} points/s", arguments.batch);
 

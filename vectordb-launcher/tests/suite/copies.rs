@@ -58,7 +58,7 @@ async fn a_snapshot_is_made_listed_fetched_used_and_deleted() {
         .snapshot_description
         .unwrap();
     let listed = client.list_snapshots(CODE).await.unwrap().snapshot_descriptions;
-    assert_eq!(listed, [made.clone()]);
+    assert_eq!(listed, std::slice::from_ref(&made));
 
     let base = format!("http://127.0.0.1:{}/collections", launcher.ports.http);
     let file = reqwest::get(format!("{base}/{CODE}/snapshots/{}", made.name))

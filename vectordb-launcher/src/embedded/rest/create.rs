@@ -345,19 +345,19 @@ pub struct AliasForm {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
 enum AliasAction {
-    CreateAlias {
+    #[serde(rename = "create_alias")]
+    Create {
         collection_name: String,
         alias_name: String,
     },
-    RenameAlias {
+    #[serde(rename = "rename_alias")]
+    Rename {
         old_alias_name: String,
         new_alias_name: String,
     },
-    DeleteAlias {
-        alias_name: String,
-    },
+    #[serde(rename = "delete_alias")]
+    Delete { alias_name: String },
 }
 
 impl AliasForm {
@@ -366,15 +366,15 @@ impl AliasForm {
         let actions = self.actions.into_iter();
         actions
             .map(|action| match action {
-                AliasAction::CreateAlias {
+                AliasAction::Create {
                     collection_name: collection,
                     alias_name: alias,
                 } => AliasChange::Create { alias, collection },
-                AliasAction::RenameAlias {
+                AliasAction::Rename {
                     old_alias_name: old,
                     new_alias_name: new,
                 } => AliasChange::Rename { old, new },
-                AliasAction::DeleteAlias { alias_name: alias } => AliasChange::Delete { alias },
+                AliasAction::Delete { alias_name: alias } => AliasChange::Delete { alias },
             })
             .collect()
     }

@@ -49,7 +49,7 @@ pub fn point(id: u64) -> PointStruct {
         "city": city,
         "number": id,
         "price": id as f64 / 2.0 + 0.25,
-        "even": id % 2 == 0,
+        "even": id.is_multiple_of(2),
         "text": format!("The {city} house number {id}"),
         "at": format!("2024-01-{:02}T10:00:00Z", id),
         "uuid": format!("00000000-0000-0000-0000-{id:012}"),
@@ -57,7 +57,7 @@ pub fn point(id: u64) -> PointStruct {
         "tags": ["all", format!("t{}", id % 4)],
         "parts": [{"kind": "a", "size": id}, {"kind": "b", "size": id + 1}],
     });
-    if id % 5 == 0 {
+    if id.is_multiple_of(5) {
         payload["nothing"] = json!(null);
         payload["empty"] = json!([]);
     }

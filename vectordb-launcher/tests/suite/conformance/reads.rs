@@ -417,7 +417,9 @@ async fn summaries(client: &Qdrant, record: &mut Record) {
             .map(|group| {
                 let value = match group.id.unwrap().kind.unwrap() {
                     group_id::Kind::StringValue(text) => text,
-                    other => panic!("{other:?}"),
+                    group_id::Kind::UnsignedValue(_) | group_id::Kind::IntegerValue(_) => {
+                        panic!("cities are texts")
+                    }
                 };
                 json!([value, found(group.hits)])
             })
@@ -430,7 +432,9 @@ async fn summaries(client: &Qdrant, record: &mut Record) {
             .into_iter()
             .map(|hit| match hit.value.unwrap().variant.unwrap() {
                 facet_value::Variant::StringValue(text) => json!([text, hit.count]),
-                other => panic!("{other:?}"),
+                facet_value::Variant::IntegerValue(_) | facet_value::Variant::BoolValue(_) => {
+                    panic!("cities are texts")
+                }
             })
             .collect();
         hits.sort_by_key(Value::to_string);

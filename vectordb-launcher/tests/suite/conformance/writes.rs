@@ -61,6 +61,10 @@ fn described(info: CollectionInfo) -> Value {
     })
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it has the shape of the other forms"
+)]
 fn completed(answer: PointsOperationResponse) -> Value {
     let status = answer.result.unwrap().status();
     assert_eq!(status, UpdateStatus::Completed);
