@@ -17,6 +17,7 @@ mod clock;
 mod crew;
 mod demo;
 mod display;
+mod eval;
 mod http;
 mod needs;
 mod paths;
@@ -44,6 +45,8 @@ enum Command {
     Ci,
     /// Measures the programs and prints a table.
     Bench(bench::Options),
+    /// Measures the code search on real commits and prints a table.
+    Eval(eval::Options),
 }
 
 fn main() -> ExitCode {
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Command::Test(options) => test::run(&options),
         Command::Ci => test::run(&test::Options::default()),
         Command::Bench(options) => bench::run(&options),
+        Command::Eval(options) => eval::run(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

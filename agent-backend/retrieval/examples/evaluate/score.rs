@@ -16,7 +16,7 @@ impl Score {
             let found = ranked.iter().take(cut).filter(|path| is_gold(path)).count();
             ratio(found, gold.len())
         };
-        let first = ranked.iter().take(10).position(|path| is_gold(&path));
+        let first = ranked.iter().take(10).position(&is_gold);
         let gains = ranked
             .iter()
             .take(10)
@@ -30,7 +30,7 @@ impl Score {
             recall(5),
             recall(10),
             recall(50),
-            if packed.iter().any(|path| is_gold(&path)) {
+            if packed.iter().any(is_gold) {
                 1.0
             } else {
                 0.0
