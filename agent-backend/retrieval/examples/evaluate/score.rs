@@ -30,11 +30,7 @@ impl Score {
             recall(5),
             recall(10),
             recall(50),
-            if packed.iter().any(is_gold) {
-                1.0
-            } else {
-                0.0
-            },
+            if packed.iter().any(is_gold) { 1.0 } else { 0.0 },
         ];
         self.queries += 1;
         for (sum, value) in self.sums.iter_mut().zip(values) {

@@ -94,7 +94,10 @@ async fn loads_keeps_and_unloads() {
             .requests()
             .into_iter()
             .filter(|record| !record.body.is_null());
-        assert_eq!(chats.next_back().map(|record| record.loaded_model), Some(loads_anew));
+        assert_eq!(
+            chats.next_back().map(|record| record.loaded_model),
+            Some(loads_anew)
+        );
     }
     let unload = json!({"model": MODEL, "keep_alive": 0});
     assert_eq!(
