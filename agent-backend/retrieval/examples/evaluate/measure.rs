@@ -193,7 +193,8 @@ fn repository(options: &Options, entry: &Entry, runtime: &tokio::runtime::Runtim
         };
         let started = Instant::now();
         let question = Question::new(text);
-        let ranking = corpus.ask(&question, &[], &weights, 50);
+        let limit = if options.src { 200 } else { 50 };
+        let ranking = corpus.ask(&question, &[], &weights, limit);
         row.query.push(started.elapsed());
         let items: Vec<Item> = corpus.items(&root, &ranking.parts);
         let packed = pack::pack(&items, 2_500);
@@ -203,6 +204,7 @@ fn repository(options: &Options, entry: &Entry, runtime: &tokio::runtime::Runtim
             .iter()
             .map(|file| file.path.as_str())
             .filter(|path| is_source(path))
+            .take(50)
             .collect();
         let shown: Vec<&str> = packed.items.iter().map(|item| item.path.as_str()).collect();
         row.score.add(&ranked, &shown, &query.gold);
