@@ -142,7 +142,7 @@ impl CodeSearch {
 fn explain(notices: &mut Vec<Notice>, problem: Option<Error>) {
     let Some(problem) = problem else { return };
     notices.retain(|notice| notice.code != Code::EmbeddingFailed);
-    let message = format!("{problem}; the search used keywords alone");
+    let message = format!("{problem}; the search used keywords and history alone");
     notices.push(Notice {
         code: problem.code,
         message,

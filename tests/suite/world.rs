@@ -316,8 +316,8 @@ impl World {
         let (mut socket, _) = connect_async(url).await.unwrap();
         let mut events = Vec::new();
         let reading = async {
-            while let Some(Ok(message)) = socket.next().await {
-                if let Message::Text(text) = message {
+            while let Some(message) = socket.next().await {
+                if let Message::Text(text) = message.expect("the stream is whole") {
                     let event: Value = serde_json::from_str(&text).unwrap();
                     let last = until(&event);
                     events.push(event);

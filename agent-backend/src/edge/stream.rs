@@ -35,6 +35,9 @@ use crate::{
     runtime::{Runtime, Update, Watch},
 };
 
+/// Longest wait for a client's close after ours.
+const CLOSE_WAIT: Duration = Duration::from_secs(5);
+
 /// Silence after which a sign of life is sent.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
@@ -200,4 +203,8 @@ async fn serve(mut socket: WebSocket, mut feed: Feed) {
     };
     // The client may be gone already.
     let _gone = socket.send(Message::Close(Some(close))).await;
+    // Dropping a socket with unread bytes resets the connection, and a reset
+    // throws away what the client has not read yet: wait for its own close.
+    let closed = async { while let Some(Ok(_)) = socket.recv().await {} };
+    let _late = tokio::time::timeout(CLOSE_WAIT, closed).await;
 }

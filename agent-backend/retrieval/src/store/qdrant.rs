@@ -343,10 +343,15 @@ fn is_unavailable(error: &QdrantError) -> bool {
     )
 }
 
-/// One line: the status' metadata would fill a screen.
+/// One line: the status' metadata would fill a screen, and so would the chain
+/// of transport errors behind a refused connection.
 fn reason(error: &QdrantError) -> String {
     if let QdrantError::ResponseError { status } = error {
-        return format!("{} ({})", status.message(), status.code());
+        let message = status.message();
+        return match message.split_once(": tonic::transport::Error") {
+            Some((refused, _)) => refused.to_owned(),
+            None => format!("{message} ({})", status.code()),
+        };
     }
     error.to_string()
 }
