@@ -348,10 +348,12 @@ fn is_unavailable(error: &QdrantError) -> bool {
 fn reason(error: &QdrantError) -> String {
     if let QdrantError::ResponseError { status } = error {
         let message = status.message();
-        return match message.split_once(": tonic::transport::Error") {
-            Some((refused, _)) => refused.to_owned(),
-            None => format!("{message} ({})", status.code()),
-        };
+        let chain = message.find("transport::Error(");
+        let refused = chain.and_then(|at| message[..at].rsplit_once(": "));
+        return refused.map_or_else(
+            || format!("{message} ({})", status.code()),
+            |(refused, _)| refused.to_owned(),
+        );
     }
     error.to_string()
 }
