@@ -6,7 +6,7 @@ use std::{path::Path, sync::Arc};
 use async_trait::async_trait;
 use models::Ollama;
 use retrieval::{
-    Completeness, Embedder, IndexReport, Notice, Options, Progress, Retrieved, Service,
+    Completeness, Embedder, IndexReport, Models, Notice, Options, Progress, Retrieved, Service,
     embed::{Failure, Identity},
 };
 use shared::error::Code;
@@ -42,7 +42,7 @@ pub struct IndexStatus {
 impl CodeSearch {
     /// Connects to nothing yet.
     pub fn new(options: Options, ollama: Arc<Ollama>) -> Result<Self, Error> {
-        let keyword = Service::new(options.clone(), None)?;
+        let keyword = Service::new(options.clone(), Models::default())?;
         Ok(Self {
             options,
             ollama,
@@ -118,7 +118,13 @@ impl CodeSearch {
             return (service.clone(), None);
         }
         let made = match self.embedder().await {
-            Ok(embedder) => Service::new(self.options.clone(), Some(Arc::new(embedder))).map_err(Error::from),
+            Ok(embedder) => {
+                let models = Models {
+                    embedder: Some(Arc::new(embedder)),
+                    ..Models::default()
+                };
+                Service::new(self.options.clone(), models).map_err(Error::from)
+            }
             Err(error) => Err(error.into()),
         };
         match made {

@@ -26,6 +26,7 @@ pub mod language;
 pub mod pack;
 mod postings;
 mod report;
+pub mod rerank;
 pub mod search;
 mod service;
 pub mod store;
@@ -34,8 +35,10 @@ pub mod walk;
 
 pub use embed::Embedder;
 pub use error::Error;
+pub use pack::TokenCounter;
 pub use report::{Completeness, IndexReport, Item, Mode, Notice, Phase, Progress, Retrieved};
-pub use service::{Options, Service, Stores};
+pub use rerank::Reranker;
+pub use service::{Models, Options, Service, Stores};
 
 #[cfg(test)]
 mod testing;

@@ -12,6 +12,22 @@ const CHARS_PER_TOKEN: usize = 4;
 /// A chunk that has room for fewer lines is left out.
 const LINES_MIN: usize = 3;
 
+/// Counts tokens as the model that will read the text does.
+pub trait TokenCounter: Send + Sync {
+    /// Tokens of `text`. Must not shrink when text is added.
+    fn tokens(&self, text: &str) -> usize;
+}
+
+/// Counts [`tokens`] for models whose tokenizer is not known.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Estimate;
+
+impl TokenCounter for Estimate {
+    fn tokens(&self, text: &str) -> usize {
+        tokens(text)
+    }
+}
+
 /// Estimated tokens of a text. Every count of tokens in this crate is this one.
 pub fn tokens(text: &str) -> usize {
     tokens_of(text.chars().count())

@@ -16,8 +16,9 @@ use crate::embed::Embedder;
 use crate::error::Error;
 use crate::identity::WorkspaceId;
 use crate::index::{self, Manifest, Target};
-use crate::pack;
+use crate::pack::{self, TokenCounter};
 use crate::report::{Completeness, IndexReport, Mode, Phase, Progress, Retrieved};
+use crate::rerank::Reranker;
 use crate::search::Question;
 use crate::store::{self, QdrantStore, Store};
 use crate::walk::{self, Scan};
@@ -50,6 +51,18 @@ impl Default for Options {
     }
 }
 
+/// The models that a service uses, each of them optional.
+#[derive(Clone, Default)]
+#[allow(missing_debug_implementations, reason = "it holds trait objects")]
+pub struct Models {
+    /// Turns text into vectors; none searches by keywords and history alone.
+    pub embedder: Option<Arc<dyn Embedder>>,
+    /// Reads question and candidate together, in profiles that ask for it.
+    pub reranker: Option<Arc<dyn Reranker>>,
+    /// Counts the tokens of what is packed; none estimates.
+    pub tokens: Option<Arc<dyn TokenCounter>>,
+}
+
 /// The collections behind a service.
 #[derive(Clone)]
 #[allow(missing_debug_implementations, reason = "it holds trait objects")]
@@ -76,7 +89,7 @@ impl std::fmt::Debug for Service {
 
 struct Inner {
     options: Options,
-    embedder: Option<Arc<dyn Embedder>>,
+    models: Models,
     stores: Stores,
     roots: Mutex<HashMap<PathBuf, Arc<tokio::sync::Mutex<RootState>>>>,
 }
@@ -92,23 +105,23 @@ struct RootState {
 impl Service {
     /// A service over Qdrant. Nothing is connected yet: a database that is down
     /// shows at the first call. Fails only on an address that is none.
-    pub fn new(options: Options, embedder: Option<Arc<dyn Embedder>>) -> Result<Self, Error> {
+    pub fn new(options: Options, models: Models) -> Result<Self, Error> {
         let client = store::connect(&options.qdrant_url, options.api_key.as_deref())?;
-        let identity = embedder.as_ref().map(|embedder| embedder.identity());
+        let identity = models.embedder.as_ref().map(|embedder| embedder.identity());
         let keyword: Arc<dyn Store> = Arc::new(QdrantStore::new(client.clone(), None));
         let hybrid: Arc<dyn Store> = match &identity {
             Some(identity) => Arc::new(QdrantStore::new(client, Some(identity))),
             None => Arc::clone(&keyword),
         };
-        Ok(Self::over(options, embedder, Stores { hybrid, keyword }))
+        Ok(Self::over(options, models, Stores { hybrid, keyword }))
     }
 
     /// A service over other stores, for tests.
-    pub fn over(options: Options, embedder: Option<Arc<dyn Embedder>>, stores: Stores) -> Self {
+    pub fn over(options: Options, models: Models, stores: Stores) -> Self {
         Self {
             inner: Arc::new(Inner {
                 options,
-                embedder,
+                models,
                 stores,
                 roots: Mutex::default(),
             }),
@@ -142,7 +155,7 @@ impl Service {
         self.inner.stores.keyword.health().await?;
         let mut notices = Vec::new();
         let workspace = WorkspaceId::of(&root);
-        if let Some(embedder) = &self.inner.embedder {
+        if let Some(embedder) = &self.inner.models.embedder {
             let target = Target {
                 store: &*self.inner.stores.hybrid,
                 embedder: Some(&**embedder),

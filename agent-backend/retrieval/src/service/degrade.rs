@@ -119,7 +119,7 @@ async fn in_database(
     notices: &mut Vec<Notice>,
 ) -> Result<Option<Vec<Hit>>, Error> {
     call.inner.stores.keyword.health().await?;
-    let Some(embedder) = &call.inner.embedder else {
+    let Some(embedder) = &call.inner.models.embedder else {
         notices.push(no_embedder());
         return Ok(None);
     };

@@ -32,8 +32,11 @@ impl Fixture {
             hybrid: hybrid.clone(),
             keyword: keyword.clone(),
         };
-        let port = behaviour.map(|_| embedder.clone() as Arc<dyn Embedder>);
-        let service = Service::over(Options::default(), port, stores);
+        let models = Models {
+            embedder: behaviour.map(|_| embedder.clone() as Arc<dyn Embedder>),
+            ..Models::default()
+        };
+        let service = Service::over(Options::default(), models, stores);
         Self {
             dir: workspace(FILES),
             embedder,
@@ -294,12 +297,16 @@ async fn a_real_database_answers_as_the_one_in_memory() {
     };
     let root = fixture.dir.path();
     for embedder in [Some(fixture.embedder.clone() as Arc<dyn Embedder>), None] {
-        let real = Service::new(options.clone(), embedder.clone()).unwrap();
+        let models = Models {
+            embedder,
+            ..Models::default()
+        };
+        let real = Service::new(options.clone(), models.clone()).unwrap();
         let stores = Stores {
             hybrid: fixture.hybrid.clone(),
             keyword: fixture.keyword.clone(),
         };
-        let memory = Service::over(options.clone(), embedder, stores);
+        let memory = Service::over(options.clone(), models, stores);
         real.health().await.unwrap();
         for text in [FILES[0].1, "def find_user():\n    return email\n", ""] {
             write(root, "app/users.py", text);
