@@ -35,11 +35,13 @@ pub struct Document {
 }
 
 impl Document {
-    /// The text to embed: the code with its address, as a reader would see it.
+    /// The text to embed: the code under its name. The path is no part of it
+    /// (it is searched by its own words), so that a file that is renamed, or is
+    /// in another clone, has the vectors that it had.
     pub fn embedding_text(&self) -> String {
         match &self.chunk.symbol {
-            Some(symbol) => format!("{} {symbol}\n{}", self.path, self.chunk.text),
-            None => format!("{}\n{}", self.path, self.chunk.text),
+            Some(symbol) => format!("{symbol}\n{}", self.chunk.text),
+            None => self.chunk.text.clone(),
         }
     }
 }

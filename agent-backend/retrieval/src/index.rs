@@ -127,7 +127,7 @@ async fn write_step(
     } else {
         POINTS_PER_KEYWORD_BATCH
     };
-    let mut written = Vec::new();
+    let (mut written, mut files_told) = (Vec::new(), 0);
     for batch in prepared.documents.chunks(size) {
         let Some(points) = points(target, batch).await? else {
             return Ok(false);
@@ -135,6 +135,12 @@ async fn write_step(
         written.extend(points.iter().map(stored));
         report.chunks_written += points.len();
         target.store.upsert(points).await?;
+        let ended = batch
+            .iter()
+            .filter(|document| document.ordinal + 1 == document.of);
+        let ended = ended.count();
+        files_told += ended;
+        report.files_indexed += ended;
         tell(report, Phase::Indexing);
     }
     // Only now: until the new chunks are stored, the old ones are all there is.
@@ -143,7 +149,8 @@ async fn write_step(
     if !stale.is_empty() {
         target.store.delete(stale).await?;
     }
-    report.files_indexed += prepared.files;
+    // Those without a chunk.
+    report.files_indexed += prepared.files - files_told;
     tell(report, Phase::Indexing);
     Ok(true)
 }

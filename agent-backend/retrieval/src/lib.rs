@@ -38,7 +38,7 @@ pub use error::Error;
 pub use pack::TokenCounter;
 pub use report::{Completeness, IndexReport, Item, Mode, Notice, Phase, Progress, Retrieved};
 pub use rerank::Reranker;
-pub use service::{Models, Options, Service, Stores};
+pub use service::{CaughtUp, Change, Models, Options, Service, Stores, Touch, Touched};
 
 #[cfg(test)]
 mod testing;

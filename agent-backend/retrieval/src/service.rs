@@ -6,12 +6,14 @@
 //! cannot be read is an error.
 
 mod degrade;
+mod live;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+pub use self::live::{CaughtUp, Change, Touch, Touched};
 use crate::embed::Embedder;
 use crate::error::Error;
 use crate::identity::WorkspaceId;
@@ -91,15 +93,21 @@ struct Inner {
     options: Options,
     models: Models,
     stores: Stores,
-    roots: Mutex<HashMap<PathBuf, Arc<tokio::sync::Mutex<RootState>>>>,
+    roots: Arc<Roots>,
 }
 
+type Roots = Mutex<HashMap<PathBuf, Arc<tokio::sync::Mutex<RootState>>>>;
+
 /// What is remembered of a workspace between calls. Its lock is held while the
-/// workspace is indexed, so that two calls never index it at once.
+/// keyword index is brought up to date, that of `hybrid` while vectors are, so
+/// that two calls never do the same work, and no question waits for vectors.
 #[derive(Default)]
 struct RootState {
-    hybrid: Option<Manifest>,
+    hybrid: Arc<tokio::sync::Mutex<Option<Manifest>>>,
     local: degrade::Local,
+    /// The files, while somebody watches them.
+    live: Option<Arc<Scan>>,
+    behind: Arc<live::Behind>,
 }
 
 impl Service {
@@ -123,8 +131,28 @@ impl Service {
                 options,
                 models,
                 stores,
-                roots: Mutex::default(),
+                roots: Arc::default(),
             }),
+        }
+    }
+
+    /// This service with what `other` knows of workspaces: one index in memory
+    /// for both, whichever is asked.
+    pub fn sharing(&self, other: &Self) -> Self {
+        let Inner {
+            options,
+            models,
+            stores,
+            roots: _,
+        } = &*self.inner;
+        let inner = Inner {
+            options: options.clone(),
+            models: models.clone(),
+            stores: stores.clone(),
+            roots: Arc::clone(&other.inner.roots),
+        };
+        Self {
+            inner: Arc::new(inner),
         }
     }
 
@@ -163,7 +191,9 @@ impl Service {
                 root: &root,
                 deadline: None,
             };
-            match index::update(&target, &scan, &mut state.hybrid, &progress).await {
+            let hybrid = Arc::clone(&state.hybrid);
+            let mut hybrid = hybrid.lock().await;
+            match index::update(&target, &scan, &mut hybrid, &progress).await {
                 Err(Error::Embedding(failure)) => notices.push(degrade::embedding_failed(&failure)),
                 result => return result,
             }
@@ -203,7 +233,10 @@ impl Service {
         let root = canonical(root).await?;
         let state = self.state(&root);
         let mut state = state.lock().await;
-        let scan = scan(&root).await?;
+        let scan = match &state.live {
+            Some(known) => Arc::clone(known),
+            None => Arc::new(scan(&root).await?),
+        };
         let question = Question::new(query);
         let found = degrade::find(&self.inner, &root, &scan, &question, &mut state).await?;
         let packed = pack::pack(&found.ranked, self.inner.options.context_tokens);
@@ -218,8 +251,15 @@ impl Service {
     }
 
     fn state(&self, root: &Path) -> Arc<tokio::sync::Mutex<RootState>> {
-        let mut roots = self.inner.roots.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(roots.entry(root.to_owned()).or_default())
+        Arc::clone(self.roots().entry(root.to_owned()).or_default())
+    }
+
+    fn roots(&self) -> MutexGuard<'_, HashMap<PathBuf, Arc<tokio::sync::Mutex<RootState>>>> {
+        self.inner.roots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn embedder(&self) -> Option<Arc<dyn Embedder>> {
+        self.inner.models.embedder.clone()
     }
 }
 

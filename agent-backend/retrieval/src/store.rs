@@ -109,6 +109,9 @@ pub trait Store: Send + Sync {
     async fn upsert(&self, points: Vec<Point>) -> Result<(), Error>;
     /// Removes points; ids that are not there are no error.
     async fn delete(&self, ids: Vec<Uuid>) -> Result<(), Error>;
+    /// Removes every point of a workspace from every collection that this
+    /// program wrote in the database, whatever its model.
+    async fn forget(&self, workspace: &WorkspaceId) -> Result<(), Error>;
     /// The best points for a query, best first.
     async fn search(&self, query: &Query) -> Result<Vec<Hit>, Error>;
 }

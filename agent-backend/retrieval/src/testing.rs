@@ -209,6 +209,11 @@ impl Store for FlakyStore {
         self.inner.delete(ids).await
     }
 
+    async fn forget(&self, workspace: &WorkspaceId) -> Result<(), Error> {
+        self.operation()?;
+        self.inner.forget(workspace).await
+    }
+
     async fn search(&self, query: &Query) -> Result<Vec<Hit>, Error> {
         self.operation()?;
         self.inner.search(query).await

@@ -6,6 +6,7 @@
 //! but the local file system; call it off the async threads.
 
 mod policy;
+pub mod some;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -76,27 +77,32 @@ pub fn canonical_root(root: &Path) -> Result<PathBuf, Error> {
 pub fn scan(root: &Path) -> Scan {
     let mut scan = Scan::default();
     for entry in walker(root) {
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(error) => {
-                tracing::debug!(%error, "an entry of the workspace cannot be read");
-                *scan.skipped.entry(SkipReason::Unreadable).or_default() += 1;
-                continue;
-            }
-        };
-        if entry.depth() == 0 || entry.file_type().is_some_and(|kind| kind.is_dir()) {
-            continue;
-        }
-        match stamp(root, entry.path(), &scan) {
-            Ok((stamp, bytes)) => {
-                scan.bytes += bytes;
-                scan.files.push(stamp);
-            }
-            Err(reason) => *scan.skipped.entry(reason).or_default() += 1,
-        }
+        take(root, entry, &mut scan);
     }
     scan.files.sort_by(|a, b| a.path.cmp(&b.path));
     scan
+}
+
+/// Adds what the walker found to `scan`.
+fn take(root: &Path, entry: Result<ignore::DirEntry, ignore::Error>, scan: &mut Scan) {
+    let entry = match entry {
+        Ok(entry) => entry,
+        Err(error) => {
+            tracing::debug!(%error, "an entry of the workspace cannot be read");
+            *scan.skipped.entry(SkipReason::Unreadable).or_default() += 1;
+            return;
+        }
+    };
+    if entry.depth() == 0 || entry.file_type().is_some_and(|kind| kind.is_dir()) {
+        return;
+    }
+    match stamp(root, entry.path(), scan) {
+        Ok((stamp, bytes)) => {
+            scan.bytes += bytes;
+            scan.files.push(stamp);
+        }
+        Err(reason) => *scan.skipped.entry(reason).or_default() += 1,
+    }
 }
 
 /// Paths of at most `limit` files that `keep` accepts, in order, without
@@ -139,6 +145,11 @@ pub fn read(root: &Path, path: &str) -> Result<(String, ContentHash), SkipReason
 }
 
 fn walker(root: &Path) -> ignore::Walk {
+    walker_where(root, |_| true)
+}
+
+/// A walker that leaves out what `keep` does not want.
+fn walker_where(root: &Path, keep: impl Fn(&Path) -> bool + Send + Sync + 'static) -> ignore::Walk {
     WalkBuilder::new(root)
         // Hidden files are looked at one by one, so that secrets are counted.
         .hidden(false)
@@ -148,9 +159,10 @@ fn walker(root: &Path) -> ignore::Walk {
         .follow_links(false)
         .max_depth(Some(DEPTH_MAX))
         .add_custom_ignore_filename(IGNORE_FILE)
-        .filter_entry(|entry| {
+        .filter_entry(move |entry| {
             let is_dir = entry.file_type().is_some_and(|kind| kind.is_dir());
-            entry.depth() == 0 || !is_dir || !policy::is_foreign_directory(entry.path())
+            let foreign = || is_dir && policy::is_foreign_directory(entry.path());
+            entry.depth() == 0 || keep(entry.path()) && !foreign()
         })
         .build()
 }

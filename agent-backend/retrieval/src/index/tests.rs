@@ -127,7 +127,7 @@ async fn workspaces_do_not_touch_each_other() {
 }
 
 #[tokio::test]
-async fn documents_carry_the_models_prefix_and_their_address() {
+async fn documents_carry_the_models_prefix_and_their_name() {
     let fixture = Fixture::new(
         &[("a.py", "def f():\n    pass\n")],
         Some(FakeEmbedder::new(Behaviour::Works)),
@@ -141,7 +141,7 @@ async fn documents_carry_the_models_prefix_and_their_address() {
         .lock()
         .unwrap()
         .clone();
-    assert_eq!(sent, ["search_document: a.py f\ndef f():\n    pass"]);
+    assert_eq!(sent, ["search_document: f\ndef f():\n    pass"]);
 }
 
 #[tokio::test]

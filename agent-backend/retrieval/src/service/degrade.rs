@@ -9,14 +9,14 @@ use std::sync::Arc;
 use shared::error::Code;
 use tokio::time::Instant;
 
-use super::{Inner, RootState};
+use super::{Inner, RootState, Touch};
 use crate::corpus::rank::Weights;
 use crate::corpus::{Corpus, Update};
 use crate::embed::{Embedder, Failure};
 use crate::error::Error;
 use crate::history::History;
 use crate::identity::WorkspaceId;
-use crate::index::{self, Target};
+use crate::index::{self, Manifest, Target};
 use crate::report::{Completeness, Item, Mode, Notice, Progress};
 use crate::search::Question;
 use crate::store::{Hit, Query};
@@ -44,8 +44,8 @@ struct Call<'a> {
 /// The keyword index of a workspace and where it comes from.
 #[derive(Debug, Default)]
 pub(super) struct Local {
-    corpus: Corpus,
-    history: History,
+    pub(super) corpus: Corpus,
+    pub(super) history: History,
 }
 
 pub(super) async fn find(
@@ -74,7 +74,10 @@ pub(super) async fn find(
         scan,
         question,
     };
-    refresh(root, scan, &mut state.local).await?;
+    // Who watches has brought it up to date.
+    if state.live.is_none() {
+        refresh(root, scan, &mut state.local).await?;
+    }
     let (mode, hits) = match in_database(&call, state, &mut notices).await {
         Ok(Some(hits)) => (Mode::Hybrid, hits),
         Ok(None) => (Mode::Keyword, Vec::new()),
@@ -98,12 +101,27 @@ pub(super) async fn find(
 
 /// Makes the keyword index equal to the workspace and its history.
 pub(super) async fn refresh(root: &Path, scan: &Scan, local: &mut Local) -> Result<Update, Error> {
-    let news = local.history.update(root).await;
+    let news = if local.history.update(root).await {
+        Touch::Changed
+    } else {
+        Touch::Same
+    };
+    rejoin(root, scan, local, news).await
+}
+
+/// Makes the keyword index equal to the workspace; `news` says whether its
+/// history has changed.
+pub(super) async fn rejoin(
+    root: &Path,
+    scan: &Scan,
+    local: &mut Local,
+    news: Touch,
+) -> Result<Update, Error> {
     let mut taken = std::mem::take(local);
     let (root, scan): (Arc<Path>, Scan) = (root.into(), scan.clone());
     let (taken, update) = index::blocking(move || {
         let update = taken.corpus.update(&root, &scan);
-        taken.corpus.join(&taken.history, news);
+        taken.corpus.join(&taken.history, news == Touch::Changed);
         (taken, update)
     })
     .await?;
@@ -139,26 +157,18 @@ async fn by_meaning(
     notices: &mut Vec<Notice>,
 ) -> Result<Option<Vec<Hit>>, Error> {
     let store = &*call.inner.stores.hybrid;
-    let target = Target {
-        store,
-        embedder: Some(embedder),
-        workspace: &call.workspace,
-        root: call.root,
-        deadline: Some(Instant::now() + call.inner.options.embed_wait_max),
+    let embedded = match &state.live {
+        Some(scan) => state.behind.too_few(scan.files.len()),
+        None => embed_now(call, embedder, &state.hybrid).await?,
     };
-    let report = index::update(&target, call.scan, &mut state.hybrid, &|_: Progress| {}).await?;
-    match report.completeness {
-        Completeness::Complete => {}
-        Completeness::Partial => {
-            let (done, all) = (report.files_unchanged + report.files_indexed, report.files_total);
-            let message =
-                format!("{done} of {all} files are embedded so far; this search used keywords alone");
-            notices.push(Notice {
-                code: Code::IndexFailed,
-                message,
-            });
-            return Ok(None);
-        }
+    if let Some(done) = embedded {
+        let all = call.scan.files.len();
+        let message = format!("{done} of {all} files are embedded so far; this search used keywords alone");
+        notices.push(Notice {
+            code: Code::IndexFailed,
+            message,
+        });
+        return Ok(None);
     }
     let query = Query {
         workspace: call.workspace.clone(),
@@ -167,6 +177,32 @@ async fn by_meaning(
         limit: HITS_MAX,
     };
     Ok(Some(store.search(&query).await?))
+}
+
+/// Embeds what is new before the answer; the files that are embedded, where
+/// the time was too short for all.
+async fn embed_now(
+    call: &Call<'_>,
+    embedder: &dyn Embedder,
+    known: &tokio::sync::Mutex<Option<Manifest>>,
+) -> Result<Option<usize>, Error> {
+    let deadline = Instant::now() + call.inner.options.embed_wait_max;
+    let target = Target {
+        store: &*call.inner.stores.hybrid,
+        embedder: Some(embedder),
+        workspace: &call.workspace,
+        root: call.root,
+        deadline: Some(deadline),
+    };
+    // Somebody else may be at it for as long as it takes.
+    let Ok(mut known) = tokio::time::timeout_at(deadline, known.lock()).await else {
+        return Ok(Some(0));
+    };
+    let report = index::update(&target, call.scan, &mut known, &|_: Progress| {}).await?;
+    Ok(match report.completeness {
+        Completeness::Complete => None,
+        Completeness::Partial => Some(report.files_unchanged + report.files_indexed),
+    })
 }
 
 async fn in_process(call: &Call<'_>, state: &mut RootState, hits: Vec<Hit>) -> Result<Vec<Item>, Error> {

@@ -78,6 +78,12 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    async fn forget(&self, workspace: &WorkspaceId) -> Result<(), Error> {
+        self.lock()
+            .retain(|_, point| point.record.workspace != *workspace);
+        Ok(())
+    }
+
     async fn search(&self, query: &Query) -> Result<Vec<Hit>, Error> {
         let points = self.lock();
         let own: Vec<&Point> = points

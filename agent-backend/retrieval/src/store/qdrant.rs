@@ -23,6 +23,8 @@ use crate::embed::Identity;
 use crate::error::Error;
 use crate::identity::{CHUNKER_VERSION, WorkspaceId};
 
+/// What the names of all collections begin with.
+const COLLECTIONS: &str = "workspace_";
 /// Name of the embedding vectors.
 const DENSE: &str = "dense";
 /// Name of the keyword vectors.
@@ -214,6 +216,21 @@ impl Store for QdrantStore {
         Ok(())
     }
 
+    async fn forget(&self, workspace: &WorkspaceId) -> Result<(), Error> {
+        let list = self.client.list_collections().await;
+        let collections = list.map_err(|error| write_error(&error))?.collections;
+        for name in collections.into_iter().map(|collection| collection.name) {
+            if name.starts_with(COLLECTIONS) {
+                let request = DeletePointsBuilder::new(name).points(of(workspace)).wait(true);
+                self.client
+                    .delete_points(request)
+                    .await
+                    .map_err(|error| write_error(&error))?;
+            }
+        }
+        Ok(())
+    }
+
     async fn search(&self, query: &Query) -> Result<Vec<Hit>, Error> {
         let limit = u64::try_from(query.limit).unwrap_or(u64::MAX);
         let filter = of(&query.workspace);
@@ -370,7 +387,7 @@ mod tests {
                 dimension,
             }))
         };
-        assert_eq!(collection_name(None), "workspace_functions_keyword_v1");
+        assert_eq!(collection_name(None), "workspace_functions_keyword_v2");
         let nomic = name("nomic-embed-text", 768);
         assert!(
             nomic.starts_with("workspace_functions_") && nomic.len() == 32,

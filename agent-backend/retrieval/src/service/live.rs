@@ -1,0 +1,214 @@
+//! The index of a workspace that somebody watches.
+//!
+//! Who watches says what may have changed ([`Service::catch_up`]); questions
+//! are then answered from what is known, without a look at the files. Vectors
+//! follow on their own ([`Service::embed`]) and hold no question up. Owns the
+//! difference between the two; must never know how changes are noticed.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::{Service, canonical, degrade, scan};
+use crate::error::Error;
+use crate::identity::WorkspaceId;
+use crate::index::{self, Target};
+use crate::report::{IndexReport, Progress};
+use crate::walk::Scan;
+use crate::walk::some::{self, Paths};
+
+/// Meaning is searched while at most one file in … lacks vectors or has old
+/// ones: those that have them would be put first for no reason of theirs.
+const BEHIND_SHARE: usize = 10;
+/// What is not known yet.
+const UNKNOWN: usize = usize::MAX;
+
+/// What may have changed in a workspace.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Change {
+    /// Its files.
+    pub files: Touched,
+    /// Its commits.
+    pub history: Touch,
+}
+
+/// Which files may have changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Touched {
+    /// None.
+    #[default]
+    Nothing,
+    /// What is at these paths, or below them.
+    Paths(Paths),
+    /// Any: look at all of them.
+    Everything,
+}
+
+/// Whether something may have changed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Touch {
+    /// It has not.
+    #[default]
+    Same,
+    /// It may have.
+    Changed,
+}
+
+impl Change {
+    /// Nothing is known: look at everything.
+    pub fn everything() -> Self {
+        Self {
+            files: Touched::Everything,
+            history: Touch::Changed,
+        }
+    }
+}
+
+/// What the keyword index holds after a look.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CaughtUp {
+    /// Files in it.
+    pub files: usize,
+    /// Chunks in it.
+    pub parts: usize,
+    /// Files that were new or had changed.
+    pub indexed: usize,
+    /// Files that were gone.
+    pub removed: usize,
+}
+
+/// How many files lack vectors or have old ones.
+#[derive(Debug)]
+pub(super) struct Behind(AtomicUsize);
+
+impl Default for Behind {
+    fn default() -> Self {
+        Self(AtomicUsize::new(UNKNOWN))
+    }
+}
+
+impl Behind {
+    fn set(&self, files: usize) {
+        self.0.store(files, Ordering::Relaxed);
+    }
+
+    fn add(&self, files: usize) {
+        let known = self.0.load(Ordering::Relaxed);
+        if known != UNKNOWN {
+            self.set(known.saturating_add(files));
+        }
+    }
+
+    /// The files that are embedded of `all`, where they are too few to search by.
+    pub(super) fn too_few(&self, all: usize) -> Option<usize> {
+        let behind = self.0.load(Ordering::Relaxed).min(all);
+        (behind.saturating_mul(BEHIND_SHARE) > all).then_some(all - behind)
+    }
+}
+
+impl Service {
+    /// Makes the keyword index equal to the workspace by a look at what may
+    /// have changed, and answers from it until the next call, without a look of
+    /// its own, or until [`Service::unwatch`]. The first call looks at
+    /// everything, whatever it is told.
+    pub async fn catch_up(&self, root: &Path, change: Change) -> Result<CaughtUp, Error> {
+        let state = self.state(root);
+        let mut state = state.lock().await;
+        // Whatever goes wrong: the next question, or the next call, looks.
+        let known = state.live.take();
+        let root = canonical(root).await?;
+        let first = known.is_none();
+        let scan = match (change.files, known) {
+            (Touched::Nothing, Some(known)) => known,
+            (Touched::Paths(paths), Some(known)) => patched(&root, paths, known).await?,
+            (Touched::Everything, Some(_)) | (_, None) => Arc::new(scan(&root).await?),
+        };
+        let update = match change.history {
+            Touch::Same if !first => degrade::rejoin(&root, &scan, &mut state.local, Touch::Same).await?,
+            Touch::Same | Touch::Changed => degrade::refresh(&root, &scan, &mut state.local).await?,
+        };
+        state.behind.add(update.indexed);
+        state.live = Some(scan);
+        Ok(CaughtUp {
+            files: state.local.corpus.files(),
+            parts: state.local.corpus.parts(),
+            indexed: update.indexed,
+            removed: update.removed,
+        })
+    }
+
+    /// From now on every question looks at the files first.
+    pub async fn unwatch(&self, root: &Path) {
+        self.state(root).lock().await.live = None;
+    }
+
+    /// Brings the vectors up to date with what the last look found, however
+    /// long it takes; questions are answered meanwhile. `None` without a model.
+    /// May be dropped at any point: what is stored stays stored, and the next
+    /// call goes on from there.
+    pub async fn embed(
+        &self,
+        root: &Path,
+        progress: impl Fn(Progress) + Send + Sync,
+    ) -> Result<Option<IndexReport>, Error> {
+        let Some(embedder) = self.embedder() else {
+            return Ok(None);
+        };
+        let state = self.state(root);
+        let (known, hybrid, behind) = {
+            let state = state.lock().await;
+            (
+                state.live.clone(),
+                Arc::clone(&state.hybrid),
+                Arc::clone(&state.behind),
+            )
+        };
+        let root = canonical(root).await?;
+        let scan = match known {
+            Some(known) => known,
+            None => Arc::new(scan(&root).await?),
+        };
+        let mut hybrid = hybrid.lock().await;
+        self.health().await?;
+        let workspace = WorkspaceId::of(&root);
+        let target = Target {
+            store: &*self.inner.stores.hybrid,
+            embedder: Some(&*embedder),
+            workspace: &workspace,
+            root: &root,
+            deadline: None,
+        };
+        let tell = |now: Progress| {
+            behind.set(now.files_total.saturating_sub(now.files_done));
+            progress(now);
+        };
+        index::update(&target, &scan, &mut hybrid, &tell).await.map(Some)
+    }
+
+    /// Removes everything that is stored of a workspace, whatever model made
+    /// it, and forgets it. `root` may be gone.
+    pub async fn forget(&self, root: &Path) -> Result<(), Error> {
+        self.inner.stores.keyword.forget(&WorkspaceId::of(root)).await?;
+        self.close(root);
+        Ok(())
+    }
+
+    /// Frees the memory that a workspace takes. What is stored stays.
+    pub fn close(&self, root: &Path) {
+        self.roots().remove(root);
+    }
+}
+
+async fn patched(root: &Path, paths: Paths, known: Arc<Scan>) -> Result<Arc<Scan>, Error> {
+    let root = root.to_owned();
+    index::blocking(move || {
+        let mut known = known;
+        let found = some::scan_some(&root, &paths);
+        some::patch(Arc::make_mut(&mut known), &paths, found);
+        known
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests;
