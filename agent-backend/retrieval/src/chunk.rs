@@ -9,7 +9,10 @@ mod lines;
 mod rules;
 mod syntax;
 
+use std::borrow::Cow;
+
 use crate::language::Language;
+use crate::walk;
 
 /// Lines of one chunk.
 pub const CHUNK_LINES_MAX: usize = 80;
@@ -79,7 +82,7 @@ pub struct Chunk {
 pub enum Cut {
     /// Along its syntax.
     Syntax,
-    /// By lines: the language has no grammar here.
+    /// By lines: the language has no grammar here, or the text is large.
     Lines,
     /// By lines: its syntax took more steps than a file may.
     SyntaxGivenUp,
@@ -94,22 +97,46 @@ pub struct Chunks {
     pub chunks: Vec<Chunk>,
 }
 
+/// A [`Chunk`] that borrows.
+#[derive(Debug)]
+pub(crate) struct Piece<'t> {
+    pub kind: Kind,
+    pub symbol: Option<&'t str>,
+    pub start_line: u32,
+    pub end_line: u32,
+    pub text: Cow<'t, str>,
+}
+
 /// Cuts the file with this text.
 pub fn chunk(language: Language, text: &str) -> Chunks {
-    match syntax::definitions(language, text) {
-        syntax::Outcome::Parsed(definitions) => Chunks {
-            cut: Cut::Syntax,
-            chunks: lines::cut(text, &definitions),
-        },
-        syntax::Outcome::NoGrammar => Chunks {
-            cut: Cut::Lines,
-            chunks: lines::cut(text, &[]),
-        },
-        syntax::Outcome::GivenUp => Chunks {
-            cut: Cut::SyntaxGivenUp,
-            chunks: lines::cut(text, &[]),
-        },
-    }
+    let mut chunks = Vec::new();
+    let cut = pieces(language, text, |piece| {
+        chunks.push(Chunk {
+            kind: piece.kind,
+            symbol: piece.symbol.map(str::to_owned),
+            start_line: piece.start_line,
+            end_line: piece.end_line,
+            text: piece.text.into_owned(),
+        });
+    });
+    Chunks { cut, chunks }
+}
+
+/// [`chunk`], handing over one piece after the other.
+pub(crate) fn pieces(language: Language, text: &str, mut each: impl FnMut(Piece<'_>)) -> Cut {
+    // What is too large to be parsed is worth being found at all.
+    let outcome = if walk::is_large(text) {
+        syntax::Outcome::NoGrammar
+    } else {
+        syntax::definitions(language, text)
+    };
+    let (cut, definitions) = match outcome {
+        syntax::Outcome::Parsed(definitions) => (Cut::Syntax, definitions),
+        syntax::Outcome::NoGrammar => (Cut::Lines, Vec::new()),
+        syntax::Outcome::GivenUp => (Cut::SyntaxGivenUp, Vec::new()),
+    };
+    lines::cut(text, &definitions, &mut each);
+    cut
 }
 
 #[cfg(test)]

@@ -130,7 +130,8 @@ impl History {
             return;
         }
         let files = entry.paths.iter().map(|path| self.path(path)).collect();
-        let terms = analyzer.counts(&entry.message);
+        let mut terms = Vec::new();
+        analyzer.count(&[&entry.message], &mut terms);
         self.commits.push_front(Commit { files, terms });
     }
 

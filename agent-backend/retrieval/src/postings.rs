@@ -1,7 +1,7 @@
 //! An inverted index in memory: for each term, where it is.
 //!
-//! Pure. Places of a file that is gone stay until [`Postings::renumber`]; who
-//! reads must know which files are alive. What is alive is exact, whatever was
+//! Pure. Places of a part that is gone stay until [`Postings::renumber`]; who
+//! reads must know which parts are alive. What is alive is exact, whatever was
 //! added and removed before: document frequencies are counted, not kept.
 
 use std::collections::HashMap;
@@ -31,59 +31,112 @@ impl Hasher for TermHasher {
     }
 }
 
-/// A term in a part of a file.
+/// A term in a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// The file's number.
-    pub file: u32,
-    /// The number of the part among all parts of all files.
+    /// The number of the part.
     pub part: u32,
     /// How often the term is there.
     pub count: u32,
 }
 
-/// Terms and their places, those of one file next to each other.
+/// Terms and their places, ascending.
 #[derive(Debug, Default)]
 pub(crate) struct Postings {
-    terms: TermMap<Vec<Place>>,
+    terms: TermMap<List>,
+}
+
+/// The places of one term: the distance to the place before and the count, as
+/// numbers of seven bits to a byte. Two bytes do for most.
+#[derive(Debug, Default)]
+struct List {
+    bytes: Vec<u8>,
+    last: u32,
+}
+
+impl List {
+    fn push(&mut self, place: Place) {
+        push_number(&mut self.bytes, place.part.wrapping_sub(self.last));
+        push_number(&mut self.bytes, place.count);
+        self.last = place.part;
+    }
+
+    fn places(&self) -> impl Iterator<Item = Place> {
+        let mut bytes = self.bytes.as_slice();
+        let mut part = 0_u32;
+        std::iter::from_fn(move || {
+            part = part.wrapping_add(take_number(&mut bytes)?);
+            let count = take_number(&mut bytes)?;
+            Some(Place { part, count })
+        })
+    }
+}
+
+fn push_number(bytes: &mut Vec<u8>, mut number: u32) {
+    while number >= 0x80 {
+        bytes.push(number.to_le_bytes()[0] | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number.to_le_bytes()[0]);
+}
+
+fn take_number(bytes: &mut &[u8]) -> Option<u32> {
+    let mut number = 0;
+    for shift in (0..32).step_by(7) {
+        let (byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        number |= u32::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            break;
+        }
+    }
+    Some(number)
 }
 
 impl Postings {
-    /// Adds the counted terms of a part. All parts of a file are added before
-    /// the next file's.
-    pub fn add(&mut self, file: u32, part: u32, counts: &[(u32, u32)]) {
+    /// Adds the counted terms of a part, whose number is above those before.
+    pub fn add(&mut self, part: u32, counts: &[(u32, u32)]) {
         for &(term, count) in counts {
-            self.terms
-                .entry(term)
-                .or_default()
-                .push(Place { file, part, count });
+            self.terms.entry(term).or_default().push(Place { part, count });
         }
     }
 
-    /// Where `term` is.
-    pub fn places(&self, term: u32) -> &[Place] {
-        self.terms.get(&term).map_or(&[], Vec::as_slice)
+    /// Where `term` is, ascending.
+    pub fn places(&self, term: u32) -> impl Iterator<Item = Place> {
+        self.terms.get(&term).into_iter().flat_map(List::places)
     }
 
-    /// Drops the places of files and parts without a new number and gives the
-    /// others theirs; the order must not change.
-    pub fn renumber(&mut self, files: &[Option<u32>], parts: &[Option<u32>]) {
-        let at = |numbers: &[Option<u32>], index: u32| {
-            usize::try_from(index)
-                .ok()
-                .and_then(|index| numbers.get(index).copied().flatten())
+    /// Every term with its places, in no order.
+    pub fn all(&self) -> impl Iterator<Item = (u32, impl Iterator<Item = Place>)> {
+        self.terms.iter().map(|(term, list)| (*term, list.places()))
+    }
+
+    /// Drops the places of parts without a new number and gives the others
+    /// theirs; the order must not change.
+    pub fn renumber(&mut self, parts: &[Option<u32>]) {
+        let at = |part: u32| {
+            let part = usize::try_from(part).ok()?;
+            parts.get(part).copied().flatten()
         };
-        self.terms.retain(|_, places| {
-            places.retain_mut(|place| match (at(files, place.file), at(parts, place.part)) {
-                (Some(file), Some(part)) => {
-                    *place = Place { file, part, ..*place };
-                    true
+        self.terms.retain(|_, list| {
+            let mut kept = List::default();
+            for place in list.places() {
+                if let Some(part) = at(place.part) {
+                    kept.push(Place { part, ..place });
                 }
-                _ => false,
-            });
-            places.shrink_to_fit();
-            !places.is_empty()
+            }
+            kept.bytes.shrink_to_fit();
+            *list = kept;
+            !list.bytes.is_empty()
         });
+    }
+
+    /// Gives back memory that was kept for growth.
+    pub fn shrink(&mut self) {
+        for list in self.terms.values_mut() {
+            list.bytes.shrink_to_fit();
+        }
+        self.terms.shrink_to_fit();
     }
 }
 
@@ -97,4 +150,39 @@ pub(crate) fn idf(all: usize, holders: usize) -> f32 {
 /// BM25's weight of a frequency in a document `length` times as long as the mean.
 pub(crate) fn saturated(count: f32, length: f32, k1: f32, b: f32) -> f32 {
     count * (k1 + 1.0) / (count + k1 * (1.0 - b + b * length))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_put_in_comes_out(steps in prop::collection::vec((1..u32::MAX / 64, 1..u32::MAX), 0..50), gone in any::<u64>()) {
+            let mut postings = Postings::default();
+            let mut expect = Vec::new();
+            let mut part = 0;
+            for (step, count) in steps {
+                part += step;
+                postings.add(part, &[(7, count)]);
+                expect.push(Place { part, count });
+            }
+            prop_assert_eq!(postings.places(7).collect::<Vec<_>>(), expect.clone());
+            prop_assert_eq!(postings.places(8).count(), 0);
+            // Numbered anew, some of them gone.
+            let mut small = Postings::default();
+            for (at, place) in expect.iter().enumerate() {
+                small.add(u32::try_from(at).unwrap(), &[(7, place.count)]);
+            }
+            let mut next = 0;
+            let numbers: Vec<Option<u32>> = (0..expect.len())
+                .map(|at| (gone >> at & 1 == 0).then(|| { next += 1; next - 1 }))
+                .collect();
+            small.renumber(&numbers);
+            let kept = expect.iter().zip(&numbers).filter_map(|(place, number)| Some(Place { part: (*number)?, count: place.count }));
+            prop_assert_eq!(small.places(7).collect::<Vec<_>>(), kept.collect::<Vec<_>>());
+        }
+    }
 }

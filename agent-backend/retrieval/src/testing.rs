@@ -17,7 +17,6 @@ use crate::identity::{ContentHash, WorkspaceId};
 use crate::language::Language;
 use crate::store::{Hit, MemoryStore, Point, Query, Record, Store, StoredPoint};
 use crate::tokenize;
-use crate::walk;
 
 pub fn record(path: &str, start_line: u32, end_line: u32, symbol: Option<&str>) -> Record {
     Record {
@@ -262,7 +261,7 @@ impl Repository {
         let mut history = History::default();
         history.update(self.root()).await;
         let mut corpus = Corpus::default();
-        corpus.update(self.root(), &walk::scan(self.root()));
+        corpus.refresh(self.root());
         corpus.join(&history, true);
         (corpus, history)
     }

@@ -61,8 +61,38 @@ pub fn path_terms(path: &str) -> Vec<String> {
 
 /// The runs of letters, digits and underscores of a text.
 pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| !(c.is_alphanumeric() || c == '_'))
-        .filter(|word| !word.is_empty())
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let start = skip(text, at, Of::Others);
+        at = skip(text, start, Of::Words);
+        (at > start).then(|| &text[start..at])
+    })
+}
+
+/// What is skipped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Of {
+    Words,
+    Others,
+}
+
+/// Where the characters of one sort from `at` on end. Most of a text is ASCII,
+/// and this is where an index spends its time.
+fn skip(text: &str, mut at: usize, of: Of) -> usize {
+    let bytes = text.as_bytes();
+    while let Some(&byte) = bytes.get(at) {
+        let (is_word, length) = if byte.is_ascii() {
+            (byte.is_ascii_alphanumeric() || byte == b'_', 1)
+        } else {
+            let c = text[at..].chars().next().unwrap_or_default();
+            (c.is_alphanumeric(), c.len_utf8())
+        };
+        if is_word != (of == Of::Words) {
+            break;
+        }
+        at += length;
+    }
+    at
 }
 
 fn identifier(word: &str, stemmer: &Stemmer, out: &mut Vec<String>) {
@@ -216,6 +246,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn words_are_what_a_split_gives(text in "[a-z_ .äß字。\u{301}٣]{0,40}") {
+            let split = text.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+            let expect: Vec<&str> = split.filter(|word| !word.is_empty()).collect();
+            prop_assert_eq!(words(&text).collect::<Vec<_>>(), expect);
+        }
+
         #[test]
         fn parts_lose_nothing_but_underscores(word in "[A-Za-z0-9_äÖ字]{0,40}") {
             prop_assert_eq!(parts(&word).concat(), word.replace('_', ""));

@@ -5,17 +5,21 @@
 //! ends a scan: only an unreadable root does. Nothing here blocks on anything
 //! but the local file system; call it off the async threads.
 
+mod decode;
+mod list;
 mod policy;
 pub mod some;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use ignore::WalkBuilder;
-
-pub use self::policy::{FILE_BYTES_MAX, SkipReason};
+use self::list::Entry;
+pub(crate) use self::list::{Scope, Stat, list};
+pub(crate) use self::policy::is_large;
+pub use self::policy::{FILE_BYTES_MAX, PARSED_BYTES_MAX, SkipReason};
 use crate::error::Error;
 use crate::identity::ContentHash;
 
@@ -75,40 +79,71 @@ pub fn canonical_root(root: &Path) -> Result<PathBuf, Error> {
 
 /// Lists and hashes the files of the workspace at the canonical `root`.
 pub fn scan(root: &Path) -> Scan {
+    stamps(root, list(root, None))
+}
+
+/// Reads and hashes what was listed.
+fn stamps(root: &Path, listed: Vec<Entry>) -> Scan {
     let mut scan = Scan::default();
-    for entry in walker(root) {
-        take(root, entry, &mut scan);
+    let mut limits = Limits::default();
+    for entry in listed {
+        let admitted = entry.stat.and_then(|stat| limits.admit(&stat).map(|()| stat));
+        match admitted.and_then(|stat| Ok((stat, read(root, &entry.path)?))) {
+            Ok((stat, (_, hash))) => {
+                scan.bytes += stat.bytes;
+                scan.files.push(FileStamp {
+                    path: entry.path,
+                    hash,
+                });
+            }
+            Err(reason) => *scan.skipped.entry(reason).or_default() += 1,
+        }
     }
-    scan.files.sort_by(|a, b| a.path.cmp(&b.path));
     scan
 }
 
-/// Adds what the walker found to `scan`.
-fn take(root: &Path, entry: Result<ignore::DirEntry, ignore::Error>, scan: &mut Scan) {
-    let entry = match entry {
-        Ok(entry) => entry,
-        Err(error) => {
-            tracing::debug!(%error, "an entry of the workspace cannot be read");
-            *scan.skipped.entry(SkipReason::Unreadable).or_default() += 1;
-            return;
+/// How much more of a workspace is taken; asked in the order of paths, so that
+/// the answer is always the same.
+#[derive(Debug, Clone)]
+pub(crate) struct Limits {
+    files: usize,
+    bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            files: FILES_MAX,
+            bytes: TOTAL_BYTES_MAX,
         }
-    };
-    if entry.depth() == 0 || entry.file_type().is_some_and(|kind| kind.is_dir()) {
-        return;
     }
-    match stamp(root, entry.path(), scan) {
-        Ok((stamp, bytes)) => {
-            scan.bytes += bytes;
-            scan.files.push(stamp);
+}
+
+impl Limits {
+    /// Room for so many files.
+    #[cfg(test)]
+    pub fn for_files(files: usize) -> Self {
+        Self {
+            files,
+            ..Self::default()
         }
-        Err(reason) => *scan.skipped.entry(reason).or_default() += 1,
+    }
+
+    /// Takes in a file, if there is room.
+    pub fn admit(&mut self, stat: &Stat) -> Result<(), SkipReason> {
+        if self.files == 0 || self.bytes < stat.bytes {
+            return Err(SkipReason::OverLimit);
+        }
+        self.files -= 1;
+        self.bytes -= stat.bytes;
+        Ok(())
     }
 }
 
 /// Paths of at most `limit` files that `keep` accepts, in order, without
 /// reading any of them.
 pub fn paths(root: &Path, limit: usize, keep: impl Fn(&str) -> bool) -> Vec<String> {
-    let files = walker(root)
+    let files = list::walker(root, |_| true)
         .flatten()
         .filter(|entry| entry.file_type().is_some_and(|kind| kind.is_file()));
     let paths = files.filter_map(|entry| relative(root, entry.path()));
@@ -118,53 +153,25 @@ pub fn paths(root: &Path, limit: usize, keep: impl Fn(&str) -> bool) -> Vec<Stri
     paths
 }
 
-fn stamp(root: &Path, path: &Path, scan: &Scan) -> Result<(FileStamp, u64), SkipReason> {
-    if scan.files.len() >= FILES_MAX || scan.bytes >= TOTAL_BYTES_MAX {
-        return Err(SkipReason::OverLimit);
-    }
-    let relative = relative(root, path).ok_or(SkipReason::NotUtf8)?;
-    let bytes = read_bytes(path, &relative)?;
-    let text = policy::text(&relative, &bytes)?;
-    let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
-    Ok((
-        FileStamp {
-            path: relative,
-            hash: ContentHash::of(&bytes),
-        },
-        length,
-    ))
-}
-
 /// The text of the file at `path`, relative to the canonical `root`, and the
 /// hash of its bytes, if it (still) belongs in the index. A byte-order mark is
 /// not part of the text.
 pub fn read(root: &Path, path: &str) -> Result<(String, ContentHash), SkipReason> {
+    policy::name(path)?;
     let bytes = read_bytes(&root.join(path), path)?;
-    let text = policy::text(path, &bytes)?.to_owned();
-    Ok((text, ContentHash::of(&bytes)))
-}
-
-fn walker(root: &Path) -> ignore::Walk {
-    walker_where(root, |_| true)
-}
-
-/// A walker that leaves out what `keep` does not want.
-fn walker_where(root: &Path, keep: impl Fn(&Path) -> bool + Send + Sync + 'static) -> ignore::Walk {
-    WalkBuilder::new(root)
-        // Hidden files are looked at one by one, so that secrets are counted.
-        .hidden(false)
-        .require_git(false)
-        // What is indexed must not depend on whose machine it is.
-        .git_global(false)
-        .follow_links(false)
-        .max_depth(Some(DEPTH_MAX))
-        .add_custom_ignore_filename(IGNORE_FILE)
-        .filter_entry(move |entry| {
-            let is_dir = entry.file_type().is_some_and(|kind| kind.is_dir());
-            let foreign = || is_dir && policy::is_foreign_directory(entry.path());
-            entry.depth() == 0 || keep(entry.path()) && !foreign()
-        })
-        .build()
+    let hash = ContentHash::of(&bytes);
+    // No copy of what is UTF-8 already, which is nearly everything.
+    let decoded = match decode::text(&bytes)? {
+        Cow::Borrowed(text) if text.len() == bytes.len() => None,
+        Cow::Borrowed(text) => Some(text.to_owned()),
+        Cow::Owned(text) => Some(text),
+    };
+    let text = match decoded {
+        Some(text) => text,
+        None => String::from_utf8(bytes).map_err(|_| SkipReason::NotUtf8)?,
+    };
+    policy::content(path, &text)?;
+    Ok((text, hash))
 }
 
 fn relative(root: &Path, path: &Path) -> Option<String> {
@@ -173,24 +180,30 @@ fn relative(root: &Path, path: &Path) -> Option<String> {
     Some(parts?.join("/"))
 }
 
-fn read_bytes(path: &Path, relative: &str) -> Result<Vec<u8>, SkipReason> {
-    policy::name(relative)?;
+/// Whether a file of this size and kind may be opened.
+fn admit(path: &str, metadata: &Metadata) -> Result<(), SkipReason> {
     // Links are not followed: they may lead out of the workspace, and what they
     // lead to inside of it is read under its own name.
-    let metadata = fs::symlink_metadata(path).map_err(|_| SkipReason::Unreadable)?;
     if !metadata.is_file() {
         return Err(SkipReason::NotAFile);
     }
-    if metadata.len() > FILE_BYTES_MAX {
+    if metadata.len() > policy::bytes_max(path) {
         return Err(SkipReason::TooLarge);
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
+    Ok(())
+}
+
+fn read_bytes(path: &Path, relative: &str) -> Result<Vec<u8>, SkipReason> {
+    let metadata = fs::symlink_metadata(path).map_err(|_| SkipReason::Unreadable)?;
+    admit(relative, &metadata)?;
+    let bytes_max = policy::bytes_max(relative);
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len() + 1).unwrap_or_default());
     let file = File::open(path).map_err(|_| SkipReason::Unreadable)?;
     // The file may have grown since its size was asked for.
-    file.take(FILE_BYTES_MAX + 1)
+    file.take(bytes_max + 1)
         .read_to_end(&mut bytes)
         .map_err(|_| SkipReason::Unreadable)?;
-    if u64::try_from(bytes.len()).is_ok_and(|length| length > FILE_BYTES_MAX) {
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > bytes_max) {
         return Err(SkipReason::TooLarge);
     }
     Ok(bytes)

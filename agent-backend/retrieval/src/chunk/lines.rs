@@ -1,30 +1,53 @@
 //! From definitions to chunks: every line gets one owner, and neighbouring
 //! lines with the same owner are cut to size.
 
+use std::borrow::Cow;
+
 use super::syntax::{Definition, Shape};
-use super::{CHUNK_BYTES_MAX, CHUNK_LINES_MAX, Chunk, Kind};
+use super::{CHUNK_BYTES_MAX, CHUNK_LINES_MAX, Kind, Piece};
 
 /// From this size on, a blank line ends a chunk, so that cuts fall between
 /// paragraphs.
 const SOFT_BYTES: usize = CHUNK_BYTES_MAX / 2;
 
 /// Cuts `text` along `definitions`, whose outer ones come before their inner ones.
-pub(super) fn cut(text: &str, definitions: &[Definition]) -> Vec<Chunk> {
-    let lines: Vec<&str> = text.lines().collect();
-    let owners = owners(lines.len(), definitions);
-    let mut chunks = Vec::new();
+pub(super) fn cut(text: &str, definitions: &[Definition], each: &mut impl FnMut(Piece<'_>)) {
+    let lines = Lines {
+        text,
+        all: text.lines().collect(),
+        has_returns: memchr::memchr(b'\r', text.as_bytes()).is_some(),
+    };
+    let owners = owners(lines.all.len(), definitions);
     let mut start = 0;
-    while start < lines.len() {
+    while start < lines.all.len() {
         let owner = owners[start];
         let length = owners[start..]
             .iter()
             .take_while(|other| **other == owner)
             .count();
         let definition = owner.map(|index| &definitions[index]);
-        cut_run(&lines, start, start + length, definition, &mut chunks);
+        cut_run(&lines, start, start + length, definition, each);
         start += length;
     }
-    chunks
+}
+
+/// The lines of a text.
+struct Lines<'t> {
+    text: &'t str,
+    all: Vec<&'t str>,
+    has_returns: bool,
+}
+
+impl<'t> Lines<'t> {
+    /// The lines `from..to`, which are at least one, without the last one's end.
+    fn join(&self, from: usize, to: usize) -> Cow<'t, str> {
+        if self.has_returns {
+            return Cow::Owned(self.all[from..to].join("\n"));
+        }
+        let offset = |line: &str| line.as_ptr().addr() - self.text.as_ptr().addr();
+        let (first, last) = (self.all[from], self.all[to - 1]);
+        Cow::Borrowed(&self.text[offset(first)..offset(last) + last.len()])
+    }
 }
 
 /// Which definition each line belongs to: the innermost, and of two that share
@@ -62,62 +85,70 @@ fn join_heads(owners: &mut [Option<usize>], definitions: &[Definition]) {
 }
 
 /// Cuts the lines `start..end` of one owner to size.
-fn cut_run(lines: &[&str], start: usize, end: usize, definition: Option<&Definition>, out: &mut Vec<Chunk>) {
+fn cut_run(
+    lines: &Lines<'_>,
+    start: usize,
+    end: usize,
+    definition: Option<&Definition>,
+    each: &mut impl FnMut(Piece<'_>),
+) {
     let mut from = start;
     let mut bytes = 0;
     for row in start..end {
-        let line = lines[row];
+        let line = lines.all[row];
         let full = row > from
             && (row - from >= CHUNK_LINES_MAX
                 || bytes + line.len() > CHUNK_BYTES_MAX
-                || (bytes >= SOFT_BYTES && lines[row - 1].trim().is_empty()));
+                || (bytes >= SOFT_BYTES && lines.all[row - 1].trim().is_empty()));
         if full {
-            emit(lines, from, row, definition, out);
+            emit(lines, from, row, definition, each);
             from = row;
             bytes = 0;
         }
         bytes += line.len() + 1;
     }
-    emit(lines, from, end, definition, out);
+    emit(lines, from, end, definition, each);
 }
 
 /// One chunk of the lines `from..to` without the blank ones around them; none
 /// if nothing but punctuation is left, several if one line is too long.
 fn emit(
-    lines: &[&str],
+    lines: &Lines<'_>,
     mut from: usize,
     mut to: usize,
     definition: Option<&Definition>,
-    out: &mut Vec<Chunk>,
+    each: &mut impl FnMut(Piece<'_>),
 ) {
-    while from < to && lines[from].trim().is_empty() {
+    while from < to && lines.all[from].trim().is_empty() {
         from += 1;
     }
-    while from < to && lines[to - 1].trim().is_empty() {
+    while from < to && lines.all[to - 1].trim().is_empty() {
         to -= 1;
     }
-    if !lines[from..to]
+    if !lines.all[from..to]
         .iter()
         .any(|line| line.chars().any(char::is_alphanumeric))
     {
         return;
     }
-    let chunk = |text: String| Chunk {
-        kind: definition.map_or(Kind::Block, |definition| definition.kind),
-        symbol: definition.and_then(|definition| definition.symbol.clone()),
-        start_line: line_number(from),
-        end_line: line_number(to - 1),
-        text,
+    let mut piece = |text: Cow<'_, str>| {
+        each(Piece {
+            kind: definition.map_or(Kind::Block, |definition| definition.kind),
+            symbol: definition.and_then(|definition| definition.symbol.as_deref()),
+            start_line: line_number(from),
+            end_line: line_number(to - 1),
+            text,
+        });
     };
-    let text = lines[from..to].join("\n");
+    let text = lines.join(from, to);
     if text.len() <= CHUNK_BYTES_MAX {
-        out.push(chunk(text));
+        piece(text);
         return;
     }
-    let mut rest = text.as_str();
+    let mut rest = &*text;
     while !rest.is_empty() {
-        let (piece, after) = rest.split_at(rest.floor_char_boundary(CHUNK_BYTES_MAX));
-        out.push(chunk(piece.to_owned()));
+        let (head, after) = rest.split_at(rest.floor_char_boundary(CHUNK_BYTES_MAX));
+        piece(Cow::Borrowed(head));
         rest = after;
     }
 }

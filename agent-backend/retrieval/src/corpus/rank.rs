@@ -164,13 +164,13 @@ impl Corpus {
             let meaning = evidence.meanings.get(usize_of(part)).copied().unwrap_or_default();
             evidence.parts[usize_of(part)] + SYMBOL_WEIGHT * evidence.symbols[usize_of(part)] + meaning
         };
-        let mut best: Vec<u32> = file.parts.clone().collect();
+        let mut best: Vec<u32> = self.content(at).parts.clone().collect();
         best.sort_by(|a, b| value(*b).total_cmp(&value(*a)));
         let top = best.first().map_or(0.0, |part| value(*part));
         let mut share = score;
         for at in best.into_iter().take(PARTS_PER_FILE) {
             let fit = if top > 0.0 { value(at) / top } else { 0.0 };
-            let part = &self.parts[usize_of(at)];
+            let part = &self.contents.parts[usize_of(at)];
             out.push(RankedPart {
                 path: file.path.to_string(),
                 kind: part.kind,

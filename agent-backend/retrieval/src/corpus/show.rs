@@ -40,7 +40,7 @@ impl Corpus {
     }
 
     fn text(&self, root: &Path, path: &str) -> Option<String> {
-        let known = self.file(*self.by_path.get(path)?).hash;
+        let known = self.content(*self.by_path.get(path)?).key.0;
         let (text, hash) = walk::read(root, path).ok()?;
         (hash == known).then_some(text)
     }

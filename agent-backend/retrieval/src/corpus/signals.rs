@@ -77,38 +77,29 @@ impl Corpus {
         let count = self.files.len();
         let asked: Vec<(u32, f32)> = terms.iter().map(|term| (term.id, term.weight)).collect();
         let terms = &self.damped(terms)[..];
+        let parts = self.contents.parts.len();
         let mut evidence = Evidence {
             files: vec![[0.0; SIGNALS]; count],
-            parts: vec![0.0; self.parts.len()],
-            symbols: vec![0.0; self.parts.len()],
+            parts: vec![0.0; parts],
+            symbols: vec![0.0; parts],
             meanings: Vec::new(),
         };
-        let mut body = vec![0.0; count];
-        self.bodies(terms, &mut body, &mut evidence.parts);
-        let mut path = vec![0.0; count];
-        self.names(
-            &self.paths,
-            |at| self.files[at].path_length,
-            terms,
-            &mut path,
-            None,
-        );
-        let mut symbols = vec![0.0; count];
-        let lengths = |at: usize| self.files[at].symbol_length;
-        self.names(
-            &self.symbols,
-            lengths,
-            terms,
-            &mut symbols,
-            Some(&mut evidence.symbols),
-        );
-        let mut part = vec![0.0_f32; count];
-        for (at, file) in self.files.iter().enumerate() {
-            if file.state == State::There {
-                let range = usize_of(file.parts.start)..usize_of(file.parts.end);
-                part[at] = evidence.parts[range].iter().copied().fold(0.0, f32::max);
-            }
-        }
+        let bodies = self.bodies(terms, &mut evidence.parts);
+        let symbols = self.symbols(terms, &mut evidence.symbols);
+        let best = self.contents.all.iter().map(|content| {
+            let range = usize_of(content.parts.start)..usize_of(content.parts.end);
+            evidence.parts[range].iter().copied().fold(0.0, f32::max)
+        });
+        let best: Vec<f32> = best.collect();
+        let of_files = |of_contents: &[f32]| -> Vec<f32> {
+            let contents = self.files.iter().map(|file| match file.state {
+                State::There => of_contents[usize_of(file.content)],
+                State::Gone => 0.0,
+            });
+            contents.collect()
+        };
+        let (body, part, symbols) = (of_files(&bodies), of_files(&best), of_files(&symbols));
+        let path = self.path_scores(terms);
         let mut history = self.view.scores(&asked);
         for scores in [&mut history.messages, &mut history.similar, &mut history.activity] {
             scores.resize(count, 0.0);
@@ -146,56 +137,74 @@ impl Corpus {
         terms.iter().map(damped).collect()
     }
 
-    fn bodies(&self, terms: &[Term], files: &mut [f32], parts: &mut [f32]) {
-        let field = self.field(|at| self.files[at].length);
-        let all_parts = self.parts();
+    /// BM25 of each text, and of each part.
+    fn bodies(&self, terms: &[Term], parts: &mut [f32]) -> Vec<f32> {
+        let field = self.field(|at| self.content(at).length);
         let total: f64 = self
             .by_path
             .values()
-            .map(|at| f64::from(self.file(*at).length))
+            .map(|at| f64::from(self.content(*at).length))
             .sum();
-        let mean_part = mean(total, all_parts);
+        let mean_part = mean(total, self.parts());
+        let mut scores = vec![0.0; self.contents.all.len()];
         for term in terms {
-            let places = self.alive(&self.body, term.id);
-            let weight = term.weight * idf(field.all, holders(&places));
-            for of_file in places.chunk_by(|a, b| a.file == b.file) {
-                let at = usize_of(of_file[0].file);
-                let count: u32 = of_file.iter().map(|place| place.count).sum();
-                let length = float(self.files[at].length) / field.mean;
-                files[at] += weight * saturated(float(count), length, K1, B);
-                for place in of_file {
+            let places = self.alive(&self.contents.body, term.id);
+            let of_contents = || places.chunk_by(|a, b| a.0 == b.0);
+            let weight = term.weight * idf(field.all, self.holders(of_contents()));
+            for of_content in of_contents() {
+                let at = usize_of(of_content[0].0);
+                let count: u32 = of_content.iter().map(|(_, place)| place.count).sum();
+                let length = float(self.contents.all[at].length) / field.mean;
+                scores[at] += weight * saturated(float(count), length, K1, B);
+                for (_, place) in of_content {
                     let part = usize_of(place.part);
-                    let length = float(self.parts[part].length) / mean_part;
+                    let length = float(self.contents.parts[part].length) / mean_part;
                     parts[part] += weight * saturated(float(place.count), length, K1, B);
                 }
             }
         }
+        scores
     }
 
-    fn names(
-        &self,
-        postings: &Postings,
-        length: impl Fn(usize) -> u32,
-        terms: &[Term],
-        files: &mut [f32],
-        mut parts: Option<&mut Vec<f32>>,
-    ) {
-        let field = self.field(&length);
+    /// BM25 of the names that each text defines; for each part, the weight of
+    /// the terms of its name.
+    fn symbols(&self, terms: &[Term], parts: &mut [f32]) -> Vec<f32> {
+        let field = self.field(|at| self.content(at).symbol_length);
+        let mut scores = vec![0.0; self.contents.all.len()];
         for term in terms {
-            let places = self.alive(postings, term.id);
-            let weight = term.weight * idf(field.all, holders(&places));
-            for of_file in places.chunk_by(|a, b| a.file == b.file) {
-                let at = usize_of(of_file[0].file);
-                let count: u32 = of_file.iter().map(|place| place.count).sum();
-                let relative = float(length(at)) / field.mean;
-                files[at] += weight * saturated(float(count), relative, NAME_K1, NAME_B);
-                if let Some(parts) = parts.as_deref_mut() {
-                    for place in of_file {
-                        parts[usize_of(place.part)] += weight;
-                    }
+            let places = self.alive(&self.contents.symbols, term.id);
+            let of_contents = || places.chunk_by(|a, b| a.0 == b.0);
+            let weight = term.weight * idf(field.all, self.holders(of_contents()));
+            for of_content in of_contents() {
+                let at = usize_of(of_content[0].0);
+                let count: u32 = of_content.iter().map(|(_, place)| place.count).sum();
+                let length = float(self.contents.all[at].symbol_length) / field.mean;
+                scores[at] += weight * saturated(float(count), length, NAME_K1, NAME_B);
+                for (_, place) in of_content {
+                    parts[usize_of(place.part)] += weight;
                 }
             }
         }
+        scores
+    }
+
+    /// BM25 of each file's path.
+    fn path_scores(&self, terms: &[Term]) -> Vec<f32> {
+        let field = self.field(|at| self.file(at).path_length);
+        let mut scores = vec![0.0; self.files.len()];
+        for term in terms {
+            let places = self.paths.places(term.id);
+            let places: Vec<Place> = places
+                .filter(|place| self.file(place.part).state == State::There)
+                .collect();
+            let weight = term.weight * idf(field.all, places.len());
+            for place in places {
+                let length = float(self.file(place.part).path_length) / field.mean;
+                scores[usize_of(place.part)] +=
+                    weight * saturated(float(place.count), length, NAME_K1, NAME_B);
+            }
+        }
+        scores
     }
 
     /// Nearness of meaning, from the farthest hit (0) to the nearest (1).
@@ -206,7 +215,7 @@ impl Corpus {
         if hits.is_empty() {
             return files;
         }
-        parts.resize(self.parts.len(), 0.0);
+        parts.resize(self.contents.parts.len(), 0.0);
         for hit in hits {
             let Some(at) = self.by_path.get(&hit.record.path) else {
                 continue;
@@ -219,8 +228,8 @@ impl Corpus {
             #[expect(clippy::cast_possible_truncation, reason = "a share needs no more digits")]
             let value = value as f32;
             files[usize_of(*at)] = files[usize_of(*at)].max(value);
-            for part in self.file(*at).parts.clone() {
-                if self.parts[usize_of(part)].start_line == hit.record.start_line {
+            for part in self.content(*at).parts.clone() {
+                if self.contents.parts[usize_of(part)].start_line == hit.record.start_line {
                     parts[usize_of(part)] = parts[usize_of(part)].max(value);
                 }
             }
@@ -228,26 +237,31 @@ impl Corpus {
         files
     }
 
-    fn alive(&self, postings: &Postings, term: u32) -> Vec<Place> {
-        let places = postings.places(term).iter();
-        places
-            .filter(|place| self.file(place.file).state == State::There)
-            .copied()
+    /// Where the term is, with the text that the part belongs to; of texts that
+    /// some file holds.
+    fn alive(&self, postings: &Postings, term: u32) -> Vec<(u32, Place)> {
+        let places = postings.places(term);
+        let placed = places.map(|place| (self.contents.parts[usize_of(place.part)].content, place));
+        placed
+            .filter(|(content, _)| self.contents.get(*content).holders > 0)
             .collect()
     }
 
-    fn field(&self, length: impl Fn(usize) -> u32) -> Field {
-        let lengths = self.by_path.values().map(|at| f64::from(length(usize_of(*at))));
+    /// How many files hold the texts.
+    fn holders<'a>(&self, texts: impl Iterator<Item = &'a [(u32, Place)]>) -> usize {
+        texts
+            .map(|places| usize_of(self.contents.get(places[0].0).holders))
+            .sum()
+    }
+
+    fn field(&self, length: impl Fn(u32) -> u32) -> Field {
+        let lengths = self.by_path.values().map(|at| f64::from(length(*at)));
         let all = self.by_path.len();
         Field {
             all,
             mean: mean(lengths.sum(), all),
         }
     }
-}
-
-fn holders(places: &[Place]) -> usize {
-    places.chunk_by(|a, b| a.file == b.file).count()
 }
 
 fn normalise(column: &mut [f32]) {

@@ -1,11 +1,8 @@
 //! The index kept up to date step by step against a fresh one, and the quality
 //! of the answers on a small repository.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-
-use proptest::prelude::*;
 
 use super::*;
 use crate::corpus::rank::{Ranking, Weights};
@@ -13,11 +10,12 @@ use crate::corpus::signals::Signal;
 use crate::search::Question;
 use crate::testing::{Repository, workspace, write};
 
+mod incremental;
 mod quality;
 
 fn fresh(root: &Path) -> Corpus {
     let mut corpus = Corpus::default();
-    corpus.update(root, &walk::scan(root));
+    corpus.refresh(root);
     corpus.join(&History::default(), true);
     corpus
 }
@@ -71,7 +69,7 @@ fn what_an_update_did() {
     let root = dir.path();
     let mut corpus = Corpus::default();
     let mut check = |indexed, unchanged, removed| {
-        let update = corpus.update(root, &walk::scan(root));
+        let update = corpus.refresh(root);
         assert_eq!(
             (update.indexed, update.unchanged, update.removed),
             (indexed, unchanged, removed)
@@ -124,7 +122,7 @@ async fn history_follows_renames_and_stops_at_head() {
     // Back in time: what came later must be forgotten.
     repository.git(&["checkout", "--quiet", "--detach", before.trim()]);
     assert!(history.update(repository.root()).await);
-    corpus.update(repository.root(), &walk::scan(repository.root()));
+    corpus.refresh(repository.root());
     corpus.join(&history, true);
     assert_eq!(paths(&ask(&corpus, "zebra")), [""; 0]);
     assert_eq!(paths(&ask(&corpus, "giraffe")), ["new.py"]);
@@ -152,7 +150,7 @@ async fn history_read_in_steps_is_history_read_at_once() {
     }
     let (fresh, _) = repository.index().await;
     let mut stepwise = Corpus::default();
-    stepwise.update(repository.root(), &walk::scan(repository.root()));
+    stepwise.refresh(repository.root());
     stepwise.join(&history, true);
     for query in ["header", "cache parser", "drop"] {
         assert_eq!(ask(&stepwise, query), ask(&fresh, query));
@@ -192,43 +190,8 @@ async fn a_directory_of_a_repository_has_its_own_history() {
     let mut history = History::default();
     history.update(&root).await;
     let mut corpus = Corpus::default();
-    corpus.update(&root, &walk::scan(&root));
+    corpus.refresh(&root);
     corpus.join(&history, true);
     assert_eq!(paths(&ask(&corpus, "giraffe")), ["a.py"]);
     assert_eq!(paths(&ask(&corpus, "zebra")), [""; 0]);
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
-
-    #[test]
-    fn an_index_kept_up_to_date_is_a_fresh_one(
-        steps in prop::collection::vec(prop::collection::vec((0..6_usize, prop::option::of("[a-d]{1,2}( [a-d]{1,2}){0,6}")), 1..5), 1..8),
-    ) {
-        let dir = workspace(&[]);
-        let mut corpus = Corpus::default();
-        let mut there: BTreeMap<usize, String> = BTreeMap::new();
-        for step in steps {
-            for (file, text) in step {
-                let path = format!("dir{}/file{file}.py", file % 2);
-                match text {
-                    Some(text) => {
-                        write(dir.path(), &path, &format!("def {}():\n    {text}\n", text.replace(' ', "_")));
-                        there.insert(file, text);
-                    }
-                    None => if there.remove(&file).is_some() {
-                        fs::remove_file(dir.path().join(path)).unwrap();
-                    },
-                }
-            }
-            corpus.update(dir.path(), &walk::scan(dir.path()));
-            corpus.join(&History::default(), false);
-            corpus.rebuild();
-            let fresh = fresh(dir.path());
-            prop_assert_eq!((corpus.files(), corpus.parts()), (fresh.files(), fresh.parts()));
-            for query in ["a", "b c", "dir1 file3 aa", "a_b", "d\nc"] {
-                prop_assert_eq!(ask(&corpus, query), ask(&fresh, query));
-            }
-        }
-    }
 }

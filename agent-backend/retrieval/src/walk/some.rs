@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
-use super::{Scan, relative, take, walker_where};
+use super::list::{self, Scope};
+use super::{Scan, relative};
 
 /// Paths relative to the root, `/` between their parts. A path stands for
 /// itself and, if it is a directory, for everything below it.
@@ -15,17 +16,9 @@ pub type Paths = BTreeSet<String>;
 /// What is at `paths` now. Paths that are gone, or stay out of the index, are
 /// not in the answer.
 pub fn scan_some(root: &Path, paths: &Paths) -> Scan {
-    let mut scan = Scan::default();
-    let (base, wanted) = (root.to_owned(), paths.clone());
-    let walker = walker_where(root, move |path| {
-        relative(&base, path).is_some_and(|path| leads_to(&wanted, &path) || covers(&wanted, &path))
-    });
-    for entry in walker {
-        take(root, entry, &mut scan);
-    }
-    scan.files.retain(|file| covers(paths, &file.path));
-    scan.files.sort_by(|a, b| a.path.cmp(&b.path));
-    scan
+    let mut listed = list::list(root, Some(&Scope::below(paths)));
+    listed.retain(|entry| covers(paths, &entry.path));
+    super::stamps(root, listed)
 }
 
 /// Puts what was found at `paths` in the place of what the scan knew of them.
@@ -42,7 +35,7 @@ pub fn patch(scan: &mut Scan, paths: &Paths, found: Scan) {
 pub fn directories(root: &Path, paths: &Paths, limit: usize) -> Vec<PathBuf> {
     let (base, wanted) = (root.to_owned(), paths.clone());
     let whole = paths.contains("");
-    let walker = walker_where(root, move |path| {
+    let walker = list::walker(root, move |path| {
         relative(&base, path).is_some_and(|path| whole || leads_to(&wanted, &path) || covers(&wanted, &path))
     });
     let found = walker.flatten().filter_map(|entry| {

@@ -19,7 +19,7 @@ fn paths(scan: &Scan) -> Vec<&str> {
 
 #[test]
 fn only_the_projects_own_text_is_read() {
-    let large = vec![b'a'; usize::try_from(FILE_BYTES_MAX).unwrap() + 1];
+    let large = vec![b'a'; usize::try_from(PARSED_BYTES_MAX).unwrap() + 1];
     let dir = workspace(&[
         ("src/app.py", b"print(1)\n"),
         ("README.md", b"# App\n"),
@@ -38,8 +38,8 @@ fn only_the_projects_own_text_is_read() {
         (".env", b"TOKEN=1\n"),
         ("server.pem", b"x\n"),
         ("logo.png", b"\x89PNG\0"),
-        ("latin1.txt", b"caf\xe9\n"),
-        ("large.txt", &large),
+        ("koi8.txt", b"\xd0\xcf\xc9\xd3\xcb\n"),
+        ("large.json", &large),
         ("empty.py", b"\n"),
         ("Cargo.lock", b"x\n"),
     ]);
