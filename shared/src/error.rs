@@ -127,6 +127,7 @@ codes! {
     EmbeddingFailed = "E1502", "The text could not be embedded";
     IndexFailed = "E1503", "The workspace could not be indexed";
     SearchFailed = "E1504", "The search failed";
+    RerankFailed = "E1505", "The results could not be reranked";
 
     // E16xx: vector database launcher.
     QdrantNotStarted = "E1601", "Qdrant could not be started";

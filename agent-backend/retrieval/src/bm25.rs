@@ -3,23 +3,24 @@
 //!
 //! Pure. A document's vector holds, per term, the part of BM25 that depends on
 //! that document alone: the term frequency with saturation and length
-//! normalisation. The inverse document frequency depends on all documents; the
-//! vector database multiplies it in at search time (its IDF modifier), and
-//! [`Idf`] does the same in memory.
+//! normalisation. The inverse document frequency depends on all documents: it is
+//! multiplied into the query's terms from the index in this process, which
+//! knows the files that are there now, whatever was stored and deleted before
+//! and whatever else is in the collection.
 //!
 //! The length is normalised against a constant, not against the corpus' mean:
 //! with a moving mean every stored vector would become stale whenever a file
 //! is added, and an index brought up to date step by step would differ from a
-//! fresh one. Chunks have a bounded size, so the mean hardly moves.
+//! fresh one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 /// Saturation of the term frequency.
 pub const K1: f32 = 1.5;
 /// Weight of the length normalisation.
 pub const B: f32 = 0.75;
-/// Terms of a chunk of average length, as measured on two Rust projects (54 and 59).
-pub const AVERAGE_TERMS: f32 = 60.0;
+/// Terms of a file of average length.
+pub const AVERAGE_TERMS: f32 = 1_000.0;
 /// Terms of a query that count; later ones are dropped.
 pub const QUERY_TERMS_MAX: usize = 256;
 
@@ -70,10 +71,7 @@ pub fn document<'a>(terms: impl IntoIterator<Item = &'a str>, length: usize) -> 
     for term in terms {
         *counts.entry(term_id(term)).or_default() += 1.0;
     }
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "a chunk's term count is far below 2^24"
-    )]
+    #[expect(clippy::cast_precision_loss, reason = "a file's term count is far below 2^24")]
     let norm = K1 * (1.0 - B + B * length as f32 / AVERAGE_TERMS);
     for value in counts.values_mut() {
         *value = *value * (K1 + 1.0) / (*value + norm);
@@ -90,50 +88,20 @@ pub fn query<'a>(terms: impl IntoIterator<Item = &'a str>) -> SparseVector {
     SparseVector::from_map(ids.collect())
 }
 
-/// How many of a corpus' documents hold each term.
-#[derive(Debug, Clone, Default)]
-pub struct Idf {
-    documents: usize,
-    holders: HashMap<u32, u32>,
-}
-
-impl Idf {
-    /// Counts `corpus`.
-    pub fn of<'a>(corpus: impl IntoIterator<Item = &'a SparseVector>) -> Self {
-        let mut idf = Self::default();
-        for vector in corpus {
-            idf.documents += 1;
-            for id in &vector.indices {
-                *idf.holders.entry(*id).or_default() += 1;
-            }
+/// The product of two vectors; 0 when they share no term. With a query's terms
+/// weighted by their rarity it is BM25.
+pub fn product(query: &SparseVector, document: &SparseVector) -> f32 {
+    let mut score = 0.0;
+    let mut at = 0;
+    for (id, weight) in query.indices.iter().zip(&query.values) {
+        while document.indices.get(at).is_some_and(|other| other < id) {
+            at += 1;
         }
-        idf
-    }
-
-    /// `ln(1 + (N - n + 0.5) / (n + 0.5))`, as Qdrant's IDF modifier has it.
-    pub fn weight(&self, term: u32) -> f32 {
-        #[expect(clippy::cast_precision_loss, reason = "document counts far below 2^24")]
-        let (all, holders) = (
-            self.documents as f32,
-            self.holders.get(&term).copied().unwrap_or_default() as f32,
-        );
-        (1.0 + (all - holders + 0.5) / (holders + 0.5)).ln()
-    }
-
-    /// The BM25 score of `document` for `query`; 0 when they share no term.
-    pub fn score(&self, query: &SparseVector, document: &SparseVector) -> f32 {
-        let mut score = 0.0;
-        let mut at = 0;
-        for (id, weight) in query.indices.iter().zip(&query.values) {
-            while document.indices.get(at).is_some_and(|other| other < id) {
-                at += 1;
-            }
-            if document.indices.get(at) == Some(id) {
-                score += weight * self.weight(*id) * document.values[at];
-            }
+        if document.indices.get(at) == Some(id) {
+            score += weight * document.values[at];
         }
-        score
     }
+    score
 }
 
 #[cfg(test)]
@@ -171,18 +139,15 @@ mod tests {
     }
 
     #[test]
-    fn rare_terms_weigh_more() {
-        let corpus = [
-            document(["a", "b"], 2),
-            document(["a"], 1),
-            document(["a", "c"], 2),
-        ];
-        let idf = Idf::of(&corpus);
-        assert_eq!(idf.weight(term_id("a")), (1.0_f32 + 0.5 / 3.5).ln());
-        assert_eq!(idf.weight(term_id("b")), (1.0_f32 + 2.5 / 1.5).ln());
-        let query = query(["b"]);
-        assert!(idf.score(&query, &corpus[0]) > 0.0);
-        assert_eq!(idf.score(&query, &corpus[1]), 0.0);
+    fn products_are_of_common_terms() {
+        let documents = [document(["a", "b"], 2), document(["a"], 1)];
+        let query = SparseVector {
+            values: vec![2.0],
+            ..query(["b"])
+        };
+        assert_eq!(product(&query, &documents[0]), 2.0 * documents[0].values[0]);
+        assert_eq!(product(&query, &documents[1]), 0.0);
+        assert_eq!(product(&SparseVector::default(), &documents[1]), 0.0);
     }
 
     proptest! {

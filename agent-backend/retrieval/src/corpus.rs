@@ -15,6 +15,7 @@ pub mod rank;
 mod refresh;
 mod show;
 pub mod signals;
+mod weights;
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -1,7 +1,5 @@
-//! A file's chunks as what is searched: the terms and the text to embed.
-//!
-//! Pure and the same for every store, so that a keyword search in memory ranks
-//! as one in the vector database does.
+//! A file as what the vector database holds of it: its chunks with the text to
+//! embed, and its terms. Pure.
 
 use shared::redact::redact;
 
@@ -10,10 +8,6 @@ use crate::chunk::{self, Chunk, Cut};
 use crate::identity::ContentHash;
 use crate::language::Language;
 use crate::tokenize;
-
-/// How often the terms of a chunk's symbol are counted on top of the text: the
-/// definition of a name ranks above its uses.
-const SYMBOL_BOOST: usize = 2;
 
 /// A chunk and where it comes from.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,8 +24,6 @@ pub struct Document {
     pub of: usize,
     /// The chunk, with credentials replaced.
     pub chunk: Chunk,
-    /// Its terms.
-    pub sparse: SparseVector,
 }
 
 impl Document {
@@ -50,10 +42,8 @@ impl Document {
 pub fn documents(path: &str, text: &str, content: ContentHash) -> (Vec<Document>, Cut) {
     let language = Language::of(path);
     let cut = chunk::chunk(language, text);
-    let path_terms = tokenize::path_terms(path);
     let of = cut.chunks.len();
     let documents = cut.chunks.into_iter().enumerate().map(|(ordinal, mut chunk)| {
-        let sparse = sparse(&chunk, &path_terms);
         // What is stored must hold no key, and a stored text is what a model sees.
         if let std::borrow::Cow::Owned(redacted) = redact(&chunk.text) {
             chunk.text = redacted;
@@ -65,16 +55,14 @@ pub fn documents(path: &str, text: &str, content: ContentHash) -> (Vec<Document>
             ordinal,
             of,
             chunk,
-            sparse,
         }
     });
     (documents.collect(), cut.cut)
 }
 
-fn sparse(chunk: &Chunk, path_terms: &[String]) -> SparseVector {
-    let body = tokenize::terms(&chunk.text);
-    let symbol = chunk.symbol.as_deref().map(tokenize::terms).unwrap_or_default();
-    let boosted = symbol.iter().cycle().take(symbol.len() * SYMBOL_BOOST);
-    let terms = body.iter().chain(path_terms).chain(boosted).map(String::as_str);
-    bm25::document(terms, body.len())
+/// The terms of a whole file, those of its path among them.
+pub fn terms(path: &str, text: &str) -> SparseVector {
+    let body = tokenize::terms(text);
+    let path = tokenize::path_terms(path);
+    bm25::document(body.iter().chain(&path).map(String::as_str), body.len())
 }

@@ -49,6 +49,20 @@ pub enum Error {
         /// What the database said.
         reason: String,
     },
+    /// A glob that was given cannot be read.
+    #[error("the glob `{glob}` cannot be read: {problem}")]
+    Glob {
+        /// The glob.
+        glob: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A search profile does not exist or makes no sense.
+    #[error("the search profile cannot be used: {problem}")]
+    Profile {
+        /// What is wrong.
+        problem: String,
+    },
     /// The embedding model failed.
     #[error(transparent)]
     Embedding(#[from] embed::Failure),
@@ -64,7 +78,11 @@ impl Error {
     /// What the caller may do about it.
     pub fn class(&self) -> Class {
         match self {
-            Self::NotADirectory { .. } | Self::Unreadable { .. } | Self::Address { .. } => Class::User,
+            Self::NotADirectory { .. }
+            | Self::Unreadable { .. }
+            | Self::Address { .. }
+            | Self::Glob { .. }
+            | Self::Profile { .. } => Class::User,
             Self::Unavailable { .. } => Class::Transient,
             Self::Index { .. } | Self::Search { .. } | Self::TaskBroke { .. } => Class::Permanent,
             Self::Embedding(failure) => failure.class,
@@ -76,7 +94,8 @@ impl Error {
         match self {
             Self::NotADirectory { .. } => Code::WorkspaceNotADirectory,
             Self::Unreadable { .. } => Code::WorkspaceUnreadable,
-            Self::Address { .. } => Code::ConfigInvalid,
+            Self::Address { .. } | Self::Profile { .. } => Code::ConfigInvalid,
+            Self::Glob { .. } => Code::InvalidRequest,
             Self::Unavailable { .. } => Code::VectorDbUnavailable,
             Self::Index { .. } => Code::IndexFailed,
             Self::Search { .. } => Code::SearchFailed,

@@ -1,30 +1,45 @@
-//! Reciprocal rank fusion (Cormack, Clarke and Buettcher, 2009), as the vector
-//! database computes it: the sum over the lists of `1 / (K + rank)`, ranks from
-//! 0. Pure; the in-memory store uses it.
+//! Several rankings of the same things as one. Pure.
 
-use std::collections::HashMap;
-use std::hash::Hash;
+use serde::{Deserialize, Serialize};
 
-/// Qdrant's constant. It is small: first places weigh much more than later ones.
-pub const K: f64 = 2.0;
+use crate::error::Error;
+use crate::profile::refused;
 
-/// Fuses ranked lists; best first, ties in the order of first appearance.
-pub fn rrf<T: Copy + Eq + Hash>(lists: &[Vec<T>]) -> Vec<(T, f64)> {
-    let mut order: Vec<T> = Vec::new();
-    let mut scores: HashMap<T, f64> = HashMap::new();
-    for list in lists {
-        for (rank, item) in list.iter().enumerate() {
-            #[expect(clippy::cast_precision_loss, reason = "ranks are small")]
-            let score = 1.0 / (K + rank as f64);
-            *scores.entry(*item).or_insert_with(|| {
-                order.push(*item);
-                0.0
-            }) += score;
+/// How the signals of a file become one number.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fusion {
+    /// The sum of the signals, each divided by its best value, times its weight.
+    Weighted,
+    /// Reciprocal rank fusion (Cormack, Clarke and Buettcher, 2009): the sum of
+    /// weight / (k + rank), ranks from 1, over the signals that found the file.
+    ReciprocalRank {
+        /// How little first places stand out; 60 in the paper.
+        k: f32,
+    },
+}
+
+impl Fusion {
+    /// Whether it can be used.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        match self {
+            Self::Weighted => Ok(()),
+            Self::ReciprocalRank { k } if (0.0..=10_000.0).contains(k) => Ok(()),
+            Self::ReciprocalRank { .. } => Err(refused("`k` of the fusion goes from 0 to 10000")),
         }
     }
-    let mut fused: Vec<(T, f64)> = order.into_iter().map(|item| (item, scores[&item])).collect();
-    fused.sort_by(|a, b| b.1.total_cmp(&a.1));
-    fused
+}
+
+/// The rank of each value among all of them, from 1; `None` for what was not
+/// found (0). Equal values have the same rank, that of the first of them.
+pub fn ranks(values: &[f32]) -> Vec<Option<u32>> {
+    let mut found: Vec<f32> = values.iter().copied().filter(|value| *value > 0.0).collect();
+    found.sort_by(|a, b| b.total_cmp(a));
+    let rank = |value: &f32| {
+        let before = found.partition_point(|other| other > value);
+        (*value > 0.0).then(|| u32::try_from(before + 1).unwrap_or(u32::MAX))
+    };
+    values.iter().map(rank).collect()
 }
 
 #[cfg(test)]
@@ -32,17 +47,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_are_fused() {
-        let check = |lists: &[Vec<u8>], expect: &[(u8, f64)]| assert_eq!(rrf(lists), expect);
+    fn values_are_ranked() {
+        let check = |values: &[f32], expect: &[Option<u32>]| assert_eq!(ranks(values), expect);
         check(&[], &[]);
-        check(&[vec![1, 2]], &[(1, 0.5), (2, 1.0 / 3.0)]);
-        check(
-            &[vec![1, 2], vec![2, 1]],
-            &[(1, 0.5 + 1.0 / 3.0), (2, 1.0 / 3.0 + 0.5)],
-        );
-        check(
-            &[vec![1, 2, 3], vec![3]],
-            &[(3, 0.25 + 0.5), (1, 0.5), (2, 1.0 / 3.0)],
-        );
+        check(&[0.0, 0.0], &[None, None]);
+        check(&[0.2, 0.9, 0.0, 0.5], &[Some(3), Some(1), None, Some(2)]);
+        check(&[0.5, 0.9, 0.5, 0.1], &[Some(2), Some(1), Some(2), Some(4)]);
     }
 }

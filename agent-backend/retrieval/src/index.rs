@@ -6,20 +6,24 @@
 //! that the next run goes on where this one ended.
 
 pub mod plan;
+mod whole;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use tokio::time::Instant;
 use uuid::Uuid;
 
-pub use self::plan::{Manifest, Plan};
+pub use self::plan::Plan;
+use self::whole::{Sums, Whole};
+use crate::bm25::SparseVector;
 use crate::chunk::Cut;
 use crate::document::{self, Document};
 use crate::embed::{self, Embedder};
 use crate::error::Error;
 use crate::identity::{self, WorkspaceId};
+use crate::language::Language;
 use crate::report::{Completeness, IndexReport, Mode, Phase, Progress};
 use crate::store::{Point, Record, Store, StoredPoint};
 use crate::walk::{self, FileStamp, Scan, SkipReason};
@@ -34,8 +38,10 @@ const POINTS_PER_KEYWORD_BATCH: usize = 256;
 /// Where to write and what with.
 #[allow(missing_debug_implementations, reason = "it holds trait objects")]
 pub struct Target<'a> {
-    /// The collection.
+    /// The collection of parts.
     pub store: &'a dyn Store,
+    /// The collection of whole files, if there is one; only with an embedder.
+    pub files: Option<&'a dyn Store>,
     /// The model whose collection it is; none for keywords alone.
     pub embedder: Option<&'a dyn Embedder>,
     /// The workspace.
@@ -44,6 +50,33 @@ pub struct Target<'a> {
     pub root: &'a Path,
     /// When to stop, if it takes that long.
     pub deadline: Option<Instant>,
+}
+
+/// What is known of the points of a workspace.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Manifest {
+    parts: plan::Manifest,
+    files: plan::Manifest,
+}
+
+impl Manifest {
+    /// How many points of parts it knows of.
+    pub fn points(&self) -> usize {
+        self.parts.points()
+    }
+}
+
+/// What a store holds of the workspace: `known` if its count is right.
+async fn held(
+    store: &dyn Store,
+    workspace: &WorkspaceId,
+    known: Option<plan::Manifest>,
+) -> Result<plan::Manifest, Error> {
+    store.prepare().await?;
+    match known {
+        Some(manifest) if manifest.points() == store.count(workspace).await? => Ok(manifest),
+        _ => Ok(plan::Manifest::of(store.list(workspace).await?)),
+    }
 }
 
 /// Brings the target up to date with `scan`. `known` is what an earlier run
@@ -55,12 +88,26 @@ pub async fn update(
     known: &mut Option<Manifest>,
     progress: &(dyn Fn(Progress) + Send + Sync),
 ) -> Result<IndexReport, Error> {
-    target.store.prepare().await?;
-    let mut manifest = match known.take() {
-        Some(manifest) if manifest.points() == target.store.count(target.workspace).await? => manifest,
-        _ => Manifest::of(target.store.list(target.workspace).await?),
+    let (parts, files) = known.take().map(|known| (known.parts, known.files)).unzip();
+    let mut manifest = Manifest {
+        parts: held(target.store, target.workspace, parts).await?,
+        files: plan::Manifest::default(),
     };
-    let plan = plan::plan(&scan.files, &manifest);
+    let plan = plan::plan(&scan.files, &manifest.parts);
+    let mut write = plan.write;
+    if let Some(store) = target.files {
+        manifest.files = held(store, target.workspace, files).await?;
+        let of_files = plan::plan(&scan.files, &manifest.files);
+        remove(store, &mut manifest.files, of_files.delete).await?;
+        // A run that ended between the two collections left parts without a file.
+        let there: BTreeSet<String> = write.iter().map(|file| file.path.clone()).collect();
+        write.extend(
+            of_files
+                .write
+                .into_iter()
+                .filter(|file| !there.contains(&file.path)),
+        );
+    }
     let mut report = IndexReport {
         mode: if target.embedder.is_some() {
             Mode::Hybrid
@@ -71,15 +118,15 @@ pub async fn update(
         notices: Vec::new(),
         files_total: scan.files.len(),
         files_indexed: 0,
-        files_unchanged: scan.files.len() - plan.write.len(),
+        files_unchanged: scan.files.len() - write.len(),
         files_deleted: plan.files_deleted,
         files_unparsed: 0,
         chunks_written: 0,
         chunks_deleted: plan.delete.len(),
         skipped: scan.skipped.clone(),
     };
-    remove(target, &mut manifest, plan.delete).await?;
-    let files_total = plan.write.len();
+    remove(target.store, &mut manifest.parts, plan.delete).await?;
+    let files_total = write.len();
     let tell = |report: &IndexReport, phase: Phase| {
         let (files_done, chunks_done) = (report.files_indexed, report.chunks_written);
         progress(Progress {
@@ -90,7 +137,7 @@ pub async fn update(
         });
     };
     tell(&report, Phase::Indexing);
-    for step in plan.write.chunks(FILES_PER_STEP) {
+    for step in write.chunks(FILES_PER_STEP) {
         if !write_step(target, step, &mut manifest, &mut report, &tell).await? {
             report.completeness = Completeness::Partial;
             break;
@@ -101,12 +148,12 @@ pub async fn update(
     Ok(report)
 }
 
-async fn remove(target: &Target<'_>, manifest: &mut Manifest, ids: Vec<Uuid>) -> Result<(), Error> {
+async fn remove(store: &dyn Store, manifest: &mut plan::Manifest, ids: Vec<Uuid>) -> Result<(), Error> {
     if ids.is_empty() {
         return Ok(());
     }
     manifest.remove(&ids);
-    target.store.delete(ids).await
+    store.delete(ids).await
 }
 
 /// Writes a few files; `false` if the time ran out on the way.
@@ -117,7 +164,7 @@ async fn write_step(
     report: &mut IndexReport,
     tell: &(dyn Fn(&IndexReport, Phase) + Send + Sync),
 ) -> Result<bool, Error> {
-    let prepared = prepare(target.root, files).await?;
+    let prepared = prepare(target, files).await?;
     for (reason, count) in prepared.skipped {
         *report.skipped.entry(reason).or_default() += count;
     }
@@ -127,12 +174,13 @@ async fn write_step(
     } else {
         POINTS_PER_KEYWORD_BATCH
     };
-    let (mut written, mut files_told) = (Vec::new(), 0);
+    let (mut written, mut files_told, mut sums) = (Vec::new(), 0, Sums::default());
     for batch in prepared.documents.chunks(size) {
         let Some(points) = points(target, batch).await? else {
             return Ok(false);
         };
         written.extend(points.iter().map(stored));
+        sums.add(batch, &points);
         report.chunks_written += points.len();
         target.store.upsert(points).await?;
         let ended = batch
@@ -143,8 +191,22 @@ async fn write_step(
         report.files_indexed += ended;
         tell(report, Phase::Indexing);
     }
+    let paths = || files.iter().map(|file| file.path.as_str());
+    if let Some(store) = target.files {
+        let model = target.embedder.map(|embedder| embedder.identity().model);
+        let point = |whole| sums.point(whole, target.workspace, model.as_deref());
+        let points: Vec<Point> = prepared.wholes.into_iter().filter_map(point).collect();
+        let new: Vec<StoredPoint> = points.iter().map(stored).collect();
+        if !points.is_empty() {
+            store.upsert(points).await?;
+        }
+        let stale = manifest.files.replace(paths(), new);
+        if !stale.is_empty() {
+            store.delete(stale).await?;
+        }
+    }
     // Only now: until the new chunks are stored, the old ones are all there is.
-    let stale = manifest.replace(files.iter().map(|file| file.path.as_str()), written);
+    let stale = manifest.parts.replace(paths(), written);
     report.chunks_deleted += stale.len();
     if !stale.is_empty() {
         target.store.delete(stale).await?;
@@ -158,13 +220,15 @@ async fn write_step(
 #[derive(Debug, Default)]
 struct Prepared {
     documents: Vec<Document>,
+    wholes: Vec<Whole>,
     files: usize,
     unparsed: usize,
     skipped: BTreeMap<SkipReason, usize>,
 }
 
-async fn prepare(root: &Path, files: &[FileStamp]) -> Result<Prepared, Error> {
-    let root: Arc<Path> = root.into();
+async fn prepare(target: &Target<'_>, files: &[FileStamp]) -> Result<Prepared, Error> {
+    let root: Arc<Path> = target.root.into();
+    let has_wholes = target.files.is_some();
     let paths: Vec<String> = files.iter().map(|file| file.path.clone()).collect();
     blocking(move || {
         let mut prepared = Prepared::default();
@@ -172,6 +236,15 @@ async fn prepare(root: &Path, files: &[FileStamp]) -> Result<Prepared, Error> {
             match walk::read(&root, &path) {
                 Ok((text, hash)) => {
                     let (documents, cut) = document::documents(&path, &text, hash);
+                    if has_wholes {
+                        prepared.wholes.push(Whole {
+                            language: Language::of(&path),
+                            content: hash,
+                            end_line: documents.last().map_or(1, |document| document.chunk.end_line),
+                            terms: document::terms(&path, &text),
+                            path,
+                        });
+                    }
                     prepared.documents.extend(documents);
                     prepared.files += 1;
                     prepared.unparsed += usize::from(cut == Cut::SyntaxGivenUp);
@@ -233,7 +306,6 @@ fn point(target: &Target<'_>, document: &Document, dense: Option<Vec<f32>>) -> P
         ordinal,
         of,
         chunk,
-        sparse,
     } = document;
     Point {
         id: identity::point_id(target.workspace, path, *content, *ordinal, model.as_deref()),
@@ -249,7 +321,7 @@ fn point(target: &Target<'_>, document: &Document, dense: Option<Vec<f32>>) -> P
             chunks: u32::try_from(*of).unwrap_or(u32::MAX),
             text: chunk.text.clone(),
         },
-        sparse: sparse.clone(),
+        sparse: SparseVector::default(),
         dense,
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Owns: which files of a workspace may be read, how they are cut into chunks,
 //! how a chunk becomes search terms and vectors, how the vector database is
-//! kept equal to the workspace, how results are fused and packed into a token
-//! budget.
+//! kept equal to the workspace, by which stages a question is answered
+//! ([`profile`]), and how results are packed into a token budget.
 //!
 //! Must never know: workflows, prompts, which program embeds (that is the port
 //! [`embed::Embedder`]), or who shows the result. The core ([`tokenize`],
@@ -15,9 +15,12 @@ mod analysis;
 pub mod bm25;
 pub mod chunk;
 pub mod corpus;
+pub mod dedup;
 pub mod document;
 pub mod embed;
 mod error;
+pub mod explain;
+pub mod filter;
 pub mod fusion;
 pub mod history;
 pub mod identity;
@@ -25,6 +28,7 @@ pub mod index;
 pub mod language;
 pub mod pack;
 mod postings;
+pub mod profile;
 mod report;
 pub mod rerank;
 pub mod search;
@@ -35,10 +39,16 @@ pub mod walk;
 
 pub use embed::Embedder;
 pub use error::Error;
+pub use filter::Filter;
 pub use pack::TokenCounter;
-pub use report::{Completeness, IndexReport, Item, Mode, Notice, Phase, Progress, Retrieved};
+pub use profile::Profile;
+pub use report::{
+    Completeness, IndexReport, Item, Mode, Notice, Phase, Progress, Reranking, Retrieved, Stage, StageTime,
+};
 pub use rerank::Reranker;
-pub use service::{CaughtUp, Change, Models, Options, Service, Stores, Touch, Touched};
+pub use service::{
+    CaughtUp, Change, Models, Options, Reach, Request, Service, Session, Size, Stores, Touch, Touched,
+};
 
 #[cfg(test)]
 mod testing;

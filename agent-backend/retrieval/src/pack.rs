@@ -11,6 +11,8 @@ use crate::report::Item;
 const CHARS_PER_TOKEN: usize = 4;
 /// A chunk that has room for fewer lines is left out.
 const LINES_MIN: usize = 3;
+/// With less room than this nothing more is tried; tokens.
+const ROOM_MIN: usize = 4;
 
 /// Counts tokens as the model that will read the text does.
 pub trait TokenCounter: Send + Sync {
@@ -28,13 +30,9 @@ impl TokenCounter for Estimate {
     }
 }
 
-/// Estimated tokens of a text. Every count of tokens in this crate is this one.
+/// Estimated tokens of a text.
 pub fn tokens(text: &str) -> usize {
-    tokens_of(text.chars().count())
-}
-
-fn tokens_of(chars: usize) -> usize {
-    chars.div_ceil(CHARS_PER_TOKEN)
+    text.chars().count().div_ceil(CHARS_PER_TOKEN)
 }
 
 /// What was packed.
@@ -44,30 +42,44 @@ pub struct Packed {
     pub items: Vec<Item>,
     /// Each piece under a line `=== path:first-last symbol ===`.
     pub text: String,
-    /// Estimated tokens of `text`.
+    /// Tokens of `text`.
     pub tokens: usize,
 }
 
-/// Packs `ranked` (best first) into `budget` tokens.
+/// Packs `ranked` (best first) into `budget` estimated tokens.
 pub fn pack(ranked: &[Item], budget: usize) -> Packed {
-    let mut packed = Packed::default();
+    pack_counted(ranked, budget, &Estimate)
+}
+
+/// Packs `ranked` (best first) into `budget` tokens as `counter` counts them.
+pub fn pack_counted(ranked: &[Item], budget: usize, counter: &dyn TokenCounter) -> Packed {
     let mut taken: BTreeMap<&str, Vec<(u32, u32)>> = BTreeMap::new();
-    let mut chars = 0;
+    let mut blocks: Vec<(Item, String)> = Vec::new();
+    let mut used = 0;
     for item in ranked {
         let spans = taken.entry(&item.path).or_default();
         for fresh in without(item, spans) {
-            let room = (budget * CHARS_PER_TOKEN).saturating_sub(chars);
-            let Some((fitted, block)) = fit(fresh, room) else {
+            let room = budget.saturating_sub(used);
+            if room < ROOM_MIN {
+                break;
+            }
+            let Some((fitted, block, tokens)) = fit(fresh, room, counter) else {
                 continue;
             };
             spans.push((fitted.start_line, fitted.end_line));
-            chars += block.chars().count();
-            packed.text.push_str(&block);
-            packed.items.push(fitted);
+            used += tokens;
+            blocks.push((fitted, block));
         }
     }
-    packed.tokens = tokens_of(chars);
-    packed
+    // Counted piece by piece; a tokenizer may count the whole otherwise.
+    loop {
+        let text: String = blocks.iter().map(|(_, block)| block.as_str()).collect();
+        let tokens = counter.tokens(&text);
+        if tokens <= budget || blocks.pop().is_none() {
+            let items = blocks.into_iter().map(|(item, _)| item).collect();
+            return Packed { items, text, tokens };
+        }
+    }
 }
 
 /// The parts of `item` whose lines are not in `spans`.
@@ -99,41 +111,41 @@ fn without(item: &Item, spans: &[(u32, u32)]) -> Vec<Item> {
     parts
 }
 
-/// As many of the item's first lines as fit into `room` characters, and how
-/// they look; nothing if that would be a useless scrap.
-fn fit(item: Item, room: usize) -> Option<(Item, String)> {
+/// As many of the item's first lines as fit into `room` tokens, how they look
+/// and their tokens; nothing if that would be a useless scrap.
+fn fit(item: Item, room: usize, counter: &dyn TokenCounter) -> Option<(Item, String, usize)> {
     let whole = block(&item);
-    if whole.chars().count() <= room {
-        return Some((item, whole));
+    let tokens = counter.tokens(&whole);
+    if tokens <= room {
+        return Some((item, whole, tokens));
     }
     let lines: Vec<&str> = item.text.split('\n').collect();
-    let mut chars = block(&Item {
-        text: String::new(),
-        ..item.clone()
-    })
-    .chars()
-    .count();
-    let mut kept = 0;
-    for line in &lines {
-        chars += line.chars().count() + 1;
-        if chars > room {
-            break;
+    let cut = |kept: usize| {
+        let last = u32::try_from(kept.saturating_sub(1)).unwrap_or(u32::MAX);
+        let cut = Item {
+            end_line: item.end_line.min(item.start_line.saturating_add(last)),
+            text: lines[..kept].join("\n"),
+            ..item.clone()
+        };
+        let block = block(&cut);
+        let tokens = counter.tokens(&block);
+        (cut, block, tokens)
+    };
+    // The most lines that fit, between `kept`, which do, and `over`, which do not.
+    let (mut kept, mut over) = (0, lines.len());
+    while over - kept > 1 {
+        let middle = kept.midpoint(over);
+        if cut(middle).2 <= room {
+            kept = middle;
+        } else {
+            over = middle;
         }
-        kept += 1;
     }
-    if kept < LINES_MIN || kept == lines.len() {
+    if kept < LINES_MIN {
         return None;
     }
-    let end_line = item
-        .end_line
-        .min(item.start_line + u32::try_from(kept - 1).unwrap_or(u32::MAX));
-    let item = Item {
-        end_line,
-        text: lines[..kept].join("\n"),
-        ..item
-    };
-    let block = block(&item);
-    (block.chars().count() <= room).then_some((item, block))
+    let (item, block, tokens) = cut(kept);
+    (tokens <= room).then_some((item, block, tokens))
 }
 
 fn block(item: &Item) -> String {
@@ -160,9 +172,9 @@ mod tests {
             path: path.into(),
             start_line,
             end_line,
-            symbol: None,
             score: 1.0,
             text: text.into(),
+            ..Item::default()
         }
     }
 
@@ -211,6 +223,42 @@ mod tests {
             6,
             "=== b.py:1-1 ===\ny\n\n",
         );
+    }
+
+    /// A tokenizer of whole words, to which line ends are words.
+    struct Words;
+
+    impl TokenCounter for Words {
+        fn tokens(&self, text: &str) -> usize {
+            text.split([' ', '\n']).count()
+        }
+    }
+
+    #[test]
+    fn a_models_own_tokens_count() {
+        let items = [
+            item("a.py", 1, "a b c\nd e f\ng h i\nj k l"),
+            item("b.py", 1, "x"),
+        ];
+        let check = |budget: usize, expect: &[(&str, u32)], tokens: usize| {
+            let packed = pack_counted(&items, budget, &Words);
+            let got: Vec<(&str, u32)> = packed
+                .items
+                .iter()
+                .map(|item| (item.path.as_str(), item.end_line))
+                .collect();
+            assert_eq!(
+                (got.as_slice(), packed.tokens),
+                (expect, tokens),
+                "{}",
+                packed.text
+            );
+        };
+        check(3, &[], 1);
+        check(6, &[("b.py", 1)], 6);
+        check(14, &[("a.py", 3)], 14);
+        check(17, &[("a.py", 4)], 17);
+        check(100, &[("a.py", 4), ("b.py", 1)], 22);
     }
 
     proptest! {

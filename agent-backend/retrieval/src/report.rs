@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use shared::error::Code;
 
+use crate::explain::Explanation;
 use crate::walk::SkipReason;
 
 /// How a result was found, best first.
@@ -38,7 +39,7 @@ pub struct Notice {
 }
 
 /// A piece of a file.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Item {
     /// Path relative to the workspace, with `/` between its parts.
     pub path: String,
@@ -52,6 +53,8 @@ pub struct Item {
     pub score: f64,
     /// The lines themselves, credentials replaced.
     pub text: String,
+    /// Why it is where it is, if that was asked.
+    pub explanation: Option<Box<Explanation>>,
 }
 
 /// The answer to a query.
@@ -63,12 +66,72 @@ pub struct Retrieved {
     pub notices: Vec<Notice>,
     /// What `packed` holds, best first; no two overlap.
     pub items: Vec<Item>,
-    /// Every chunk found, best first, at most `Options::top_k`.
+    /// Every result, best first, as many as the profile keeps.
     pub ranked: Vec<Item>,
+    /// The best files, best first, as many as the profile keeps.
+    pub files: Vec<String>,
+    /// What became of the reranking.
+    pub reranking: Reranking,
+    /// How long each stage took, in order.
+    pub times: Vec<StageTime>,
     /// The items as one text with a header line each, within the budget.
     pub packed: String,
-    /// Estimated tokens of `packed`.
+    /// Tokens of `packed`, counted by `Models::tokens` or estimated.
     pub tokens: usize,
+}
+
+/// What became of the reranking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reranking {
+    /// The profile asks for none.
+    Off,
+    /// The profile asks for it and there is no model.
+    NoModel,
+    /// The best candidates were reranked.
+    Done {
+        /// How many; fewer than there are where the time was short or the model
+        /// failed.
+        reranked: usize,
+        /// How many there were.
+        candidates: usize,
+    },
+}
+
+/// How long a stage took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StageTime {
+    /// The stage.
+    pub stage: Stage,
+    /// Its time, microseconds.
+    pub us: u64,
+}
+
+/// A stage of a search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Asking the database, the embedding of the question and of new files included.
+    Near,
+    /// Ordering files and parts.
+    Rank,
+    /// Reading the text of the parts.
+    Read,
+    /// Reranking.
+    Rerank,
+    /// Dropping duplicates and packing.
+    Pack,
+}
+
+impl Stage {
+    /// The word used in explanations.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Near => "near",
+            Self::Rank => "rank",
+            Self::Read => "read",
+            Self::Rerank => "rerank",
+            Self::Pack => "pack",
+        }
+    }
 }
 
 /// What an index run is doing.

@@ -4,10 +4,7 @@ use std::collections::HashSet;
 
 use crate::bm25::{self, SparseVector};
 use crate::embed::{self, Embedder, Failure};
-use crate::error::Error;
-use crate::identity::WorkspaceId;
-use crate::report::Item;
-use crate::store::{Hit, Query, Store};
+use crate::store::Hit;
 use crate::tokenize;
 
 /// Bytes of a query that are looked at. What follows is the tail of a pasted
@@ -72,47 +69,15 @@ impl Question {
     }
 }
 
-/// Asks the store; best first, equal scores by path and line, so that the same
-/// question has the same answer.
-pub async fn search(
-    store: &dyn Store,
-    workspace: &WorkspaceId,
-    question: &Question,
-    dense: Option<Vec<f32>>,
-    limit: usize,
-) -> Result<Vec<Item>, Error> {
-    if dense.is_none() && question.sparse.is_empty() {
-        return Ok(Vec::new());
-    }
-    let query = Query {
-        workspace: workspace.clone(),
-        sparse: question.sparse.clone(),
-        dense,
-        limit,
-    };
-    let hits = store.search(&query).await?;
-    Ok(in_order(hits.into_iter().map(item).collect()))
-}
-
-/// Sorts by score, then by place.
-pub fn in_order(mut items: Vec<Item>) -> Vec<Item> {
-    items.sort_by(|a, b| {
-        let place = |item: &Item| (item.path.clone(), item.start_line);
-        b.score.total_cmp(&a.score).then_with(|| place(a).cmp(&place(b)))
-    });
-    items
-}
-
-fn item(hit: Hit) -> Item {
-    let record = hit.record;
-    Item {
-        path: record.path,
-        start_line: record.start_line,
-        end_line: record.end_line,
-        symbol: record.symbol,
-        score: hit.score,
-        text: record.text,
-    }
+/// What the vector database found near a question; nothing if it was not asked.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Near {
+    /// Parts of files by their embedding.
+    pub chunks: Vec<Hit>,
+    /// Whole files by their embedding.
+    pub files: Vec<Hit>,
+    /// Whole files by their terms.
+    pub terms: Vec<Hit>,
 }
 
 #[cfg(test)]
@@ -126,31 +91,5 @@ mod tests {
         let many: String = (0..10_000).map(|n| format!("w{n} ")).collect();
         assert!(Question::new(&many).sparse.indices.len() <= bm25::QUERY_TERMS_MAX);
         assert!(Question::new(" ?! ").sparse.is_empty());
-    }
-
-    #[test]
-    fn equal_scores_are_in_order_of_place() {
-        let item = |path: &str, start_line, score| Item {
-            path: path.into(),
-            start_line,
-            end_line: start_line,
-            symbol: None,
-            score,
-            text: String::new(),
-        };
-        let items = vec![
-            item("b", 1, 1.0),
-            item("a", 2, 1.0),
-            item("a", 1, 1.0),
-            item("z", 9, 2.0),
-        ];
-        let order: Vec<_> = in_order(items)
-            .into_iter()
-            .map(|item| (item.path, item.start_line))
-            .collect();
-        assert_eq!(
-            order,
-            [("z".into(), 9), ("a".into(), 1), ("a".into(), 2), ("b".into(), 1)]
-        );
     }
 }

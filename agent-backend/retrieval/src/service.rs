@@ -7,6 +7,7 @@
 
 mod degrade;
 mod live;
+mod session;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -14,19 +15,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use self::live::{CaughtUp, Change, Touch, Touched};
+pub use self::session::{Reach, Request, Session, Size};
 use crate::embed::Embedder;
 use crate::error::Error;
 use crate::identity::WorkspaceId;
 use crate::index::{self, Manifest, Target};
-use crate::pack::{self, TokenCounter};
+use crate::pack::TokenCounter;
+use crate::profile::Profile;
 use crate::report::{Completeness, IndexReport, Mode, Phase, Progress, Retrieved};
-use crate::rerank::Reranker;
-use crate::search::Question;
-use crate::store::{self, QdrantStore, Store};
+use crate::rerank::{Pace, Reranker};
+use crate::store::{self, Level, QdrantStore, Store};
 use crate::walk::{self, Scan};
 
 /// How the service works.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Options {
     /// gRPC address of the vector database, for example `http://127.0.0.1:6334`.
     pub qdrant_url: String,
@@ -34,8 +36,8 @@ pub struct Options {
     pub api_key: Option<String>,
     /// Budget of `Retrieved::packed`, tokens.
     pub context_tokens: usize,
-    /// Chunks of `Retrieved::ranked`, at most.
-    pub top_k: usize,
+    /// How questions are answered that do not say how.
+    pub profile: Profile,
     /// How long a `retrieve` may spend embedding what is new before it answers
     /// from keywords; the next one goes on where it stopped.
     pub embed_wait_max: Duration,
@@ -47,7 +49,7 @@ impl Default for Options {
             qdrant_url: "http://127.0.0.1:6334".to_owned(),
             api_key: None,
             context_tokens: 2_500,
-            top_k: 50,
+            profile: Profile::default(),
             embed_wait_max: Duration::from_secs(60),
         }
     }
@@ -69,8 +71,10 @@ pub struct Models {
 #[derive(Clone)]
 #[allow(missing_debug_implementations, reason = "it holds trait objects")]
 pub struct Stores {
-    /// For the embedding model's vectors; used only with an embedder.
+    /// Of parts, with the embedding model's vectors; used only with an embedder.
     pub hybrid: Arc<dyn Store>,
+    /// Of whole files, likewise.
+    pub files: Arc<dyn Store>,
     /// Asked whether the database answers. Keywords are in this process.
     pub keyword: Arc<dyn Store>,
 }
@@ -93,6 +97,7 @@ struct Inner {
     options: Options,
     models: Models,
     stores: Stores,
+    pace: Pace,
     roots: Arc<Roots>,
 }
 
@@ -116,12 +121,15 @@ impl Service {
     pub fn new(options: Options, models: Models) -> Result<Self, Error> {
         let client = store::connect(&options.qdrant_url, options.api_key.as_deref())?;
         let identity = models.embedder.as_ref().map(|embedder| embedder.identity());
-        let keyword: Arc<dyn Store> = Arc::new(QdrantStore::new(client.clone(), None));
-        let hybrid: Arc<dyn Store> = match &identity {
-            Some(identity) => Arc::new(QdrantStore::new(client, Some(identity))),
-            None => Arc::clone(&keyword),
+        let store = |level: Level| -> Arc<dyn Store> {
+            Arc::new(QdrantStore::new(client.clone(), level, identity.as_ref()))
         };
-        Ok(Self::over(options, models, Stores { hybrid, keyword }))
+        let stores = Stores {
+            hybrid: store(Level::Functions),
+            files: store(Level::Files),
+            keyword: store(Level::Functions),
+        };
+        Ok(Self::over(options, models, stores))
     }
 
     /// A service over other stores, for tests.
@@ -131,6 +139,7 @@ impl Service {
                 options,
                 models,
                 stores,
+                pace: Pace::default(),
                 roots: Arc::default(),
             }),
         }
@@ -143,12 +152,14 @@ impl Service {
             options,
             models,
             stores,
+            pace: _,
             roots: _,
         } = &*self.inner;
         let inner = Inner {
             options: options.clone(),
             models: models.clone(),
             stores: stores.clone(),
+            pace: Pace::default(),
             roots: Arc::clone(&other.inner.roots),
         };
         Self {
@@ -186,6 +197,7 @@ impl Service {
         if let Some(embedder) = &self.inner.models.embedder {
             let target = Target {
                 store: &*self.inner.stores.hybrid,
+                files: Some(&*self.inner.stores.files),
                 embedder: Some(&**embedder),
                 workspace: &workspace,
                 root: &root,
@@ -226,28 +238,38 @@ impl Service {
         })
     }
 
-    /// The code that `query` is about, from the workspace as it is now: what
-    /// is new is indexed first. Degrades, with a notice each time, instead of
-    /// failing; only a workspace that cannot be read is an error.
+    /// The code that `query` is about, from the workspace as it is now, by the
+    /// options' profile: what is new is indexed first. Degrades, with a notice
+    /// each time, instead of failing; only a workspace that cannot be read is an
+    /// error.
     pub async fn retrieve(&self, root: &Path, query: &str) -> Result<Retrieved, Error> {
-        let root = canonical(root).await?;
-        let state = self.state(&root);
-        let mut state = state.lock().await;
-        let scan = match &state.live {
-            Some(known) => Arc::clone(known),
-            None => Arc::new(scan(&root).await?),
+        let request = Request {
+            profile: self.inner.options.profile.clone(),
+            ..Request::new(query)
         };
-        let question = Question::new(query);
-        let found = degrade::find(&self.inner, &root, &scan, &question, &mut state).await?;
-        let packed = pack::pack(&found.ranked, self.inner.options.context_tokens);
-        Ok(Retrieved {
-            mode: found.mode,
-            notices: found.notices,
-            items: packed.items,
-            ranked: found.ranked,
-            packed: packed.text,
-            tokens: packed.tokens,
-        })
+        self.search(root, &request).await
+    }
+
+    /// As [`Service::retrieve`], in the way that the request says.
+    pub async fn search(&self, root: &Path, request: &Request) -> Result<Retrieved, Error> {
+        self.open(root).await?.search(request).await
+    }
+
+    /// The workspace as it is now, for several questions. Nobody else is
+    /// answered about it meanwhile.
+    pub async fn open(&self, root: &Path) -> Result<Session, Error> {
+        let root = canonical(root).await?;
+        let mut state = self.state(&root).lock_owned().await;
+        let scan = match &state.live {
+            // Who watches has brought it up to date.
+            Some(known) => Arc::clone(known),
+            None => {
+                let scan = Arc::new(scan(&root).await?);
+                degrade::refresh(&root, &scan, &mut state.local).await?;
+                scan
+            }
+        };
+        Ok(Session::new(Arc::clone(&self.inner), state, root, scan))
     }
 
     fn state(&self, root: &Path) -> Arc<tokio::sync::Mutex<RootState>> {

@@ -1,8 +1,9 @@
 //! The port to the vector database, in the crate's own words.
 //!
-//! A store is one collection: it holds the points of several workspaces, all
-//! made by the same embedding model (or none) and the same chunker. Every call
-//! names its workspace; no answer mixes two.
+//! A store is one collection: it holds the points of several workspaces, for
+//! whole files or for parts of them, all made by the same embedding model (or
+//! none) and the same chunker. Every call names its workspace; no answer mixes
+//! two.
 
 mod memory;
 mod payload;
@@ -12,9 +13,10 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 pub use self::memory::MemoryStore;
-pub use self::qdrant::{QdrantStore, collection_name, connect};
+pub use self::qdrant::{Level, QdrantStore, collection_name, connect};
 use crate::bm25::SparseVector;
 use crate::chunk::Kind;
+use crate::corpus::class::Class;
 use crate::error::Error;
 use crate::identity::{ContentHash, WorkspaceId};
 use crate::language::Language;
@@ -51,7 +53,7 @@ pub struct Point {
     pub id: Uuid,
     /// The payload.
     pub record: Record,
-    /// BM25 vector.
+    /// Terms without their rarity (see [`crate::bm25`]); only of whole files.
     pub sparse: SparseVector,
     /// Embedding; `Some` exactly in stores of an embedding model.
     pub dense: Option<Vec<f32>>,
@@ -75,13 +77,34 @@ pub struct StoredPoint {
 pub struct Query {
     /// Only points of this workspace.
     pub workspace: WorkspaceId,
-    /// BM25 query vector; may be empty.
-    pub sparse: SparseVector,
-    /// Query embedding. With terms beside it the two rankings are fused;
-    /// without, scores are cosine similarities.
-    pub dense: Option<Vec<f32>>,
+    /// By what.
+    pub near: Nearness,
+    /// Only files in these languages; all if it is empty.
+    pub languages: Vec<Language>,
+    /// No files of these classes.
+    pub without: Vec<Class>,
     /// Most hits wanted.
     pub limit: usize,
+    /// Whether the vectors of the hits are wanted.
+    pub vectors: Vectors,
+}
+
+/// By what points are searched.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Nearness {
+    /// The cosine of their embedding with this one.
+    Meaning(Vec<f32>),
+    /// The product of their terms with these, which carry their rarity.
+    Terms(SparseVector),
+}
+
+/// Whether embeddings come with the hits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Vectors {
+    /// They do.
+    Wanted,
+    /// They stay where they are.
+    Unwanted,
 }
 
 /// A point found.
@@ -91,6 +114,8 @@ pub struct Hit {
     pub record: Record,
     /// Higher is better; comparable within one answer.
     pub score: f64,
+    /// The embedding, if it was wanted and is there.
+    pub vector: Option<Vec<f32>>,
 }
 
 /// The operations the crate needs; see the module for what a store is.

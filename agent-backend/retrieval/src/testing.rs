@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use shared::error::{Class, Code};
@@ -15,6 +16,7 @@ use crate::error::Error;
 use crate::history::History;
 use crate::identity::{ContentHash, WorkspaceId};
 use crate::language::Language;
+use crate::rerank::Reranker;
 use crate::store::{Hit, MemoryStore, Point, Query, Record, Store, StoredPoint};
 use crate::tokenize;
 
@@ -134,6 +136,69 @@ impl Embedder for FakeEmbedder {
                 Ok(vectors)
             }
         }
+    }
+}
+
+/// A reranking model that takes its time and prefers texts with more of the
+/// question's words.
+pub struct FakeReranker {
+    behaviour: Mutex<(Duration, Answer)>,
+    /// Every text it was sent.
+    pub texts: Mutex<Vec<String>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Answer {
+    Scores,
+    Failure,
+    Nonsense,
+}
+
+impl FakeReranker {
+    /// Takes so long for each pair.
+    pub fn taking(time: Duration) -> Self {
+        Self {
+            behaviour: Mutex::new((time, Answer::Scores)),
+            texts: Mutex::default(),
+        }
+    }
+
+    pub fn takes(&self, time: Duration) {
+        self.behaviour.lock().unwrap().0 = time;
+    }
+
+    pub fn fails(&self) {
+        self.behaviour.lock().unwrap().1 = Answer::Failure;
+    }
+
+    pub fn answers_nonsense(&self) {
+        self.behaviour.lock().unwrap().1 = Answer::Nonsense;
+    }
+}
+
+#[async_trait]
+impl Reranker for FakeReranker {
+    fn identity(&self) -> String {
+        "fake".to_owned()
+    }
+
+    async fn score(&self, query: &str, texts: Vec<String>) -> Result<Vec<f32>, Failure> {
+        let (time, answer) = *self.behaviour.lock().unwrap();
+        tokio::time::sleep(time * u32::try_from(texts.len()).unwrap()).await;
+        match answer {
+            Answer::Failure => return Err(failure()),
+            Answer::Nonsense => return Ok(vec![f32::NAN]),
+            Answer::Scores => {}
+        }
+        let asked = tokenize::terms(query);
+        let common = |text: &String| {
+            let terms = tokenize::terms(text);
+            let count = asked.iter().filter(|term| terms.contains(term)).count();
+            f32::from(u16::try_from(count).unwrap())
+        };
+        let scores = texts.iter().map(common).collect();
+        self.texts.lock().unwrap().extend(texts);
+        Ok(scores)
     }
 }
 

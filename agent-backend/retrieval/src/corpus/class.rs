@@ -15,19 +15,30 @@ pub enum Class {
     Documentation,
     /// Configuration, data, build scripts.
     Data,
-    /// Written by a program, or by another project.
-    Foreign,
+    /// Written by a program.
+    Generated,
+    /// Written by another project.
+    Vendored,
 }
 
+/// How many classes there are.
+pub const CLASSES: usize = 7;
+
 impl Class {
+    /// The class that `as_str` named.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.as_str() == text)
+    }
+
     /// Every class.
-    pub const ALL: [Class; 6] = [
+    pub const ALL: [Class; CLASSES] = [
         Class::Source,
         Class::Test,
         Class::Example,
         Class::Documentation,
         Class::Data,
-        Class::Foreign,
+        Class::Generated,
+        Class::Vendored,
     ];
 
     /// The word used in explanations.
@@ -38,7 +49,8 @@ impl Class {
             Self::Example => "example",
             Self::Documentation => "documentation",
             Self::Data => "data",
-            Self::Foreign => "foreign",
+            Self::Generated => "generated",
+            Self::Vendored => "vendored",
         }
     }
 
@@ -48,8 +60,11 @@ impl Class {
         let (directories, name) = lower.rsplit_once('/').unwrap_or(("", &lower));
         let has = |names: &[&str]| directories.split('/').any(|part| names.contains(&part));
         let stem = name.split_once('.').map_or(name, |(stem, _)| stem);
-        if has(FOREIGN) || GENERATED.iter().any(|mark| name.contains(mark)) {
-            return Self::Foreign;
+        if has(VENDORED) {
+            return Self::Vendored;
+        }
+        if has(GENERATED) || GENERATED_NAMES.iter().any(|mark| name.contains(mark)) {
+            return Self::Generated;
         }
         if has(TESTS)
             || directories
@@ -82,7 +97,7 @@ impl Class {
     }
 }
 
-const FOREIGN: &[&str] = &[
+const VENDORED: &[&str] = &[
     "vendor",
     "vendored",
     "third_party",
@@ -91,11 +106,10 @@ const FOREIGN: &[&str] = &[
     "3rdparty",
     "external",
     "deps",
-    "dist",
-    "generated",
     "bower_components",
 ];
-const GENERATED: &[&str] = &[".min.", ".generated.", "_generated.", ".pb.", "_pb2.", ".g."];
+const GENERATED: &[&str] = &["dist", "generated"];
+const GENERATED_NAMES: &[&str] = &[".min.", ".generated.", "_generated.", ".pb.", "_pb2.", ".g."];
 const TESTS: &[&str] = &[
     "test",
     "tests",
@@ -168,7 +182,8 @@ mod tests {
         check("README.md", Class::Documentation);
         check("Cargo.toml", Class::Data);
         check("Makefile", Class::Data);
-        check("deps/lua/src/lua.c", Class::Foreign);
-        check("proto/x_pb2.py", Class::Foreign);
+        check("deps/lua/src/lua.c", Class::Vendored);
+        check("proto/x_pb2.py", Class::Generated);
+        check("dist/app.js", Class::Generated);
     }
 }

@@ -3,57 +3,13 @@
 
 use super::class::Class;
 use super::signals::{Evidence, SIGNALS, Signal, Values};
+pub use super::weights::Weights;
 use super::{Corpus, State, usize_of};
 use crate::chunk::Kind;
-use crate::search::Question;
+use crate::fusion::{self, Fusion};
+use crate::profile::{Kinds, Profile};
+use crate::search::{Near, Question};
 use crate::store::Hit;
-
-/// What each signal counts, and each class of files.
-///
-/// The defaults were found on eight repositories (`docs/retrieval.md`), each
-/// also left out in turn; halving or doubling any one of them changes nDCG@10
-/// by .02 at most.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Weights {
-    /// Indexed like [`Signal::ALL`].
-    pub signals: Values,
-    /// Indexed like [`Class::ALL`].
-    pub classes: [f32; 6],
-}
-
-impl Default for Weights {
-    fn default() -> Self {
-        Self {
-            signals: [1.0, 1.3, 0.7, 0.3, 0.7, 0.6, 0.1, 1.0],
-            classes: [1.0, 0.25, 0.25, 0.25, 0.25, 0.4],
-        }
-    }
-}
-
-impl Weights {
-    /// Without some signals, to see what they are worth.
-    #[must_use]
-    pub fn without(mut self, signals: &[Signal]) -> Self {
-        for (weight, signal) in self.signals.iter_mut().zip(Signal::ALL) {
-            if signals.contains(signal) {
-                *weight = 0.0;
-            }
-        }
-        self
-    }
-
-    /// The weighted sum for a file of this class.
-    pub fn score(&self, class: Class, values: &Values) -> f32 {
-        let sum: f32 = self
-            .signals
-            .iter()
-            .zip(values)
-            .map(|(weight, value)| weight * value)
-            .sum();
-        let class = Class::ALL.iter().position(|other| *other == class);
-        sum * class.map_or(1.0, |at| self.classes[at])
-    }
-}
 
 /// A file and why it was found.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,6 +22,9 @@ pub struct RankedFile {
     pub score: f32,
     /// Each signal, from 0 to 1, indexed like [`Signal::ALL`].
     pub values: Values,
+    /// The rank of each signal's value among all files, from 1; empty unless
+    /// the ranking was to be explained.
+    pub ranks: Vec<Option<u32>>,
 }
 
 /// A part of a file and where it is.
@@ -83,6 +42,25 @@ pub struct RankedPart {
     pub end_line: u32,
     /// Higher is better; comparable within one answer.
     pub score: f32,
+    /// What speaks for it among the parts, each from 0 to 1.
+    pub fit: Fit,
+}
+
+/// What speaks for a part.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Fit {
+    /// BM25 of its text.
+    pub text: f32,
+    /// BM25 of its name.
+    pub symbol: f32,
+    /// Nearness of its embedding.
+    pub meaning: f32,
+}
+
+impl Fit {
+    fn total(self) -> f32 {
+        self.text + SYMBOL_WEIGHT * self.symbol + self.meaning
+    }
 }
 
 /// What a question found.
@@ -94,51 +72,93 @@ pub struct Ranking {
     pub parts: Vec<RankedPart>,
 }
 
-/// Files whose parts are looked at.
-const FILES_WITH_PARTS: usize = 20;
-/// Parts taken of one file.
-const PARTS_PER_FILE: usize = 4;
+/// Whether the ranks of every signal are wanted beside its values.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Detail {
+    /// No: they take a sort for each signal.
+    #[default]
+    Values,
+    /// Yes.
+    Ranks,
+}
+
 /// What a name that fits counts beside a text that fits.
-const SYMBOL_WEIGHT: f32 = 0.5;
+pub const SYMBOL_WEIGHT: f32 = 0.5;
 /// How much less each further part of a file is worth than the one before.
 const NEXT_PART: f32 = 0.6;
 
 impl Corpus {
-    /// The best files for a question and their best parts. `hits` is what the
-    /// vector database found near in meaning, if it was asked. `limit` bounds
-    /// files and parts alike.
+    /// The best files for a question and their best parts, as the best profile
+    /// has it with these weights. `hits` is what the vector database found near
+    /// in meaning, if it was asked. `limit` bounds files and parts alike.
     pub fn ask(&self, question: &Question, hits: &[Hit], weights: &Weights, limit: usize) -> Ranking {
-        if question.terms.is_empty() && hits.is_empty() {
+        let mut profile = Profile::best();
+        profile.files.weights = weights.clone();
+        (profile.files.top, profile.parts.top) = (limit, limit);
+        let near = Near {
+            chunks: hits.to_vec(),
+            ..Near::default()
+        };
+        self.rank(question, &near, &profile, Detail::Values, &mut |_| true)
+    }
+
+    /// The best files for a question, among those that `accept` takes, and
+    /// their best parts: both phases of `profile` but for what reads text.
+    /// `accept` is asked for a file only when it is its turn.
+    pub fn rank(
+        &self,
+        question: &Question,
+        near: &Near,
+        profile: &Profile,
+        detail: Detail,
+        accept: &mut dyn FnMut(&str) -> bool,
+    ) -> Ranking {
+        let asked_database = [&near.chunks, &near.files, &near.terms];
+        if question.terms.is_empty() && asked_database.iter().all(|hits| hits.is_empty()) {
             return Ranking::default();
         }
-        let evidence = self.evidence(&question.terms, hits);
+        let evidence = self.evidence(&question.terms, near);
+        let ranks = match (detail, profile.files.fusion) {
+            (Detail::Values, Fusion::Weighted) => Vec::new(),
+            (Detail::Ranks, _) | (_, Fusion::ReciprocalRank { .. }) => all_ranks(&evidence),
+        };
+        let weights = &profile.files.weights;
         let mut order: Vec<(f32, u32)> = Vec::new();
         for at in self.by_path.values() {
             let values = &evidence.files[usize_of(*at)];
-            let matched = values
-                .iter()
-                .zip(Signal::ALL)
-                .any(|(value, signal)| *value > 0.0 && *signal != Signal::Activity);
-            if matched {
-                order.push((weights.score(self.file(*at).class, values), *at));
+            if is_found(weights, values) {
+                let class = self.file(*at).class;
+                let score = match profile.files.fusion {
+                    Fusion::Weighted => weights.score(class, values),
+                    Fusion::ReciprocalRank { k } => {
+                        weights.of_class(class) * reciprocal(weights, &ranks, *at, k)
+                    }
+                };
+                order.push((score, *at));
             }
         }
         // Stable: equal scores stay in the order of path.
         order.sort_by(|a, b| b.0.total_cmp(&a.0));
-        order.truncate(limit);
+        let taken = order.into_iter().filter(|(_, at)| accept(&self.file(*at).path));
+        let order: Vec<(f32, u32)> = taken.take(profile.files.top).collect();
         let mut parts: Vec<RankedPart> = Vec::new();
-        for (score, at) in order.iter().take(FILES_WITH_PARTS) {
-            self.parts_of(*at, *score, &evidence, &mut parts);
+        for (score, at) in order.iter().take(profile.parts.files) {
+            self.parts_of(*at, *score, &evidence, profile, &mut parts);
         }
         parts.sort_by(|a, b| b.score.total_cmp(&a.score));
-        parts.truncate(limit);
+        parts.truncate(profile.parts.top);
         let files = order.into_iter().map(|(score, at)| {
             let file = self.file(at);
+            let ranks = match detail {
+                Detail::Values => Vec::new(),
+                Detail::Ranks => ranks.iter().map(|column| column[usize_of(at)]).collect(),
+            };
             RankedFile {
                 path: file.path.to_string(),
                 class: file.class,
                 score,
                 values: evidence.files[usize_of(at)],
+                ranks,
             }
         });
         Ranking {
@@ -148,8 +168,8 @@ impl Corpus {
     }
 
     /// The signals of every file for a question, for measurements.
-    pub fn signals(&self, question: &Question) -> Vec<(String, Class, Values)> {
-        let evidence = self.evidence(&question.terms, &[]);
+    pub fn signals(&self, question: &Question, near: &Near) -> Vec<(String, Class, Values)> {
+        let evidence = self.evidence(&question.terms, near);
         let files = self.by_path.iter();
         files
             .map(|(path, at)| (path.clone(), self.file(*at).class, evidence.files[usize_of(*at)]))
@@ -157,19 +177,32 @@ impl Corpus {
             .collect()
     }
 
-    fn parts_of(&self, at: u32, score: f32, evidence: &Evidence, out: &mut Vec<RankedPart>) {
+    fn parts_of(
+        &self,
+        at: u32,
+        score: f32,
+        evidence: &Evidence,
+        profile: &Profile,
+        out: &mut Vec<RankedPart>,
+    ) {
         let file = self.file(at);
         debug_assert_eq!(file.state, State::There, "a file that is gone has no path");
-        let value = |part: u32| {
-            let meaning = evidence.meanings.get(usize_of(part)).copied().unwrap_or_default();
-            evidence.parts[usize_of(part)] + SYMBOL_WEIGHT * evidence.symbols[usize_of(part)] + meaning
+        let fit = |part: u32| Fit {
+            text: evidence.parts[usize_of(part)],
+            symbol: evidence.symbols[usize_of(part)],
+            meaning: evidence.meanings.get(usize_of(part)).copied().unwrap_or_default(),
         };
         let mut best: Vec<u32> = self.content(at).parts.clone().collect();
-        best.sort_by(|a, b| value(*b).total_cmp(&value(*a)));
-        let top = best.first().map_or(0.0, |part| value(*part));
+        let is_definition = |part: &u32| defines(self.contents.parts[usize_of(*part)].kind);
+        match profile.parts.kinds {
+            Kinds::Definitions if best.iter().any(is_definition) => best.retain(is_definition),
+            Kinds::Definitions | Kinds::All => {}
+        }
+        best.sort_by(|a, b| fit(*b).total().total_cmp(&fit(*a).total()));
+        let top = best.first().map_or(0.0, |part| fit(*part).total());
         let mut share = score;
-        for at in best.into_iter().take(PARTS_PER_FILE) {
-            let fit = if top > 0.0 { value(at) / top } else { 0.0 };
+        for at in best.into_iter().take(profile.parts.per_file) {
+            let of_best = if top > 0.0 { fit(at).total() / top } else { 0.0 };
             let part = &self.contents.parts[usize_of(at)];
             out.push(RankedPart {
                 path: file.path.to_string(),
@@ -177,9 +210,48 @@ impl Corpus {
                 symbol: part.symbol.as_deref().map(str::to_owned),
                 start_line: part.start_line,
                 end_line: part.end_line,
-                score: share * fit,
+                score: share * of_best,
+                fit: fit(at),
             });
             share *= NEXT_PART;
         }
+    }
+}
+
+/// Whether anything that counts speaks for a file; that it is worked on does
+/// not by itself.
+fn is_found(weights: &Weights, values: &Values) -> bool {
+    let mut signals = values.iter().zip(&weights.signals).zip(Signal::ALL);
+    signals.any(|((value, weight), signal)| *value > 0.0 && *weight > 0.0 && *signal != Signal::Activity)
+}
+
+/// The ranks of every file, by signal.
+fn all_ranks(evidence: &Evidence) -> Vec<Vec<Option<u32>>> {
+    let column = |signal: usize| -> Vec<f32> { evidence.files.iter().map(|values| values[signal]).collect() };
+    (0..SIGNALS)
+        .map(|signal| fusion::ranks(&column(signal)))
+        .collect()
+}
+
+fn reciprocal(weights: &Weights, ranks: &[Vec<Option<u32>>], at: u32, k: f32) -> f32 {
+    let of_signal = |(column, weight): (&Vec<Option<u32>>, &f32)| {
+        #[expect(clippy::cast_precision_loss, reason = "ranks far below 2^24")]
+        column[usize_of(at)].map(|rank| weight / (k + rank as f32))
+    };
+    ranks.iter().zip(&weights.signals).filter_map(of_signal).sum()
+}
+
+fn defines(kind: Kind) -> bool {
+    match kind {
+        Kind::Function
+        | Kind::Method
+        | Kind::Class
+        | Kind::Struct
+        | Kind::Enum
+        | Kind::Interface
+        | Kind::Trait
+        | Kind::Type
+        | Kind::Macro => true,
+        Kind::Impl | Kind::Module | Kind::Block => false,
     }
 }

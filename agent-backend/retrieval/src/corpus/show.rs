@@ -34,6 +34,7 @@ impl Corpus {
                 symbol: part.symbol.clone(),
                 score: f64::from(part.score),
                 text: redact(&text).into_owned(),
+                explanation: None,
             });
         }
         items

@@ -4,8 +4,9 @@
 //! weights mean the same in every workspace.
 
 use super::{Corpus, State, usize_of};
+use crate::bm25::SparseVector;
 use crate::postings::{Place, Postings, idf, saturated};
-use crate::search::Term;
+use crate::search::{Near, Term};
 use crate::store::Hit;
 
 /// Saturation of frequencies.
@@ -43,11 +44,13 @@ signals! {
     Messages = "messages", "How much more usual the question is in its commits' messages than in others'.";
     Similar = "similar", "Votes of commits whose message is like the question.";
     Activity = "activity", "How much and how recently it was worked on.";
-    Meaning = "meaning", "Similarity of the embeddings, from the vector database.";
+    Meaning = "meaning", "Nearness of its nearest part's embedding, from the vector database.";
+    File = "file", "Cosine of the whole file's embedding, from the vector database.";
+    Terms = "terms", "BM25 of the whole file, from the vector database if it was asked.";
 }
 
 /// How many signals there are.
-pub const SIGNALS: usize = 8;
+pub const SIGNALS: usize = 10;
 
 /// The signals of one file, each from 0 to 1.
 pub type Values = [f32; SIGNALS];
@@ -73,7 +76,7 @@ struct Field {
 
 impl Corpus {
     /// Everything that speaks for each file.
-    pub(crate) fn evidence(&self, terms: &[Term], hits: &[Hit]) -> Evidence {
+    pub(crate) fn evidence(&self, terms: &[Term], near: &Near) -> Evidence {
         let count = self.files.len();
         let asked: Vec<(u32, f32)> = terms.iter().map(|term| (term.id, term.weight)).collect();
         let terms = &self.damped(terms)[..];
@@ -104,7 +107,13 @@ impl Corpus {
         for scores in [&mut history.messages, &mut history.similar, &mut history.activity] {
             scores.resize(count, 0.0);
         }
-        let meaning = self.meaning(hits, &mut evidence.meanings);
+        let meaning = self.meaning(&near.chunks, &mut evidence.meanings);
+        // Without the database this process counts them as well.
+        let terms_of_files = if near.terms.is_empty() {
+            body.clone()
+        } else {
+            self.scores(&near.terms)
+        };
         let trust = self.view.trust();
         let columns = [
             (body, 1.0),
@@ -115,6 +124,8 @@ impl Corpus {
             (history.similar, trust),
             (history.activity, trust),
             (meaning, 1.0),
+            (self.scores(&near.files), 1.0),
+            (terms_of_files, 1.0),
         ];
         for (signal, (mut column, trust)) in columns.into_iter().enumerate() {
             normalise(&mut column);
@@ -225,8 +236,7 @@ impl Corpus {
             } else {
                 1.0
             };
-            #[expect(clippy::cast_possible_truncation, reason = "a share needs no more digits")]
-            let value = value as f32;
+            let value = single(value);
             files[usize_of(*at)] = files[usize_of(*at)].max(value);
             for part in self.content(*at).parts.clone() {
                 if self.contents.parts[usize_of(part)].start_line == hit.record.start_line {
@@ -235,6 +245,38 @@ impl Corpus {
             }
         }
         files
+    }
+
+    /// The score of each file that was found.
+    fn scores(&self, hits: &[Hit]) -> Vec<f32> {
+        let mut files = vec![0.0_f32; self.files.len()];
+        for hit in hits {
+            if let Some(at) = self.by_path.get(&hit.record.path) {
+                files[usize_of(*at)] = single(hit.score).max(0.0);
+            }
+        }
+        files
+    }
+
+    /// The terms of a question for a search by plain products: each times its
+    /// rarity among the files that are there now.
+    pub(crate) fn weighted(&self, terms: &SparseVector) -> SparseVector {
+        let rarity = |term: &u32| {
+            let places = self.alive(&self.contents.body, *term);
+            idf(
+                self.by_path.len(),
+                self.holders(places.chunk_by(|a, b| a.0 == b.0)),
+            )
+        };
+        SparseVector {
+            indices: terms.indices.clone(),
+            values: terms
+                .indices
+                .iter()
+                .zip(&terms.values)
+                .map(|(term, value)| value * rarity(term))
+                .collect(),
+        }
     }
 
     /// Where the term is, with the text that the part belongs to; of texts that
@@ -262,6 +304,11 @@ impl Corpus {
             mean: mean(lengths.sum(), all),
         }
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a score needs no more digits")]
+fn single(score: f64) -> f32 {
+    score as f32
 }
 
 fn normalise(column: &mut [f32]) {

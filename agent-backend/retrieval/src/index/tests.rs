@@ -39,6 +39,7 @@ impl Fixture {
     ) -> Result<IndexReport, Error> {
         let target = Target {
             store,
+            files: None,
             embedder: self.embedder.as_ref().map(|embedder| embedder as &dyn Embedder),
             workspace: &self.id,
             root: self.dir.path(),
@@ -227,6 +228,7 @@ async fn progress_grows_to_the_end() {
     let seen = Mutex::new(Vec::new());
     let target = Target {
         store: &fixture.store,
+        files: None,
         embedder: None,
         workspace: &fixture.id,
         root: fixture.dir.path(),

@@ -9,36 +9,33 @@ use std::sync::Arc;
 use shared::error::Code;
 use tokio::time::Instant;
 
-use super::{Inner, RootState, Touch};
-use crate::corpus::rank::Weights;
+use super::{Inner, Reach, Request, RootState, Touch};
+use crate::corpus::signals::Signal;
 use crate::corpus::{Corpus, Update};
 use crate::embed::{Embedder, Failure};
 use crate::error::Error;
 use crate::history::History;
 use crate::identity::WorkspaceId;
 use crate::index::{self, Manifest, Target};
-use crate::report::{Completeness, Item, Mode, Notice, Progress};
-use crate::search::Question;
-use crate::store::{Hit, Query};
+use crate::profile::Profile;
+use crate::report::{Completeness, Mode, Notice, Progress};
+use crate::search::{Near, Question};
+use crate::store::{Nearness, Query, Vectors};
 use crate::walk::Scan;
 
 /// Chunks asked of the vector database.
 const HITS_MAX: usize = 200;
-
-/// What was found, and how.
-pub(super) struct Found {
-    pub mode: Mode,
-    pub notices: Vec<Notice>,
-    pub ranked: Vec<Item>,
-}
+/// How much more is asked for where some of it will be left out.
+const NARROW_SLACK: usize = 4;
 
 /// One call's view of the service.
-struct Call<'a> {
-    inner: &'a Inner,
-    workspace: WorkspaceId,
-    root: &'a Path,
-    scan: &'a Scan,
-    question: &'a Question,
+pub(super) struct Call<'a> {
+    pub inner: &'a Inner,
+    pub workspace: WorkspaceId,
+    pub root: &'a Path,
+    pub scan: &'a Scan,
+    pub question: &'a Question,
+    pub request: &'a Request,
 }
 
 /// The keyword index of a workspace and where it comes from.
@@ -48,39 +45,18 @@ pub(super) struct Local {
     pub(super) history: History,
 }
 
-pub(super) async fn find(
-    inner: &Inner,
-    root: &Path,
-    scan: &Scan,
-    question: &Question,
-    state: &mut RootState,
-) -> Result<Found, Error> {
-    let mut notices = Vec::new();
-    if question.text.is_empty() {
-        notices.push(Notice {
-            code: Code::QueryEmpty,
-            message: "there is nothing to search for".to_owned(),
-        });
-        return Ok(Found {
-            mode: Mode::LocalKeyword,
-            notices,
-            ranked: Vec::new(),
-        });
+/// What the vector database adds, and how far down the answer had to go.
+pub(super) async fn near(call: &Call<'_>, state: &mut RootState, notices: &mut Vec<Notice>) -> (Mode, Near) {
+    match call.request.reach {
+        Reach::ThisProcess => return (Mode::LocalKeyword, Near::default()),
+        Reach::Everything => {}
     }
-    let call = Call {
-        inner,
-        workspace: WorkspaceId::of(root),
-        root,
-        scan,
-        question,
-    };
-    // Who watches has brought it up to date.
-    if state.live.is_none() {
-        refresh(root, scan, &mut state.local).await?;
+    if !call.request.profile.asks_database() {
+        return (Mode::Keyword, Near::default());
     }
-    let (mode, hits) = match in_database(&call, state, &mut notices).await {
-        Ok(Some(hits)) => (Mode::Hybrid, hits),
-        Ok(None) => (Mode::Keyword, Vec::new()),
+    match in_database(call, state, notices).await {
+        Ok(Some(near)) => (Mode::Hybrid, near),
+        Ok(None) => (Mode::Keyword, Near::default()),
         Err(error) => {
             tracing::warn!(%error, code = %error.code(), "searching without the vector database");
             let message = format!("{error}; the search used keywords and history alone, in this process");
@@ -88,15 +64,9 @@ pub(super) async fn find(
                 code: error.code(),
                 message,
             });
-            (Mode::LocalKeyword, Vec::new())
+            (Mode::LocalKeyword, Near::default())
         }
-    };
-    let ranked = in_process(&call, state, hits).await?;
-    Ok(Found {
-        mode,
-        notices,
-        ranked,
-    })
+    }
 }
 
 /// Makes the keyword index equal to the workspace and its history.
@@ -129,13 +99,13 @@ pub(super) async fn rejoin(
     Ok(update)
 }
 
-/// The chunks whose meaning is near the question's; none if there is no model,
-/// it fails, or its index is not complete in time.
+/// What is near the question in meaning; none if there is no model, it fails,
+/// or its index is not complete in time.
 async fn in_database(
     call: &Call<'_>,
     state: &mut RootState,
     notices: &mut Vec<Notice>,
-) -> Result<Option<Vec<Hit>>, Error> {
+) -> Result<Option<Near>, Error> {
     call.inner.stores.keyword.health().await?;
     let Some(embedder) = &call.inner.models.embedder else {
         notices.push(no_embedder());
@@ -155,8 +125,7 @@ async fn by_meaning(
     embedder: &dyn Embedder,
     state: &mut RootState,
     notices: &mut Vec<Notice>,
-) -> Result<Option<Vec<Hit>>, Error> {
-    let store = &*call.inner.stores.hybrid;
+) -> Result<Option<Near>, Error> {
     let embedded = match &state.live {
         Some(scan) => state.behind.too_few(scan.files.len()),
         None => embed_now(call, embedder, &state.hybrid).await?,
@@ -170,13 +139,8 @@ async fn by_meaning(
         });
         return Ok(None);
     }
-    let query = Query {
-        workspace: call.workspace.clone(),
-        sparse: Default::default(),
-        dense: Some(call.question.embed(embedder).await?),
-        limit: HITS_MAX,
-    };
-    Ok(Some(store.search(&query).await?))
+    let vector = call.question.embed(embedder).await?;
+    ask(call, &state.local.corpus, vector).await.map(Some)
 }
 
 /// Embeds what is new before the answer; the files that are embedded, where
@@ -189,6 +153,7 @@ async fn embed_now(
     let deadline = Instant::now() + call.inner.options.embed_wait_max;
     let target = Target {
         store: &*call.inner.stores.hybrid,
+        files: Some(&*call.inner.stores.files),
         embedder: Some(embedder),
         workspace: &call.workspace,
         root: call.root,
@@ -205,18 +170,43 @@ async fn embed_now(
     })
 }
 
-async fn in_process(call: &Call<'_>, state: &mut RootState, hits: Vec<Hit>) -> Result<Vec<Item>, Error> {
-    let local = std::mem::take(&mut state.local);
-    let root: Arc<Path> = call.root.into();
-    let (question, top_k) = (call.question.clone(), call.inner.options.top_k);
-    let (local, items) = index::blocking(move || {
-        let ranking = local.corpus.ask(&question, &hits, &Weights::default(), top_k);
-        let items = local.corpus.items(&root, &ranking.parts);
-        (local, items)
-    })
-    .await?;
-    state.local = local;
-    Ok(items)
+/// Asks the database what the profile wants to know.
+async fn ask(call: &Call<'_>, corpus: &Corpus, vector: Vec<f32>) -> Result<Near, Error> {
+    let Profile { files, dedup, .. } = &call.request.profile;
+    let filter = &call.request.filter;
+    // What the database cannot tell is left out of its answer afterwards.
+    let is_narrow = !filter.globs.is_empty() || filter.bytes_max.is_some();
+    let slack = if is_narrow { NARROW_SLACK } else { 1 };
+    let query = |near: Nearness, limit: usize, vectors: Vectors| Query {
+        workspace: call.workspace.clone(),
+        near,
+        languages: filter.languages.clone(),
+        without: filter.without.clone(),
+        limit: limit * slack,
+        vectors,
+    };
+    let stores = &call.inner.stores;
+    let vectors = match dedup {
+        Some(_) => Vectors::Wanted,
+        None => Vectors::Unwanted,
+    };
+    let chunks = query(Nearness::Meaning(vector.clone()), HITS_MAX, vectors);
+    let chunks = stores.hybrid.search(&chunks);
+    let of_files = async |signal: Signal, near: Nearness| {
+        if files.weights.of_signal(signal) > 0.0 {
+            let query = query(near, files.top, Vectors::Unwanted);
+            stores.files.search(&query).await
+        } else {
+            Ok(Vec::new())
+        }
+    };
+    let terms = corpus.weighted(&call.question.sparse);
+    let (chunks, files, terms) = tokio::try_join!(
+        chunks,
+        of_files(Signal::File, Nearness::Meaning(vector)),
+        of_files(Signal::Terms, Nearness::Terms(terms)),
+    )?;
+    Ok(Near { chunks, files, terms })
 }
 
 /// There is no embedding model.

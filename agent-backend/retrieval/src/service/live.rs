@@ -173,6 +173,7 @@ impl Service {
         let workspace = WorkspaceId::of(&root);
         let target = Target {
             store: &*self.inner.stores.hybrid,
+            files: Some(&*self.inner.stores.files),
             embedder: Some(&*embedder),
             workspace: &workspace,
             root: &root,

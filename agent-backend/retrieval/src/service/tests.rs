@@ -1,6 +1,7 @@
 use shared::error::Code;
 
 use super::*;
+use crate::pack;
 use crate::report::{Completeness, Mode};
 use crate::testing::{Behaviour, FakeEmbedder, FlakyStore, workspace, write};
 
@@ -20,6 +21,7 @@ struct Fixture {
     dir: tempfile::TempDir,
     embedder: Arc<FakeEmbedder>,
     hybrid: Arc<FlakyStore>,
+    files: Arc<FlakyStore>,
     keyword: Arc<FlakyStore>,
     service: Service,
 }
@@ -28,8 +30,10 @@ impl Fixture {
     fn new(behaviour: Option<Behaviour>) -> Self {
         let embedder = Arc::new(FakeEmbedder::new(behaviour.unwrap_or(Behaviour::Works)));
         let (hybrid, keyword) = (Arc::new(FlakyStore::default()), Arc::new(FlakyStore::default()));
+        let files = Arc::new(FlakyStore::default());
         let stores = Stores {
             hybrid: hybrid.clone(),
+            files: files.clone(),
             keyword: keyword.clone(),
         };
         let models = Models {
@@ -41,6 +45,7 @@ impl Fixture {
             dir: workspace(FILES),
             embedder,
             hybrid,
+            files,
             keyword,
             service,
         }
@@ -304,6 +309,7 @@ async fn a_real_database_answers_as_the_one_in_memory() {
         let real = Service::new(options.clone(), models.clone()).unwrap();
         let stores = Stores {
             hybrid: fixture.hybrid.clone(),
+            files: fixture.files.clone(),
             keyword: fixture.keyword.clone(),
         };
         let memory = Service::over(options.clone(), models, stores);

@@ -1,6 +1,5 @@
-//! A store in memory that ranks as Qdrant does: exact cosine, BM25 with the
-//! IDF of the whole collection, reciprocal rank fusion. For tests, here and in
-//! the backend; nothing survives the process.
+//! A store in memory that ranks as Qdrant does: exact cosine, exact products
+//! of terms. For tests and measurements; nothing survives the process.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,10 +7,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::{Hit, Point, Query, Store, StoredPoint};
-use crate::bm25::{Idf, SparseVector};
+use super::{Hit, Nearness, Point, Query, Store, StoredPoint, Vectors};
+use crate::bm25;
+use crate::corpus::class::Class;
+use crate::dedup::cosine;
 use crate::error::Error;
-use crate::fusion;
 use crate::identity::WorkspaceId;
 
 /// See the module.
@@ -86,61 +86,30 @@ impl Store for MemoryStore {
 
     async fn search(&self, query: &Query) -> Result<Vec<Hit>, Error> {
         let points = self.lock();
-        let own: Vec<&Point> = points
-            .values()
-            .filter(|point| point.record.workspace == query.workspace)
-            .collect();
-        let idf = Idf::of(points.values().map(|point| &point.sparse));
-        let keyword = ranked(&own, query.limit, |point| {
-            keyword_score(&idf, &query.sparse, point)
-        });
-        let scored = match &query.dense {
-            None => keyword,
-            Some(dense) => {
-                let by_meaning = ranked(&own, query.limit, |point| {
-                    point
-                        .dense
-                        .as_ref()
-                        .map(|vector| f64::from(cosine(dense, vector)))
-                });
-                if query.sparse.is_empty() {
-                    return Ok(hits(&own, by_meaning));
-                }
-                let ids = |list: Vec<(usize, f64)>| list.into_iter().map(|(at, _)| at).collect();
-                fusion::rrf(&[ids(by_meaning), ids(keyword)])
-            }
+        let is_wanted = |point: &&Point| {
+            let record = &point.record;
+            record.workspace == query.workspace
+                && (query.languages.is_empty() || query.languages.contains(&record.language))
+                && !query.without.contains(&Class::of(&record.path))
         };
-        Ok(hits(&own, scored.into_iter().take(query.limit)))
+        let score = |point: &Point| match &query.near {
+            Nearness::Meaning(vector) => point.dense.as_ref().map(|own| cosine(vector, own)),
+            Nearness::Terms(terms) => Some(bm25::product(terms, &point.sparse)).filter(|score| *score > 0.0),
+        };
+        let mut found: Vec<(f32, &Point)> = points
+            .values()
+            .filter(is_wanted)
+            .filter_map(|point| Some((score(point)?, point)))
+            .collect();
+        found.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let hit = |(score, point): (f32, &Point)| Hit {
+            record: point.record.clone(),
+            score: f64::from(score),
+            vector: match query.vectors {
+                Vectors::Wanted => point.dense.clone(),
+                Vectors::Unwanted => None,
+            },
+        };
+        Ok(found.into_iter().take(query.limit).map(hit).collect())
     }
-}
-
-fn hits(points: &[&Point], scored: impl IntoIterator<Item = (usize, f64)>) -> Vec<Hit> {
-    let hit = |(at, score): (usize, f64)| Hit {
-        record: points[at].record.clone(),
-        score,
-    };
-    scored.into_iter().map(hit).collect()
-}
-
-fn keyword_score(idf: &Idf, query: &SparseVector, point: &Point) -> Option<f64> {
-    let score = idf.score(query, &point.sparse);
-    (score > 0.0).then_some(f64::from(score))
-}
-
-fn ranked(points: &[&Point], limit: usize, score: impl Fn(&Point) -> Option<f64>) -> Vec<(usize, f64)> {
-    let scored = points
-        .iter()
-        .enumerate()
-        .filter_map(|(at, point)| Some((at, score(point)?)));
-    let mut scored: Vec<(usize, f64)> = scored.collect();
-    scored.sort_by(|a, b| b.1.total_cmp(&a.1));
-    scored.truncate(limit);
-    scored
-}
-
-fn cosine(a: &[f32], b: &[f32]) -> f32 {
-    let dot: f32 = a.iter().zip(b).map(|(x, y)| x * y).sum();
-    let norm = |v: &[f32]| v.iter().map(|x| x * x).sum::<f32>().sqrt();
-    let norms = norm(a) * norm(b);
-    if norms > 0.0 { dot / norms } else { 0.0 }
 }

@@ -7,6 +7,7 @@ use qdrant_client::qdrant::value::Kind as Scalar;
 
 use super::Record;
 use crate::chunk::Kind;
+use crate::corpus::class::Class;
 use crate::identity::{ContentHash, WorkspaceId};
 use crate::language::Language;
 
@@ -14,7 +15,9 @@ pub(super) const WORKSPACE: &str = "workspace";
 pub(super) const PATH: &str = "path";
 pub(super) const CONTENT_HASH: &str = "content_hash";
 pub(super) const CHUNKS: &str = "chunks";
-const LANGUAGE: &str = "language";
+pub(super) const LANGUAGE: &str = "language";
+/// Written to be filtered by; it follows from the path.
+pub(super) const CLASS: &str = "class";
 const KIND: &str = "kind";
 const SYMBOL: &str = "symbol";
 const START_LINE: &str = "start_line";
@@ -28,6 +31,7 @@ pub(super) fn write(record: &Record) -> Payload {
         (WORKSPACE, text(record.workspace.as_str())),
         (PATH, text(&record.path)),
         (LANGUAGE, text(record.language.as_str())),
+        (CLASS, text(Class::of(&record.path).as_str())),
         (KIND, text(record.kind.as_str())),
         (START_LINE, number(record.start_line)),
         (END_LINE, number(record.end_line)),

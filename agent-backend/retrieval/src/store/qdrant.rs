@@ -1,32 +1,30 @@
 //! The store in Qdrant, or in anything that speaks its gRPC interface.
 //!
-//! Only these calls are used: health check, collection exists / info / create,
-//! create field index, upsert, scroll, count, delete by ids, and query with
-//! prefetch and RRF fusion.
+//! Only these calls are used: health check, collection exists / create / list /
+//! delete, create field index, upsert, scroll, count, delete by ids, and query
+//! of the nearest.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use qdrant_client::qdrant::{
     Condition, CountPointsBuilder, CreateCollectionBuilder, CreateFieldIndexCollectionBuilder,
-    DeletePointsBuilder, Distance, FieldType, Filter, Fusion, Modifier, NamedVectors, PayloadIncludeSelector,
-    PointId, PointStruct, PointsIdsList, PrefetchQueryBuilder, Query as QdrantQuery, QueryPointsBuilder,
-    ScrollPointsBuilder, SparseVectorParamsBuilder, SparseVectorsConfigBuilder, UpsertPointsBuilder, Vector,
-    VectorInput, VectorParamsBuilder, VectorsConfigBuilder, point_id::PointIdOptions,
+    DeletePointsBuilder, Distance, FieldType, Filter, NamedVectors, PayloadIncludeSelector, PointId,
+    PointStruct, PointsIdsList, Query as QdrantQuery, QueryPointsBuilder, ScrollPointsBuilder,
+    SparseVectorParamsBuilder, SparseVectorsConfigBuilder, UpsertPointsBuilder, Vector, VectorInput,
+    VectorParamsBuilder, VectorsConfigBuilder, point_id::PointIdOptions, vector_output::Vector as VectorOut,
 };
 use qdrant_client::{Qdrant, QdrantError};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{Hit, Point, Query, Store, StoredPoint, payload};
+use super::{Hit, Nearness, Point, Query, Store, StoredPoint, Vectors, payload};
 use crate::embed::Identity;
 use crate::error::Error;
 use crate::identity::{CHUNKER_VERSION, WorkspaceId};
 
 /// What the names of all collections begin with.
 const COLLECTIONS: &str = "workspace_";
-/// Name of the embedding vectors.
-const DENSE: &str = "dense";
 /// Name of the keyword vectors.
 const SPARSE: &str = "bm25";
 /// Points per page when a workspace is listed.
@@ -60,16 +58,60 @@ pub fn connect(url: &str, api_key: Option<&str>) -> Result<Qdrant, Error> {
     })
 }
 
-/// The collection of an embedding model, or of keywords alone: another model,
-/// dimension or chunker never meets vectors it cannot compare with its own.
-pub fn collection_name(identity: Option<&Identity>) -> String {
-    match identity {
-        None => format!("workspace_functions_keyword_v{CHUNKER_VERSION}"),
-        Some(Identity { model, dimension }) => {
-            let name = format!("{model}\u{0}{dimension}\u{0}{CHUNKER_VERSION}");
-            format!("workspace_functions_{}", hex::encode(&Sha256::digest(name)[..6]))
+/// What the points of a collection are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// Whole files: an embedding and terms.
+    Files,
+    /// Functions, types and what is between them: an embedding.
+    Functions,
+}
+
+impl Level {
+    fn collection(self) -> &'static str {
+        match self {
+            Self::Files => "workspace_files",
+            Self::Functions => "workspace_functions",
         }
     }
+
+    /// Name of the embeddings.
+    fn vector(self) -> &'static str {
+        match self {
+            Self::Files => "file_embedding",
+            Self::Functions => "function_embedding",
+        }
+    }
+}
+
+/// The collection of an embedding model: another model, dimension or chunker
+/// never meets vectors it cannot compare with its own.
+pub fn collection_name(level: Level, Identity { model, dimension }: &Identity) -> String {
+    let name = format!("{model}\u{0}{dimension}");
+    format!(
+        "{}_v{CHUNKER_VERSION}_{}",
+        level.collection(),
+        hex::encode(&Sha256::digest(name)[..6])
+    )
+}
+
+/// Whether a collection was written by an older version of this crate, which
+/// nothing reads any more. The first version had no number in the name.
+fn is_outdated(collection: &str) -> bool {
+    [Level::Files, Level::Functions].into_iter().any(|level| {
+        let Some(rest) = collection.strip_prefix(level.collection()) else {
+            return false;
+        };
+        let Some(rest) = rest.strip_prefix('_') else {
+            return false;
+        };
+        let is_hash = rest.len() == 12 && rest.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let version = rest
+            .strip_prefix('v')
+            .and_then(|rest| rest.split_once('_'))
+            .and_then(|(version, _)| version.parse::<u32>().ok());
+        is_hash || rest.starts_with("keyword_v") || version.is_some_and(|version| version < CHUNKER_VERSION)
+    })
 }
 
 /// One collection of a Qdrant server.
@@ -77,32 +119,36 @@ pub fn collection_name(identity: Option<&Identity>) -> String {
 #[allow(missing_debug_implementations, reason = "the client has none")]
 pub struct QdrantStore {
     client: Qdrant,
+    level: Level,
     collection: String,
-    dimension: Option<u64>,
+    dimension: u64,
 }
 
 impl QdrantStore {
-    /// The store for vectors of `identity`, or for keywords alone.
-    pub fn new(client: Qdrant, identity: Option<&Identity>) -> Self {
-        let dimension = identity.and_then(|identity| u64::try_from(identity.dimension).ok());
+    /// The store for vectors of `identity`; without one there is no collection,
+    /// and only what concerns the whole database may be asked.
+    pub fn new(client: Qdrant, level: Level, identity: Option<&Identity>) -> Self {
+        let dimension = identity.map_or(0, |identity| identity.dimension);
         Self {
             client,
-            collection: collection_name(identity),
-            dimension,
+            level,
+            collection: identity.map_or_else(String::new, |identity| collection_name(level, identity)),
+            dimension: u64::try_from(dimension).unwrap_or(u64::MAX),
         }
     }
 
     async fn create(&self) -> Result<(), QdrantError> {
-        let mut sparse = SparseVectorsConfigBuilder::default();
-        sparse.add_named_vector_params(
-            SPARSE,
-            SparseVectorParamsBuilder::default().modifier(Modifier::Idf),
-        );
-        let mut request = CreateCollectionBuilder::new(&self.collection).sparse_vectors_config(sparse);
-        if let Some(dimension) = self.dimension {
-            let mut dense = VectorsConfigBuilder::default();
-            dense.add_named_vector_params(DENSE, VectorParamsBuilder::new(dimension, Distance::Cosine));
-            request = request.vectors_config(dense);
+        let mut dense = VectorsConfigBuilder::default();
+        let params = VectorParamsBuilder::new(self.dimension, Distance::Cosine);
+        dense.add_named_vector_params(self.level.vector(), params);
+        let mut request = CreateCollectionBuilder::new(&self.collection).vectors_config(dense);
+        match self.level {
+            Level::Files => {
+                let mut sparse = SparseVectorsConfigBuilder::default();
+                sparse.add_named_vector_params(SPARSE, SparseVectorParamsBuilder::default());
+                request = request.sparse_vectors_config(sparse);
+            }
+            Level::Functions => {}
         }
         if let Err(error) = self.client.create_collection(request).await {
             // Another backend may have been faster.
@@ -110,11 +156,46 @@ impl QdrantStore {
                 return Err(error);
             }
         }
-        for field in [payload::WORKSPACE, payload::PATH] {
+        for field in [
+            payload::WORKSPACE,
+            payload::PATH,
+            payload::LANGUAGE,
+            payload::CLASS,
+        ] {
             let index = CreateFieldIndexCollectionBuilder::new(&self.collection, field, FieldType::Keyword);
             self.client.create_field_index(index.wait(true)).await?;
         }
+        self.drop_outdated().await
+    }
+
+    async fn drop_outdated(&self) -> Result<(), QdrantError> {
+        let there = self.client.list_collections().await?.collections;
+        for name in there.into_iter().map(|collection| collection.name) {
+            if is_outdated(&name) {
+                tracing::info!(collection = name, "dropping a collection of an older version");
+                self.client.delete_collection(name).await?;
+            }
+        }
         Ok(())
+    }
+
+    fn point_struct(&self, point: Point) -> PointStruct {
+        let mut vectors = NamedVectors::default();
+        match self.level {
+            Level::Files => {
+                let sparse = Vector::new_sparse(point.sparse.indices, point.sparse.values);
+                vectors = vectors.add_vector(SPARSE, sparse);
+            }
+            Level::Functions => {}
+        }
+        if let Some(dense) = point.dense {
+            vectors = vectors.add_vector(self.level.vector(), Vector::new_dense(dense));
+        }
+        PointStruct {
+            id: Some(point_id(point.id)),
+            payload: payload::write(&point.record),
+            vectors: Some(vectors.into()),
+        }
     }
 }
 
@@ -193,7 +274,7 @@ impl Store for QdrantStore {
     }
 
     async fn upsert(&self, points: Vec<Point>) -> Result<(), Error> {
-        let points: Vec<PointStruct> = points.into_iter().map(point_struct).collect();
+        let points: Vec<PointStruct> = points.into_iter().map(|point| self.point_struct(point)).collect();
         let request = UpsertPointsBuilder::new(&self.collection, points).wait(true);
         self.client
             .upsert_points(request)
@@ -232,34 +313,23 @@ impl Store for QdrantStore {
     }
 
     async fn search(&self, query: &Query) -> Result<Vec<Hit>, Error> {
-        let limit = u64::try_from(query.limit).unwrap_or(u64::MAX);
-        let filter = of(&query.workspace);
-        let sparse = VectorInput::new_sparse(query.sparse.indices.clone(), query.sparse.values.clone());
-        let sparse = QdrantQuery::new_nearest(sparse);
-        let request = QueryPointsBuilder::new(&self.collection)
-            .limit(limit)
-            .with_payload(true);
-        let request = match &query.dense {
-            None => request.query(sparse).using(SPARSE).filter(filter),
-            Some(dense) if query.sparse.is_empty() => request
-                .query(QdrantQuery::new_nearest(VectorInput::new_dense(dense.clone())))
-                .using(DENSE)
-                .filter(filter),
-            Some(dense) => {
-                let prefetch = |query: QdrantQuery, using: &str| {
-                    PrefetchQueryBuilder::default()
-                        .query(query)
-                        .using(using)
-                        .filter(filter.clone())
-                        .limit(limit)
-                };
-                let dense = QdrantQuery::new_nearest(VectorInput::new_dense(dense.clone()));
-                request
-                    .add_prefetch(prefetch(dense, DENSE))
-                    .add_prefetch(prefetch(sparse, SPARSE))
-                    .query(QdrantQuery::new_fusion(Fusion::Rrf))
+        let (near, using) = match &query.near {
+            Nearness::Meaning(vector) => (VectorInput::new_dense(vector.clone()), self.level.vector()),
+            Nearness::Terms(terms) => {
+                let input = VectorInput::new_sparse(terms.indices.clone(), terms.values.clone());
+                (input, SPARSE)
             }
         };
+        let request = QueryPointsBuilder::new(&self.collection)
+            .query(QdrantQuery::new_nearest(near))
+            .using(using)
+            .filter(wanted(query))
+            .limit(u64::try_from(query.limit).unwrap_or(u64::MAX))
+            .with_payload(true)
+            .with_vectors(match query.vectors {
+                Vectors::Wanted => true,
+                Vectors::Unwanted => false,
+            });
         let answer = self
             .client
             .query(request)
@@ -269,13 +339,33 @@ impl Store for QdrantStore {
             let record = payload::read(&point.payload).map_err(|field| Error::Search {
                 reason: foreign(field),
             })?;
+            let vector = point
+                .vectors
+                .and_then(|all| all.get_vector_by_name(self.level.vector()));
             Ok(Hit {
                 record,
                 score: f64::from(point.score),
+                vector: match vector {
+                    Some(VectorOut::Dense(dense)) => Some(dense.data),
+                    Some(VectorOut::Sparse(_) | VectorOut::MultiDense(_)) | None => None,
+                },
             })
         });
         hits.collect()
     }
+}
+
+fn wanted(query: &Query) -> Filter {
+    let mut filter = of(&query.workspace);
+    if !query.languages.is_empty() {
+        let names: Vec<String> = query.languages.iter().map(|it| it.as_str().to_owned()).collect();
+        filter.must.push(Condition::matches(payload::LANGUAGE, names));
+    }
+    if !query.without.is_empty() {
+        let names: Vec<String> = query.without.iter().map(|it| it.as_str().to_owned()).collect();
+        filter.must_not.push(Condition::matches(payload::CLASS, names));
+    }
+    filter
 }
 
 fn of(workspace: &WorkspaceId) -> Filter {
@@ -287,19 +377,6 @@ fn of(workspace: &WorkspaceId) -> Filter {
 
 fn point_id(id: Uuid) -> PointId {
     PointId::from(id.to_string())
-}
-
-fn point_struct(point: Point) -> PointStruct {
-    let sparse = Vector::new_sparse(point.sparse.indices, point.sparse.values);
-    let mut vectors = NamedVectors::default().add_vector(SPARSE, sparse);
-    if let Some(dense) = point.dense {
-        vectors = vectors.add_vector(DENSE, Vector::new_dense(dense));
-    }
-    PointStruct {
-        id: Some(point_id(point.id)),
-        payload: payload::write(&point.record),
-        vectors: Some(vectors.into()),
-    }
 }
 
 fn stored(id: Option<PointId>, fields: &payload::Payload) -> Result<StoredPoint, Error> {
@@ -379,23 +456,39 @@ fn reason(error: &QdrantError) -> String {
 mod tests {
     use super::*;
 
+    fn identity(model: &str, dimension: usize) -> Identity {
+        Identity {
+            model: model.to_owned(),
+            dimension,
+        }
+    }
+
     #[test]
-    fn each_model_has_its_own_collection() {
-        let name = |model: &str, dimension| {
-            collection_name(Some(&Identity {
-                model: model.to_owned(),
-                dimension,
-            }))
-        };
-        assert_eq!(collection_name(None), "workspace_functions_keyword_v2");
+    fn each_model_has_its_own_collections() {
+        let name = |model: &str, dimension| collection_name(Level::Functions, &identity(model, dimension));
         let nomic = name("nomic-embed-text", 768);
-        assert!(
-            nomic.starts_with("workspace_functions_") && nomic.len() == 32,
-            "{nomic}"
-        );
+        let version = format!("workspace_functions_v{CHUNKER_VERSION}_");
+        assert!(nomic.starts_with(&version), "{nomic}");
         assert_eq!(nomic, name("nomic-embed-text", 768));
         assert_ne!(nomic, name("nomic-embed-text", 512));
         assert_ne!(nomic, name("other", 768));
+        let files = collection_name(Level::Files, &identity("nomic-embed-text", 768));
+        assert_eq!(files, nomic.replace("functions", "files"));
+    }
+
+    #[test]
+    fn collections_of_older_versions_are_known() {
+        let check = |name: &str, expect: bool| assert_eq!(is_outdated(name), expect, "{name}");
+        check("workspace_functions_keyword_v1", true);
+        check("workspace_functions_0123456789ab", true);
+        check("workspace_functions_v1_0123456789ab", true);
+        check(&collection_name(Level::Files, &identity("m", 3)), false);
+        check(&collection_name(Level::Functions, &identity("m", 3)), false);
+        // Of a newer version, and of somebody else.
+        check("workspace_files_v999_0123456789ab", false);
+        check("workspace_functions", false);
+        check("workspace_files_of_mine", false);
+        check("recipes", false);
     }
 
     #[tokio::test]
@@ -404,7 +497,11 @@ mod tests {
         let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", socket.local_addr().unwrap());
         drop(socket);
-        let store = QdrantStore::new(connect(&url, None).unwrap(), None);
+        let store = QdrantStore::new(
+            connect(&url, None).unwrap(),
+            Level::Files,
+            Some(&identity("m", 3)),
+        );
         assert!(matches!(store.health().await, Err(Error::Unavailable { .. })));
         let error = store.prepare().await.unwrap_err();
         assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");

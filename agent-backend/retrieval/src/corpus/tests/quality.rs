@@ -169,7 +169,7 @@ async fn the_first_file_is_the_right_one() {
     let history = [Signal::Messages, Signal::Similar, Signal::Activity];
     assert!(mrr(&corpus, &weights.clone().without(&history)) < score);
     let flat = Weights {
-        classes: [1.0; 6],
+        classes: [1.0; 7],
         ..weights
     };
     assert!(mrr(&corpus, &flat) < score);
