@@ -32,7 +32,16 @@ pub enum Error {
         /// Line, column and reason.
         message: String,
     },
-    /// A value has the wrong type, a key is unknown, or a variable does not parse.
+    /// A value in the file has the wrong type or a key is unknown; the message
+    /// names line and column.
+    #[error("{path} cannot be used: {message}")]
+    InFile {
+        /// The file.
+        path: PathBuf,
+        /// Line, column and reason.
+        message: String,
+    },
+    /// A variable does not parse, or belongs to no key.
     #[error("the configuration cannot be used: {0}")]
     Value(Box<figment::Error>),
 }
@@ -53,17 +62,18 @@ pub fn load<T: Serialize + DeserializeOwned + Default>(source: Source<'_>, prefi
         Source::Named(path) => (path, true),
         Source::Usual(path) => (path, false),
     };
-    let mut figment = Figment::from(Serialized::defaults(T::default()));
-    match std::fs::read_to_string(path) {
-        Ok(text) => figment = figment.merge(Serialized::defaults(parse(path, &text)?)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !must_exist => {}
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !must_exist => String::new(),
         Err(source) => {
             return Err(Error::Read {
                 path: path.to_owned(),
                 source,
             });
         }
-    }
+    };
+    let figment = Figment::from(Serialized::defaults(T::default()));
+    let figment = figment.merge(Serialized::defaults(parse(path, &text)?));
     // Variables that are not keys of `T` belong to somebody else (the log
     // filter, for one) and must not be refused as unknown keys.
     let known = figment.data().map_err(|error| Error::Value(Box::new(error)))?;
@@ -82,7 +92,19 @@ pub fn load<T: Serialize + DeserializeOwned + Default>(source: Source<'_>, prefi
     figment
         .merge(env)
         .extract()
-        .map_err(|error| Error::Value(Box::new(error)))
+        .map_err(|error| blame::<T>(path, &text, error))
+}
+
+/// Values that were merged do not know where they stood; the file alone, read
+/// once more, says so if the fault is in it.
+fn blame<T: DeserializeOwned>(path: &Path, text: &str, error: figment::Error) -> Error {
+    match serde_saphyr::from_str::<Option<T>>(text) {
+        Err(inside) => Error::InFile {
+            path: path.to_owned(),
+            message: inside.to_string(),
+        },
+        Ok(_) => Error::Value(Box::new(error)),
+    }
 }
 
 fn parse(path: &Path, text: &str) -> Result<serde_json::Value, Error> {
@@ -113,7 +135,7 @@ mod tests {
             Figment::from(Serialized::defaults(Sample::default()))
                 .merge(Serialized::defaults(value))
                 .extract::<Sample>()
-                .map_err(|error| Error::Value(Box::new(error)))
+                .map_err(|error| blame::<Sample>(path, text, error))
         });
         match (value, expect) {
             (Ok(value), Ok(expect)) => assert_eq!(value, expect),
@@ -133,8 +155,10 @@ mod tests {
                 name: String::new(),
             }),
         );
+        check("prot: 7\n", Err("sample.yaml cannot be used: "));
         check("prot: 7\n", Err("prot"));
-        check("port: [\n", Err("not valid YAML"));
-        check("port: many\n", Err("port"));
+        check("name: a\nport: [\n", Err("not valid YAML"));
+        check("name: a\nport: [\n", Err("line 2 column 7"));
+        check("name: a\nport: many\n", Err("line 2 column 7"));
     }
 }
