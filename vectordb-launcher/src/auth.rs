@@ -73,7 +73,7 @@ pub enum Refusal {
     #[error("Must provide an API key or an Authorization bearer token")]
     Missing,
     /// Another key.
-    #[error("Invalid API key")]
+    #[error("Invalid API key or JWT")]
     Wrong,
 }
 

@@ -1,7 +1,9 @@
 //! The settings and what they amount to.
 
 use std::{
+    fs,
     net::{IpAddr, Ipv4Addr},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -11,7 +13,7 @@ use shared::{config::Source, paths, telemetry::LogFormat};
 use crate::{
     auth::Secret,
     error::{Error, Result},
-    tls::Tls,
+    tls::{Tls, Trust},
 };
 
 /// Beginning of the variables that set a key.
@@ -42,7 +44,7 @@ pub struct Config {
     pub control_port: u16,
     /// Where everything is kept; below the user's data directory if not set.
     pub data_dir: Option<PathBuf>,
-    /// The qdrant program; searched on PATH if not set.
+    /// The qdrant program; searched on PATH and in nix profiles if not set.
     pub qdrant: Option<PathBuf>,
     /// Never look for a qdrant program.
     pub embedded: bool,
@@ -50,10 +52,12 @@ pub struct Config {
     pub url: Option<String>,
     /// Key that clients must send.
     pub api_key: Option<Secret>,
-    /// Certificate chain of the embedded engine's ports and the control port, PEM.
+    /// Certificate chain of all ports, a child's too, PEM.
     pub tls_cert: Option<PathBuf>,
     /// Its private key, PEM.
     pub tls_key: Option<PathBuf>,
+    /// Authorities to believe about `url`, PEM; the public ones if not set.
+    pub tls_ca: Option<PathBuf>,
     /// File to write the ports to once they are known, as JSON.
     pub ports_file: Option<PathBuf>,
     /// Log filter.
@@ -76,6 +80,7 @@ impl Default for Config {
             api_key: None,
             tls_cert: None,
             tls_key: None,
+            tls_ca: None,
             ports_file: None,
             log: "info".to_owned(),
             log_format: LogFormat::default(),
@@ -133,11 +138,17 @@ impl Config {
             )));
         }
         if let Some(url) = &self.url
-            && !url.starts_with("http://")
+            && !["http://", "https://"]
+                .iter()
+                .any(|scheme| url.starts_with(scheme))
         {
             return Err(Error::Config(format!(
-                "url must begin with http:// (the probe has no TLS yet), it is {url}"
+                "url must begin with http:// or https://, it is {url}"
             )));
+        }
+        let encrypted = self.url.as_ref().is_some_and(|url| url.starts_with("https://"));
+        if self.tls_ca.is_some() && !encrypted {
+            return Err(Error::Config("tls_ca is for a url with https://".to_owned()));
         }
         if self.tls_cert.is_some() != self.tls_key.is_some() {
             return Err(Error::Config("tls_cert and tls_key belong together".to_owned()));
@@ -160,26 +171,37 @@ impl Config {
         }
     }
 
-    /// Decides the mode; `on_path` looks for a program of that name.
+    /// Whom the probe of a Qdrant believes.
+    pub fn trust(&self) -> Trust {
+        match (&self.url, &self.tls_ca, &self.tls_cert) {
+            (Some(_), Some(authorities), _) => Trust::Authorities(authorities.clone()),
+            (None, _, Some(certificate)) => Trust::Pinned(certificate.clone()),
+            (Some(_), None, _) | (None, _, None) => Trust::Public,
+        }
+    }
+
+    /// Decides the mode; `find` looks for a program of that name.
     ///
     /// # Errors
     /// [`Error::Qdrant`] if a program was named that is not there, or if there
     /// is none and this build has no engine of its own.
-    pub fn mode(&self, on_path: impl FnOnce(&str) -> Option<PathBuf>) -> Result<Mode> {
+    pub fn mode(&self, find: impl FnOnce(&str) -> Option<PathBuf>) -> Result<Mode> {
         if let Some(url) = &self.url {
             return Ok(Mode::External(url.trim_end_matches('/').to_owned()));
         }
         if let Some(program) = &self.qdrant {
-            return if program.is_file() {
-                Ok(Mode::Qdrant(program.clone()))
-            } else {
-                Err(Error::Qdrant(format!(
-                    "there is no qdrant program at {}",
-                    program.display()
-                )))
+            let at = program.display();
+            return match fs::metadata(program) {
+                Ok(data) if data.is_file() && data.permissions().mode() & 0o111 != 0 => {
+                    Ok(Mode::Qdrant(program.clone()))
+                }
+                Ok(_) => Err(Error::Qdrant(format!("{at} is no program that can be run"))),
+                Err(error) => Err(Error::Qdrant(format!(
+                    "there is no qdrant program at {at}: {error}"
+                ))),
             };
         }
-        let found = if self.embedded { None } else { on_path("qdrant") };
+        let found = if self.embedded { None } else { find("qdrant") };
         match found {
             Some(program) => Ok(Mode::Qdrant(program)),
             None if cfg!(feature = "embedded") => Ok(Mode::Embedded),
@@ -225,6 +247,28 @@ mod tests {
             Err("choose one"),
         );
         check(|c| c.url = Some("h:6333".to_owned()), Err("begin with http"));
+        check(|c| c.url = Some("https://h:6333".to_owned()), Ok(()));
+        check(|c| c.tls_ca = Some("ca.pem".into()), Err("https"));
+        check(
+            |c| (c.url, c.tls_ca) = (Some("http://h".to_owned()), Some("ca.pem".into())),
+            Err("https"),
+        );
+        check(
+            |c| (c.url, c.tls_ca) = (Some("https://h".to_owned()), Some("ca.pem".into())),
+            Ok(()),
+        );
+        check(|c| c.tls_cert = Some("cert.pem".into()), Err("belong together"));
+        // In every mode.
+        let open = IpAddr::from([0, 0, 0, 0]);
+        check(|c| (c.host, c.embedded) = (open, true), Err("no API key"));
+        check(
+            |c| (c.host, c.qdrant) = (open, Some("/usr/bin/qdrant".into())),
+            Err("no API key"),
+        );
+        check(
+            |c| (c.host, c.url) = (open, Some("http://h".to_owned())),
+            Err("no API key"),
+        );
     }
 
     #[test]

@@ -125,6 +125,7 @@ impl VectorDbService for Control {
             disk_bytes: seen.disk_bytes,
             memory_bytes: seen.memory_bytes,
             detail: seen.detail,
+            generation: seen.generation,
         }))
     }
 

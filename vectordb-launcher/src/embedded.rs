@@ -6,7 +6,7 @@
 //! port or the command line.
 //!
 //! The layers, each knowing only the ones above it in this list:
-//! [`error`] and [`pool`]; [`query`], [`validate`] and [`collection`], which
+//! [`error`], [`pool`] and [`space`]; [`query`], [`validate`] and [`collection`], which
 //! speak the engine's types; [`store`], which owns collections by name;
 //! [`convert`], from Qdrant's messages to those types; [`calls`], what a call
 //! does; [`grpc`] and [`rest`], the edges.
@@ -20,6 +20,7 @@ pub mod maintenance;
 pub mod pool;
 pub mod query;
 pub mod rest;
+pub mod space;
 pub mod store;
 pub mod validate;
 

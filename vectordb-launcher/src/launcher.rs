@@ -43,7 +43,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<()> {
     if !config.host.is_loopback() && config.tls_cert.is_none() {
         tracing::warn!(host = %config.host, "the API key and all data cross the network in clear text");
     }
-    match config.mode(program::on_path)? {
+    match config.mode(program::find)? {
         Mode::Embedded => embedded(config, stop).await,
         Mode::Qdrant(program) => child(config, program.as_path(), stop).await,
         Mode::External(url) => external(config, url, stop).await,
@@ -155,6 +155,10 @@ fn keep(result: &mut Result<()>, ended: Option<std::result::Result<Result<()>, t
     }
 }
 
+fn scheme(tls: Option<&Tls>) -> &'static str {
+    if tls.is_some() { "https" } else { "http" }
+}
+
 fn make_folder(path: &Path) -> Result<()> {
     fs::create_dir_all(path).map_err(|source| Error::Write {
         path: path.to_owned(),
@@ -203,9 +207,8 @@ async fn embedded(config: Config, stop: CancellationToken) -> Result<()> {
     let store = Arc::new(store);
 
     let guard = Guard::new(config.api_key.clone());
-    let scheme = if tls.is_some() { "https" } else { "http" };
+    let endpoints = Endpoints::local(scheme(tls.as_ref()), config.host, ports.http, ports.grpc);
     let mut crew = Crew::new(&stop, tls);
-    let endpoints = Endpoints::local(scheme, config.host, ports.http, ports.grpc);
     let control = Control::new(Observed::Embedded(Arc::clone(&store)), endpoints);
     let (control_routes, reporter) = control::routes(control, guard.clone())?;
     crew.grpc("control", control_listener, control_routes)?;
@@ -243,12 +246,7 @@ async fn embedded(config: Config, stop: CancellationToken) -> Result<()> {
 }
 
 async fn child(config: Config, program: &Path, stop: CancellationToken) -> Result<()> {
-    if config.tls_cert.is_some() {
-        return Err(Error::Config(
-            "TLS is for the embedded engine; a supervised Qdrant has none yet: put a proxy before it"
-                .to_owned(),
-        ));
-    }
+    let tls = config.tls()?;
     let (control_listener, control) = ports::listen("control", config.host, config.control_port)?;
     let folder = config.data_dir().join(QDRANT_FOLDER);
     make_folder(&folder)?;
@@ -266,21 +264,32 @@ async fn child(config: Config, program: &Path, stop: CancellationToken) -> Resul
         http_port: http,
         grpc_port: grpc,
         api_key: config.api_key.clone(),
+        tls: config.tls_cert.clone().zip(config.tls_key.clone()),
     };
     settings.write(&folder).map_err(|source| Error::Write {
         path: folder.join(program::CONFIG_FILE),
         source,
     })?;
     tracing::info!(program = %program.display(), data = %folder.display(), "supervising Qdrant");
-    let endpoints = Endpoints::local("http", config.host, http, grpc);
+    let endpoints = Endpoints::local(scheme(tls.as_ref()), config.host, http, grpc);
     let launch = Launch {
         program: program.to_owned(),
         folder,
     };
-    watched(config, ports, endpoints, Some(launch), control_listener, stop).await
+    watched(
+        config,
+        tls,
+        ports,
+        endpoints,
+        Some(launch),
+        control_listener,
+        stop,
+    )
+    .await
 }
 
 async fn external(config: Config, url: String, stop: CancellationToken) -> Result<()> {
+    let tls = config.tls()?;
     let (control_listener, control) = ports::listen("control", config.host, config.control_port)?;
     let parsed: http::Uri = url
         .parse()
@@ -301,18 +310,23 @@ async fn external(config: Config, url: String, stop: CancellationToken) -> Resul
         rest_url: url,
         grpc_url,
     };
-    watched(config, ports, endpoints, None, control_listener, stop).await
+    watched(config, tls, ports, endpoints, None, control_listener, stop).await
 }
 
 async fn watched(
     config: Config,
+    tls: Option<Tls>,
     ports: Ports,
     endpoints: Endpoints,
     launch: Option<Launch>,
     control_listener: TcpListener,
     stop: CancellationToken,
 ) -> Result<()> {
-    let probe = Probe::new(endpoints.rest_url.clone(), config.api_key.clone())?;
+    let probe = Probe::new(
+        endpoints.rest_url.clone(),
+        config.api_key.clone(),
+        &config.trust(),
+    )?;
     let (sender, snapshot) = watch::channel(Snapshot::new());
     let folder = launch.as_ref().map(|launch| launch.folder.clone());
     let observed = Watched {
@@ -322,7 +336,7 @@ async fn watched(
     };
     let control = Control::new(Observed::Qdrant(Arc::new(observed)), endpoints);
     let (routes, reporter) = control::routes(control, Guard::new(config.api_key.clone()))?;
-    let mut crew = Crew::new(&stop, config.tls()?);
+    let mut crew = Crew::new(&stop, tls);
     crew.grpc("control", control_listener, routes)?;
     crew.add(follow(snapshot, reporter, config, ports));
     // In this task and not among the crew: the child's end has its own

@@ -65,12 +65,15 @@ struct Arguments {
         hide_env_values = true
     )]
     api_key: Option<String>,
-    /// Certificate chain (PEM) for TLS on the embedded engine's ports and the control port
+    /// Certificate chain (PEM) for TLS on all ports
     #[arg(long, value_name = "FILE", env = "AGENTIC_IDE_VECTORDB_TLS_CERT")]
     tls_cert: Option<PathBuf>,
     /// Private key (PEM) of the certificate
     #[arg(long, value_name = "FILE", env = "AGENTIC_IDE_VECTORDB_TLS_KEY")]
     tls_key: Option<PathBuf>,
+    /// Certificates (PEM) of the authorities to believe about an https --url (default: the public ones)
+    #[arg(long, value_name = "FILE", env = "AGENTIC_IDE_VECTORDB_TLS_CA")]
+    tls_ca: Option<PathBuf>,
     /// Write the ports to this file as JSON once everything is ready
     #[arg(long, value_name = "FILE", env = "AGENTIC_IDE_VECTORDB_PORTS_FILE")]
     ports_file: Option<PathBuf>,
@@ -181,6 +184,7 @@ impl Arguments {
         config.ports_file = self.ports_file.or(config.ports_file);
         config.tls_cert = self.tls_cert.or(config.tls_cert);
         config.tls_key = self.tls_key.or(config.tls_key);
+        config.tls_ca = self.tls_ca.or(config.tls_ca);
         config.url = self.url.or(config.url);
         config.qdrant = self.qdrant.or(config.qdrant);
         config.embedded |= self.embedded;

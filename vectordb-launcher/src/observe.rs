@@ -12,7 +12,7 @@ use tonic::Status;
 
 use crate::{
     files,
-    qdrant::{Probe, Snapshot},
+    qdrant::{Probe, Snapshot, orphan::Identity},
     supervisor::State,
 };
 
@@ -29,12 +29,14 @@ pub struct Observation {
     pub state: String,
     /// Of Qdrant's API.
     pub version: String,
-    /// Of the child, if there is one.
+    /// Of the process that serves, if it is one of ours.
     pub pid: Option<u32>,
     /// Names and numbers of points.
     pub collections: Vec<(String, u64)>,
     /// Why it is not ready, if so.
     pub detail: String,
+    /// Another value after each start, restore and recovery; empty if unknown.
+    pub generation: String,
     /// What the data takes.
     pub disk_bytes: u64,
     /// What the serving process takes.
@@ -129,9 +131,10 @@ async fn embedded(store: &Arc<crate::embedded::Store>) -> Observation {
         mode: v1::Mode::Embedded,
         state: if detail.is_empty() { "ready" } else { "degraded" }.to_owned(),
         version: crate::embedded::API_VERSION.to_owned(),
-        pid: None,
+        pid: Some(std::process::id()),
         collections,
         detail,
+        generation: store.generation().to_string(),
         disk_bytes,
         memory_bytes: memory_bytes(std::process::id()),
     }
@@ -145,10 +148,10 @@ impl Watched {
         } else {
             v1::Mode::External
         };
-        let (version, collections) = match state {
-            State::Ready { .. } => (self.version().await, self.collections().await),
+        let (title, collections) = match state {
+            State::Ready { .. } => (self.title().await, self.collections().await),
             State::Starting { .. } | State::Degraded { .. } | State::Backoff { .. } | State::Stopped(_) => {
-                (String::new(), Vec::new())
+                (serde_json::Value::Null, Vec::new())
             }
         };
         let folder = self.folder.clone();
@@ -157,19 +160,19 @@ impl Watched {
         Observation {
             mode,
             state: state.to_string(),
-            version,
+            version: title["version"].as_str().unwrap_or_default().to_owned(),
             pid,
             collections,
             detail,
+            generation: generation(pid, &title),
             disk_bytes: disk.await.unwrap_or_default(),
             memory_bytes: pid.map_or(0, memory_bytes),
         }
     }
 
     /// Empty if it does not say: a status is no reason to fail.
-    async fn version(&self) -> String {
-        let title = self.probe.json("/").await.unwrap_or_default();
-        title["version"].as_str().unwrap_or_default().to_owned()
+    async fn title(&self) -> serde_json::Value {
+        self.probe.json("/").await.unwrap_or_default()
     }
 
     async fn collections(&self) -> Vec<(String, u64)> {
@@ -191,6 +194,17 @@ impl Watched {
             ));
         }
         collections
+    }
+}
+
+/// A child is known by its process. Somebody else's is if it is our embedded
+/// engine; a real Qdrant tells in that place what it was built from.
+fn generation(pid: Option<u32>, title: &serde_json::Value) -> String {
+    let told = title["commit"].as_str().unwrap_or_default();
+    match pid {
+        Some(pid) => Identity::of(pid).map_or(String::new(), |identity| identity.to_string()),
+        None if uuid::Uuid::parse_str(told).is_ok() => told.to_owned(),
+        None => String::new(),
     }
 }
 

@@ -20,6 +20,7 @@ use crate::{
     auth::{KEY_HEADER, Secret},
     error::{Error, Result},
     supervisor::{self, Action, Event, Limits, State, Stop, Subject},
+    tls::Trust,
 };
 
 use process::Child;
@@ -82,11 +83,15 @@ impl Probe {
     ///
     /// # Errors
     /// [`Error::Config`] if no client can be made.
-    pub fn new(url: String, key: Option<Secret>) -> Result<Self> {
-        let client = reqwest::Client::builder()
+    pub fn new(url: String, key: Option<Secret>, trust: &Trust) -> Result<Self> {
+        let mut builder = reqwest::Client::builder()
             .timeout(PROBE_TIME_MAX)
             // A proxy of the environment is for the Internet.
-            .no_proxy()
+            .no_proxy();
+        if let Some(tls) = trust.client()? {
+            builder = builder.use_preconfigured_tls(tls);
+        }
+        let client = builder
             .build()
             .map_err(|error| Error::Config(format!("cannot make an HTTP client: {error}")))?;
         Ok(Self { client, url, key })
@@ -112,8 +117,21 @@ impl Probe {
         match self.get("/readyz").send().await {
             Ok(response) if response.status().is_success() => Ok(()),
             Ok(response) => Err(format!("/readyz answers {}", response.status())),
-            Err(error) => Err(format!("/readyz does not answer: {}", error.without_url())),
+            Err(error) => Err(format!("/readyz does not answer: {}", reason(&error))),
         }
+    }
+}
+
+/// What the client says hides why; the last cause is what a person needs.
+fn reason(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    if error.is_timeout() {
+        format!("no answer within {} s", PROBE_TIME_MAX.as_secs())
+    } else {
+        cause.to_string()
     }
 }
 
@@ -140,6 +158,7 @@ pub async fn run(
     probes.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut worker = Worker { launch, child: None };
     let (mut state, mut actions) = supervisor::start(subject, now_ms());
+    let mut told = String::new();
     loop {
         let mut failed = None;
         for action in actions.drain(..) {
@@ -189,7 +208,16 @@ pub async fn run(
         publish(&snapshot, &state, worker.pid(), Some(detail.clone()));
         if before != after {
             tracing::info!(from = before, to = after, detail, "Qdrant");
+        } else if event == Event::Silent && detail != told {
+            // Once for each reason, so that who mistyped an address need not wait
+            // for the patience to end.
+            match subject {
+                // It answers nobody before it has loaded its data.
+                Subject::Child => tracing::info!(state = after, detail, "Qdrant is not ready"),
+                Subject::Remote => tracing::warn!(state = after, detail, "Qdrant is not ready"),
+            }
         }
+        told = detail;
     }
 }
 

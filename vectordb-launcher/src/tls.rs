@@ -1,7 +1,10 @@
-//! TLS for the ports: an accept loop of our own, for gRPC and REST alike.
+//! TLS for the ports: an accept loop of our own, for gRPC and REST alike; and
+//! whom the probe of a Qdrant believes.
 //!
 //! Handshakes run beside each other and have a time limit, so that a silent
 //! peer holds up nobody.
+
+mod client;
 
 use std::{
     io,
@@ -23,11 +26,13 @@ use tokio_rustls::{
     rustls::{
         self, ServerConfig,
         crypto::ring,
-        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+        pki_types::{PrivateKeyDer, pem::PemObject as _},
     },
     server::TlsStream,
 };
 use tonic::transport::server::Connected;
+
+pub use client::Trust;
 
 use crate::error::{Error, Result};
 
@@ -39,6 +44,10 @@ const HANDSHAKES_MAX: usize = 256;
 
 /// Wait after a failed accept: mostly there are too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+fn unusable(path: &Path, reason: &dyn std::fmt::Display) -> Error {
+    Error::Config(format!("{} cannot be used for TLS: {reason}", path.display()))
+}
 
 /// What a port speaks inside TLS, in the order it prefers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,15 +70,7 @@ impl Tls {
     /// # Errors
     /// [`Error::Config`] with the file that cannot be used.
     pub fn load(certificate: &Path, key: &Path) -> Result<Self> {
-        let unusable = |path: &Path, reason: &dyn std::fmt::Display| {
-            Error::Config(format!("{} cannot be used for TLS: {reason}", path.display()))
-        };
-        let chain = CertificateDer::pem_file_iter(certificate)
-            .and_then(Iterator::collect::<std::result::Result<Vec<_>, _>>)
-            .map_err(|error| unusable(certificate, &error))?;
-        if chain.is_empty() {
-            return Err(unusable(certificate, &"it holds no certificate"));
-        }
+        let chain = client::certificates(certificate)?;
         let private = PrivateKeyDer::from_pem_file(key).map_err(|error| unusable(key, &error))?;
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()

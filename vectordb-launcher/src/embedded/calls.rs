@@ -31,7 +31,7 @@ pub const MATRIX_SAMPLE: usize = 10;
 /// Neighbours of each sampled point unless the request says.
 pub const MATRIX_LIMIT: usize = 3;
 
-/// Largest request, in bytes, as in Qdrant.
+/// Largest REST request, in bytes, as in Qdrant.
 pub const REQUEST_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// The calls on one store; clones share it.

@@ -22,7 +22,7 @@ use tokio::sync::Mutex;
 
 use super::{
     error::{Error, Result},
-    validate,
+    space, validate,
 };
 
 /// Folder of half-built segments that a killed optimizer leaves behind; the
@@ -76,6 +76,7 @@ impl Collection {
     /// # Errors
     /// What the engine says about `config` or the disk.
     pub fn create(path: &Path, config: EdgeConfig) -> Result<Self> {
+        space::check(crate::files::folder_of(path), space::reserve(&config))?;
         let shard = EdgeShard::new(path, config)?;
         // Without this flush a kill right after creation leaves a folder that
         // the engine can no longer load.
@@ -180,6 +181,8 @@ impl Collection {
     /// [`Error::Internal`] if the disk failed.
     pub fn update(&self, operation: UpdateOperation) -> Result<u64> {
         self.check(&operation)?;
+        let needed = space::reserve(&self.shard.config()).saturating_add(space::weight(&operation));
+        space::check(self.path(), needed)?;
         self.shard.update(operation)?;
         Ok(self.written.fetch_add(1, Ordering::AcqRel))
     }
@@ -355,6 +358,10 @@ impl Collection {
         if self.optimized.load(Ordering::Acquire) == written {
             return Ok(false);
         }
+        // It writes segments anew before the old ones go.
+        let own = crate::files::bytes_below(self.path());
+        let needed = space::reserve(&self.shard.config()).saturating_add(own);
+        space::check(self.path(), needed)?;
         let changed = self
             .shard
             .optimize_with_budget(ResourceBudget::new(OPTIMIZER_THREADS, OPTIMIZER_THREADS))?;

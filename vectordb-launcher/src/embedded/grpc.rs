@@ -24,12 +24,12 @@ use tonic::{
 };
 use tower::Layer as _;
 
-use super::{
-    calls::{Calls, REQUEST_BYTES_MAX},
-    error::Result,
-    store::Store,
-};
+use super::{calls::Calls, error::Result, store::Store};
 use crate::auth::Guard;
+
+/// Largest message, in bytes. Qdrant has no limit of its own here; this one is
+/// for the memory of a machine that runs more than a database.
+const MESSAGE_BYTES_MAX: usize = 512 * 1024 * 1024;
 
 /// All of Qdrant's services on one store; clones share it.
 #[derive(Debug, Clone)]
@@ -46,14 +46,18 @@ pub fn routes(store: Arc<Store>, guard: Guard) -> Routes {
     macro_rules! tuned {
         ($server:ident) => {
             $server::new(service.clone())
-                .max_decoding_message_size(REQUEST_BYTES_MAX)
+                .max_decoding_message_size(MESSAGE_BYTES_MAX)
                 .max_encoding_message_size(usize::MAX)
                 .accept_compressed(CompressionEncoding::Gzip)
                 .send_compressed(CompressionEncoding::Gzip)
         };
     }
     let guarded = InterceptorLayer::new(guard);
+    // The standard health check, beside Qdrant's own, as in Qdrant. It serves as
+    // soon as it listens.
+    let (_, health) = tonic_health::server::health_reporter();
     Routes::new(tuned!(QdrantServer))
+        .add_service(health)
         .add_service(guarded.layer(tuned!(CollectionsServer)))
         .add_service(guarded.layer(tuned!(PointsServer)))
         .add_service(guarded.layer(tuned!(SnapshotsServer)))

@@ -88,9 +88,18 @@ fn refusal(guard: &Guard, uri: &Uri, headers: &HeaderMap) -> Option<Response> {
         return None;
     }
     let judged = guard.check(header(KEY_HEADER), header(header::AUTHORIZATION.as_str()));
-    judged
-        .err()
-        .map(|refused| failed(StatusCode::UNAUTHORIZED, &refused.to_string()))
+    if let Err(refused) = judged {
+        // In clear text, as from Qdrant.
+        return Some((StatusCode::UNAUTHORIZED, refused.to_string()).into_response());
+    }
+    let length = header(header::CONTENT_LENGTH.as_str()).and_then(|length| length.parse::<usize>().ok());
+    // Before it is sent: nobody waits for 32 MiB to hear that they are too many.
+    length.filter(|length| *length > REQUEST_BYTES_MAX).map(|length| {
+        let text = format!(
+            "JSON payload ({length} bytes) is larger than allowed (limit: {REQUEST_BYTES_MAX} bytes)."
+        );
+        failed(StatusCode::BAD_REQUEST, &text)
+    })
 }
 
 fn failed(status: StatusCode, message: &str) -> Response {
@@ -119,9 +128,11 @@ fn answer<T: Serialize>(result: Result<T>, started: Instant) -> Response {
 /// Reads a request's body. Large ones take a while, so this belongs in the pool.
 fn body<T: DeserializeOwned>(bytes: std::result::Result<Bytes, BytesRejection>) -> Result<T> {
     let bytes = bytes.map_err(|rejected| {
-        Error::Malformed(format!(
-            "JSON payload cannot be read (limit: {REQUEST_BYTES_MAX} bytes): {rejected}"
-        ))
+        Error::Malformed(if rejected.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            format!("JSON payload has exceeded limit ({REQUEST_BYTES_MAX} bytes).")
+        } else {
+            format!("JSON payload cannot be read: {rejected}")
+        })
     })?;
     serde_json::from_slice(&bytes)
         .map_err(|error| Error::Malformed(format!("Format error in JSON body: {error}")))
@@ -132,8 +143,12 @@ async fn unsupported(method: Method, uri: Uri) -> Response {
     failed(StatusCode::from(&error), &error.to_string())
 }
 
-async fn title() -> Json<Value> {
-    Json(json!({"title": "qdrant - vector search engine", "version": API_VERSION}))
+/// In the place of a commit stands the store's generation, as over gRPC.
+async fn title(State(rest): State<Rest>) -> Json<Value> {
+    let commit = rest.calls.store().generation();
+    Json(
+        json!({"title": "qdrant - vector search engine", "version": API_VERSION, "commit": commit.to_string()}),
+    )
 }
 
 /// Nothing is collected, so there is nothing to tell.

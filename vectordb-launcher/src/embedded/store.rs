@@ -19,6 +19,7 @@ use std::{
 
 use qdrant_edge::EdgeConfig;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 pub use index::OpenError;
 use index::{FORMAT, INDEX_FILE, Index};
@@ -27,7 +28,7 @@ use super::{
     collection::Collection,
     error::{Error, Result},
     pool::Pool,
-    query,
+    query, space,
 };
 use crate::{
     clock,
@@ -97,6 +98,7 @@ pub struct Store {
     state: RwLock<State>,
     /// Held over each change of names, disk write included.
     changing: Mutex<()>,
+    generation: Mutex<Uuid>,
     pool: Pool,
     _lock: DirectoryLock,
 }
@@ -121,6 +123,11 @@ impl Store {
         let folders = root.join(COLLECTIONS_FOLDER);
         fs::create_dir_all(&folders).map_err(io(&folders))?;
         let lock = DirectoryLock::take(root)?;
+        let needed = space::OPENING_BYTES_MIN;
+        if let Some(free) = space::free_bytes(root).filter(|free| *free < needed) {
+            let path = root.to_owned();
+            return Err(OpenError::Full { path, free, needed });
+        }
         let index_file = root.join(INDEX_FILE);
         let index = Index::read_or_make(&index_file, &folders)?;
         index.remove_strays(&folders).map_err(io(&folders))?;
@@ -129,9 +136,21 @@ impl Store {
             root: root.to_owned(),
             state: RwLock::new(state),
             changing: Mutex::new(()),
+            generation: Mutex::new(Uuid::new_v4()),
             pool: Pool::default(),
             _lock: lock,
         })
+    }
+
+    /// Another value after each start, restore and recovery: whenever points may
+    /// be gone or changed that no client removed. A client that remembers what it
+    /// wrote compares it again then.
+    pub fn generation(&self) -> Uuid {
+        *self.generation.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn renew_generation(&self) {
+        *self.generation.lock().unwrap_or_else(PoisonError::into_inner) = Uuid::new_v4();
     }
 
     /// Where blocking calls run.
@@ -228,7 +247,7 @@ impl Store {
                 "Can't create collection with name {name}. Alias with the same name already exists"
             )));
         }
-        let folder = uuid::Uuid::new_v4().to_string();
+        let folder = Uuid::new_v4().to_string();
         let open = Arc::new(Collection::create(
             &self.root.join(COLLECTIONS_FOLDER).join(&folder),
             config,

@@ -31,6 +31,12 @@ pub struct Identity {
     boot: String,
 }
 
+impl std::fmt::Display for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}-{}-{}", self.pid, self.started_ticks, self.boot)
+    }
+}
+
 impl Identity {
     /// The process that has the number `pid` now.
     pub fn of(pid: u32) -> Option<Self> {

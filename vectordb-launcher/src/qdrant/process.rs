@@ -11,7 +11,7 @@ use tokio::{
 use super::{
     Launch,
     orphan::{self, Identity},
-    program::{CONFIG_FILE, on_path},
+    program::{CONFIG_FILE, find},
 };
 use crate::error::{Error, Result};
 
@@ -38,7 +38,7 @@ impl Child {
     /// [`Error::Qdrant`] if it cannot be run.
     pub async fn start(launch: &Launch) -> Result<Self> {
         orphan::end(&launch.folder).await;
-        let mut command = match on_path("setpriv") {
+        let mut command = match find("setpriv") {
             Some(setpriv) => {
                 let mut command = Command::new(setpriv);
                 command.args(["--pdeathsig", "KILL", "--"]).arg(&launch.program);

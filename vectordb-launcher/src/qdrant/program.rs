@@ -15,9 +15,18 @@ use crate::{auth::Secret, files};
 /// needs no quoting rules of ours.
 pub const CONFIG_FILE: &str = "config.yaml";
 
-/// The first executable file called `name` on PATH.
-pub fn on_path(name: &str) -> Option<PathBuf> {
-    search(&env::var_os("PATH")?, name)
+/// Where nix puts programs, for whoever was not started from a shell of it:
+/// the profiles of the person, the system and the machine.
+const NIX_PROFILES: &[&str] = &["/run/current-system/sw", "/nix/var/nix/profiles/default"];
+
+/// The first executable file called `name` on PATH, or else in a profile of nix.
+pub fn find(name: &str) -> Option<PathBuf> {
+    let own = env::home_dir().map(|home| home.join(".nix-profile"));
+    let profiles = own.into_iter().chain(NIX_PROFILES.iter().map(PathBuf::from));
+    let folders = profiles.map(|profile| profile.join("bin"));
+    let nix = env::join_paths(folders).unwrap_or_default();
+    let path = env::var_os("PATH").unwrap_or_default();
+    search(&path, name).or_else(|| search(&nix, name))
 }
 
 fn search(path: &std::ffi::OsStr, name: &str) -> Option<PathBuf> {
@@ -40,6 +49,8 @@ pub struct Settings {
     pub grpc_port: u16,
     /// Key that clients must send.
     pub api_key: Option<Secret>,
+    /// Files of the certificate chain and its key, PEM.
+    pub tls: Option<(PathBuf, PathBuf)>,
 }
 
 impl Settings {
@@ -53,7 +64,10 @@ impl Settings {
         if let Some(key) = &self.api_key {
             service["api_key"] = json!(key.reveal());
         }
-        let config = json!({
+        if self.tls.is_some() {
+            service["enable_tls"] = json!(true);
+        }
+        let mut config = json!({
             "log_level": "INFO",
             "telemetry_disabled": true,
             "storage": {
@@ -62,6 +76,11 @@ impl Settings {
             },
             "service": service,
         });
+        if let Some((certificate, key)) = &self.tls {
+            // The child has another working directory.
+            let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+            config["tls"] = json!({"cert": absolute(certificate), "key": absolute(key)});
+        }
         format!("{config:#}\n")
     }
 
@@ -86,6 +105,7 @@ mod tests {
             http_port: 6333,
             grpc_port: 6334,
             api_key: Some(Secret::new("a\"b: c")),
+            tls: Some(("/tls/cert.pem".into(), "/tls/key.pem".into())),
         };
         settings.write(folder.path()).unwrap();
         let file = folder.path().join(CONFIG_FILE);
@@ -102,8 +122,9 @@ mod tests {
                 },
                 "service": {
                     "host": "127.0.0.1", "http_port": 6333, "grpc_port": 6334, "enable_cors": false,
-                    "api_key": "a\"b: c",
+                    "api_key": "a\"b: c", "enable_tls": true,
                 },
+                "tls": {"cert": "/tls/cert.pem", "key": "/tls/key.pem"},
             })
         );
     }

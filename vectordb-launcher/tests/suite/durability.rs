@@ -4,29 +4,18 @@ use nix::sys::signal::Signal;
 use qdrant_client::{
     Qdrant,
     qdrant::{
-        CountPointsBuilder, CreateAliasBuilder, CreateCollectionBuilder, Distance, GetPointsBuilder,
-        OptimizersConfigDiffBuilder, PointStruct, Query, QueryPointsBuilder, UpsertPointsBuilder,
-        VectorInput, VectorParamsBuilder,
+        CreateAliasBuilder, CreateCollectionBuilder, Distance, GetPointsBuilder, OptimizersConfigDiffBuilder,
+        PointStruct, Query, QueryPointsBuilder, UpsertPointsBuilder, VectorInput, VectorParamsBuilder,
     },
 };
 use tempfile::tempdir;
 
-use crate::support::{CODE, Launcher, PATIENCE, Start, fill, ids, make, point};
+use crate::support::{CODE, Launcher, PATIENCE, Start, count, fill, ids, make, point};
 
 /// Points of one upsert.
-const BATCH: u64 = 20;
+pub const BATCH: u64 = 20;
 
-async fn count(client: &Qdrant) -> u64 {
-    client
-        .count(CountPointsBuilder::new(CODE).exact(true))
-        .await
-        .unwrap()
-        .result
-        .unwrap()
-        .count
-}
-
-async fn upsert(client: &Qdrant, batch: u64) -> bool {
+pub async fn upsert(client: &Qdrant, batch: u64) -> bool {
     let first = batch * BATCH;
     let points = (first..first + BATCH)
         .map(|id| {
@@ -240,7 +229,7 @@ async fn a_damaged_collection_is_moved_aside() {
     assert_eq!(count(&client).await, 5);
 }
 
-fn only_entry(folder: &std::path::Path) -> std::path::PathBuf {
+pub fn only_entry(folder: &std::path::Path) -> std::path::PathBuf {
     let entries: Vec<_> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())

@@ -201,7 +201,7 @@ async fn a_key_is_asked_for() {
     );
     check(
         told(launcher.client_with(Some("wrong")).list_collections().await),
-        (Code::Unauthenticated, "Invalid API key"),
+        (Code::Unauthenticated, "Invalid API key or JWT"),
     );
     assert_eq!(
         launcher

@@ -9,13 +9,18 @@
     reason = "helpers of tests are tests to people, not to the lint"
 )]
 
+mod bad_input;
 mod conformance;
 mod control;
 mod copies;
+mod damage;
 mod durability;
 mod errors;
+mod full_disk;
 mod hybrid;
+mod kills;
 mod migrate;
+mod newcomer;
 mod points;
 mod python;
 mod rest;

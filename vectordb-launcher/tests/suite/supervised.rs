@@ -18,18 +18,19 @@ use tokio_util::sync::CancellationToken;
 use vectordb_launcher::{
     qdrant::{self, Launch, Probe, Snapshot},
     supervisor::Limits,
+    tls::Trust,
 };
 
 use crate::support::{Launcher, PATIENCE, Start, fill, make};
 
-fn script(folder: &Path, text: &str) -> PathBuf {
+pub fn script(folder: &Path, text: &str) -> PathBuf {
     let path = folder.join("qdrant");
     fs::write(&path, format!("#!/bin/sh\n{text}")).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     path
 }
 
-fn stand_in(folder: &Path) -> PathBuf {
+pub fn stand_in(folder: &Path) -> PathBuf {
     let text = format!(
         r#"port() {{ sed -n "s/.*\"$1\": \([0-9]*\).*/\1/p" "$2"; }}
 [ "$1" = --config-path ] || exit 9
@@ -42,24 +43,24 @@ exec '{}' --embedded --data-dir ./storage --control-port 0 \
     script(folder, &text)
 }
 
-fn supervised(folder: &Path) -> Launcher {
+pub fn supervised(folder: &Path) -> Launcher {
     Start::new(folder).arg("--qdrant").arg(stand_in(folder)).ready()
 }
 
-async fn status(launcher: &Launcher) -> StatusResponse {
+pub async fn status(launcher: &Launcher) -> StatusResponse {
     let url = format!("http://127.0.0.1:{}", launcher.ports.control);
     let mut control = VectorDbServiceClient::connect(url).await.unwrap();
     control.status(StatusRequest {}).await.unwrap().into_inner()
 }
 
-fn runs(pid: u32) -> bool {
+pub fn runs(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     // A zombie has ended; in a container nobody may collect it.
     stat.rsplit_once(')')
         .is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))
 }
 
-async fn gone(pid: u32) {
+pub async fn gone(pid: u32) {
     let wait = async {
         while runs(pid) {
             tokio::task::yield_now().await;
@@ -92,6 +93,24 @@ async fn a_child_is_started_watched_and_ended() {
     gone(again.pid).await;
 }
 
+/// What Qdrant says is among what the launcher says, without secrets.
+#[tokio::test]
+async fn the_childs_log_is_passed_on() {
+    let folder = tempdir().unwrap();
+    let program = script(
+        folder.path(),
+        "echo said; echo 'https://me:hidden-by-me@host' >&2; exec sleep 60\n",
+    );
+    let launcher = Start::new(folder.path()).arg("--qdrant").arg(program).running();
+    launcher.wait_for("\"said\"");
+    let line = launcher.wait_for("https://me");
+    assert!(
+        line.contains("\"qdrant\"") && !line.contains("hidden-by-me"),
+        "{line}"
+    );
+    assert_eq!(launcher.end(Signal::SIGTERM).await, Some(0));
+}
+
 #[tokio::test]
 async fn a_killed_launcher_leaves_no_orphan() {
     let folder = tempdir().unwrap();
@@ -120,7 +139,7 @@ async fn a_child_that_never_lives_is_given_up() {
         ..Limits::default()
     };
     let (sender, snapshot) = watch::channel(Snapshot::new());
-    let probe = Probe::new("http://127.0.0.1:9".to_owned(), None).unwrap();
+    let probe = Probe::new("http://127.0.0.1:9".to_owned(), None, &Trust::Public).unwrap();
     let run = qdrant::run(Some(launch), probe, limits, sender, CancellationToken::new());
     let error = tokio::time::timeout(Duration::from_secs(60), run)
         .await

@@ -14,11 +14,12 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
+use proto::v1::vector_db_service_client::VectorDbServiceClient;
 use qdrant_client::{
     Payload, Qdrant, QdrantError,
     qdrant::{
-        CreateCollectionBuilder, CreateFieldIndexCollectionBuilder, Distance, FieldType, Modifier,
-        NamedVectors, PointStruct, SparseVectorParamsBuilder, SparseVectorsConfigBuilder,
+        CountPointsBuilder, CreateCollectionBuilder, CreateFieldIndexCollectionBuilder, Distance, FieldType,
+        Modifier, NamedVectors, PointStruct, SparseVectorParamsBuilder, SparseVectorsConfigBuilder,
         UpsertPointsBuilder, Vector, VectorParamsBuilder, VectorsConfigBuilder, point_id::PointIdOptions,
     },
 };
@@ -31,6 +32,9 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The collection of the tests.
 pub const CODE: &str = "code";
+
+/// The program under test.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_agentic-ide-vectordb");
 
 /// A running launcher.
 pub struct Launcher {
@@ -53,9 +57,24 @@ impl Start {
 
     /// With its data in `folder` and a certain gRPC port.
     pub fn at(folder: &Path, grpc_port: u16) -> Self {
+        Self::with(Command::new(PROGRAM), folder, grpc_port, 0)
+    }
+
+    /// With its data in `folder` and a certain control port, for a launcher that
+    /// is asked before it is ready.
+    pub fn controlled_at(folder: &Path, control_port: u16) -> Self {
+        Self::with(Command::new(PROGRAM), folder, 0, control_port)
+    }
+
+    /// With its data in `folder`, through a program that becomes it.
+    pub fn through(mut command: Command, folder: &Path) -> Self {
+        command.arg(PROGRAM);
+        Self::with(command, folder, 0, 0)
+    }
+
+    fn with(mut command: Command, folder: &Path, grpc_port: u16, control_port: u16) -> Self {
         let ports_file = folder.join("ports.json");
         let _none_yet = std::fs::remove_file(&ports_file);
-        let mut command = Command::new(env!("CARGO_BIN_EXE_agentic-ide-vectordb"));
         command
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
@@ -65,7 +84,7 @@ impl Start {
                 "--http-port",
                 "0",
                 "--control-port",
-                "0",
+                &control_port.to_string(),
                 "--grpc-port",
                 &grpc_port.to_string(),
             ])
@@ -82,8 +101,22 @@ impl Start {
         self
     }
 
+    pub fn env(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
     /// Starts it and waits until it is ready.
-    pub fn ready(mut self) -> Launcher {
+    pub fn ready(self) -> Launcher {
+        let ports_file = self.ports_file.clone();
+        let mut launcher = self.running();
+        launcher.wait_for("\"Ready\"");
+        launcher.ports = serde_json::from_slice(&std::fs::read(ports_file).unwrap()).unwrap();
+        launcher
+    }
+
+    /// Starts it and waits for nothing; its ports are not known.
+    pub fn running(mut self) -> Launcher {
         let mut process = self.command.spawn().unwrap();
         let stderr = BufReader::new(process.stderr.take().unwrap());
         let (sender, lines) = mpsc::channel();
@@ -92,7 +125,7 @@ impl Start {
                 let _nobody_listens = sender.send(line);
             }
         });
-        let mut launcher = Launcher {
+        Launcher {
             process,
             lines,
             ports: Ports {
@@ -100,10 +133,7 @@ impl Start {
                 grpc: 0,
                 control: 0,
             },
-        };
-        launcher.wait_for("\"Ready\"");
-        launcher.ports = serde_json::from_slice(&std::fs::read(&self.ports_file).unwrap()).unwrap();
-        launcher
+        }
     }
 
     /// Starts it and waits until it ends; its status and its words.
@@ -138,14 +168,51 @@ impl Launcher {
         self.client_with(None)
     }
 
+    /// For a call that takes a machine with much else to do longer than that.
+    pub fn patient_client(&self) -> Qdrant {
+        self.client_within(5 * PATIENCE, None)
+    }
+
     pub fn client_with(&self, key: Option<&str>) -> Qdrant {
+        self.client_within(PATIENCE, key)
+    }
+
+    fn client_within(&self, patience: Duration, key: Option<&str>) -> Qdrant {
         let mut config = Qdrant::from_url(&format!("http://127.0.0.1:{}", self.ports.grpc))
             .skip_compatibility_check()
-            .timeout(PATIENCE);
+            .timeout(patience);
         if let Some(key) = key {
             config = config.api_key(key);
         }
         config.build().unwrap()
+    }
+
+    /// A call of the REST API: its status and what it answered.
+    pub async fn rest(&self, method: &str, path: &str, body: impl Into<reqwest::Body>) -> (u16, String) {
+        let url = format!("http://127.0.0.1:{}{path}", self.ports.http);
+        let request = reqwest::Client::new().request(method.parse().unwrap(), url);
+        let response = request.body(body).send().await.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
+    }
+
+    /// A call of the REST API that is refused: its status and the words.
+    pub async fn refused(&self, method: &str, path: &str, body: impl Into<reqwest::Body>) -> (u16, String) {
+        let (status, text) = self.rest(method, path, body).await;
+        let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
+        (
+            status,
+            answer["status"]["error"].as_str().unwrap_or_default().to_owned(),
+        )
+    }
+
+    /// The launcher's own service.
+    pub async fn control(&self) -> VectorDbServiceClient<tonic::transport::Channel> {
+        let url = format!("http://127.0.0.1:{}", self.ports.control);
+        VectorDbServiceClient::connect(url).await.unwrap()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.id()
     }
 
     pub fn signal(&self, signal: Signal) {
@@ -167,6 +234,12 @@ impl Drop for Launcher {
         let _ended_already = self.process.kill();
         let _ended_already = self.process.wait();
     }
+}
+
+/// Number of points of the collection of the tests.
+pub async fn count(client: &Qdrant) -> u64 {
+    let count = CountPointsBuilder::new(CODE).exact(true);
+    client.count(count).await.unwrap().result.unwrap().count
 }
 
 /// What a failed call told.

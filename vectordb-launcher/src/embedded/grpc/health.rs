@@ -1,4 +1,7 @@
 //! The service that says who answers.
+//!
+//! In the place of a commit stands the store's generation: a client that keeps
+//! something in mind learns from it that the server started anew.
 
 use qdrant_client::qdrant::{HealthCheckReply, HealthCheckRequest, qdrant_server::Qdrant};
 use tonic::{Request, Response, Status};
@@ -15,7 +18,7 @@ impl Qdrant for Service {
         Ok(Response::new(HealthCheckReply {
             title: "qdrant - vector search engine".to_owned(),
             version: API_VERSION.to_owned(),
-            commit: None,
+            commit: Some(self.store.generation().to_string()),
         }))
     }
 }

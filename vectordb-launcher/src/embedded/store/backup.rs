@@ -91,6 +91,7 @@ impl Store {
         let _changing = self.change();
         let old = self.read().clone();
         self.commit(next.clone()).inspect_err(|_| abandon(&next))?;
+        self.renew_generation();
         abandon(&old);
         Ok(points)
     }

@@ -44,12 +44,28 @@ pub enum OpenError {
         reason: String,
     },
     /// A newer program wrote it.
-    #[error("{path} has format {found}, this program knows up to {FORMAT}")]
+    #[error(
+        "{path} was written by a newer version: it has format {found}, this one knows up to {FORMAT}. Use that version, \
+         or another --data-dir"
+    )]
     TooNew {
         /// The file.
         path: PathBuf,
         /// Its format.
         found: u32,
+    },
+    /// The disk is full. To open the store all the same would end the process.
+    #[error(
+        "the disk of {path} is full: {free} bytes are free, {needed} are needed to open the store. Make room; nothing \
+         is lost"
+    )]
+    Full {
+        /// The store.
+        path: PathBuf,
+        /// Free bytes.
+        free: u64,
+        /// Free bytes that are needed.
+        needed: u64,
     },
     /// A collection cannot be opened because the machine cannot, not because
     /// its files are bad.
@@ -117,17 +133,23 @@ impl Index {
     }
 
     fn parse(path: &Path, bytes: &[u8]) -> Result<Self, OpenError> {
-        let index: Self = serde_json::from_slice(bytes).map_err(|error| OpenError::Index {
+        /// All that every format has.
+        #[derive(Deserialize)]
+        struct Head {
+            format: u32,
+        }
+        let damaged = |error: serde_json::Error| OpenError::Index {
             path: path.to_owned(),
             reason: error.to_string(),
-        })?;
-        if index.format > FORMAT {
+        };
+        let Head { format } = serde_json::from_slice(bytes).map_err(damaged)?;
+        if format > FORMAT {
             return Err(OpenError::TooNew {
                 path: path.to_owned(),
-                found: index.format,
+                found: format,
             });
         }
-        Ok(index)
+        serde_json::from_slice(bytes).map_err(damaged)
     }
 
     /// Removes what no entry names: the rest of interrupted changes.

@@ -198,6 +198,7 @@ impl Store {
         let open = Arc::clone(&entry.open);
         let old = next.collections.insert(name, entry);
         self.commit(next).inspect_err(|_| open.doom())?;
+        self.renew_generation();
         if let Some(old) = old {
             old.open.doom();
         }
