@@ -1,7 +1,14 @@
 //! Puts the parts together, runs them until told to stop, and stops them in
 //! the right order.
 
-use std::{fs, future::Future, net::TcpListener, path::Path, sync::Arc, time::Duration};
+use std::{
+    fs,
+    future::Future,
+    net::TcpListener,
+    path::Path,
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
 use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -333,6 +340,7 @@ async fn watched(
         snapshot: snapshot.clone(),
         probe: probe.clone(),
         folder,
+        restores: AtomicU64::new(0),
     };
     let control = Control::new(Observed::Qdrant(Arc::new(observed)), endpoints);
     let (routes, reporter) = control::routes(control, Guard::new(config.api_key.clone()))?;

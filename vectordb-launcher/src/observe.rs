@@ -2,8 +2,11 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
-    sync::Arc,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use proto::v1;
@@ -12,7 +15,7 @@ use tonic::Status;
 
 use crate::{
     files,
-    qdrant::{Probe, Snapshot, orphan::Identity},
+    qdrant::{Probe, Snapshot, copies, orphan::Identity, program},
     supervisor::State,
 };
 
@@ -62,6 +65,8 @@ pub struct Watched {
     pub probe: Probe,
     /// The child's folder.
     pub folder: Option<PathBuf>,
+    /// Restores since the start.
+    pub restores: AtomicU64,
 }
 
 impl Observed {
@@ -84,7 +89,7 @@ impl Observed {
                 let still = store.still().await;
                 Ok(store.pool().run(move || still.copy_to(&target)).await?)
             }
-            Self::Qdrant(_) => Err(elsewhere("Backup", &target)),
+            Self::Qdrant(watched) => copies::backup(&watched.probe, &target).await.map_err(told),
         }
     }
 
@@ -96,16 +101,30 @@ impl Observed {
                 let restored = Arc::clone(store);
                 Ok(store.pool().run(move || restored.restore(&source)).await?)
             }
-            Self::Qdrant(_) => Err(elsewhere("Restore", &source)),
+            Self::Qdrant(watched) => {
+                let Some(folder) = &watched.folder else {
+                    return Err(Status::unimplemented(
+                        "VectorDbService/Restore into a Qdrant that somebody else runs: it takes files of its own \
+                         machine alone; there, use its own snapshots",
+                    ));
+                };
+                let snapshots = folder.join(program::SNAPSHOTS_FOLDER);
+                let restored = copies::restore(&watched.probe, &snapshots, &source).await;
+                watched.restores.fetch_add(1, Ordering::AcqRel);
+                restored.map_err(told)
+            }
         }
     }
 }
 
-fn elsewhere(call: &str, directory: &Path) -> Status {
-    Status::unimplemented(format!(
-        "VectorDbService/{call} of {} works on the embedded engine; a real Qdrant has snapshots of its own",
-        directory.display()
-    ))
+#[expect(clippy::needless_pass_by_value, reason = "map_err hands it over")]
+fn told(error: copies::Error) -> Status {
+    let text = error.to_string();
+    match error {
+        copies::Error::Exists(_) => Status::already_exists(text),
+        copies::Error::NoCopy { .. } => Status::invalid_argument(text),
+        copies::Error::Io { .. } | copies::Error::Qdrant(_) => Status::internal(text),
+    }
 }
 
 #[cfg(feature = "embedded")]
@@ -149,7 +168,7 @@ impl Watched {
             v1::Mode::External
         };
         let (title, collections) = match state {
-            State::Ready { .. } => (self.title().await, self.collections().await),
+            State::Ready { .. } => (self.probe.title().await, self.collections().await),
             State::Starting { .. } | State::Degraded { .. } | State::Backoff { .. } | State::Stopped(_) => {
                 (serde_json::Value::Null, Vec::new())
             }
@@ -164,34 +183,21 @@ impl Watched {
             pid,
             collections,
             detail,
-            generation: generation(pid, &title),
+            generation: generation(pid, self.restores.load(Ordering::Acquire), &title),
             disk_bytes: disk.await.unwrap_or_default(),
             memory_bytes: pid.map_or(0, memory_bytes),
         }
     }
 
-    /// Empty if it does not say: a status is no reason to fail.
-    async fn title(&self) -> serde_json::Value {
-        self.probe.json("/").await.unwrap_or_default()
-    }
-
     async fn collections(&self) -> Vec<(String, u64)> {
-        let list = self.probe.json("/collections").await.unwrap_or_default();
-        let names = list["result"]["collections"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default();
+        // Empty if it does not say: a status is no reason to fail.
+        let list = self.probe.get(&["collections"]).await.unwrap_or_default();
+        let names = list["collections"].as_array().cloned().unwrap_or_default();
         let mut collections = Vec::new();
         for name in names.iter().filter_map(|entry| entry["name"].as_str()) {
-            let info = self
-                .probe
-                .json(&format!("/collections/{name}"))
-                .await
-                .unwrap_or_default();
-            collections.push((
-                name.to_owned(),
-                info["result"]["points_count"].as_u64().unwrap_or_default(),
-            ));
+            let info = self.probe.get(&["collections", name]).await.unwrap_or_default();
+            let points = info["points_count"].as_u64().unwrap_or_default();
+            collections.push((name.to_owned(), points));
         }
         collections
     }
@@ -199,10 +205,10 @@ impl Watched {
 
 /// A child is known by its process. Somebody else's is if it is our embedded
 /// engine; a real Qdrant tells in that place what it was built from.
-fn generation(pid: Option<u32>, title: &serde_json::Value) -> String {
+fn generation(pid: Option<u32>, restores: u64, title: &serde_json::Value) -> String {
     let told = title["commit"].as_str().unwrap_or_default();
     match pid {
-        Some(pid) => Identity::of(pid).map_or(String::new(), |identity| identity.to_string()),
+        Some(pid) => Identity::of(pid).map_or(String::new(), |identity| format!("{identity}-{restores}")),
         None if uuid::Uuid::parse_str(told).is_ok() => told.to_owned(),
         None => String::new(),
     }

@@ -4,7 +4,9 @@
 //! Carries out what the [`supervisor`](crate::supervisor) decides. It must never
 //! know about the embedded engine.
 
+pub mod copies;
 pub mod orphan;
+mod probe;
 pub mod process;
 pub mod program;
 
@@ -17,17 +19,15 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    auth::{KEY_HEADER, Secret},
     error::{Error, Result},
     supervisor::{self, Action, Event, Limits, State, Stop, Subject},
-    tls::Trust,
 };
 
+pub use probe::Probe;
 use process::Child;
 
-/// How often the answers are looked at, and how long one may take.
+/// How often the answers are looked at.
 const PROBE_INTERVAL: Duration = Duration::from_millis(500);
-const PROBE_TIME_MAX: Duration = Duration::from_secs(3);
 
 /// How long a child may take to end before it is killed.
 const END_TIME_MAX: Duration = Duration::from_secs(20);
@@ -68,71 +68,6 @@ pub struct Launch {
     pub program: PathBuf,
     /// Its folder: configuration, storage and the record of the child.
     pub folder: PathBuf,
-}
-
-/// Asks Qdrant whether it is ready.
-#[derive(Debug, Clone)]
-pub struct Probe {
-    client: reqwest::Client,
-    url: String,
-    key: Option<Secret>,
-}
-
-impl Probe {
-    /// A probe of the REST API at `url`, without a slash at the end.
-    ///
-    /// # Errors
-    /// [`Error::Config`] if no client can be made.
-    pub fn new(url: String, key: Option<Secret>, trust: &Trust) -> Result<Self> {
-        let mut builder = reqwest::Client::builder()
-            .timeout(PROBE_TIME_MAX)
-            // A proxy of the environment is for the Internet.
-            .no_proxy();
-        if let Some(tls) = trust.client()? {
-            builder = builder.use_preconfigured_tls(tls);
-        }
-        let client = builder
-            .build()
-            .map_err(|error| Error::Config(format!("cannot make an HTTP client: {error}")))?;
-        Ok(Self { client, url, key })
-    }
-
-    /// Fetches `path` as JSON.
-    ///
-    /// # Errors
-    /// What the client says.
-    pub async fn json(&self, path: &str) -> std::result::Result<serde_json::Value, reqwest::Error> {
-        self.get(path).send().await?.error_for_status()?.json().await
-    }
-
-    fn get(&self, path: &str) -> reqwest::RequestBuilder {
-        let request = self.client.get(format!("{}{path}", self.url));
-        match &self.key {
-            Some(key) => request.header(KEY_HEADER, key.reveal()),
-            None => request,
-        }
-    }
-
-    async fn ready(&self) -> std::result::Result<(), String> {
-        match self.get("/readyz").send().await {
-            Ok(response) if response.status().is_success() => Ok(()),
-            Ok(response) => Err(format!("/readyz answers {}", response.status())),
-            Err(error) => Err(format!("/readyz does not answer: {}", reason(&error))),
-        }
-    }
-}
-
-/// What the client says hides why; the last cause is what a person needs.
-fn reason(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    if error.is_timeout() {
-        format!("no answer within {} s", PROBE_TIME_MAX.as_secs())
-    } else {
-        cause.to_string()
-    }
 }
 
 /// Watches until `stop`, keeping `snapshot` up to date. With `launch` it also

@@ -15,6 +15,9 @@ use crate::{auth::Secret, files};
 /// needs no quoting rules of ours.
 pub const CONFIG_FILE: &str = "config.yaml";
 
+/// The folder of snapshots inside the child's folder.
+pub const SNAPSHOTS_FOLDER: &str = "snapshots";
+
 /// Where nix puts programs, for whoever was not started from a shell of it:
 /// the profiles of the person, the system and the machine.
 const NIX_PROFILES: &[&str] = &["/run/current-system/sw", "/nix/var/nix/profiles/default"];
@@ -72,7 +75,7 @@ impl Settings {
             "telemetry_disabled": true,
             "storage": {
                 "storage_path": folder.join("storage"),
-                "snapshots_path": folder.join("snapshots"),
+                "snapshots_path": folder.join(SNAPSHOTS_FOLDER),
             },
             "service": service,
         });

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 
 use proto::v1::{
-    BackupRequest, Collection, EndpointsRequest, EndpointsResponse, Mode, StatusRequest,
+    BackupRequest, Collection, EndpointsRequest, EndpointsResponse, Mode, RestoreRequest, StatusRequest,
     vector_db_service_client::VectorDbServiceClient,
 };
 use tempfile::tempdir;
@@ -169,11 +169,23 @@ async fn what_is_not_ready_is_not_serving() {
     assert_eq!((&*status.version, &*status.generation), ("", ""));
     let endpoints = control.endpoints(EndpointsRequest {}).await.unwrap().into_inner();
     assert_eq!(endpoints.rest_url, url);
+    let directory = folder.path().join("copy").to_str().unwrap().to_owned();
     let refused = control
         .backup(BackupRequest {
-            directory: "/copies".to_owned(),
+            directory: directory.clone(),
         })
         .await
         .unwrap_err();
+    assert_eq!(refused.code(), Code::Internal, "{refused}");
+    assert!(refused.message().contains("refused"), "{refused}");
+    let refused = control.restore(RestoreRequest { directory }).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unimplemented, "{refused}");
+    // Nothing is left of the attempt.
+    let left = std::fs::read_dir(folder.path()).unwrap();
+    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    assert!(
+        left.iter()
+            .all(|name| !name.to_str().unwrap().contains("partial")),
+        "{left:?}"
+    );
 }

@@ -3,10 +3,15 @@
 use std::{fs, path::Path};
 
 use nix::sys::signal::Signal;
-use proto::v1::{BackupRequest, RestoreRequest, vector_db_service_client::VectorDbServiceClient};
+use proto::v1::{
+    BackupRequest, RestoreRequest, StatusRequest, vector_db_service_client::VectorDbServiceClient,
+};
 use qdrant_client::{
     Qdrant,
-    qdrant::{CountPointsBuilder, CreateAliasBuilder, DeletePointsBuilder, Filter, UpsertPointsBuilder},
+    qdrant::{
+        CountPointsBuilder, CreateAliasBuilder, CreateCollectionBuilder, DeletePointsBuilder, Distance,
+        Filter, UpsertPointsBuilder, VectorParamsBuilder,
+    },
 };
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -14,7 +19,10 @@ use sha2::{Digest as _, Sha256};
 use tempfile::tempdir;
 use tonic::Code;
 
-use crate::support::{CODE, Launcher, fill, make, point};
+use crate::{
+    supervised::supervised,
+    support::{CODE, Launcher, fill, make, point},
+};
 
 async fn count(client: &Qdrant, name: &str) -> u64 {
     let count = client.count(CountPointsBuilder::new(name).exact(true)).await;
@@ -158,6 +166,63 @@ async fn a_backup_comes_back_here_and_elsewhere() {
     let elsewhere = Launcher::embedded(other.path());
     assert_eq!(restore(&elsewhere, &copy).await.unwrap(), 5);
     assert_eq!(count(&elsewhere.client(), "short").await, 5);
+}
+
+/// A supervised Qdrant is copied through its own snapshots: what came since goes,
+/// what went since comes back.
+#[tokio::test]
+async fn a_childs_backup_comes_back() {
+    let folder = tempdir().unwrap();
+    let launcher = supervised(folder.path());
+    let client = launcher.client();
+    make(&client).await;
+    fill(&client).await;
+    let plain =
+        |name| CreateCollectionBuilder::new(name).vectors_config(VectorParamsBuilder::new(2, Distance::Dot));
+    client.create_collection(plain("a name % with #")).await.unwrap();
+    client
+        .create_alias(CreateAliasBuilder::new(CODE, "short"))
+        .await
+        .unwrap();
+    let copy = folder.path().join("copy");
+    assert!(backup(&launcher, &copy).await.unwrap() > 0);
+    assert_eq!(
+        client.list_snapshots(CODE).await.unwrap().snapshot_descriptions,
+        []
+    );
+    let again = backup(&launcher, &copy).await.unwrap_err();
+    assert_eq!(again.code(), Code::AlreadyExists, "{again}");
+    let before = generation(&launcher).await;
+
+    empty(&client).await;
+    client.delete_collection("a name % with #").await.unwrap();
+    client.create_collection(plain("newer")).await.unwrap();
+    client
+        .create_alias(CreateAliasBuilder::new("newer", "other"))
+        .await
+        .unwrap();
+    let nothing = restore(&launcher, folder.path()).await.unwrap_err();
+    assert_eq!(nothing.code(), Code::InvalidArgument, "{nothing}");
+    assert_eq!(count(&client, CODE).await, 0);
+    assert_eq!(restore(&launcher, &copy).await.unwrap(), 5);
+    assert_eq!(count(&client, "short").await, 5);
+    let collections = client.list_collections().await.unwrap().collections;
+    let names: Vec<String> = collections
+        .into_iter()
+        .map(|collection| collection.name)
+        .collect();
+    assert_eq!(names, ["a name % with #", CODE]);
+    let aliases = client.list_aliases().await.unwrap().aliases;
+    let aliases: Vec<String> = aliases.into_iter().map(|alias| alias.alias_name).collect();
+    assert_eq!(aliases, ["short"]);
+    assert_ne!(generation(&launcher).await, before);
+    let lent = folder.path().join("data/qdrant/snapshots");
+    assert_eq!(fs::read_dir(lent).unwrap().count(), 0);
+}
+
+async fn generation(launcher: &Launcher) -> String {
+    let status = launcher.control().await.status(StatusRequest {}).await;
+    status.unwrap().into_inner().generation
 }
 
 /// Killed at whatever moment, the store is all old or all new.
