@@ -57,6 +57,8 @@ pub struct Target<'a> {
 pub struct Manifest {
     parts: plan::Manifest,
     files: plan::Manifest,
+    /// See [`Store::generation`]; none if it is in doubt.
+    generation: Option<String>,
 }
 
 impl Manifest {
@@ -64,39 +66,67 @@ impl Manifest {
     pub fn points(&self) -> usize {
         self.parts.points()
     }
-}
 
-/// What a store holds of the workspace: `known` if its count is right.
-async fn held(
-    store: &dyn Store,
-    workspace: &WorkspaceId,
-    known: Option<plan::Manifest>,
-) -> Result<plan::Manifest, Error> {
-    store.prepare().await?;
-    match known {
-        Some(manifest) if manifest.points() == store.count(workspace).await? => Ok(manifest),
-        _ => Ok(plan::Manifest::of(store.list(workspace).await?)),
+    /// The store is to be looked at again before this counts.
+    pub fn doubt(&mut self) {
+        self.generation = None;
+    }
+
+    /// Whether the collections `of` parts and `of_files` still hold this, as far as
+    /// the database's generation and the number of points tell.
+    pub async fn holds(
+        &self,
+        of: &dyn Store,
+        of_files: Option<&dyn Store>,
+        workspace: &WorkspaceId,
+    ) -> Result<bool, Error> {
+        if self.generation != Some(of.generation().await?) || self.points() != of.count(workspace).await? {
+            return Ok(false);
+        }
+        match of_files {
+            Some(store) => Ok(self.files.points() == store.count(workspace).await?),
+            None => Ok(true),
+        }
+    }
+
+    async fn look(target: &Target<'_>) -> Result<Self, Error> {
+        // Before the listing: if it changes meanwhile, the next run finds it changed.
+        let generation = Some(target.store.generation().await?);
+        let parts = plan::Manifest::of(target.store.list(target.workspace).await?);
+        let files = match target.files {
+            Some(store) => plan::Manifest::of(store.list(target.workspace).await?),
+            None => plan::Manifest::default(),
+        };
+        Ok(Self {
+            parts,
+            files,
+            generation,
+        })
     }
 }
 
 /// Brings the target up to date with `scan`. `known` is what an earlier run
-/// left in the store; it is checked against the store's count, and `None` after
-/// an error, so that the next run asks again.
+/// left in the store. It counts only while the database did not start anew and
+/// holds as many points: one that was killed may have lost some of its log. It
+/// is `None` after an error, so that the next run asks again.
 pub async fn update(
     target: &Target<'_>,
     scan: &Scan,
     known: &mut Option<Manifest>,
     progress: &(dyn Fn(Progress) + Send + Sync),
 ) -> Result<IndexReport, Error> {
-    let (parts, files) = known.take().map(|known| (known.parts, known.files)).unzip();
-    let mut manifest = Manifest {
-        parts: held(target.store, target.workspace, parts).await?,
-        files: plan::Manifest::default(),
+    let remembered = known.take();
+    target.store.prepare().await?;
+    if let Some(store) = target.files {
+        store.prepare().await?;
+    }
+    let mut manifest = match remembered {
+        Some(known) if known.holds(target.store, target.files, target.workspace).await? => known,
+        Some(_) | None => Manifest::look(target).await?,
     };
     let plan = plan::plan(&scan.files, &manifest.parts);
     let mut write = plan.write;
     if let Some(store) = target.files {
-        manifest.files = held(store, target.workspace, files).await?;
         let of_files = plan::plan(&scan.files, &manifest.files);
         remove(store, &mut manifest.files, of_files.delete).await?;
         // A run that ended between the two collections left parts without a file.

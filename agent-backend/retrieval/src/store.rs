@@ -123,6 +123,10 @@ pub struct Hit {
 pub trait Store: Send + Sync {
     /// Whether the database answers.
     async fn health(&self) -> Result<(), Error>;
+    /// Another value when the database started anew or was restored, and with it
+    /// perhaps without something that was written. A database that does not tell
+    /// always gives the same.
+    async fn generation(&self) -> Result<String, Error>;
     /// Creates the collection and its payload indexes if they are missing.
     async fn prepare(&self) -> Result<(), Error>;
     /// All points of a workspace.

@@ -211,6 +211,7 @@ pub struct FlakyStore {
     /// Points per upsert call.
     pub upserts: Mutex<Vec<usize>>,
     pub listings: Mutex<usize>,
+    pub generation: Mutex<String>,
 }
 
 impl FlakyStore {
@@ -245,6 +246,11 @@ impl Store for FlakyStore {
             }),
             Some(_) | None => Ok(()),
         }
+    }
+
+    async fn generation(&self) -> Result<String, Error> {
+        self.operation()?;
+        Ok(self.generation.lock().unwrap().clone())
     }
 
     async fn prepare(&self) -> Result<(), Error> {

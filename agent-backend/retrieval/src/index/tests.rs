@@ -115,6 +115,41 @@ async fn what_is_known_spares_the_listing_until_it_is_wrong() {
     assert_eq!(*fixture.store.listings.lock().unwrap(), 2);
 }
 
+/// A database that lost the end of its log and got as many other points since:
+/// the count alone would not tell.
+#[tokio::test]
+async fn a_database_that_started_anew_is_compared_again() {
+    let fixture = Fixture::new(&[("a.py", A), ("b.py", "def c():\n    return 3\n")], None);
+    let mut known = None;
+    fixture.update(&mut known).await.unwrap();
+    let points = fixture.store.inner.points();
+    let lost = points
+        .iter()
+        .find(|point| point.record.path == "b.py")
+        .unwrap()
+        .clone();
+    fixture.store.inner.delete(vec![lost.id]).await.unwrap();
+    let stray = Point {
+        id: Uuid::from_u128(1),
+        record: Record {
+            path: "gone.py".to_owned(),
+            ..lost.record
+        },
+        ..lost
+    };
+    fixture.store.inner.upsert(vec![stray]).await.unwrap();
+    assert_eq!(
+        counts(&fixture.update(&mut known).await.unwrap()),
+        [2, 0, 2, 0, 0, 0]
+    );
+    *fixture.store.generation.lock().unwrap() = "second".to_owned();
+    assert_eq!(
+        counts(&fixture.update(&mut known).await.unwrap()),
+        [2, 1, 1, 1, 1, 1]
+    );
+    assert!(fixture.is_as_fresh().await);
+}
+
 #[tokio::test]
 async fn workspaces_do_not_touch_each_other() {
     let fixture = Fixture::new(&[("a.py", A)], None);

@@ -59,6 +59,11 @@ pub(super) async fn near(call: &Call<'_>, state: &mut RootState, notices: &mut V
         Ok(None) => (Mode::Keyword, Near::default()),
         Err(error) => {
             tracing::warn!(%error, code = %error.code(), "searching without the vector database");
+            // It may come back with less than it had. Whoever holds the lock finds
+            // out by itself.
+            if let Ok(mut known) = state.hybrid.try_lock() {
+                known.iter_mut().for_each(Manifest::doubt);
+            }
             let message = format!("{error}; the search used keywords and history alone, in this process");
             notices.push(Notice {
                 code: error.code(),
@@ -127,7 +132,13 @@ async fn by_meaning(
     notices: &mut Vec<Notice>,
 ) -> Result<Option<Near>, Error> {
     let embedded = match &state.live {
-        Some(scan) => state.behind.too_few(scan.files.len()),
+        Some(scan) if is_whole(call, state).await? => state.behind.too_few(scan.files.len()),
+        Some(scan) => {
+            let embedded = embed_now(call, embedder, &state.hybrid).await?;
+            let all = scan.files.len();
+            state.behind.set(all.saturating_sub(embedded.unwrap_or(all)));
+            embedded
+        }
         None => embed_now(call, embedder, &state.hybrid).await?,
     };
     if let Some(done) = embedded {
@@ -141,6 +152,20 @@ async fn by_meaning(
     }
     let vector = call.question.embed(embedder).await?;
     ask(call, &state.local.corpus, vector).await.map(Some)
+}
+
+/// Whether the database still holds the vectors that were written.
+async fn is_whole(call: &Call<'_>, state: &RootState) -> Result<bool, Error> {
+    let stores = &call.inner.stores;
+    match state.hybrid.try_lock().as_deref() {
+        Ok(Some(known)) => {
+            known
+                .holds(&*stores.hybrid, Some(&*stores.files), &call.workspace)
+                .await
+        }
+        // Whoever writes them, or is about to, looks first.
+        Ok(None) | Err(_) => Ok(true),
+    }
 }
 
 /// Embeds what is new before the answer; the files that are embedded, where

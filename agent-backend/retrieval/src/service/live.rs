@@ -88,7 +88,7 @@ impl Default for Behind {
 }
 
 impl Behind {
-    fn set(&self, files: usize) {
+    pub(super) fn set(&self, files: usize) {
         self.0.store(files, Ordering::Relaxed);
     }
 

@@ -199,11 +199,11 @@ async fn without_the_database_this_process_answers() {
 
 #[tokio::test]
 async fn a_database_lost_on_the_way_is_one_that_does_not_answer() {
-    for operations in 1..5 {
+    for operations in 1..6 {
         let fixture = Fixture::new(Some(Behaviour::Works));
         fixture.hybrid.breaks_after(operations);
         let got = fixture.ask("find user email").await;
-        if operations < 4 {
+        if operations < 5 {
             check(
                 &got,
                 Mode::LocalKeyword,

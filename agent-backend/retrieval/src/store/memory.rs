@@ -37,6 +37,10 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    async fn generation(&self) -> Result<String, Error> {
+        Ok(String::new())
+    }
+
     async fn prepare(&self) -> Result<(), Error> {
         Ok(())
     }

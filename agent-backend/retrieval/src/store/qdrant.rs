@@ -4,6 +4,7 @@
 //! delete, create field index, upsert, scroll, count, delete by ids, and query
 //! of the nearest.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -37,6 +38,16 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(3);
 /// Upserts wait until they are stored.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Payload fields with an index: what filters ask for.
+const INDEXED: [&str; 4] = [
+    payload::WORKSPACE,
+    payload::PATH,
+    payload::LANGUAGE,
+    payload::CLASS,
+];
+/// The gRPC status of a collection that does not exist.
+const NOT_FOUND: i32 = 5;
 
 /// gRPC statuses after which the same request may succeed: cancelled, unknown
 /// (a connection that broke), deadline exceeded, resource exhausted, aborted,
@@ -156,15 +167,6 @@ impl QdrantStore {
                 return Err(error);
             }
         }
-        for field in [
-            payload::WORKSPACE,
-            payload::PATH,
-            payload::LANGUAGE,
-            payload::CLASS,
-        ] {
-            let index = CreateFieldIndexCollectionBuilder::new(&self.collection, field, FieldType::Keyword);
-            self.client.create_field_index(index.wait(true)).await?;
-        }
         self.drop_outdated().await
     }
 
@@ -216,17 +218,33 @@ impl Store for QdrantStore {
         }
     }
 
+    /// The embedded engine puts its generation in the place of the commit. A real
+    /// Qdrant puts there what it was built from, which tells of an upgrade only.
+    async fn generation(&self) -> Result<String, Error> {
+        let answer = self.client.health_check().await;
+        let answer = answer.map_err(|error| write_error(&error))?;
+        let commit = answer.commit.unwrap_or_default();
+        Ok(format!("{} {commit}", answer.version))
+    }
+
     async fn prepare(&self) -> Result<(), Error> {
-        let exists = self
-            .client
-            .collection_exists(&self.collection)
-            .await
-            .map_err(|error| write_error(&error))?;
-        if exists {
-            Ok(())
-        } else {
-            self.create().await.map_err(|error| write_error(&error))
+        let fields = match self.client.collection_info(&self.collection).await {
+            Ok(info) => info.result.unwrap_or_default().payload_schema,
+            Err(QdrantError::ResponseError { status }) if i32::from(status.code()) == NOT_FOUND => {
+                self.create().await.map_err(|error| write_error(&error))?;
+                HashMap::new()
+            }
+            Err(error) => return Err(write_error(&error)),
+        };
+        // A killed creation, or a log that lost its end, leaves a collection
+        // without some of them: right answers, but slow ones.
+        let missing = INDEXED.into_iter().filter(|field| !fields.contains_key(*field));
+        for field in missing {
+            let index = CreateFieldIndexCollectionBuilder::new(&self.collection, field, FieldType::Keyword);
+            let made = self.client.create_field_index(index.wait(true)).await;
+            made.map_err(|error| write_error(&error))?;
         }
+        Ok(())
     }
 
     async fn list(&self, workspace: &WorkspaceId) -> Result<Vec<StoredPoint>, Error> {

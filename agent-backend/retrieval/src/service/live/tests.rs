@@ -7,6 +7,7 @@ use super::*;
 use crate::embed::Embedder;
 use crate::report::{Mode, Retrieved};
 use crate::service::{Models, Options, Stores};
+use crate::store::Store as _;
 use crate::testing::{Behaviour, FakeEmbedder, FlakyStore, Repository, workspace, write};
 
 struct Fixture {
@@ -230,4 +231,45 @@ proptest! {
             }
         });
     }
+}
+
+/// The database is killed and comes back without a point, and nothing changed in
+/// the workspace: the next question finds out, whatever the watch says.
+#[tokio::test]
+async fn a_database_that_lost_points_is_made_whole_by_a_question() {
+    let fixture = Fixture::new(Some(Behaviour::Works));
+    fixture.look(&[]).await;
+    fixture.service.embed(fixture.dir.path(), |_| {}).await.unwrap();
+    let whole = fixture.store.inner.points();
+    let embedded = || fixture.embedder.documents.lock().unwrap().len();
+    assert_eq!((whole.len(), embedded()), (2, 2));
+    let lose = async || fixture.store.inner.delete(vec![whole[0].id]).await.unwrap();
+    let again = async |expect: usize| {
+        assert_eq!(fixture.ask("alpha").await.mode, Mode::Hybrid);
+        assert_eq!(
+            (fixture.store.inner.points(), embedded()),
+            (whole.clone(), expect)
+        );
+    };
+    again(2).await;
+    // The count tells.
+    lose().await;
+    again(3).await;
+    // It does not, and the generation does.
+    lose().await;
+    let mut other = whole[1].clone();
+    other.id = uuid::Uuid::from_u128(1);
+    other.record.path = "gone.py".to_owned();
+    fixture.store.inner.upsert(vec![other]).await.unwrap();
+    *fixture.store.generation.lock().unwrap() = "second".to_owned();
+    assert_eq!(fixture.ask("alpha").await.mode, Mode::Hybrid);
+    assert_eq!(embedded(), 4);
+    // It was away in between: then it is compared, and nothing is missing.
+    let listings = || *fixture.store.listings.lock().unwrap();
+    let before = listings();
+    fixture.store.breaks_after(0);
+    assert_eq!(fixture.ask("alpha").await.mode, Mode::LocalKeyword);
+    fixture.store.is_mended();
+    assert_eq!(fixture.ask("alpha").await.mode, Mode::Hybrid);
+    assert_eq!((listings(), embedded()), (before + 1, 4));
 }
