@@ -121,6 +121,7 @@ codes! {
     ModelOverloaded = "E1406", "The model server is overloaded";
     ContextTruncated = "E1407", "The model saw less than it was sent";
     NotAModelServer = "E1408", "The address does not answer like Ollama";
+    LocalModelUnusable = "E1409", "A local model cannot be loaded";
 
     // E15xx: retrieval and vector database client.
     VectorDbUnavailable = "E1501", "The vector database does not answer";

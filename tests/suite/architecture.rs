@@ -16,6 +16,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("proto", &[]),
     ("engine", &["shared"]),
     ("agents", &["engine", "shared"]),
+    ("inference", &["shared"]),
     ("journal", &["engine", "shared"]),
     ("models", &["engine", "shared"]),
     ("retrieval", &["engine", "shared"]),
@@ -25,6 +26,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
         &[
             "agents",
             "engine",
+            "inference",
             "journal",
             "models",
             "proto",
