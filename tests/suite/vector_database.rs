@@ -3,6 +3,8 @@
 
 use std::{
     fs,
+    os::unix::fs::FileExt as _,
+    path::Path,
     process::{Child, Stdio},
 };
 
@@ -14,10 +16,16 @@ use crate::world::{SCRIPT, World, program, until};
 struct Database {
     child: Child,
     url: String,
+    ports: Value,
 }
 
 impl Database {
     async fn start(world: &World) -> Self {
+        Self::start_at(world, 0).await
+    }
+
+    /// On a certain gRPC port: a backend that lives on finds it there again.
+    async fn start_at(world: &World, grpc_port: u16) -> Self {
         let ports = world.path("vectordb-ports");
         let _none = fs::remove_file(&ports);
         let mut command = program("agentic-ide-vectordb");
@@ -25,7 +33,7 @@ impl Database {
             .hermetic(&mut command)
             .args(["--embedded", "--http-port", "0", "--control-port", "0"]);
         command
-            .args(["--grpc-port", "0", "--ports-file"])
+            .args(["--grpc-port", &grpc_port.to_string(), "--ports-file"])
             .arg(&ports)
             .arg("--data-dir")
             .arg(world.path("vectordb"));
@@ -39,7 +47,27 @@ impl Database {
         Self {
             child,
             url: format!("http://127.0.0.1:{}", found["grpc"]),
+            ports: found,
         }
+    }
+
+    fn grpc_port(&self) -> u16 {
+        self.ports["grpc"].as_u64().unwrap().try_into().unwrap()
+    }
+
+    /// Points of all collections.
+    async fn points(&self) -> u64 {
+        let url = format!("http://127.0.0.1:{}/collections", self.ports["http"]);
+        let get = async |url: &str| -> Value {
+            let text = reqwest::get(url).await.unwrap().text().await.unwrap();
+            serde_json::from_str(&text).unwrap()
+        };
+        let mut points = 0;
+        for collection in get(&url).await["result"]["collections"].as_array().unwrap() {
+            let info = get(&format!("{url}/{}", collection["name"].as_str().unwrap())).await;
+            points += info["result"]["points_count"].as_u64().unwrap();
+        }
+        points
     }
 
     fn kill(&mut self) {
@@ -53,6 +81,40 @@ impl Drop for Database {
         // It may be gone already.
         let _gone = self.child.kill();
         let _gone = self.child.wait();
+    }
+}
+
+/// Overwrites 64 bytes in the middle of what the database's logs hold.
+fn damage_the_log(data: &Path) {
+    for collection in fs::read_dir(data.join("embedded/collections")).unwrap() {
+        for log in fs::read_dir(collection.unwrap().path().join("wal")).unwrap() {
+            let path = log.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            if !name.starts_with("open-") {
+                continue;
+            }
+            let bytes = fs::read(&path).unwrap();
+            let used = bytes
+                .iter()
+                .rposition(|byte| *byte != 0)
+                .map_or(0, |last| last + 1);
+            let file = fs::File::options().write(true).open(&path).unwrap();
+            file.write_all_at(&[0xA5; 64], u64::try_from(used / 2).unwrap())
+                .unwrap();
+        }
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
     }
 }
 
@@ -103,4 +165,61 @@ async fn words_and_meaning_are_searched_and_a_lost_database_costs_nothing_but_th
     let found = retrieval(&world, "refund an order", "third").await;
     assert_eq!(found["mode"], "hybrid", "{found}");
     assert_eq!(found["items"][0]["path"], "billing/refund.py", "{found}");
+}
+
+/// The database is killed while the backend lives, and comes back with less than
+/// it had acknowledged: the next search finds out and makes it whole.
+#[tokio::test]
+async fn a_database_that_comes_back_with_less_is_made_whole() {
+    let script = SCRIPT.replace(
+        "models:",
+        "models:\n  - name: nomic-embed-text\n    kind: embedding",
+    );
+    let mut world = World::with(&script).await;
+    let write = |world: &World, number: u32| {
+        let text = format!(
+            "def part_{number}(order):\n    \"\"\"Part {number} of an order.\"\"\"\n    return order\n"
+        );
+        world.write(&format!("parts/part_{number}.py"), &text);
+    };
+    (0..8).for_each(|number| write(&world, number));
+    let mut database = Database::start(&world).await;
+    let port = database.grpc_port();
+    world.use_qdrant(&database.url);
+    world.restart().await;
+    for (number, correlation) in [(8, "first"), (9, "second"), (10, "third")] {
+        write(&world, number);
+        let found = retrieval(&world, "a part of an order", correlation).await;
+        assert_eq!(found["mode"], "hybrid", "{found}");
+    }
+    let whole = database.points().await;
+    assert!(whole >= 11, "{whole}");
+
+    // The end of its log is damaged.
+    database.kill();
+    let data = world.path("vectordb");
+    damage_the_log(&data);
+    let mut database = Database::start_at(&world, port).await;
+    let found = retrieval(&world, "a part of an order", "fourth").await;
+    assert_eq!(found["mode"], "hybrid", "{found}");
+    assert_eq!(database.points().await, whole);
+
+    // Everything since a certain moment is gone.
+    database.kill();
+    let earlier = world.path("earlier");
+    copy(&data, &earlier);
+    let mut database = Database::start_at(&world, port).await;
+    (11..15).for_each(|number| write(&world, number));
+    let found = retrieval(&world, "a part of an order", "fifth").await;
+    assert_eq!(found["mode"], "hybrid", "{found}");
+    let more = database.points().await;
+    assert!(more >= whole + 4, "{more}");
+    database.kill();
+    fs::remove_dir_all(&data).unwrap();
+    fs::rename(&earlier, &data).unwrap();
+    let database = Database::start_at(&world, port).await;
+    assert_eq!(database.points().await, whole);
+    let found = retrieval(&world, "a part of an order", "sixth").await;
+    assert_eq!(found["mode"], "hybrid", "{found}");
+    assert_eq!(database.points().await, more);
 }
