@@ -109,7 +109,7 @@ async fn a_restore_is_a_new_generation() {
     assert_ne!(generation(&launcher).await, before);
 }
 
-/// 64 bytes in the middle of each of a collection's files in turn: whatever the
+/// 64 bytes in the middle of each kind of a collection's files in turn: whatever the
 /// engine makes of it, the launcher lives, its neighbour is served, and the
 /// collection can be made and filled again.
 #[tokio::test]
@@ -129,6 +129,9 @@ async fn any_damaged_file_costs_one_collection_at_most() {
 
     let mut files = Vec::new();
     files_below(&origin.path().join(damaged), &mut files);
+    // One of each kind.
+    files.sort_by_key(|file| file.file_name().map(ToOwned::to_owned));
+    files.dedup_by_key(|file| file.file_name().map(ToOwned::to_owned));
     assert!(files.len() > 10, "{files:?}");
     for file in files {
         let file = file.strip_prefix(origin.path()).unwrap();

@@ -54,6 +54,18 @@ pub enum OpenError {
         /// Its format.
         found: u32,
     },
+    /// The engine never ends over a collection's files. It cannot be stopped in this
+    /// process, so the others are not served by it either.
+    #[error(
+        "collection `{name}` is damaged in a way that the engine does not come to an end over; it was moved aside to \
+         {moved_to}. Start again: the others are served then, and it is to be indexed anew"
+    )]
+    Stuck {
+        /// The collection.
+        name: String,
+        /// Where its files are now.
+        moved_to: PathBuf,
+    },
     /// The disk is full. To open the store all the same would end the process.
     #[error(
         "the disk of {path} is full: {free} bytes are free, {needed} are needed to open the store. Make room; nothing \

@@ -7,8 +7,12 @@ use std::{
     fs, io,
     num::NonZeroUsize,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        mpsc::{self, Receiver, RecvTimeoutError},
+    },
     thread,
+    time::Duration,
 };
 
 use super::{COLLECTIONS_FOLDER, Entry, INDEX_FILE, Index, OpenError, Record, State};
@@ -22,6 +26,12 @@ const QUARANTINE_FOLDER: &str = "quarantine";
 
 /// The file beside a damaged collection that says what it was.
 const RECORD_FILE: &str = "collection.json";
+
+/// How long a collection may take to open, whatever its size; and the bytes of
+/// its files that earn it one more second. A busy development build opens some
+/// 50 MiB in one.
+const OPENING_TIME_MIN: Duration = Duration::from_secs(120);
+const OPENING_BYTES_PER_SECOND: u64 = 1024 * 1024;
 
 /// What the system says when the machine is at its end and the files are not
 /// to blame: no memory, no permission, too many files, disk full, read-only.
@@ -52,6 +62,13 @@ pub(super) fn open_all(root: &Path, index: Index) -> Result<State, OpenError> {
             }
         }
     }
+    let stuck = damaged
+        .iter()
+        .find(|(_, _, error)| *error == Error::Internal(STUCK.to_owned()))
+        .map(|(name, record, _)| OpenError::Stuck {
+            name: name.clone(),
+            moved_to: root.join(QUARANTINE_FOLDER).join(&record.folder),
+        });
     if !damaged.is_empty() {
         for (name, record, error) in &damaged {
             let path = folders.join(&record.folder);
@@ -78,6 +95,9 @@ pub(super) fn open_all(root: &Path, index: Index) -> Result<State, OpenError> {
             .write(&path)
             .map_err(|source| OpenError::Io { path, source })?;
     }
+    if let Some(stuck) = stuck {
+        return Err(stuck);
+    }
     Ok(State {
         collections: opened,
         aliases,
@@ -86,24 +106,48 @@ pub(super) fn open_all(root: &Path, index: Index) -> Result<State, OpenError> {
 
 type Opened = (String, Record, Result<Collection, Error>);
 
+/// What is said of a collection that never opened.
+const STUCK: &str = "the engine did not come to an end over the files";
+
 fn open_some(folders: &Path, some: Vec<(String, Record)>) -> Vec<Opened> {
-    thread::scope(|scope| {
-        let opening: Vec<_> = some
-            .into_iter()
-            .map(|(name, record)| {
-                let path = folders.join(&record.folder);
-                (name, record, scope.spawn(move || Collection::open(&path)))
-            })
-            .collect();
-        opening
-            .into_iter()
-            .map(|(name, record, thread)| {
-                // The engine panics over some kinds of damage.
-                let panicked = |_| Err(Error::Internal("the engine panicked over the files".to_owned()));
-                (name, record, thread.join().unwrap_or_else(panicked))
-            })
-            .collect()
-    })
+    let opening: Vec<_> = some
+        .into_iter()
+        .map(|(name, record)| {
+            let path = folders.join(&record.folder);
+            let patience = patience(files::bytes_below(&path));
+            (name, record, patience, start(move || Collection::open(&path)))
+        })
+        .collect();
+    opening
+        .into_iter()
+        .map(|(name, record, patience, opened)| {
+            let opened = match opened.recv_timeout(patience) {
+                Ok(opened) => opened,
+                // The engine panics over some kinds of damage, ...
+                Err(RecvTimeoutError::Disconnected) => {
+                    Err(Error::Internal("the engine panicked over the files".to_owned()))
+                }
+                // ... and counts to a number without end over others.
+                Err(RecvTimeoutError::Timeout) => Err(Error::Internal(STUCK.to_owned())),
+            };
+            (name, record, opened)
+        })
+        .collect()
+}
+
+/// How long files of so many bytes may take: far longer than they ever do.
+fn patience(bytes: u64) -> Duration {
+    OPENING_TIME_MIN + Duration::from_secs(bytes / OPENING_BYTES_PER_SECOND)
+}
+
+/// Runs `work` on a thread of its own, which nobody can stop; if it panics, the
+/// channel closes.
+fn start<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Receiver<T> {
+    let (sender, receiver) = mpsc::sync_channel(1);
+    thread::spawn(move || {
+        let _nobody_waits_any_more = sender.send(work());
+    });
+    receiver
 }
 
 fn is_the_machine(error: &Error) -> bool {
@@ -144,4 +188,30 @@ fn quarantine(
         "a collection is damaged and was moved aside; the others are served. It has to be indexed anew"
     );
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_ends_panics_or_goes_on_for_ever() {
+        let long = Duration::from_secs(60);
+        assert_eq!(start(|| 1).recv_timeout(long), Ok(1));
+        let panicking = start(|| -> i32 { panic!("no") });
+        assert_eq!(panicking.recv_timeout(long), Err(RecvTimeoutError::Disconnected));
+        let (release, wait) = mpsc::channel::<()>();
+        let stuck = start(move || wait.recv().is_ok());
+        assert_eq!(stuck.recv_timeout(Duration::ZERO), Err(RecvTimeoutError::Timeout));
+        drop(release);
+    }
+
+    #[test]
+    fn large_collections_may_take_longer() {
+        assert_eq!(patience(0), OPENING_TIME_MIN);
+        assert_eq!(
+            patience(64 * OPENING_BYTES_PER_SECOND),
+            OPENING_TIME_MIN + Duration::from_secs(64)
+        );
+    }
 }
