@@ -7,6 +7,7 @@
 
 mod lines;
 mod rules;
+mod skeleton;
 mod syntax;
 
 use std::borrow::Cow;

@@ -11,6 +11,7 @@ mod log;
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 
+use self::git::Head;
 use self::log::Entry;
 use crate::analysis::Analyzer;
 use crate::postings::{TermMap, idf, saturated};
@@ -35,19 +36,28 @@ const B: f32 = 0.5;
 /// The history of a workspace.
 #[derive(Debug, Default)]
 pub struct History {
-    head: Option<String>,
+    head: Option<Head>,
     /// Newest first.
     commits: VecDeque<Commit>,
     paths: Vec<String>,
     path_ids: HashMap<String, u32>,
-    /// Old path to new path.
-    renamed: HashMap<u32, u32>,
 }
 
 #[derive(Debug)]
 struct Commit {
+    /// None if it touched too many.
     files: Vec<u32>,
     terms: Vec<(u32, u32)>,
+    /// Old path, new path.
+    renames: Vec<(u32, u32)>,
+}
+
+/// A commit in its own words.
+#[derive(Debug, PartialEq)]
+struct Told<'h> {
+    files: Vec<&'h str>,
+    terms: &'h [(u32, u32)],
+    renames: Vec<(&'h str, &'h str)>,
 }
 
 /// How the history of each file answers a question. Indexed like the files it
@@ -93,10 +103,12 @@ impl History {
             return true;
         };
         let since = match &self.head {
-            Some(old) if git::is_ancestor(root, old, &head).await => Some(old.clone()),
+            Some(old) if old.depth == head.depth && git::is_on_top(root, &old.id, &head.id).await => {
+                Some(old.id.clone())
+            }
             Some(_) | None => None,
         };
-        let Some(entries) = git::commits(root, &head, since.as_deref()).await else {
+        let Some(entries) = git::commits(root, &head.id, since.as_deref()).await else {
             tracing::warn!(root = %root.display(), "the history cannot be read; the search goes on without it");
             *self = Self::default();
             return true;
@@ -114,25 +126,46 @@ impl History {
         true
     }
 
-    /// Commits that are known.
+    /// Commits that are known and say something about files.
     pub fn commits(&self) -> usize {
-        self.commits.len()
+        self.commits.iter().filter(|commit| !commit.files.is_empty()).count()
+    }
+
+    /// Whether this is what a fresh reading gives: the checker of a history that
+    /// was kept up to date.
+    pub async fn check(&self, root: &Path) -> bool {
+        let mut fresh = Self::default();
+        fresh.update(root).await;
+        self.head == fresh.head && self.told().eq(fresh.told())
+    }
+
+    /// What is known of each commit, however its files are numbered.
+    fn told(&self) -> impl Iterator<Item = Told<'_>> {
+        let path = |id: &u32| self.paths[usize_of(*id)].as_str();
+        self.commits.iter().map(move |commit| Told {
+            files: commit.files.iter().map(path).collect(),
+            terms: &commit.terms,
+            renames: commit
+                .renames
+                .iter()
+                .map(|(old, new)| (path(old), path(new)))
+                .collect(),
+        })
     }
 
     fn push(&mut self, entry: &Entry, analyzer: &mut Analyzer) {
-        for (old, new) in &entry.renames {
-            let (old, new) = (self.path(old), self.path(new));
-            self.renamed.insert(old, new);
-            // A file that is there again is followed no further.
-            self.renamed.remove(&new);
+        let renames = entry.renames.iter();
+        let renames = renames.map(|(old, new)| (self.path(old), self.path(new))).collect();
+        let mut commit = Commit {
+            files: Vec::new(),
+            terms: Vec::new(),
+            renames,
+        };
+        if (1..=COMMIT_FILES_MAX).contains(&entry.paths.len()) {
+            commit.files = entry.paths.iter().map(|path| self.path(path)).collect();
+            analyzer.count(&[&entry.message], &mut commit.terms);
         }
-        if entry.paths.is_empty() || entry.paths.len() > COMMIT_FILES_MAX {
-            return;
-        }
-        let files = entry.paths.iter().map(|path| self.path(path)).collect();
-        let mut terms = Vec::new();
-        analyzer.count(&[&entry.message], &mut terms);
-        self.commits.push_front(Commit { files, terms });
+        self.commits.push_front(commit);
     }
 
     fn path(&mut self, path: &str) -> u32 {
@@ -147,15 +180,22 @@ impl History {
 
     /// How the history concerns `files` (path to index below `count`).
     pub(crate) fn view(&self, files: &HashMap<&str, u32>, count: usize) -> View {
+        let mut renamed: HashMap<u32, u32> = HashMap::new();
+        for (old, new) in self.commits.iter().rev().flat_map(|commit| &commit.renames) {
+            renamed.insert(*old, *new);
+            // A file that is there again is followed no further.
+            renamed.remove(new);
+        }
         let places: Vec<Option<u32>> = (0..u32::try_from(self.paths.len()).unwrap_or(u32::MAX))
-            .map(|id| self.place(id, files))
+            .map(|id| self.place(id, files, &renamed))
             .collect();
         let mut view = View {
             activity: vec![0.0; count],
             worked: vec![0.0; count],
             ..View::default()
         };
-        for (age, commit) in self.commits.iter().enumerate() {
+        let telling = self.commits.iter().filter(|commit| !commit.files.is_empty());
+        for (age, commit) in telling.enumerate() {
             let mut now: Vec<u32> = commit
                 .files
                 .iter()
@@ -173,13 +213,13 @@ impl History {
     }
 
     /// The file that is now what `path` was.
-    fn place(&self, path: u32, files: &HashMap<&str, u32>) -> Option<u32> {
+    fn place(&self, path: u32, files: &HashMap<&str, u32>, renamed: &HashMap<u32, u32>) -> Option<u32> {
         let mut at = path;
         for _ in 0..RENAMES_MAX {
             if let Some(file) = files.get(self.paths[usize_of(at)].as_str()) {
                 return Some(*file);
             }
-            at = *self.renamed.get(&at)?;
+            at = *renamed.get(&at)?;
         }
         None
     }

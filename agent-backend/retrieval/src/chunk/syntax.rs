@@ -1,5 +1,6 @@
 //! The definitions of a file, found with tree-sitter, in bounded steps and time.
 
+use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use tokio::time::Instant;
 use tree_sitter::{Node, ParseOptions, Parser, Tree, TreeCursor};
 
 use super::rules::{self, Rule};
-use super::{Kind, SYMBOL_BYTES_MAX};
+use super::{Kind, SYMBOL_BYTES_MAX, skeleton};
 use crate::language::Language;
 
 /// Definitions nested deeper stay part of what is around them.
@@ -59,11 +60,18 @@ pub(super) fn definitions(language: Language, text: &str) -> Outcome {
     let Some(grammar) = rules::grammar(language) else {
         return Outcome::NoGrammar;
     };
+    // What is left of it says the same, if it is understood.
+    if let Some(outline) = skeleton::of(language, text)
+        && let Some(tree) = parse(&grammar, &outline)
+        && (!tree.root_node().has_error() || is_macro_heavy(language, text))
+    {
+        return Outcome::Parsed(collect(language, &outline, &tree));
+    }
     let Some(tree) = parse(&grammar, text) else {
         return Outcome::GivenUp;
     };
     // A header may be either C or C++; C++ is tried only if C does not fit.
-    if language == Language::C && tree.root_node().has_error() {
+    if language == Language::C && tree.root_node().has_error() && is_like_cpp(text) {
         let other = rules::grammar(Language::Cpp).and_then(|grammar| parse(&grammar, text));
         if let Some(other) = other.filter(|other| !other.root_node().has_error()) {
             return Outcome::Parsed(collect(Language::Cpp, text, &other));
@@ -72,8 +80,30 @@ pub(super) fn definitions(language: Language, text: &str) -> Outcome {
     Outcome::Parsed(collect(language, text, &tree))
 }
 
+/// Whether syntax errors are likely to be the preprocessor's doing and in the
+/// whole text as well: in C, where macros stand for half a declaration.
+fn is_macro_heavy(language: Language, text: &str) -> bool {
+    language == Language::C && !is_like_cpp(text)
+}
+
+/// Whether there is a word that C does not have.
+fn is_like_cpp(text: &str) -> bool {
+    ["class ", "namespace ", "template", "::", "operator"]
+        .iter()
+        .any(|word| memchr::memmem::find(text.as_bytes(), word.as_bytes()).is_some())
+}
+
+thread_local! {
+    /// A parser keeps the memory that it worked in.
+    static PARSER: RefCell<Parser> = RefCell::new(Parser::new());
+}
+
 fn parse(grammar: &tree_sitter::Language, text: &str) -> Option<Tree> {
-    let mut parser = Parser::new();
+    PARSER.with(|parser| parse_with(&mut *parser.try_borrow_mut().ok()?, grammar, text))
+}
+
+fn parse_with(parser: &mut Parser, grammar: &tree_sitter::Language, text: &str) -> Option<Tree> {
+    parser.reset();
     if let Err(error) = parser.set_language(grammar) {
         tracing::error!(%error, "a grammar does not fit the parser");
         return None;

@@ -10,7 +10,9 @@ use crate::corpus::signals::Signal;
 use crate::search::Question;
 use crate::testing::{Repository, workspace, write};
 
+mod bad_input;
 mod incremental;
+mod past;
 mod quality;
 
 fn fresh(root: &Path) -> Corpus {

@@ -17,11 +17,34 @@ const OUTPUT_BYTES_MAX: u64 = 64 << 20;
 /// How long git may take.
 const GIT_TIME_MAX: Duration = Duration::from_secs(30);
 
-/// The commit that HEAD is at; none where there is no git, no repository or no commit.
-pub(super) async fn head(root: &Path) -> Option<String> {
-    let out = run(root, &["rev-parse", "--verify", "--quiet", "HEAD^{commit}"]).await?;
-    let head = String::from_utf8(out).ok()?.trim().to_owned();
-    (head.len() >= 40 && head.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(head)
+/// Where the history ends, at its newer and its older side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Head {
+    /// The commit that HEAD is at.
+    pub id: String,
+    pub depth: Depth,
+}
+
+/// How much of the history is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Depth {
+    Whole,
+    /// The older part was not cloned. It may be fetched without HEAD moving.
+    Shallow,
+}
+
+/// Where HEAD is; none where there is no git, no repository or no commit.
+pub(super) async fn head(root: &Path) -> Option<Head> {
+    let out = run(root, &["rev-parse", "--is-shallow-repository", "HEAD^{commit}"]).await?;
+    let out = String::from_utf8(out).ok()?;
+    let mut lines = out.lines();
+    let depth = match lines.next()? {
+        "true" => Depth::Shallow,
+        _ => Depth::Whole,
+    };
+    let id = lines.next()?.to_owned();
+    let is_id = id.len() >= 40 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_id.then_some(Head { id, depth })
 }
 
 /// The commits reachable from `head`, newest first; of those only the ones
@@ -60,11 +83,18 @@ pub(super) async fn commits(root: &Path, head: &str, since: Option<&str>) -> Opt
     Some(log::parse(&run(root, &args).await?))
 }
 
-/// Whether everything that `older` reaches is reached by `newer` too.
-pub(super) async fn is_ancestor(root: &Path, older: &str, newer: &str) -> bool {
-    run(root, &["merge-base", "--is-ancestor", older, newer])
+/// Whether `newer` is `older` with commits on top, one after the other. After a
+/// merge, what is new would be dated among what is old.
+pub(super) async fn is_on_top(root: &Path, older: &str, newer: &str) -> bool {
+    if run(root, &["merge-base", "--is-ancestor", older, newer])
         .await
-        .is_some()
+        .is_none()
+    {
+        return false;
+    }
+    let range = format!("{older}..{newer}");
+    let merges = run(root, &["rev-list", "--min-parents=2", "--max-count=1", &range]).await;
+    merges.is_some_and(|merges| merges.is_empty())
 }
 
 /// What git prints; `None` if it fails, is not there or takes too long.

@@ -1,0 +1,211 @@
+//! A source text without what is inside of functions.
+//!
+//! Only the outlines of definitions matter to the chunker, and most of a text is
+//! inside of functions: without it, parsing costs a fraction. What is left out
+//! leaves its line ends, so that every row stays where it was.
+//!
+//! Pure. It reads tokens, not syntax, and may be wrong about a text: `None`
+//! says that it does not understand it, and a mistake shows as a syntax error
+//! of what is left; in both cases the whole text is parsed.
+
+use crate::language::Language;
+
+mod tokens;
+
+use self::tokens::{Kind, Token, Tokens};
+
+/// The language family, as far as braces are concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Family {
+    Rust,
+    Script,
+    Go,
+    Java,
+    C,
+    Cpp,
+}
+
+/// The text without the inside of what holds no definitions that count; `None`
+/// if that cannot be told.
+pub(super) fn of(language: Language, text: &str) -> Option<String> {
+    let family = match language {
+        Language::Rust => Family::Rust,
+        Language::JavaScript | Language::TypeScript | Language::Tsx => Family::Script,
+        Language::Go => Family::Go,
+        Language::Java => Family::Java,
+        Language::C => Family::C,
+        Language::Cpp => Family::Cpp,
+        Language::Python
+        | Language::Markdown
+        | Language::Data
+        | Language::Web
+        | Language::Shell
+        | Language::Sql
+        | Language::Proto
+        | Language::Other => return None,
+    };
+    let hidden = Scanner::new(family, text).scan()?;
+    let mut out = String::with_capacity(text.len() / 2);
+    let mut at = 0;
+    for (from, to) in hidden {
+        out.push_str(&text[at..from]);
+        let lines = memchr::memchr_iter(b'\n', &text.as_bytes()[from..to]).count();
+        out.extend(std::iter::repeat_n('\n', lines));
+        at = to;
+    }
+    out.push_str(&text[at..]);
+    Some(out)
+}
+
+/// What the tokens since the last statement say about the brace that follows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Header {
+    about: About,
+    /// Parentheses, as a function has.
+    call: bool,
+}
+
+/// What a header's words are about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum About {
+    /// No word says anything.
+    #[default]
+    Unknown,
+    Function,
+    /// A type, an implementation or a module.
+    Container,
+    /// `extern`: a block of declarations, unless a function follows.
+    Extern,
+    /// A declaration of something else.
+    Other,
+}
+
+/// What is done with the inside of a brace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Inside {
+    /// It is looked into.
+    Scanned,
+    Hidden,
+    /// It stays as it is, unseen.
+    Kept,
+}
+
+struct Scanner<'t> {
+    family: Family,
+    tokens: Tokens<'t>,
+    /// Braces that are open and looked into.
+    containers: usize,
+    /// Open parentheses and brackets.
+    nesting: usize,
+    header: Header,
+    hidden: Vec<(usize, usize)>,
+}
+
+impl<'t> Scanner<'t> {
+    fn new(family: Family, text: &'t str) -> Self {
+        Self {
+            family,
+            tokens: Tokens::new(family, text),
+            containers: 0,
+            nesting: 0,
+            header: Header::default(),
+            hidden: Vec::new(),
+        }
+    }
+
+    /// The ranges to leave out, in order.
+    fn scan(mut self) -> Option<Vec<(usize, usize)>> {
+        while let Some(token) = self.tokens.next()? {
+            match token.kind {
+                Kind::Word(word) if self.nesting == 0 => self.header.about = self.about(word, &token),
+                Kind::Open => {
+                    self.header.call |= self.nesting == 0;
+                    self.nesting += 1;
+                }
+                Kind::Close => self.nesting = self.nesting.checked_sub(1)?,
+                Kind::End if self.nesting == 0 => self.header = Header::default(),
+                Kind::BraceOpen => self.brace(&token)?,
+                Kind::BraceClose => {
+                    self.containers = self.containers.checked_sub(1)?;
+                    if self.nesting > 0 {
+                        return None;
+                    }
+                    self.header = Header::default();
+                }
+                Kind::Word(_) | Kind::End | Kind::Other => {}
+            }
+        }
+        (self.containers == 0 && self.nesting == 0).then_some(self.hidden)
+    }
+
+    /// What the header is about with one more word.
+    fn about(&mut self, word: &str, token: &Token<'_>) -> About {
+        let about = self.header.about;
+        match (self.family, word) {
+            (Family::Rust, "fn") if matches!(about, About::Unknown | About::Extern) => About::Function,
+            (Family::Rust, "impl" | "trait" | "mod") if about == About::Unknown => About::Container,
+            (Family::Rust, "struct" | "enum" | "union" | "static" | "use" | "type")
+                if about == About::Unknown =>
+            {
+                About::Other
+            }
+            // A declaration begins in the first column; nothing need end the one before.
+            (Family::Go, "func" | "type" | "var" | "const" | "import") if token.begins_line => {
+                self.header.call = false;
+                if word == "func" { About::Function } else { About::Other }
+            }
+            (Family::Script, "class" | "namespace" | "module" | "global")
+            | (Family::Java, "class" | "interface" | "enum" | "record")
+            | (Family::Cpp, "class" | "struct" | "union" | "namespace" | "enum") => About::Container,
+            (Family::Rust | Family::C | Family::Cpp, "extern") if about == About::Unknown => About::Extern,
+            _ => about,
+        }
+    }
+
+    fn inside(&self, token: &Token<'_>) -> Inside {
+        let Header { about, call } = self.header;
+        let before = token.before;
+        let is_top = self.nesting == 0;
+        match self.family {
+            Family::Rust | Family::Go if about == About::Function => Inside::Hidden,
+            Family::Rust if is_top && matches!(about, About::Container | About::Extern) => Inside::Scanned,
+            Family::Rust | Family::Go => Inside::Kept,
+            // Not the braces of a type that is an argument of the base class.
+            Family::Script if is_top && about == About::Container && !b"<,:|&".contains(&before) => Inside::Scanned,
+            Family::Java if is_top && about == About::Container => Inside::Scanned,
+            Family::Script | Family::Java => Inside::Hidden,
+            Family::C | Family::Cpp if is_top && !call && matches!(about, About::Container | About::Extern) => Inside::Scanned,
+            // A type with parentheses (`alignas`) is none that a function returns.
+            Family::C | Family::Cpp if before == b'=' || call && (about != About::Container || before == b')') => Inside::Hidden,
+            Family::C | Family::Cpp => Inside::Kept,
+        }
+    }
+
+    /// Takes the brace that was just opened.
+    fn brace(&mut self, token: &Token<'_>) -> Option<()> {
+        let inside = self.inside(token);
+        if inside == Inside::Scanned {
+            self.containers += 1;
+            self.header = Header::default();
+            return Some(());
+        }
+        // `interface{}` and the like are part of what follows.
+        let goes_on = match self.family {
+            Family::Go => matches!(token.word_before, "interface" | "struct"),
+            Family::Script => b"<,:|&".contains(&token.before),
+            Family::Rust | Family::Java | Family::C | Family::Cpp => false,
+        };
+        let is_top = self.containers == 0 && self.nesting == 0;
+        let end = self.tokens.closing(is_top)?;
+        if inside == Inside::Hidden && !goes_on {
+            self.hidden.push((token.at + 1, end));
+        }
+        if self.nesting == 0 && !goes_on {
+            self.header = Header::default();
+        }
+        Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
