@@ -7,7 +7,11 @@ use crate::bm25::{self, SparseVector};
 use crate::chunk::{self, Chunk, Cut};
 use crate::identity::ContentHash;
 use crate::language::Language;
-use crate::tokenize;
+use crate::{tokenize, walk};
+
+/// Chunks of a file too large to be parsed; what follows is found by its words
+/// alone, and costs no embedding.
+const LARGE_CHUNKS_MAX: usize = 64;
 
 /// A chunk and where it comes from.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,8 +46,12 @@ impl Document {
 pub fn documents(path: &str, text: &str, content: ContentHash) -> (Vec<Document>, Cut) {
     let language = Language::of(path);
     let cut = chunk::chunk(language, text);
-    let of = cut.chunks.len();
-    let documents = cut.chunks.into_iter().enumerate().map(|(ordinal, mut chunk)| {
+    let mut chunks = cut.chunks;
+    if walk::is_large(text) {
+        chunks.truncate(LARGE_CHUNKS_MAX);
+    }
+    let of = chunks.len();
+    let documents = chunks.into_iter().enumerate().map(|(ordinal, mut chunk)| {
         // What is stored must hold no key, and a stored text is what a model sees.
         if let std::borrow::Cow::Owned(redacted) = redact(&chunk.text) {
             chunk.text = redacted;

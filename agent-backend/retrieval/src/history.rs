@@ -128,7 +128,10 @@ impl History {
 
     /// Commits that are known and say something about files.
     pub fn commits(&self) -> usize {
-        self.commits.iter().filter(|commit| !commit.files.is_empty()).count()
+        self.commits
+            .iter()
+            .filter(|commit| !commit.files.is_empty())
+            .count()
     }
 
     /// Whether this is what a fresh reading gives: the checker of a history that
@@ -155,7 +158,9 @@ impl History {
 
     fn push(&mut self, entry: &Entry, analyzer: &mut Analyzer) {
         let renames = entry.renames.iter();
-        let renames = renames.map(|(old, new)| (self.path(old), self.path(new))).collect();
+        let renames = renames
+            .map(|(old, new)| (self.path(old), self.path(new)))
+            .collect();
         let mut commit = Commit {
             files: Vec::new(),
             terms: Vec::new(),

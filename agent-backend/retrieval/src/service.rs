@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use self::degrade::Look;
 pub use self::live::{CaughtUp, Change, Touch, Touched};
 pub use self::session::{Reach, Request, Session, Size};
 use crate::embed::Embedder;
@@ -190,7 +191,8 @@ impl Service {
             files_total: 0,
             chunks_done: 0,
         });
-        let scan = scan(&root).await?;
+        let (update, scan) =
+            degrade::refresh(&root, Look::Everything, Touch::Changed, &mut state.local).await?;
         self.inner.stores.keyword.health().await?;
         let mut notices = Vec::new();
         let workspace = WorkspaceId::of(&root);
@@ -212,17 +214,12 @@ impl Service {
         } else {
             notices.push(degrade::no_embedder());
         }
-        let update = degrade::refresh(&root, &scan, &mut state.local).await?;
         progress(Progress {
             phase: Phase::Done,
             files_done: update.indexed,
             files_total: update.indexed,
             chunks_done: update.parts_added,
         });
-        let mut skipped = scan.skipped.clone();
-        for (reason, count) in update.skipped {
-            *skipped.entry(reason).or_default() += count;
-        }
         Ok(IndexReport {
             mode: Mode::Keyword,
             completeness: Completeness::Complete,
@@ -234,7 +231,7 @@ impl Service {
             files_unparsed: update.unparsed,
             chunks_written: update.parts_added,
             chunks_deleted: update.parts_removed,
-            skipped,
+            skipped: scan.skipped.clone(),
         })
     }
 
@@ -264,8 +261,8 @@ impl Service {
             // Who watches has brought it up to date.
             Some(known) => Arc::clone(known),
             None => {
-                let scan = Arc::new(scan(&root).await?);
-                degrade::refresh(&root, &scan, &mut state.local).await?;
+                let (_, scan) =
+                    degrade::refresh(&root, Look::Everything, Touch::Changed, &mut state.local).await?;
                 scan
             }
         };

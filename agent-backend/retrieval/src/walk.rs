@@ -16,7 +16,6 @@ use std::fs::{self, File, Metadata};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use self::list::Entry;
 pub(crate) use self::list::{Scope, Stat, list};
 pub(crate) use self::policy::is_large;
 pub use self::policy::{FILE_BYTES_MAX, PARSED_BYTES_MAX, SkipReason};
@@ -79,14 +78,9 @@ pub fn canonical_root(root: &Path) -> Result<PathBuf, Error> {
 
 /// Lists and hashes the files of the workspace at the canonical `root`.
 pub fn scan(root: &Path) -> Scan {
-    stamps(root, list(root, None))
-}
-
-/// Reads and hashes what was listed.
-fn stamps(root: &Path, listed: Vec<Entry>) -> Scan {
     let mut scan = Scan::default();
     let mut limits = Limits::default();
-    for entry in listed {
+    for entry in list(root, None) {
         let admitted = entry.stat.and_then(|stat| limits.admit(&stat).map(|()| stat));
         match admitted.and_then(|stat| Ok((stat, read(root, &entry.path)?))) {
             Ok((stat, (_, hash))) => {

@@ -21,9 +21,6 @@ use retrieval::walk;
 
 type Failure = Box<dyn std::error::Error>;
 
-/// How often what is quick is measured.
-const ROUNDS: usize = 20;
-
 fn main() -> Result<(), Failure> {
     let mut args = std::env::args_os().skip(1);
     let source = PathBuf::from(args.next().ok_or("usage: speed DIR [QUERIES.jsonl …]")?);
@@ -69,14 +66,16 @@ fn main() -> Result<(), Failure> {
     let paths: Vec<&str> = scan.files.iter().map(|file| file.path.as_str()).collect();
     let mut changes = Vec::new();
     let mut additions = Vec::new();
-    for round in 0..ROUNDS {
-        let path = paths[paths.len() * round / ROUNDS];
-        let text = std::fs::read_to_string(root.join(path)).unwrap_or_default();
-        std::fs::write(root.join(path), format!("{text}\nzebra{round}\n"))?;
-        changes.push(found(&mut corpus, &history, &root, path, &format!("zebra{round}"))?);
-        let path = format!("{path}.new{round}.py");
-        std::fs::write(root.join(&path), format!("giraffe{round} = 1\n"))?;
-        additions.push(found(&mut corpus, &history, &root, &path, &format!("giraffe{round}"))?);
+    for (round, letter) in ('a'..='z').enumerate() {
+        let path = paths[paths.len() * round / 26];
+        let word = format!("zebra{letter}quagga");
+        let mut bytes = std::fs::read(root.join(path))?;
+        bytes.extend_from_slice(format!("\n{word}\n").as_bytes());
+        std::fs::write(root.join(path), bytes)?;
+        changes.push(found(&mut corpus, &history, &root, path, &word)?);
+        let (path, word) = (format!("{path}.new.py"), format!("giraffe{letter}okapi"));
+        std::fs::write(root.join(&path), format!("{word} = 1\n"))?;
+        additions.push(found(&mut corpus, &history, &root, &path, &word)?);
     }
     println!("a changed file until it is found: {}", spread(&mut changes));
     println!("a new file until it is found: {}", spread(&mut additions));
@@ -123,7 +122,12 @@ struct Cost {
 
 impl std::fmt::Display for Cost {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} ms of CPU, {} ms wall", self.cpu.as_millis(), self.wall.as_millis())
+        write!(
+            f,
+            "{} ms of CPU, {} ms wall",
+            self.cpu.as_millis(),
+            self.wall.as_millis()
+        )
     }
 }
 
@@ -143,7 +147,12 @@ fn spread(samples: &mut [Duration]) -> String {
         let at = (samples.len() * percent).div_ceil(100).saturating_sub(1);
         samples.get(at).copied().unwrap_or_default().as_secs_f64() * 1e3
     };
-    format!("p50 {:.1} ms, p99 {:.1} ms, most {:.1} ms", at(50), at(99), at(100))
+    format!(
+        "p50 {:.1} ms, p99 {:.1} ms, most {:.1} ms",
+        at(50),
+        at(99),
+        at(100)
+    )
 }
 
 /// CPU time of this process and of the programs that it waited for (Linux).

@@ -152,7 +152,11 @@ impl<'t> Scanner<'t> {
             // A declaration begins in the first column; nothing need end the one before.
             (Family::Go, "func" | "type" | "var" | "const" | "import") if token.begins_line => {
                 self.header.call = false;
-                if word == "func" { About::Function } else { About::Other }
+                if word == "func" {
+                    About::Function
+                } else {
+                    About::Other
+                }
             }
             (Family::Script, "class" | "namespace" | "module" | "global")
             | (Family::Java, "class" | "interface" | "enum" | "record")
@@ -171,12 +175,22 @@ impl<'t> Scanner<'t> {
             Family::Rust if is_top && matches!(about, About::Container | About::Extern) => Inside::Scanned,
             Family::Rust | Family::Go => Inside::Kept,
             // Not the braces of a type that is an argument of the base class.
-            Family::Script if is_top && about == About::Container && !b"<,:|&".contains(&before) => Inside::Scanned,
+            Family::Script if is_top && about == About::Container && !b"<,:|&".contains(&before) => {
+                Inside::Scanned
+            }
             Family::Java if is_top && about == About::Container => Inside::Scanned,
             Family::Script | Family::Java => Inside::Hidden,
-            Family::C | Family::Cpp if is_top && !call && matches!(about, About::Container | About::Extern) => Inside::Scanned,
+            Family::C | Family::Cpp
+                if is_top && !call && matches!(about, About::Container | About::Extern) =>
+            {
+                Inside::Scanned
+            }
             // A type with parentheses (`alignas`) is none that a function returns.
-            Family::C | Family::Cpp if before == b'=' || call && (about != About::Container || before == b')') => Inside::Hidden,
+            Family::C | Family::Cpp
+                if before == b'=' || call && (about != About::Container || before == b')') =>
+            {
+                Inside::Hidden
+            }
             Family::C | Family::Cpp => Inside::Kept,
         }
     }

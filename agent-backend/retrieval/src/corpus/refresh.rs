@@ -19,7 +19,7 @@ use super::Corpus;
 use super::contents::{Digest, Key};
 use crate::analysis::Analyzer;
 use crate::language::Language;
-use crate::walk::{self, Limits, Scan, Scope, SkipReason, Stat};
+use crate::walk::{self, Limits, Scope, SkipReason, Stat};
 
 /// Threads that read and parse.
 const THREADS_MAX: usize = 8;
@@ -86,15 +86,13 @@ pub struct Update {
     pub parts_removed: usize,
     /// Files that were cut by lines because their syntax took too long.
     pub unparsed: usize,
-    /// Files that were read and stay out.
-    pub skipped: BTreeMap<SkipReason, usize>,
 }
 
 /// A file that has to be read.
 struct Job {
     path: String,
     /// What the file system said before it is read.
-    stat: Option<Stat>,
+    stat: Stat,
     /// What was known of it.
     known: Option<Seen>,
 }
@@ -135,34 +133,6 @@ impl Corpus {
         update
     }
 
-    /// Makes the index equal to the files at `root` as `scan` found them.
-    pub fn update(&mut self, root: &Path, scan: &Scan) -> Update {
-        let mut update = Update::default();
-        let mut jobs = Vec::new();
-        let mut gone = std::mem::take(&mut self.seen);
-        for stamp in &scan.files {
-            let old = gone.remove(&stamp.path);
-            let hash = self.by_path.get(&stamp.path).map(|at| self.content(*at).key.0);
-            match old {
-                Some(old) if hash == Some(stamp.hash) => {
-                    update.unchanged += 1;
-                    self.seen.insert(stamp.path.clone(), old);
-                }
-                _ => jobs.push(Job {
-                    path: stamp.path.clone(),
-                    stat: None,
-                    known: None,
-                }),
-            }
-        }
-        for path in gone.keys() {
-            self.take_out(path, &mut update);
-        }
-        self.read(root, jobs, &mut update);
-        self.compact();
-        update
-    }
-
     fn look(&mut self, root: &Path, scope: Option<&Scope>, update: &mut Update) {
         let listed = walk::list(root, scope);
         let newest = listed
@@ -187,7 +157,7 @@ impl Corpus {
                 }
                 (Ok(stat), known) => jobs.push(Job {
                     path: entry.path,
-                    stat: Some(stat),
+                    stat,
                     known,
                 }),
                 (Err(reason), _) => {
@@ -328,7 +298,7 @@ impl Corpus {
         update: &mut Update,
     ) {
         let since = match job.known {
-            Some(known) if known.stat == job.stat => known.since,
+            Some(known) if known.stat == Some(job.stat) => known.since,
             Some(_) | None => read_at,
         };
         update.read += 1;
@@ -342,13 +312,10 @@ impl Corpus {
                     None => tracing::error!(path = job.path, "a text was read and is not known"),
                 }
             }
-            Err(reason) => {
-                *update.skipped.entry(*reason).or_default() += 1;
-                self.take_out(&job.path, update);
-            }
+            Err(_) => self.take_out(&job.path, update),
         }
         let seen = Seen {
-            stat: job.stat,
+            stat: Some(job.stat),
             since,
             read_at,
             outcome: outcome.map(|_| ()),

@@ -3,7 +3,7 @@
 //! Keywords and history are searched in this process, every time. What the
 //! vector database adds, the similarity of meaning, may be missing.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use shared::error::Code;
@@ -74,34 +74,42 @@ pub(super) async fn near(call: &Call<'_>, state: &mut RootState, notices: &mut V
     }
 }
 
-/// Makes the keyword index equal to the workspace and its history.
-pub(super) async fn refresh(root: &Path, scan: &Scan, local: &mut Local) -> Result<Update, Error> {
-    let news = if local.history.update(root).await {
-        Touch::Changed
-    } else {
-        Touch::Same
-    };
-    rejoin(root, scan, local, news).await
+/// Which files are looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Look {
+    Nothing,
+    Paths(Vec<PathBuf>),
+    Everything,
 }
 
-/// Makes the keyword index equal to the workspace; `news` says whether its
-/// history has changed.
-pub(super) async fn rejoin(
+/// Makes the keyword index equal to the workspace by a look at some of its
+/// files, and its history too, if that may have changed. Returns what was done
+/// and the files that there are.
+pub(super) async fn refresh(
     root: &Path,
-    scan: &Scan,
+    look: Look,
+    history: Touch,
     local: &mut Local,
-    news: Touch,
-) -> Result<Update, Error> {
+) -> Result<(Update, Arc<Scan>), Error> {
+    let news = match history {
+        Touch::Changed => local.history.update(root).await,
+        Touch::Same => false,
+    };
     let mut taken = std::mem::take(local);
-    let (root, scan): (Arc<Path>, Scan) = (root.into(), scan.clone());
-    let (taken, update) = index::blocking(move || {
-        let update = taken.corpus.update(&root, &scan);
-        taken.corpus.join(&taken.history, news == Touch::Changed);
-        (taken, update)
+    let root: Arc<Path> = root.into();
+    let (taken, update, scan) = index::blocking(move || {
+        let update = match look {
+            Look::Nothing => Update::default(),
+            Look::Paths(paths) => taken.corpus.refresh_paths(&root, &paths),
+            Look::Everything => taken.corpus.refresh(&root),
+        };
+        taken.corpus.join(&taken.history, news);
+        let scan = Arc::new(taken.corpus.scan());
+        (taken, update, scan)
     })
     .await?;
     *local = taken;
-    Ok(update)
+    Ok((update, scan))
 }
 
 /// What is near the question in meaning; none if there is no model, it fails,

@@ -5,17 +5,17 @@
 //! follow on their own ([`Service::embed`]) and hold no question up. Owns the
 //! difference between the two; must never know how changes are noticed.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::degrade::Look;
 use super::{Service, canonical, degrade, scan};
 use crate::error::Error;
 use crate::identity::WorkspaceId;
 use crate::index::{self, Target};
 use crate::report::{IndexReport, Progress};
-use crate::walk::Scan;
-use crate::walk::some::{self, Paths};
+use crate::walk::some::Paths;
 
 /// Meaning is searched while at most one file in … lacks vectors or has old
 /// ones: those that have them would be put first for no reason of theirs.
@@ -117,16 +117,16 @@ impl Service {
         // Whatever goes wrong: the next question, or the next call, looks.
         let known = state.live.take();
         let root = canonical(root).await?;
-        let first = known.is_none();
-        let scan = match (change.files, known) {
-            (Touched::Nothing, Some(known)) => known,
-            (Touched::Paths(paths), Some(known)) => patched(&root, paths, known).await?,
-            (Touched::Everything, Some(_)) | (_, None) => Arc::new(scan(&root).await?),
+        let (look, history) = match (change.files, known) {
+            (_, None) => (Look::Everything, Touch::Changed),
+            (Touched::Nothing, Some(_)) => (Look::Nothing, change.history),
+            (Touched::Paths(paths), Some(_)) => {
+                let paths = paths.into_iter().map(PathBuf::from).collect();
+                (Look::Paths(paths), change.history)
+            }
+            (Touched::Everything, Some(_)) => (Look::Everything, change.history),
         };
-        let update = match change.history {
-            Touch::Same if !first => degrade::rejoin(&root, &scan, &mut state.local, Touch::Same).await?,
-            Touch::Same | Touch::Changed => degrade::refresh(&root, &scan, &mut state.local).await?,
-        };
+        let (update, scan) = degrade::refresh(&root, look, history, &mut state.local).await?;
         state.behind.add(update.indexed);
         state.live = Some(scan);
         Ok(CaughtUp {
@@ -198,17 +198,6 @@ impl Service {
     pub fn close(&self, root: &Path) {
         self.roots().remove(root);
     }
-}
-
-async fn patched(root: &Path, paths: Paths, known: Arc<Scan>) -> Result<Arc<Scan>, Error> {
-    let root = root.to_owned();
-    index::blocking(move || {
-        let mut known = known;
-        let found = some::scan_some(&root, &paths);
-        some::patch(Arc::make_mut(&mut known), &paths, found);
-        known
-    })
-    .await
 }
 
 #[cfg(test)]

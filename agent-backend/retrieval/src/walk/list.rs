@@ -113,7 +113,7 @@ impl Scope {
     }
 
     /// Whether one of the paths is `path` or below it.
-    fn leads_through(&self, path: &Path) -> bool {
+    pub fn leads_through(&self, path: &Path) -> bool {
         let from = (Bound::Included(path), Bound::Unbounded);
         let next = self.paths.range::<Path, _>(from).next();
         next.is_some_and(|next| next.starts_with(path))

@@ -8,15 +8,33 @@ fn check(language: Language, text: &str, expect: Option<&str>) {
 #[test]
 fn rust() {
     let check = |text: &str, expect: Option<&str>| check(Language::Rust, text, expect);
-    check("fn a() { x }\nfn b() {\n    y\n}\n", Some("fn a() {}\nfn b() {\n\n}\n"));
-    check("impl A for B { fn a() { x } }", Some("impl A for B { fn a() {} }"));
-    check("struct A { x: u8 }\nenum B { C { d: u8 } }", Some("struct A { x: u8 }\nenum B { C { d: u8 } }"));
-    check("mod a { fn b() -> impl C { d } }", Some("mod a { fn b() -> impl C {} }"));
+    check(
+        "fn a() { x }\nfn b() {\n    y\n}\n",
+        Some("fn a() {}\nfn b() {\n\n}\n"),
+    );
+    check(
+        "impl A for B { fn a() { x } }",
+        Some("impl A for B { fn a() {} }"),
+    );
+    check(
+        "struct A { x: u8 }\nenum B { C { d: u8 } }",
+        Some("struct A { x: u8 }\nenum B { C { d: u8 } }"),
+    );
+    check(
+        "mod a { fn b() -> impl C { d } }",
+        Some("mod a { fn b() -> impl C {} }"),
+    );
     check("extern \"C\" { fn a(); }", Some("extern \"C\" { fn a(); }"));
     check("extern \"C\" fn a() { b }", Some("extern \"C\" fn a() {}"));
-    check("macro_rules! m { (x) => { y } }", Some("macro_rules! m { (x) => { y } }"));
+    check(
+        "macro_rules! m { (x) => { y } }",
+        Some("macro_rules! m { (x) => { y } }"),
+    );
     // Braces that are none.
-    check("fn a<'b>() { '{'; \"}\"; r#\"}\"}\"#; b'}'; b\"}\" }", Some("fn a<'b>() {}"));
+    check(
+        "fn a<'b>() { '{'; \"}\"; r#\"}\"}\"#; b'}'; b\"}\" }",
+        Some("fn a<'b>() {}"),
+    );
     check("fn a() { /* } /* } */ } */ // }\n}", Some("fn a() {\n}"));
     check("fn a() {", None);
     check("fn a() } {", None);
@@ -27,13 +45,22 @@ fn rust() {
 fn script() {
     let check = |text: &str, expect: Option<&str>| check(Language::TypeScript, text, expect);
     check("function a(): { b: c } { d }", Some("function a(): { b: c } {}"));
-    check("class A extends B<{ c: d }> { e() { f } }", Some("class A extends B<{ c: d }> { e() {} }"));
+    check(
+        "class A extends B<{ c: d }> { e() { f } }",
+        Some("class A extends B<{ c: d }> { e() {} }"),
+    );
     check("const a = () => { b }", Some("const a = () => {}"));
-    check("namespace A { class B { c = () => { d } } }", Some("namespace A { class B { c = () => {} } }"));
+    check(
+        "namespace A { class B { c = () => { d } } }",
+        Some("namespace A { class B { c = () => {} } }"),
+    );
     check("function a() { `}${b + `${c}`}` }", Some("function a() {}"));
     check("function a() { return /[}/]'{/ }", Some("function a() {}"));
     check("function a() { b / c; '}'; d() / 2 }", Some("function a() {}"));
-    check("import { a } from 'b'\nclass C { d() { e } }", Some("import {} from 'b'\nclass C { d() {} }"));
+    check(
+        "import { a } from 'b'\nclass C { d() { e } }",
+        Some("import {} from 'b'\nclass C { d() {} }"),
+    );
     // The apostrophe of a text in JSX.
     check("function a() { return <p>don't</p>\n}", None);
 }
@@ -41,9 +68,18 @@ fn script() {
 #[test]
 fn go() {
     let check = |text: &str, expect: Option<&str>| check(Language::Go, text, expect);
-    check("func a() interface{} {\n\tb\n}\n", Some("func a() interface{} {\n\n}\n"));
-    check("func (a *B) C(d struct{}) (e int) { f }", Some("func (a *B) C(d struct{}) (e int) {}"));
-    check("type A struct {\n\tb int\n}\nfunc c() { `}` }", Some("type A struct {\n\tb int\n}\nfunc c() {}"));
+    check(
+        "func a() interface{} {\n\tb\n}\n",
+        Some("func a() interface{} {\n\n}\n"),
+    );
+    check(
+        "func (a *B) C(d struct{}) (e int) { f }",
+        Some("func (a *B) C(d struct{}) (e int) {}"),
+    );
+    check(
+        "type A struct {\n\tb int\n}\nfunc c() { `}` }",
+        Some("type A struct {\n\tb int\n}\nfunc c() {}"),
+    );
     check("var a = 1\nfunc b() { '}' }", Some("var a = 1\nfunc b() {}"));
 }
 
@@ -54,22 +90,49 @@ fn java() {
         "@A({ b }) class C { int[] d = { 1 }; void e() throws F { g } enum H { I { void j() {} } } }",
         Some("@A({}) class C { int[] d = {}; void e() throws F {} enum H { I {} } }"),
     );
-    check("class A { String b() { return \"\"\"\n}\"\"\"; } }", Some("class A { String b() {\n} }"));
+    check(
+        "class A { String b() { return \"\"\"\n}\"\"\"; } }",
+        Some("class A { String b() {\n} }"),
+    );
 }
 
 #[test]
 fn c_and_cpp() {
     let c = |text: &str, expect: Option<&str>| check(Language::C, text, expect);
     c("int a(void)\n{\n    b;\n}\n", Some("int a(void)\n{\n\n}\n"));
-    c("struct a b(void) { c }\nstruct d { int e; };", Some("struct a b(void) {}\nstruct d { int e; };"));
+    c(
+        "struct a b(void) { c }\nstruct d { int e; };",
+        Some("struct a b(void) {}\nstruct d { int e; };"),
+    );
     c("int a[] = { 1, 2 };", Some("int a[] = {};"));
-    c("#ifdef __cplusplus\nextern \"C\" {\n#endif\nint a() { b }\n#ifdef X\n}\n#endif\n", Some("#ifdef __cplusplus\nextern \"C\" {\n#endif\nint a() {}\n#ifdef X\n}\n#endif\n"));
-    c("#define A { \\\n {\nint b() { '\\''; '{' }", Some("#define A { \\\n {\nint b() {}"));
+    c(
+        "#ifdef __cplusplus\nextern \"C\" {\n#endif\nint a() { b }\n#ifdef X\n}\n#endif\n",
+        Some("#ifdef __cplusplus\nextern \"C\" {\n#endif\nint a() {}\n#ifdef X\n}\n#endif\n"),
+    );
+    c(
+        "#define A { \\\n {\nint b() { '\\''; '{' }",
+        Some("#define A { \\\n {\nint b() {}"),
+    );
     // Two braces for one: whoever counts is lost.
-    c("int a() {\n#if B\n if (c) {\n#else\n if (d) {\n#endif\n }\n}\nint e() {\n}\n", None);
+    c(
+        "int a() {\n#if B\n if (c) {\n#else\n if (d) {\n#endif\n }\n}\nint e() {\n}\n",
+        None,
+    );
     let cpp = |text: &str, expect: Option<&str>| check(Language::Cpp, text, expect);
-    cpp("namespace a { class B : C { void d() const { e } }; }", Some("namespace a { class B : C { void d() const {} }; }"));
-    cpp("template <class T> void a(T b) { c }", Some("template <class T> void a(T b) {}"));
-    cpp("class alignas(8) A { void b() { c } };", Some("class alignas(8) A { void b() { c } };"));
-    cpp("auto a = R\"x(})\")x\"; int b() { 1'000; }", Some("auto a = R\"x(})\")x\"; int b() {}"));
+    cpp(
+        "namespace a { class B : C { void d() const { e } }; }",
+        Some("namespace a { class B : C { void d() const {} }; }"),
+    );
+    cpp(
+        "template <class T> void a(T b) { c }",
+        Some("template <class T> void a(T b) {}"),
+    );
+    cpp(
+        "class alignas(8) A { void b() { c } };",
+        Some("class alignas(8) A { void b() { c } };"),
+    );
+    cpp(
+        "auto a = R\"x(})\")x\"; int b() { 1'000; }",
+        Some("auto a = R\"x(})\")x\"; int b() {}"),
+    );
 }

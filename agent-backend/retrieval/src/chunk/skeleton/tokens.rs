@@ -263,7 +263,11 @@ impl<'t> Tokens<'t> {
             return Some(false);
         }
         let rest = &self.bytes[self.at..];
-        let letters = rest.iter().take(2).take_while(|byte| b"rbc".contains(byte)).count();
+        let letters = rest
+            .iter()
+            .take(2)
+            .take_while(|byte| b"rbc".contains(byte))
+            .count();
         let hashes = rest[letters..].iter().take_while(|byte| **byte == b'#').count();
         let is_raw = rest[..letters].contains(&b'r');
         if rest.get(letters + hashes) != Some(&b'"') || (hashes > 0 && !is_raw) {
@@ -310,8 +314,19 @@ impl<'t> Tokens<'t> {
             "" => !matches!(self.before, b')' | b']' | b'}' | b'"' | b'<'),
             word => matches!(
                 word,
-                "return" | "typeof" | "case" | "in" | "of" | "delete" | "void" | "throw" | "new" | "else" | "do"
-                    | "await" | "yield"
+                "return"
+                    | "typeof"
+                    | "case"
+                    | "in"
+                    | "of"
+                    | "delete"
+                    | "void"
+                    | "throw"
+                    | "new"
+                    | "else"
+                    | "do"
+                    | "await"
+                    | "yield"
             ),
         }
     }

@@ -34,7 +34,11 @@ fn files_of_strange_shape() {
     check("a.csv", &"x\n".repeat(1_000_000), Err(SkipReason::TooLarge));
     // One line of five megabytes, and one of as much as may be.
     check("a.md", &"x ".repeat(2_500_000), Err(SkipReason::TooLarge));
-    check("a.md", &"x ".repeat(large / 2), Ok((large / 2 * 2).div_ceil(crate::chunk::CHUNK_BYTES_MAX)));
+    check(
+        "a.md",
+        &"x ".repeat(large / 2),
+        Ok((large / 2 * 2).div_ceil(crate::chunk::CHUNK_BYTES_MAX)),
+    );
     check("a.js", &"x ".repeat(large / 2), Err(SkipReason::Minified));
 }
 
@@ -57,7 +61,10 @@ fn syntax_nested_without_end() {
             open.repeat(10_000),
         ] {
             let (_, outcome) = of_file(path, format!("{text}\nzebra\n").as_bytes());
-            assert!(outcome.is_ok_and(|parts| parts > 0) || outcome == Err(SkipReason::Minified), "{path} {open} {outcome:?}");
+            assert!(
+                outcome.is_ok_and(|parts| parts > 0) || outcome == Err(SkipReason::Minified),
+                "{path} {open} {outcome:?}"
+            );
             // Minified or not, the chunker takes it.
             let chunks = crate::chunk::chunk(Language::of(path), &text);
             assert!(chunks.chunks.len() < text.len());
@@ -79,7 +86,10 @@ fn encodings_are_read_and_shown() {
         assert_eq!(corpus.check(&root), []);
     };
     check(b"caf\xe9 = 1\n", "café", "café = 1");
-    let utf16: Vec<u8> = "\u{feff}größe = 1\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let utf16: Vec<u8> = "\u{feff}größe = 1\n"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
     check(&utf16, "Größe", "größe = 1");
     check("поиск_файла = 1\n".as_bytes(), "Поиск", "поиск_файла = 1");
     check("# 検索する\nx = 1\n".as_bytes(), "検索", "# 検索する\nx = 1");
@@ -113,7 +123,11 @@ fn files_that_change_and_vanish_under_the_index() {
     let dir = workspace(&[]);
     let root = walk::canonical_root(dir.path()).unwrap();
     for file in 0..64 {
-        write(&root, &format!("dir{}/file{file}.py", file % 4), &format!("v{file} = 1\n"));
+        write(
+            &root,
+            &format!("dir{}/file{file}.py", file % 4),
+            &format!("v{file} = 1\n"),
+        );
     }
     let mut corpus = Corpus::default();
     let done = AtomicBool::new(false);

@@ -45,10 +45,21 @@ fn happen(repository: &Repository, step: &Step, day: u32) {
     let file = |number: usize| format!("file{number}.py");
     match step {
         Step::Commit(number) => {
-            repository.commit(&format!("teach number{number} day{day}"), &[(&file(*number), &format!("v = {day}\n"))], day);
+            repository.commit(
+                &format!("teach number{number} day{day}"),
+                &[(&file(*number), &format!("v = {day}\n"))],
+                day,
+            );
         }
         Step::Amend => {
-            repository.git(&["commit", "--quiet", "--amend", "--allow-empty", "--message", &format!("amend day{day}")]);
+            repository.git(&[
+                "commit",
+                "--quiet",
+                "--amend",
+                "--allow-empty",
+                "--message",
+                &format!("amend day{day}"),
+            ]);
         }
         Step::Move(from, to) => {
             let there = repository.root().join(file(*from)).exists();
