@@ -103,7 +103,7 @@ fn what_is_no_file_or_cannot_be_read() {
     symlink("loop.py", root.join("loop.py")).unwrap();
     symlink("nowhere.py", root.join("dangling.py")).unwrap();
     nix_fifo(&root.join("pipe.py"));
-    fs::set_permissions(root.join("locked.py"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(root.join("locked.py"), fs::Permissions::from_mode(0o000)).unwrap();
     let corpus = fresh(&root);
     // Nothing is locked to the superuser.
     let locked = usize::from(fs::File::open(root.join("locked.py")).is_err());

@@ -68,14 +68,16 @@ fn happen(repository: &Repository, step: &Step, day: u32) {
                 repository.commit(&format!("move day{day}"), &[], day);
             }
         }
-        Step::Reset(back) | Step::Detach(back) => {
+        Step::Reset(back) => {
             let commit = format!("HEAD~{back}");
             if exists(&commit) {
-                let how: &[&str] = match step {
-                    Step::Detach(_) => &["checkout", "--quiet", "--detach"],
-                    _ => &["reset", "--quiet", "--hard"],
-                };
-                repository.git(&[how, &[commit.as_str()]].concat());
+                repository.git(&["reset", "--quiet", "--hard", &commit]);
+            }
+        }
+        Step::Detach(back) => {
+            let commit = format!("HEAD~{back}");
+            if exists(&commit) {
+                repository.git(&["checkout", "--quiet", "--detach", &commit]);
             }
         }
         Step::Merge(number) => {
