@@ -1,6 +1,8 @@
 //! Configuration of the backend: `backend.yaml` in the configuration folder,
 //! then `AGENTIC_IDE_…` variables, then the command line.
 
+mod models;
+
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
@@ -8,6 +10,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use shared::{config::Source, paths, telemetry::LogFormat};
+
+pub use self::models::{Cpu, Embedding, Provider, Rerank, Runtime};
 
 /// Default port of everything the backend serves.
 pub const PORT: u16 = 8000;
@@ -30,8 +34,20 @@ pub struct Config {
     pub ollama: Ollama,
     /// The vector database.
     pub qdrant: Qdrant,
+    /// How code is found for a request.
+    pub retrieval: Retrieval,
     /// How log lines look.
     pub log_format: LogFormat,
+}
+
+/// How code is found for a request.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Retrieval {
+    /// The embedding model.
+    pub embedding: Embedding,
+    /// The reranking model.
+    pub rerank: Rerank,
 }
 
 /// The model server.
@@ -42,7 +58,8 @@ pub struct Ollama {
     pub url: String,
     /// Model that plans and writes code.
     pub model: String,
-    /// Model that embeds text; none searches by keyword alone.
+    /// Model that embeds text, unless `retrieval.embedding` names another; none
+    /// searches by keyword alone.
     pub embed_model: Option<String>,
     /// Context window in tokens, the same for every request, because another
     /// one makes the server load the model anew.
@@ -73,6 +90,7 @@ impl Default for Config {
             workflows_dir: None,
             ollama: Ollama::default(),
             qdrant: Qdrant::default(),
+            retrieval: Retrieval::default(),
             log_format: LogFormat::default(),
         }
     }

@@ -96,4 +96,10 @@ macro_rules! from_coded {
     )*};
 }
 
-from_coded!(journal::Error, models::Error, retrieval::Error, tools::Error);
+from_coded!(
+    inference::Error,
+    journal::Error,
+    models::Error,
+    retrieval::Error,
+    tools::Error
+);

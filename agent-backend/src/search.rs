@@ -1,24 +1,25 @@
-//! Code search as the backend uses it: joins the search service with Ollama's
-//! embedding model, which may appear or vanish while the backend runs.
+//! Code search as the backend uses it: joins the search service with the models
+//! of the configuration, which may appear or vanish while the backend runs.
+
+mod local;
+mod models;
+mod ollama;
+mod openai;
 
 use std::{path::Path, sync::Arc};
 
-use async_trait::async_trait;
-use models::Ollama;
-use retrieval::{
-    Completeness, Embedder, IndexReport, Models, Notice, Options, Progress, Retrieved, Service,
-    embed::{Failure, Identity},
-};
+use retrieval::{Completeness, IndexReport, Models, Notice, Options, Progress, Retrieved, Service};
 use shared::error::Code;
 use tokio::sync::Mutex;
 
+pub use self::models::SearchModels;
 use crate::error::Error;
 
 /// Code search. Cheap to clone.
 #[derive(Clone)]
 pub struct CodeSearch {
     options: Options,
-    ollama: Arc<Ollama>,
+    models: Arc<SearchModels>,
     keyword: Service,
     /// Made when the embedding model was first seen, because only then its
     /// dimension is known.
@@ -41,11 +42,15 @@ pub struct IndexStatus {
 
 impl CodeSearch {
     /// Connects to nothing yet.
-    pub fn new(options: Options, ollama: Arc<Ollama>) -> Result<Self, Error> {
-        let keyword = Service::new(options.clone(), Models::default())?;
+    pub fn new(options: Options, models: SearchModels) -> Result<Self, Error> {
+        let without = Models {
+            reranker: models.reranker(),
+            ..Models::default()
+        };
+        let keyword = Service::new(options.clone(), without)?;
         Ok(Self {
             options,
-            ollama,
+            models: Arc::new(models),
             keyword,
             hybrid: Arc::default(),
             last: Arc::default(),
@@ -110,37 +115,28 @@ impl CodeSearch {
 
     /// The service to use, and why it has no embedding model if one is configured.
     async fn service(&self) -> (Service, Option<Error>) {
-        if self.ollama.options().embed_model.is_none() {
+        if !self.models.embeds() {
             return (self.keyword.clone(), None);
         }
         let mut hybrid = self.hybrid.lock().await;
         if let Some(service) = &*hybrid {
             return (service.clone(), None);
         }
-        let made = match self.embedder().await {
+        let made = match self.models.embedder().await {
             Ok(embedder) => {
                 let models = Models {
-                    embedder: Some(Arc::new(embedder)),
+                    embedder,
+                    reranker: self.models.reranker(),
                     ..Models::default()
                 };
                 Service::new(self.options.clone(), models).map_err(Error::from)
             }
-            Err(error) => Err(error.into()),
+            Err(error) => Err(error),
         };
         match made {
             Ok(service) => (hybrid.insert(service).clone(), None),
             Err(error) => (self.keyword.clone(), Some(error)),
         }
-    }
-
-    async fn embedder(&self) -> Result<OllamaEmbedder, models::Error> {
-        let probe = self.ollama.embed(&["dimension".to_owned()]).await?;
-        let model = self.ollama.options().embed_model.clone().unwrap_or_default();
-        let dimension = probe.first().map_or(0, Vec::len);
-        Ok(OllamaEmbedder {
-            ollama: self.ollama.clone(),
-            identity: Identity { model, dimension },
-        })
     }
 }
 
@@ -163,44 +159,5 @@ impl std::fmt::Debug for CodeSearch {
     }
 }
 
-struct OllamaEmbedder {
-    ollama: Arc<Ollama>,
-    identity: Identity,
-}
-
-impl OllamaEmbedder {
-    async fn embed(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>, Failure> {
-        let vectors = self.ollama.embed(&texts).await.map_err(|error| Failure {
-            class: error.class(),
-            code: error.code(),
-            message: error.to_string(),
-        })?;
-        let fits = |vector: &Vec<f32>| vector.len() == self.identity.dimension;
-        if vectors.iter().all(fits) {
-            return Ok(vectors);
-        }
-        Err(Failure {
-            class: shared::error::Class::Permanent,
-            code: Code::EmbeddingFailed,
-            message: format!(
-                "`{}` changed the length of its vectors: restart the backend",
-                self.identity.model
-            ),
-        })
-    }
-}
-
-#[async_trait]
-impl Embedder for OllamaEmbedder {
-    fn identity(&self) -> Identity {
-        self.identity.clone()
-    }
-
-    async fn embed_documents(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>, Failure> {
-        self.embed(texts).await
-    }
-
-    async fn embed_queries(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>, Failure> {
-        self.embed(texts).await
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -6,10 +6,10 @@ use models::{Ollama, OllamaOptions};
 use shared::error::Class;
 
 use crate::{
-    config::Config,
+    config::{Config, Provider},
     error::Error,
     runtime::{Runtime, Services},
-    search::CodeSearch,
+    search::{CodeSearch, SearchModels},
     workflows,
 };
 
@@ -37,20 +37,43 @@ pub fn ollama(config: &Config) -> Result<Ollama, Error> {
         url: config.ollama.url.clone(),
         model: config.ollama.model.clone(),
         num_ctx: config.ollama.num_ctx,
-        embed_model: config.ollama.embed_model.clone(),
+        embed_model: embed_model(config),
         ..OllamaOptions::default()
     })?)
 }
 
+/// The model that Ollama embeds with, if it is Ollama that embeds.
+fn embed_model(config: &Config) -> Option<String> {
+    let embedding = &config.retrieval.embedding;
+    match embedding.provider {
+        Provider::Ollama => embedding
+            .model
+            .clone()
+            .or_else(|| config.ollama.embed_model.clone()),
+        Provider::OpenAi | Provider::Local | Provider::None => None,
+    }
+}
+
 /// Code search.
 pub fn search(config: &Config, ollama: Arc<Ollama>) -> Result<CodeSearch, Error> {
+    let models = SearchModels::new(config, ollama)?;
+    let rerank = &config.retrieval.rerank;
+    let mut profile = retrieval::Profile::default();
+    if models.reranks() {
+        profile.rerank = Some(retrieval::profile::Rerank {
+            budget_ms: rerank.budget_ms,
+            pairs: rerank.pairs,
+            weight: rerank.weight,
+        });
+    }
     let options = retrieval::Options {
+        profile,
         qdrant_url: config.qdrant.url.clone(),
         api_key: config.qdrant.api_key.clone(),
         context_tokens: config.qdrant.context_tokens,
         ..retrieval::Options::default()
     };
-    CodeSearch::new(options, ollama)
+    CodeSearch::new(options, models)
 }
 
 /// Loads the model in the background, so that the first request does not wait

@@ -122,6 +122,8 @@ codes! {
     ContextTruncated = "E1407", "The model saw less than it was sent";
     NotAModelServer = "E1408", "The address does not answer like Ollama";
     LocalModelUnusable = "E1409", "A local model cannot be loaded";
+    EmbeddingServerUnreachable = "E1410", "The embedding server does not answer";
+    KeyRefused = "E1411", "The embedding server does not accept the key";
 
     // E15xx: retrieval and vector database client.
     VectorDbUnavailable = "E1501", "The vector database does not answer";

@@ -99,6 +99,38 @@ pub enum Error {
         /// What it did.
         reason: String,
     },
+    /// Nobody listens where an embedding server was expected.
+    #[error("no embedding server answers at {url} ({reason})")]
+    NoServer {
+        /// Where it was expected.
+        url: String,
+        /// What the network said.
+        reason: String,
+    },
+    /// The embedding server does not have the model.
+    #[error("the embedding server at {url} has no model {model}")]
+    ModelUnknown {
+        /// Its name.
+        model: String,
+        /// The server.
+        url: String,
+    },
+    /// The embedding server wants another key, or one at all.
+    #[error("the embedding server at {url} does not accept the key (status {status})")]
+    KeyRefused {
+        /// The server.
+        url: String,
+        /// HTTP status.
+        status: u16,
+    },
+    /// Something answers, but not as OpenAI's interface does.
+    #[error("{url} does not answer like an embedding server: {reason}")]
+    NotOpenAi {
+        /// The address.
+        url: String,
+        /// What it did.
+        reason: String,
+    },
     /// The provider cannot be built from its options, or a request from its
     /// parts: the caller's mistake, found before anything is sent.
     #[error("{reason}")]
@@ -113,12 +145,18 @@ impl Error {
     pub fn class(&self) -> Class {
         match self {
             Self::Unreachable { .. }
+            | Self::NoServer { .. }
             | Self::Timeout { .. }
             | Self::StreamBroken { .. }
             | Self::Failed { .. }
             | Self::Overloaded { .. } => Class::Transient,
             Self::Refused { .. } | Self::ContextTruncated(_) => Class::Permanent,
-            Self::ModelMissing { .. } | Self::NotOllama { .. } | Self::Invalid { .. } => Class::User,
+            Self::ModelMissing { .. }
+            | Self::ModelUnknown { .. }
+            | Self::KeyRefused { .. }
+            | Self::NotOllama { .. }
+            | Self::NotOpenAi { .. }
+            | Self::Invalid { .. } => Class::User,
         }
     }
 
@@ -126,13 +164,15 @@ impl Error {
     pub fn code(&self) -> Code {
         match self {
             Self::Unreachable { .. } => Code::OllamaUnreachable,
-            Self::ModelMissing { .. } => Code::ModelNotPulled,
+            Self::NoServer { .. } => Code::EmbeddingServerUnreachable,
+            Self::ModelMissing { .. } | Self::ModelUnknown { .. } => Code::ModelNotPulled,
+            Self::KeyRefused { .. } => Code::KeyRefused,
             Self::Timeout { .. } => Code::ModelTimeout,
             Self::StreamBroken { .. } | Self::Failed { .. } => Code::ModelStreamBroken,
             Self::Refused { .. } => Code::ModelRefused,
             Self::Overloaded { .. } => Code::ModelOverloaded,
             Self::ContextTruncated(_) => Code::ContextTruncated,
-            Self::NotOllama { .. } => Code::NotAModelServer,
+            Self::NotOllama { .. } | Self::NotOpenAi { .. } => Code::NotAModelServer,
             Self::Invalid { .. } => Code::ConfigInvalid,
         }
     }
@@ -149,6 +189,10 @@ impl Error {
             | Self::Refused { .. }
             | Self::ContextTruncated(_)
             | Self::NotOllama { .. }
+            | Self::NoServer { .. }
+            | Self::ModelUnknown { .. }
+            | Self::KeyRefused { .. }
+            | Self::NotOpenAi { .. }
             | Self::Invalid { .. } => None,
         }
     }

@@ -9,13 +9,16 @@
 
 mod context;
 mod error;
+mod http;
 pub mod ndjson;
 mod ollama;
+mod openai;
 mod provider;
 
 pub use context::{Context, tokens_likely, tokens_min};
 pub use error::{Error, Phase};
 pub use ollama::{KeepAlive, Ollama, OllamaOptions};
+pub use openai::{Key, OpenAiEmbeddings, OpenAiOptions};
 pub use provider::{
     ChatRequest, Chunk, ChunkStream, Finish, Health, Loaded, LoadedModel, Message, Provider, Role, Usage,
 };

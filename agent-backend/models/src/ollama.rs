@@ -7,7 +7,6 @@
 
 mod chat;
 mod embed;
-mod http;
 mod options;
 mod wire;
 
@@ -18,15 +17,12 @@ use ollama_rs::error::OllamaError;
 use serde::Serialize;
 use tokio::time::Instant;
 
+use crate::http::{self, Address, Http, STATUS_BYTES_MAX, Speaks};
 use crate::{ChatRequest, ChunkStream, Context, Error, Health, Loaded, LoadedModel, Phase, Provider};
-use http::Http;
 pub use options::{KeepAlive, OllamaOptions};
 
 /// Bytes in a MiB.
 const MIB: u64 = 1 << 20;
-
-/// Largest answer to a question about the server, in bytes.
-const STATUS_BYTES_MAX: usize = 4 << 20;
 
 /// One Ollama server and one model on it. Requests may run at the same time.
 #[derive(Debug)]
@@ -49,7 +45,13 @@ impl Ollama {
     /// model has no name, or `num_ctx` is 0.
     pub fn new(options: OllamaOptions) -> Result<Self, Error> {
         options.check()?;
-        let http = Http::new(&options)?;
+        let http = Http::new(&Address {
+            speaks: Speaks::Ollama,
+            url: &options.url,
+            key: None,
+            connect_timeout: options.connect_timeout,
+            idle_timeout: options.idle_timeout,
+        })?;
         let client = ollama_rs::Ollama::builder()
             .url(http.base().clone())
             .reqwest_client(http.client().clone())
@@ -115,7 +117,7 @@ impl Ollama {
                 | OllamaError::InternalError(_)
                 | OllamaError::ToolCallError(_)
                 | OllamaError::Other(_)),
-            )) => Err(self.http.not_ollama(&error.to_string())),
+            )) => Err(self.http.stranger(&error.to_string())),
             Err(_elapsed) => Err(http::timeout(Phase::Status, limit)),
         }
     }

@@ -6,7 +6,7 @@ use console::Style;
 use models::Provider as _;
 
 use super::{Exit, backend, print};
-use crate::{config::Config, error::Error, wiring, workflows};
+use crate::{config::Config, error::Error, search::SearchModels, wiring, workflows};
 
 struct Finding {
     name: &'static str,
@@ -17,10 +17,12 @@ struct Finding {
 }
 
 pub(super) async fn run(config: Config) -> Result<Exit, Error> {
+    let [embedding, reranking] = search_models(&config).await;
     let findings = [
         git().await,
         model(&config).await,
-        embedding(&config).await,
+        embedding,
+        reranking,
         vectordb(&config).await,
         data(&config),
         definitions(&config),
@@ -82,23 +84,24 @@ async fn model(config: &Config) -> Finding {
     }
 }
 
-async fn embedding(config: &Config) -> Finding {
-    let outcome = match (&config.ollama.embed_model, wiring::ollama(config)) {
-        (None, _) => Err("none is configured: search is by keyword alone".to_owned()),
-        (Some(_), Err(error)) => Err(error.to_string()),
-        (Some(name), Ok(ollama)) => match ollama.embedding_model_available().await {
-            Ok(true) => Ok(name.clone()),
-            Ok(false) => Err(format!(
-                "search is by keyword alone until you run `ollama pull {name}`"
-            )),
-            Err(error) => Err(format!("search is by keyword alone: {error}")),
-        },
+/// The embedding and the reranking model; a local one is really loaded.
+async fn search_models(config: &Config) -> [Finding; 2] {
+    let models = wiring::ollama(config).and_then(|ollama| SearchModels::new(config, Arc::new(ollama)));
+    let outcomes = match models {
+        Ok(models) => models.findings().await,
+        Err(error) => [Err(error.clone()), Err(error)],
     };
-    Finding {
-        name: "embedding model",
+    let [embedding, reranking] =
+        outcomes.map(|outcome| outcome.map_err(|error| format!("{}: {error}", error.code)));
+    let finding = |name, outcome| Finding {
+        name,
         outcome,
         needed: false,
-    }
+    };
+    [
+        finding("embedding model", embedding),
+        finding("reranking model", reranking),
+    ]
 }
 
 async fn vectordb(config: &Config) -> Finding {

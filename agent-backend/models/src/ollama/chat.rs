@@ -8,10 +8,13 @@ use reqwest::Response;
 
 use super::{
     Ollama,
-    http::{next_piece, server_text},
     wire::{ChatBody, ChatLine},
 };
-use crate::{ChatRequest, Chunk, ChunkStream, Context, Error, Finish, Usage, context, ndjson};
+use crate::{
+    ChatRequest, Chunk, ChunkStream, Context, Error, Finish, Usage, context,
+    http::{next_piece, server_text},
+    ndjson,
+};
 
 /// Longest line of a stream, in bytes. A line is a token or two; this leaves
 /// room for a server that sends a whole answer in one.

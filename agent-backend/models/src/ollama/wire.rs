@@ -152,9 +152,3 @@ pub(super) struct RunningModel {
     #[serde(default)]
     pub(super) context_length: Option<u32>,
 }
-
-/// The body of a refused call.
-#[derive(Debug, Deserialize)]
-pub(super) struct Refusal {
-    pub(super) error: String,
-}

@@ -8,6 +8,7 @@
 
 mod answers;
 mod failures;
+mod openai;
 mod status;
 
 use std::time::Duration;

@@ -37,6 +37,7 @@ pub struct Builder {
     script: Option<ScriptSource>,
     tokens_per_second: f64,
     port: u16,
+    key: Option<String>,
 }
 
 impl Builder {
@@ -74,6 +75,13 @@ impl Builder {
         self
     }
 
+    /// Sets the key that `/v1` wants; the rest of the server wants none.
+    #[must_use]
+    pub fn key(mut self, key: impl Into<String>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+
     /// Sets the port on 127.0.0.1; 0, the default, takes a free one.
     #[must_use]
     pub fn port(mut self, port: u16) -> Self {
@@ -103,6 +111,7 @@ impl Builder {
             models: Mutex::new(Models::new(models)),
             script: Mutex::new(compiled),
             tokens_per_second: self.tokens_per_second,
+            key: self.key,
         });
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))?;
         listener.set_nonblocking(true)?;

@@ -33,6 +33,8 @@ pub enum Endpoint {
     Generate,
     /// `POST /api/embed`
     Embed,
+    /// `POST /v1/embeddings`
+    Embeddings,
     /// `GET /api/version`
     Version,
     /// `GET /api/tags`

@@ -3,6 +3,7 @@
 mod embed;
 mod generate;
 mod models;
+mod openai;
 mod stream;
 
 use std::{
@@ -42,6 +43,8 @@ pub(crate) struct Server {
     pub(crate) script: Mutex<Compiled>,
     /// 0: as fast as it goes.
     pub(crate) tokens_per_second: f64,
+    /// The key that `/v1` wants, if it wants one.
+    pub(crate) key: Option<String>,
 }
 
 impl Server {
@@ -68,6 +71,7 @@ pub(crate) fn app(server: Arc<Server>) -> Router {
         .route("/api/chat", post(generate::chat))
         .route("/api/generate", post(generate::generate))
         .route("/api/embed", post(embed::embed))
+        .route("/v1/embeddings", post(openai::embeddings))
         .route("/_scripted/requests", get(requests))
         .route("/_scripted/gate", post(gate))
         .fallback(async || (StatusCode::NOT_FOUND, "404 page not found"))

@@ -1,13 +1,15 @@
 //! Requests, time limits, and what each way of failing means. Knows statuses
-//! and bodies, not what the calls are for.
+//! and bodies of each kind of server, not what the calls are for.
 
 use std::{error::Error as _, time::Duration};
 
 use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, header, redirect};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{OllamaOptions, STATUS_BYTES_MAX, wire::Refusal};
 use crate::{Error, Phase};
+
+/// Largest answer to a question about the server, in bytes.
+pub(crate) const STATUS_BYTES_MAX: usize = 4 << 20;
 
 /// Most of an error's body that is read, in bytes.
 const REFUSAL_BYTES_MAX: usize = 64 << 10;
@@ -15,10 +17,31 @@ const REFUSAL_BYTES_MAX: usize = 64 << 10;
 /// Most of a server's words that an error repeats, in characters.
 const SERVER_TEXT_CHARS_MAX: usize = 500;
 
+/// Whose interface a server is expected to speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Speaks {
+    /// Ollama's own.
+    Ollama,
+    /// OpenAI's, which many others speak.
+    OpenAi,
+}
+
+/// How to reach a server.
+#[derive(Debug)]
+pub(crate) struct Address<'a> {
+    pub(crate) speaks: Speaks,
+    pub(crate) url: &'a str,
+    /// Sent with each request as a bearer token.
+    pub(crate) key: Option<&'a str>,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) idle_timeout: Duration,
+}
+
 /// A server at an address.
 #[derive(Debug)]
 pub(super) struct Http {
     client: Client,
+    speaks: Speaks,
     /// Ends with a slash, so that paths are joined below it.
     base: Url,
     /// The address as errors show it, without credentials.
@@ -27,11 +50,15 @@ pub(super) struct Http {
 }
 
 impl Http {
-    pub(super) fn new(options: &OllamaOptions) -> Result<Self, Error> {
-        let invalid = |reason: &str| Error::Invalid {
-            reason: format!("the address of Ollama {reason}"),
+    pub(super) fn new(address: &Address<'_>) -> Result<Self, Error> {
+        let whose = match address.speaks {
+            Speaks::Ollama => "Ollama",
+            Speaks::OpenAi => "the embedding server",
         };
-        let mut base = Url::parse(&options.url).map_err(|error| invalid(&format!("is no URL: {error}")))?;
+        let invalid = |reason: &str| Error::Invalid {
+            reason: format!("the address of {whose} {reason}"),
+        };
+        let mut base = Url::parse(address.url).map_err(|error| invalid(&format!("is no URL: {error}")))?;
         if !matches!(base.scheme(), "http" | "https") {
             return Err(invalid("must begin with http:// or https://"));
         }
@@ -43,8 +70,19 @@ impl Http {
         }
         base.set_query(None);
         base.set_fragment(None);
+        let mut headers = header::HeaderMap::new();
+        if let Some(key) = address.key {
+            // The value must not reach a message: not even why it is refused.
+            let mut value =
+                header::HeaderValue::from_str(&format!("Bearer {key}")).map_err(|_| Error::Invalid {
+                    reason: format!("the key of {whose} holds characters that no key has"),
+                })?;
+            value.set_sensitive(true);
+            headers.insert(header::AUTHORIZATION, value);
+        }
         let mut client = Client::builder()
-            .connect_timeout(options.connect_timeout)
+            .default_headers(headers)
+            .connect_timeout(address.connect_timeout)
             .redirect(redirect::Policy::none())
             .tcp_nodelay(true);
         if is_this_machine(&host) {
@@ -57,9 +95,10 @@ impl Http {
         let shown = shown(&base);
         Ok(Self {
             client,
+            speaks: address.speaks,
             base,
             shown,
-            idle_timeout: options.idle_timeout,
+            idle_timeout: address.idle_timeout,
         })
     }
 
@@ -107,21 +146,24 @@ impl Http {
     pub(super) fn failure(&self, error: &reqwest::Error) -> Error {
         let reason = root_cause(error);
         if error.is_connect() || error.is_timeout() {
-            return Error::Unreachable {
-                url: self.shown.clone(),
-                reason,
+            let url = self.shown.clone();
+            return match self.speaks {
+                Speaks::Ollama => Error::Unreachable { url, reason },
+                Speaks::OpenAi => Error::NoServer { url, reason },
             };
         }
         if reason.contains("invalid HTTP") || reason.contains("unexpected message") || error.is_decode() {
-            return self.not_ollama(&reason);
+            return self.stranger(&reason);
         }
         Error::StreamBroken { reason }
     }
 
-    pub(super) fn not_ollama(&self, reason: &str) -> Error {
-        Error::NotOllama {
-            url: self.shown.clone(),
-            reason: server_text(reason),
+    /// Something answers, but not as it should.
+    pub(super) fn stranger(&self, reason: &str) -> Error {
+        let (url, reason) = (self.shown.clone(), server_text(reason));
+        match self.speaks {
+            Speaks::Ollama => Error::NotOllama { url, reason },
+            Speaks::OpenAi => Error::NotOpenAi { url, reason },
         }
     }
 
@@ -131,7 +173,7 @@ impl Http {
         if status.is_success() {
             let kind = header_text(&response, header::CONTENT_TYPE).unwrap_or_default();
             if kind.starts_with("text/html") {
-                return Err(self.not_ollama("it answers with a web page"));
+                return Err(self.stranger("it answers with a web page"));
             }
             return Ok(response);
         }
@@ -140,9 +182,7 @@ impl Http {
             .map(Duration::from_secs);
         // An unreadable body takes nothing away from the status.
         let body = self.bytes(response, REFUSAL_BYTES_MAX).await.unwrap_or_default();
-        let refusal = serde_json::from_slice::<Refusal>(&body)
-            .ok()
-            .map(|refusal| refusal.error);
+        let refusal = said(&body);
         Err(self.refusal(status, refusal, &body, model, retry_after))
     }
 
@@ -154,7 +194,7 @@ impl Http {
         model: &str,
         retry_after: Option<Duration>,
     ) -> Error {
-        let speaks_ollama = refusal.is_some();
+        let speaks = refusal.is_some();
         let message = server_text(&refusal.unwrap_or_else(|| String::from_utf8_lossy(body).into_owned()));
         let code = status.as_u16();
         match code {
@@ -163,20 +203,34 @@ impl Http {
                 message,
                 retry_after,
             },
-            404 if speaks_ollama && message.contains("not found") => Error::ModelMissing {
-                model: model.to_owned(),
+            404 if speaks && self.speaks == Speaks::Ollama && message.contains("not found") => {
+                Error::ModelMissing {
+                    model: model.to_owned(),
+                }
+            }
+            // Of a path that is not there the message says nothing about models.
+            404 if speaks && self.speaks == Speaks::OpenAi && message.contains("model") => {
+                Error::ModelUnknown {
+                    model: model.to_owned(),
+                    url: self.shown.clone(),
+                }
+            }
+            // The server's words may repeat the key.
+            401 | 403 if self.speaks == Speaks::OpenAi => Error::KeyRefused {
+                url: self.shown.clone(),
+                status: code,
             },
             // A proxy's word about who we are, in whatever form.
             401 | 403 | 407 => Error::Refused {
                 status: code,
                 message,
             },
-            400..=499 if speaks_ollama => Error::Refused {
+            400..=499 if speaks => Error::Refused {
                 status: code,
                 message,
             },
             // Ollama's word for a model that cannot do what is asked.
-            501 if speaks_ollama => Error::Refused {
+            501 if speaks => Error::Refused {
                 status: code,
                 message,
             },
@@ -184,7 +238,7 @@ impl Http {
                 status: code,
                 message,
             },
-            _ => self.not_ollama(&format!("it answers with status {code}")),
+            _ => self.stranger(&format!("it answers with status {code}")),
         }
     }
 
@@ -193,7 +247,7 @@ impl Http {
     pub(super) async fn status_json<T: DeserializeOwned>(&self, response: Response) -> Result<T, Error> {
         let response = self.accepted(response, "").await.map_err(|error| match error {
             // Only a model can be missing from Ollama, not its own calls.
-            Error::ModelMissing { .. } => self.not_ollama("it answers with status 404"),
+            Error::ModelMissing { .. } => self.stranger("it answers with status 404"),
             other @ (Error::Unreachable { .. }
             | Error::Timeout { .. }
             | Error::StreamBroken { .. }
@@ -202,11 +256,14 @@ impl Http {
             | Error::Overloaded { .. }
             | Error::ContextTruncated(_)
             | Error::NotOllama { .. }
+            | Error::NoServer { .. }
+            | Error::ModelUnknown { .. }
+            | Error::KeyRefused { .. }
+            | Error::NotOpenAi { .. }
             | Error::Invalid { .. }) => other,
         })?;
         let bytes = self.bytes(response, STATUS_BYTES_MAX).await?;
-        serde_json::from_slice(&bytes)
-            .map_err(|error| self.not_ollama(&format!("unexpected answer: {error}")))
+        serde_json::from_slice(&bytes).map_err(|error| self.stranger(&format!("unexpected answer: {error}")))
     }
 
     /// Reads the answer of a model as one JSON value.
@@ -232,6 +289,15 @@ impl Http {
         }
         Ok(bytes)
     }
+}
+
+/// The message of a refused call, in any of the forms that servers use: a text,
+/// or an object with a text.
+fn said(body: &[u8]) -> Option<String> {
+    let value: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let error = value.get("error").or_else(|| value.get("detail"))?;
+    let text = error.as_str().or_else(|| error.get("message")?.as_str())?;
+    Some(text.to_owned())
 }
 
 /// The next piece of a body; `None` at its end.
@@ -307,11 +373,14 @@ mod tests {
     #[test]
     fn addresses() {
         fn check(url: &str, expect: Result<(&str, &str), &str>) {
-            let options = OllamaOptions {
-                url: url.to_owned(),
-                ..OllamaOptions::default()
+            let address = Address {
+                speaks: Speaks::Ollama,
+                url,
+                key: None,
+                connect_timeout: Duration::from_secs(1),
+                idle_timeout: Duration::from_secs(1),
             };
-            let http = Http::new(&options).map_err(|error| error.to_string());
+            let http = Http::new(&address).map_err(|error| error.to_string());
             let found = http
                 .as_ref()
                 .map(|http| (http.url("api/chat").unwrap().to_string(), http.shown.clone()));
@@ -340,6 +409,18 @@ mod tests {
             "ftp://host",
             Err("the address of Ollama must begin with http:// or https://"),
         );
+    }
+
+    #[test]
+    fn what_servers_say() {
+        fn check(body: &str, expect: Option<&str>) {
+            assert_eq!(said(body.as_bytes()).as_deref(), expect, "{body}");
+        }
+        check(r#"{"error": "no"}"#, Some("no"));
+        check(r#"{"error": {"message": "no", "code": null}}"#, Some("no"));
+        check(r#"{"detail": "no"}"#, Some("no"));
+        check(r#"{"error": 1}"#, None);
+        check("<html>", None);
     }
 
     #[test]

@@ -1,0 +1,167 @@
+//! The models that search uses, from the configuration: found when they are
+//! first needed, because a server may come up later and a local model takes a
+//! second to load.
+
+use std::{env, fs, sync::Arc};
+
+use inference::Places;
+use models::{Key, Ollama, OpenAiEmbeddings, OpenAiOptions};
+use retrieval::{Embedder, Reranker};
+use shared::error::Code;
+
+use super::{
+    local::{self, LocalEmbedder, LocalReranker},
+    ollama::OllamaEmbedder,
+    openai::OpenAiEmbedder,
+};
+use crate::{
+    config::{self, Config, Provider},
+    error::Error,
+};
+
+/// The models of a configuration.
+#[derive(Debug)]
+pub struct SearchModels {
+    embedding: Embedding,
+    reranker: Option<Arc<LocalReranker>>,
+}
+
+#[derive(Debug)]
+enum Embedding {
+    None,
+    Ollama(Arc<Ollama>),
+    OpenAi(Box<config::Embedding>),
+    Local(local::Lazy<inference::Embedder>),
+}
+
+impl SearchModels {
+    /// Reads the configuration; connects to nothing and loads nothing.
+    pub fn new(config: &Config, ollama: Arc<Ollama>) -> Result<Self, Error> {
+        let embedding = &config.retrieval.embedding;
+        embedding
+            .check()
+            .map_err(|reason| Error::user(Code::ConfigInvalid, reason))?;
+        let embedding = match embedding.provider {
+            Provider::None => Embedding::None,
+            Provider::Ollama if ollama.options().embed_model.is_none() => Embedding::None,
+            Provider::Ollama => Embedding::Ollama(ollama),
+            Provider::OpenAi => Embedding::OpenAi(Box::new(embedding.clone())),
+            Provider::Local => {
+                let options = local::options(
+                    embedding.dir.as_deref(),
+                    embedding.model.as_deref(),
+                    &embedding.cpu,
+                );
+                Embedding::Local(local::Lazy::new(move || {
+                    inference::Embedder::load(&options, &places())
+                }))
+            }
+        };
+        let rerank = &config.retrieval.rerank;
+        let reranker = (rerank.dir.is_some() || rerank.model.is_some()).then(|| {
+            let options = local::options(rerank.dir.as_deref(), rerank.model.as_deref(), &rerank.cpu);
+            Arc::new(LocalReranker::new(options, places()))
+        });
+        Ok(Self { embedding, reranker })
+    }
+
+    /// Whether there is an embedding model by the configuration.
+    pub fn embeds(&self) -> bool {
+        !matches!(self.embedding, Embedding::None)
+    }
+
+    /// Whether there is a reranking model by the configuration.
+    pub fn reranks(&self) -> bool {
+        self.reranker.is_some()
+    }
+
+    /// The embedding model, after asking it for its dimension; none if none is
+    /// configured.
+    pub async fn embedder(&self) -> Result<Option<Arc<dyn Embedder>>, Error> {
+        Ok(match &self.embedding {
+            Embedding::None => None,
+            Embedding::Ollama(ollama) => Some(Arc::new(OllamaEmbedder::connect(ollama.clone()).await?)),
+            Embedding::OpenAi(config) => {
+                let client = OpenAiEmbeddings::new(openai(config)?)?;
+                Some(Arc::new(OpenAiEmbedder::connect(client).await?))
+            }
+            Embedding::Local(model) => Some(Arc::new(LocalEmbedder::new(model.get().await?))),
+        })
+    }
+
+    /// The reranking model, if one is configured. It begins to load, so that
+    /// the first search may have it already.
+    pub fn reranker(&self) -> Option<Arc<dyn Reranker>> {
+        let reranker = self.reranker.clone()?;
+        reranker.start();
+        Some(reranker)
+    }
+
+    /// What there is, or why not, for a person: the embedding model, then the
+    /// reranking model.
+    pub async fn findings(&self) -> [Result<String, Error>; 2] {
+        let none = |what: &str| Ok(format!("none is configured: {what}"));
+        let embedding = match self.embedder().await {
+            Ok(Some(embedder)) => {
+                let identity = embedder.identity();
+                Ok(format!(
+                    "{}, {} numbers{}",
+                    identity.model,
+                    identity.dimension,
+                    self.runtime().await
+                ))
+            }
+            Ok(None) => none("search goes by words and history alone"),
+            Err(error) => Err(error),
+        };
+        let reranking = match &self.reranker {
+            Some(reranker) => reranker.finding().await,
+            None => none("results stay in the order of the search"),
+        };
+        [embedding, reranking]
+    }
+
+    async fn runtime(&self) -> String {
+        match &self.embedding {
+            Embedding::Local(model) => match model.get().await {
+                Ok(model) => local::describe(model.info()),
+                Err(_) => String::new(),
+            },
+            Embedding::None | Embedding::Ollama(_) | Embedding::OpenAi(_) => String::new(),
+        }
+    }
+}
+
+/// This machine.
+fn places() -> Places {
+    Places::new(|name| env::var_os(name))
+}
+
+fn openai(config: &config::Embedding) -> Result<OpenAiOptions, Error> {
+    let given = |value: &Option<String>| value.clone().unwrap_or_default();
+    let mut options = OpenAiOptions::new(given(&config.url), given(&config.model));
+    options.key = key(config)?;
+    options.dimensions = config.dimensions;
+    options.batch = config.batch.unwrap_or(options.batch);
+    Ok(options)
+}
+
+/// The key, from where the configuration says; never from itself.
+fn key(config: &config::Embedding) -> Result<Option<Key>, Error> {
+    let refused = |reason: String| Error::user(Code::KeyRefused, reason);
+    if let Some(name) = &config.key_env {
+        let value = env::var(name)
+            .map_err(|_| refused(format!("the environment variable {name}, which should hold the key of the embedding server, is not set")))?;
+        return Ok(Some(Key::new(&value)));
+    }
+    if let Some(path) = &config.key_file {
+        let text = fs::read_to_string(path).map_err(|error| {
+            let file = path.display();
+            refused(format!(
+                "{file}, which should hold the key of the embedding server: {error}"
+            ))
+        })?;
+        return Ok(Some(Key::new(&text)));
+    }
+    Ok(None)
+}
