@@ -40,6 +40,8 @@ pub(crate) struct Seen {
     /// When it was first found like this, and when it was last read.
     since: Instant,
     read_at: Instant,
+    /// What the file system's clock had reached when it was last read, seconds.
+    clock: i64,
     /// Whether it is in the index.
     pub outcome: Result<(), SkipReason>,
 }
@@ -56,13 +58,13 @@ impl Seen {
         self.stat.map_or(0, |stat| stat.bytes)
     }
 
-    /// Whether the file is as it was read, if the file system still says `stat`
-    /// and its clock has reached `newest` seconds: a change after the reading
-    /// would have another time.
-    fn is_settled(&self, stat: &Stat, newest: i64) -> bool {
+    /// Whether the file is as it was read, if the file system still says `stat`.
+    /// A change after the reading would have another time, unless the reading
+    /// came within the same tick of the file system's clock as the change before.
+    fn is_settled(&self, stat: &Stat) -> bool {
         let past = i64::try_from(SETTLED_AFTER.as_secs()).unwrap_or(i64::MAX);
         self.stat.as_ref() == Some(stat)
-            && (stat.changed.0.saturating_add(past) < newest
+            && (stat.changed.0.saturating_add(past) < self.clock
                 || self.read_at.saturating_duration_since(self.since) > SETTLED_AFTER)
     }
 }
@@ -95,6 +97,13 @@ struct Job {
     stat: Stat,
     /// What was known of it.
     known: Option<Seen>,
+}
+
+/// When files are read: by this process's clock and by the file system's.
+#[derive(Debug, Clone, Copy)]
+struct Moment {
+    read_at: Instant,
+    clock: i64,
 }
 
 /// A file that was read.
@@ -135,11 +144,11 @@ impl Corpus {
 
     fn look(&mut self, root: &Path, scope: Option<&Scope>, update: &mut Update) {
         let listed = walk::list(root, scope);
-        let newest = listed
+        // Its clock has reached the time of the newest change that it tells of.
+        let times = listed
             .iter()
-            .filter_map(|entry| Some(entry.stat.as_ref().ok()?.changed.0))
-            .max()
-            .unwrap_or(i64::MIN);
+            .filter_map(|entry| Some(entry.stat.as_ref().ok()?.changed.0));
+        let clock = times.max().unwrap_or(i64::MIN);
         let mut limits = match scope {
             None => self.room.clone(),
             Some(scope) => self.room_beside(scope),
@@ -151,7 +160,7 @@ impl Corpus {
             let old = gone.remove(&entry.path);
             let admitted = entry.stat.and_then(|stat| limits.admit(&stat).map(|()| stat));
             match (admitted, old) {
-                (Ok(stat), Some(old)) if scope.is_none() && old.is_settled(&stat, newest) => {
+                (Ok(stat), Some(old)) if scope.is_none() && old.is_settled(&stat) => {
                     update.unchanged += usize::from(old.outcome.is_ok());
                     self.seen.insert(entry.path, old);
                 }
@@ -166,6 +175,7 @@ impl Corpus {
                         stat: None,
                         since: now,
                         read_at: now,
+                        clock,
                         outcome: Err(reason),
                     };
                     self.seen.insert(entry.path, seen);
@@ -180,7 +190,7 @@ impl Corpus {
             // Which files have room is decided in the order of all.
             return self.look(root, None, update);
         }
-        self.read(root, jobs, update);
+        self.read(root, jobs, clock, update);
         self.compact();
     }
 
@@ -230,7 +240,7 @@ impl Corpus {
 
     /// Reads the files, on several threads if they are many, and takes in what
     /// they hold.
-    fn read(&mut self, root: &Path, jobs: Vec<Job>, update: &mut Update) {
+    fn read(&mut self, root: &Path, jobs: Vec<Job>, clock: i64, update: &mut Update) {
         let mut analyzer = Analyzer::default();
         let claimed = Claims::default();
         let known = std::mem::take(&mut self.contents.known);
@@ -242,7 +252,10 @@ impl Corpus {
             }
             read.push((done.job, done.outcome));
         };
-        let started = Instant::now();
+        let now = Moment {
+            read_at: Instant::now(),
+            clock,
+        };
         let threads = std::thread::available_parallelism()
             .map_or(1, usize::from)
             .min(THREADS_MAX);
@@ -283,7 +296,7 @@ impl Corpus {
         let mut jobs: Vec<Option<Job>> = jobs.into_iter().map(Some).collect();
         for (at, outcome) in read {
             if let Some(job) = jobs[at].take() {
-                self.settle(job, outcome, started, &mut analyzer, update);
+                self.settle(job, outcome, now, &mut analyzer, update);
             }
         }
     }
@@ -293,13 +306,13 @@ impl Corpus {
         &mut self,
         job: Job,
         outcome: Result<Key, SkipReason>,
-        read_at: Instant,
+        now: Moment,
         analyzer: &mut Analyzer,
         update: &mut Update,
     ) {
         let since = match job.known {
             Some(known) if known.stat == Some(job.stat) => known.since,
-            Some(_) | None => read_at,
+            Some(_) | None => now.read_at,
         };
         update.read += 1;
         match &outcome {
@@ -317,7 +330,8 @@ impl Corpus {
         let seen = Seen {
             stat: Some(job.stat),
             since,
-            read_at,
+            read_at: now.read_at,
+            clock: now.clock,
             outcome: outcome.map(|_| ()),
         };
         self.seen.insert(job.path, seen);
@@ -359,5 +373,34 @@ fn load(
         job,
         outcome: Ok(key),
         digest: is_new.then(|| Digest::of(language, &text, analyzer)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_settled_once_its_change_was_past_when_it_was_read() {
+        let dir = crate::testing::workspace(&[("a.py", "a = 1\n"), ("b.py", "b = 1\n")]);
+        let stat = |path: &str| Stat::of(&std::fs::symlink_metadata(dir.path().join(path)).unwrap());
+        let (a, b) = (stat("a.py"), stat("b.py"));
+        let check = |read_after_s: u64, clock_after_s: i64, now: &Stat, expect: bool| {
+            let since = Instant::now();
+            let seen = Seen {
+                stat: Some(a),
+                since,
+                read_at: since + Duration::from_secs(read_after_s),
+                clock: a.changed.0 + clock_after_s,
+                outcome: Ok(()),
+            };
+            assert_eq!(seen.is_settled(now), expect, "{read_after_s} {clock_after_s}");
+        };
+        check(0, 0, &a, false);
+        check(3, 3, &a, false);
+        check(4, 0, &a, true);
+        check(0, 4, &a, true);
+        // Another file, whatever the time.
+        check(9, 9, &b, false);
     }
 }
