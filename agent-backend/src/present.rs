@@ -6,7 +6,7 @@
 mod diff;
 mod view;
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 pub(crate) use diff::files;
 use engine::{
@@ -39,8 +39,15 @@ pub struct Presenter {
     head: Head,
     mode: Mode,
     iteration: u32,
+    /// Text so far of each stage that writes: several may, side by side.
+    texts: HashMap<StageId, Text>,
+}
+
+/// What an attempt has written.
+#[derive(Debug, Default)]
+struct Text {
+    attempt: u32,
     text: String,
-    writer: Option<(StageId, u32)>,
 }
 
 impl Presenter {
@@ -51,8 +58,7 @@ impl Presenter {
             head,
             mode,
             iteration: 1,
-            text: String::new(),
-            writer: None,
+            texts: HashMap::new(),
         }
     }
 
@@ -83,27 +89,29 @@ impl Presenter {
                 delta,
                 ..
             }) => {
-                let same = self
-                    .writer
-                    .as_ref()
-                    .is_some_and(|(id, number)| id == stage && number == attempt);
-                if !same {
-                    self.writer = Some((stage.clone(), *attempt));
-                    self.text.clear();
+                let text = self.texts.entry(stage.clone()).or_default();
+                if text.attempt != *attempt {
+                    text.attempt = *attempt;
+                    text.text.clear();
                 }
                 if self.mode == Mode::Full {
-                    self.text.push_str(delta);
+                    text.text.push_str(delta);
                 }
             }
             // A new run of the same attempt number (another iteration) begins
             // with an empty text.
-            Event::StageStarted { .. } => self.writer = None,
+            Event::StageStarted { stage, .. } => {
+                self.texts.remove(stage);
+            }
+            Event::StageFinished { stage, .. } => {
+                self.texts.remove(stage);
+            }
+            Event::Lane { event, .. } => self.remember(event),
             Event::Submitted { .. }
             | Event::ContextRetrieved(_)
             | Event::Planned(_)
             | Event::Proposed(_)
             | Event::Checked(_)
-            | Event::StageFinished { .. }
             | Event::AttemptDiscarded { .. }
             | Event::DecisionRequested
             | Event::Decided(_)
@@ -111,6 +119,14 @@ impl Presenter {
             | Event::Applied(_)
             | Event::Resumed
             | Event::Noticed(_)
+            | Event::RetryScheduled { .. }
+            | Event::HelpRequested { .. }
+            | Event::DeadlinePassed { .. }
+            | Event::LanesPlanned { .. }
+            | Event::LaneStarted { .. }
+            | Event::LaneJoined { .. }
+            | Event::Forked { .. }
+            | Event::Continued { .. }
             | Event::Finished(_) => {}
         }
     }
@@ -246,6 +262,65 @@ impl Presenter {
                 message: notice.message.clone(),
             },
             Event::Finished(outcome) => self.finished(outcome),
+            Event::RetryScheduled {
+                stage,
+                attempt,
+                delay_ms,
+                ..
+            } => info(format!(
+                "attempt {attempt} at `{stage}` begins in {} s",
+                seconds(*delay_ms)
+            )),
+            Event::HelpRequested { .. } => Body::DecisionNeeded {
+                iteration: self.iteration,
+                options: vec![
+                    wire::Decision::Accept,
+                    wire::Decision::Reject,
+                    wire::Decision::Modify,
+                ],
+            },
+            Event::DeadlinePassed { stage } => info(format!(
+                "nobody answered `{stage}` in time: its default answer counts"
+            )),
+            Event::LanesPlanned { stage, lanes } => {
+                let name = |plan: &event::LanePlan| match &plan.item {
+                    Some(item) => format!("{} ({item})", plan.lane),
+                    None => plan.lane.to_string(),
+                };
+                let names: Vec<String> = lanes.iter().map(name).collect();
+                info(format!(
+                    "`{stage}` has {} part(s): {}",
+                    lanes.len(),
+                    names.join(", ")
+                ))
+            }
+            Event::LaneStarted { lane, run, .. } => match run {
+                1 => info(format!("part `{lane}` begins")),
+                _ => info(format!("part `{lane}` begins again")),
+            },
+            Event::Lane { lane, event } => match event.as_ref() {
+                // The end of a part is not that of the workflow.
+                Event::Finished(_) => info(format!("part `{lane}` has ended")),
+                Event::Proposed(_) => info(format!("part `{lane}` has a proposal")),
+                inner => self.body(inner, files),
+            },
+            Event::LaneJoined { lane, ending, .. } => match ending {
+                Ending::Succeeded => info(format!("part `{lane}` is done")),
+                Ending::Skipped { reason } => info(format!("part `{lane}`: {reason}")),
+                Ending::Failed(failure) => Body::Notice {
+                    level: wire::NoticeLevel::Warning,
+                    code: Some(failure.code.as_str().to_owned()),
+                    message: format!("part `{lane}` failed: {}", failure.message),
+                },
+            },
+            Event::Forked { from, at, model } => {
+                let model = model.as_ref().map(|model| format!(", with model `{model}`"));
+                info(format!(
+                    "forked from workflow `{from}` at event {at}{}",
+                    model.unwrap_or_default()
+                ))
+            }
+            Event::Continued { .. } => info("the history goes on from a shorter one".to_owned()),
         }
     }
 
@@ -271,7 +346,10 @@ impl Presenter {
             attempt: streamed.attempt,
             delta: streamed.delta.clone(),
             offset: streamed.offset,
-            partial_result: (self.mode == Mode::Full).then(|| self.text.clone()),
+            partial_result: (self.mode == Mode::Full).then(|| {
+                let text = self.texts.get(&streamed.stage);
+                text.map(|text| text.text.clone()).unwrap_or_default()
+            }),
             tokens_so_far: streamed.tokens,
             is_final: streamed.total.is_some(),
             metrics: streamed.total.map(|total| metrics(total, streamed.tokens)),
@@ -307,6 +385,11 @@ fn metrics(total: event::GenerationTotal, streamed: u64) -> wire::Metrics {
         generation_time_sec: seconds,
         tokens_per_sec,
     }
+}
+
+/// Seconds with one decimal.
+fn seconds(ms: u64) -> String {
+    format!("{}.{}", ms / 1_000, ms % 1_000 / 100)
 }
 
 fn info(message: String) -> Body {

@@ -7,6 +7,7 @@
 mod actor;
 mod mailbox;
 mod meter;
+mod replay;
 pub mod services;
 mod watch;
 mod worker;
@@ -138,7 +139,11 @@ impl Runtime {
         };
         let fingerprint =
             BlobId::of(format!("{}\0{}\0{}", task.workflow_type, task.workspace, task.query).as_bytes());
-        let events = engine::submit(id.clone(), correlation.clone(), task.clone(), graph.clone())?;
+        let ctx = engine::Ctx {
+            now_ms: clock::now_ms(),
+            random: 0,
+        };
+        let events = engine::submit(id.clone(), correlation.clone(), task.clone(), graph.clone(), &ctx)?;
         // After the request itself is known to be good, so that a repeated
         // submit of a finished workflow is answered whatever became of its folder.
         let known = self.known(&correlation, fingerprint).await?;
@@ -158,7 +163,7 @@ impl Runtime {
                 message,
             });
         }
-        let events = actor::record(Seq::default(), clock::now_ms(), events);
+        let events = actor::record(Seq::default(), ctx.now_ms, events);
         let new = NewWorkflow {
             workflow: id.clone(),
             correlation: correlation.clone(),
@@ -271,15 +276,7 @@ impl Runtime {
     }
 
     async fn read_state(&self, id: &WorkflowId) -> Result<State, Error> {
-        let mut state = None;
-        let mut after = Seq::default();
-        loop {
-            let page = self.0.services.journal.read(id.clone(), after, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after = last.seq;
-            state = page.iter().fold(state, engine::apply);
-        }
-        state.ok_or_else(|| Error::unknown_workflow(id.as_str()))
+        replay::state(&self.0.services, id).await
     }
 
     async fn activate(&self, id: &WorkflowId) -> Result<(), Error> {

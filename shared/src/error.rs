@@ -71,6 +71,10 @@ codes! {
     ConfigInvalid = "E1014", "The configuration cannot be used";
     BindRefused = "E1015", "Listening beyond this machine needs authentication";
     PortInUse = "E1016", "The port is already in use";
+    StageTimedOut = "E1017", "A stage did not end in time";
+    LaneConflict = "E1018", "Parts of a workflow change the same file";
+    ForkRefused = "E1019", "A workflow cannot go on from this event";
+    ImportRefused = "E1020", "An exported workflow cannot be imported";
     Internal = "E1099", "A bug in Agentic IDE";
 
     // E11xx: journal.

@@ -1,12 +1,14 @@
 //! Events to state: total, and the only way a state comes to be.
 
-use shared::id::StageId;
+use std::{collections::BTreeMap, sync::Arc};
+
+use shared::id::{Seq, StageId};
 
 use crate::{
     artifact::Decision,
-    event::{Ending, Event, Recorded},
-    graph::StageKind,
-    state::{Phase, Running, StageRecord, StageStatus, State},
+    event::{Ending, Event, LanePlan, Recorded},
+    graph::{Graph, StageKind},
+    state::{Fork, Joined, Joining, LaneOrigin, Phase, Question, Running, StageRecord, StageStatus, State},
 };
 
 /// The state after `recorded`. Only `Submitted` begins a state; anything
@@ -15,15 +17,29 @@ pub fn apply(state: Option<State>, recorded: &Recorded) -> Option<State> {
     let Some(mut state) = state else {
         return begin(recorded);
     };
-    state.head = recorded.seq;
-    state.updated_at_ms = recorded.at_ms;
-    change(&mut state, recorded);
+    advance(&mut state, recorded);
     Some(state)
 }
 
 /// The state after a whole history.
 pub fn fold<'a>(history: impl IntoIterator<Item = &'a Recorded>) -> Option<State> {
     history.into_iter().fold(None, apply)
+}
+
+/// Brings the state up to `recorded`, in place.
+pub fn advance(state: &mut State, recorded: &Recorded) {
+    let moment = Moment {
+        seq: recorded.seq,
+        at_ms: recorded.at_ms,
+    };
+    change(state, moment, &recorded.event);
+}
+
+/// Place and time of the event that is applied.
+#[derive(Debug, Clone, Copy)]
+struct Moment {
+    seq: Seq,
+    at_ms: u64,
 }
 
 fn begin(recorded: &Recorded) -> Option<State> {
@@ -36,38 +52,29 @@ fn begin(recorded: &Recorded) -> Option<State> {
     else {
         return None;
     };
-    let stages = graph.stages.iter().map(|stage| StageRecord {
-        stage: stage.id.clone(),
-        status: StageStatus::Pending,
-        attempts: 0,
-        failed: 0,
-        duration_ms: None,
-    });
-    let first = graph.stages.first().map(|stage| stage.id.clone())?;
+    let (stages, phase) = beginning(graph, recorded.at_ms)?;
     Some(State {
         workflow: workflow.clone(),
         correlation: correlation.clone(),
-        task: task.clone(),
-        stages: stages.collect(),
-        graph: graph.clone(),
+        task: Arc::new(task.clone()),
+        stages,
+        graph: Arc::new(graph.clone()),
         head: recorded.seq,
+        base: Seq::default(),
         created_at_ms: recorded.at_ms,
         updated_at_ms: recorded.at_ms,
         iteration: 1,
-        phase: Phase::Running(Running {
-            stage: first,
-            attempt: 0,
-            started_at_ms: recorded.at_ms,
-            streamed_chars: 0,
-            streamed_tokens: 0,
-        }),
+        phase,
+        lanes: BTreeMap::new(),
+        lane: None,
+        fork: None,
         context: None,
         plan: None,
         proposal: None,
         previous: None,
-        checks: Vec::new(),
-        failures: Vec::new(),
-        feedback: Vec::new(),
+        checks: Arc::default(),
+        failures: Arc::default(),
+        feedback: Arc::default(),
         selection: None,
         intent: None,
         applied: None,
@@ -75,35 +82,31 @@ fn begin(recorded: &Recorded) -> Option<State> {
     })
 }
 
-fn change(state: &mut State, recorded: &Recorded) {
-    match &recorded.event {
-        Event::Submitted { .. } | Event::Noticed(_) => {}
-        Event::StageStarted { stage, attempt } => {
-            let position = state.graph.position(stage).unwrap_or(state.stages.len());
-            for later in state.stages.iter_mut().skip(position + 1) {
-                later.status = StageStatus::Pending;
-            }
-            if let Some(record) = state.record_mut(stage) {
-                record.status = StageStatus::Running;
-                record.attempts = *attempt;
-            }
-            if state
-                .graph
-                .stage(stage)
-                .is_some_and(|stage| stage.kind == StageKind::Review)
-            {
-                // What an earlier answer led to no longer counts.
-                state.intent = None;
-                state.selection = None;
-            }
-            state.phase = Phase::Running(Running {
-                stage: stage.clone(),
-                attempt: *attempt,
-                started_at_ms: recorded.at_ms,
-                streamed_chars: 0,
-                streamed_tokens: 0,
-            });
-        }
+fn beginning(graph: &Graph, at_ms: u64) -> Option<(Vec<StageRecord>, Phase)> {
+    let first = graph.stages.first()?.id.clone();
+    let records = graph
+        .stages
+        .iter()
+        .map(|stage| StageRecord::pending(stage.id.clone()));
+    Some((records.collect(), running(first, 0, at_ms)))
+}
+
+fn running(stage: StageId, attempt: u32, started_at_ms: u64) -> Phase {
+    Phase::Running(Running {
+        stage,
+        attempt,
+        started_at_ms,
+        streamed_chars: 0,
+        streamed_tokens: 0,
+    })
+}
+
+fn change(state: &mut State, now: Moment, event: &Event) {
+    state.head = now.seq;
+    state.updated_at_ms = now.at_ms;
+    match event {
+        Event::Submitted { .. } | Event::Noticed(_) | Event::DeadlinePassed { .. } => {}
+        Event::StageStarted { stage, attempt } => stage_started(state, now, stage, *attempt),
         Event::Streamed(streamed) => {
             if let Phase::Running(running) = &mut state.phase {
                 let chars = u64::try_from(streamed.delta.chars().count()).unwrap_or(u64::MAX);
@@ -111,39 +114,19 @@ fn change(state: &mut State, recorded: &Recorded) {
                 running.streamed_tokens = streamed.tokens;
             }
         }
-        Event::ContextRetrieved(context) => state.context = Some(context.clone()),
-        Event::Planned(plan) => state.plan = Some(plan.clone()),
+        Event::ContextRetrieved(context) => state.context = Some(Arc::new(context.clone())),
+        Event::Planned(plan) => state.plan = Some(Arc::new(plan.clone())),
         Event::Proposed(proposal) => {
-            state.proposal = Some(proposal.clone());
-            state.checks.clear();
+            state.proposal = Some(Arc::new(proposal.clone()));
+            state.checks = Arc::default();
         }
-        Event::Checked(report) => state.checks.push(report.clone()),
+        Event::Checked(report) => Arc::make_mut(&mut state.checks).push(report.clone()),
         Event::StageFinished {
             stage,
             attempt,
             ending,
             duration_ms,
-        } => {
-            let status = match ending {
-                Ending::Succeeded => StageStatus::Succeeded,
-                Ending::Skipped { .. } => StageStatus::Skipped,
-                Ending::Failed(_) => StageStatus::Failed,
-            };
-            if let Some(record) = state.record_mut(stage) {
-                record.status = status;
-                record.failed += u32::from(status == StageStatus::Failed);
-                record.duration_ms = (*attempt > 0).then_some(*duration_ms);
-            }
-            if let Ending::Failed(failure) = ending {
-                state.failures.push(failure.clone());
-                if is_apply(state, stage) {
-                    // What could not be written is planned anew, against the
-                    // workspace as it is by then.
-                    state.intent = None;
-                }
-            }
-            state.resumes = 0;
-        }
+        } => stage_finished(state, stage, *attempt, ending, *duration_ms),
         Event::AttemptDiscarded { .. } => {
             if let Phase::Running(running) = &mut state.phase {
                 running.streamed_chars = 0;
@@ -152,41 +135,193 @@ fn change(state: &mut State, recorded: &Recorded) {
         }
         Event::DecisionRequested => {
             if let Phase::Running(running) = &state.phase {
-                let (stage, since_ms) = (running.stage.clone(), recorded.at_ms);
-                state.phase = Phase::AwaitingDecision { stage, since_ms };
+                let stage = running.stage.clone();
+                state.phase = asked(state, now, stage, Question::Review);
             }
         }
+        Event::HelpRequested { stage } => {
+            state.phase = asked(state, now, stage.clone(), Question::Failure);
+        }
         Event::Decided(decision) => match decision {
-            Decision::Accept(selection) => state.selection = Some(selection.clone()),
+            Decision::Accept(selection) => {
+                if asks_about_failure(state) {
+                    return;
+                }
+                state.selection = Some(selection.clone());
+            }
             Decision::Reject { .. } => {}
-            Decision::Modify { feedback } => state.feedback.push(feedback.clone()),
+            Decision::Modify { feedback } => Arc::make_mut(&mut state.feedback).push(feedback.clone()),
         },
         Event::IterationStarted { iteration } => {
             state.iteration = *iteration;
             state.previous = state.proposal.take();
-            state.checks.clear();
-            state.failures.clear();
+            state.checks = Arc::default();
+            state.failures = Arc::default();
+            state.lanes.clear();
             for record in &mut state.stages {
-                let stage = record.stage.clone();
-                *record = StageRecord {
-                    stage,
-                    status: StageStatus::Pending,
-                    attempts: 0,
-                    failed: 0,
-                    duration_ms: None,
-                };
+                *record = StageRecord::pending(record.stage.clone());
             }
         }
-        Event::ApplyIntended(intent) => state.intent = Some(intent.clone()),
-        Event::Applied(applied) => state.applied = Some(applied.clone()),
+        Event::ApplyIntended(intent) => state.intent = Some(Arc::new(intent.clone())),
+        Event::Applied(applied) => state.applied = Some(Arc::new(applied.clone())),
         Event::Resumed => state.resumes += 1,
         Event::Finished(outcome) => state.phase = Phase::Finished(outcome.clone()),
+        Event::RetryScheduled {
+            stage,
+            attempt,
+            delay_ms: _,
+            due_at_ms,
+        } => {
+            state.phase = Phase::Waiting {
+                stage: stage.clone(),
+                attempt: *attempt,
+                due_at_ms: *due_at_ms,
+            };
+        }
+        Event::LanesPlanned { stage, lanes } => lanes_planned(state, stage, lanes),
+        Event::LaneStarted { stage, lane, run } => {
+            if let Some(begun) = lane_started(state, now, stage, lane, *run) {
+                state.lanes.insert(lane.clone(), Arc::new(begun));
+            }
+        }
+        Event::Lane { lane, event } => {
+            if let Some(child) = state.lanes.get_mut(lane) {
+                change(Arc::make_mut(child), now, event);
+            }
+            if matches!(event.innermost(), Event::StageFinished { .. }) {
+                state.resumes = 0;
+            }
+        }
+        Event::LaneJoined { lane, ending, .. } => {
+            if let Phase::Joining(joining) = &mut state.phase {
+                let joined = match ending {
+                    Ending::Succeeded => Joined::Succeeded,
+                    Ending::Skipped { .. } => Joined::Stopped,
+                    Ending::Failed(failure) => Joined::Failed(failure.clone()),
+                };
+                joining.joined.insert(lane.clone(), joined);
+            }
+        }
+        Event::Forked { from, at, model } => {
+            state.fork = Some(Arc::new(Fork {
+                from: from.clone(),
+                at: *at,
+                model: model.clone(),
+            }));
+        }
+        Event::Continued { .. } => state.base = now.seq,
     }
 }
 
-fn is_apply(state: &State, stage: &StageId) -> bool {
-    state
-        .graph
-        .stage(stage)
-        .is_some_and(|stage| stage.kind == StageKind::Apply)
+fn stage_started(state: &mut State, now: Moment, stage: &StageId, attempt: u32) {
+    let position = state.graph.position(stage).unwrap_or(state.stages.len());
+    for later in state.stages.iter_mut().skip(position + 1) {
+        later.status = StageStatus::Pending;
+    }
+    if let Some(record) = state.record_mut(stage) {
+        record.status = StageStatus::Running;
+        record.attempts = attempt;
+    }
+    if is(state, stage, StageKind::Review) {
+        // What an earlier answer led to no longer counts.
+        state.intent = None;
+        state.selection = None;
+    }
+    state.phase = running(stage.clone(), attempt, now.at_ms);
+}
+
+fn stage_finished(state: &mut State, stage: &StageId, attempt: u32, ending: &Ending, duration_ms: u64) {
+    let status = match ending {
+        Ending::Succeeded => StageStatus::Succeeded,
+        Ending::Skipped { .. } => StageStatus::Skipped,
+        Ending::Failed(_) => StageStatus::Failed,
+    };
+    if let Some(record) = state.record_mut(stage) {
+        record.status = status;
+        record.failed += u32::from(status == StageStatus::Failed);
+        record.duration_ms = (attempt > 0).then_some(duration_ms);
+    }
+    if let Ending::Failed(failure) = ending {
+        Arc::make_mut(&mut state.failures).push(failure.clone());
+        if is(state, stage, StageKind::Apply) {
+            // What could not be written is planned anew, against the
+            // workspace as it is by then.
+            state.intent = None;
+        }
+    }
+    state.resumes = 0;
+}
+
+fn asked(state: &State, now: Moment, stage: StageId, question: Question) -> Phase {
+    let deadline = state.graph.stage(&stage).and_then(|stage| stage.deadline);
+    Phase::AwaitingDecision {
+        until_ms: deadline.map(|deadline| now.at_ms.saturating_add(deadline.after_ms)),
+        stage,
+        question,
+        since_ms: now.at_ms,
+    }
+}
+
+fn asks_about_failure(state: &State) -> bool {
+    match &state.phase {
+        Phase::AwaitingDecision { question, .. } => *question == Question::Failure,
+        Phase::Running(_) | Phase::Waiting { .. } | Phase::Joining(_) | Phase::Finished(_) => false,
+    }
+}
+
+fn lanes_planned(state: &mut State, stage: &StageId, lanes: &[LanePlan]) {
+    let Phase::Running(running) = &state.phase else {
+        return;
+    };
+    let (attempt, started_at_ms) = (running.attempt, running.started_at_ms);
+    for plan in lanes {
+        state.lanes.remove(&plan.lane);
+    }
+    state.phase = Phase::Joining(Joining {
+        stage: stage.clone(),
+        attempt,
+        started_at_ms,
+        planned: Arc::new(lanes.to_vec()),
+        joined: BTreeMap::new(),
+    });
+}
+
+fn lane_started(state: &State, now: Moment, stage: &StageId, lane: &StageId, run: u32) -> Option<State> {
+    let Phase::Joining(joining) = &state.phase else {
+        return None;
+    };
+    let index = joining.planned.iter().position(|plan| plan.lane == *lane)?;
+    let small = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let number = small(index + 1);
+    let graph = state.graph.lane(stage, lane, number)?;
+    let (stages, phase) = beginning(&graph, now.at_ms)?;
+    Some(State {
+        graph: Arc::new(graph),
+        created_at_ms: now.at_ms,
+        phase,
+        stages,
+        lanes: BTreeMap::new(),
+        lane: Some(Arc::new(LaneOrigin {
+            group: stage.clone(),
+            item: joining.planned[index].item.clone(),
+            number,
+            of: small(joining.planned.len()),
+            run,
+            context: state.context.clone(),
+            plan: state.plan.clone(),
+            proposal: state.proposal.clone(),
+        })),
+        checks: Arc::default(),
+        failures: Arc::default(),
+        selection: None,
+        intent: None,
+        applied: None,
+        resumes: 0,
+        base: Seq::default(),
+        ..state.clone()
+    })
+}
+
+fn is(state: &State, stage: &StageId, kind: StageKind) -> bool {
+    state.graph.stage(stage).is_some_and(|stage| stage.is(kind))
 }

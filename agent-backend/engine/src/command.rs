@@ -7,14 +7,18 @@ use shared::{
 
 use crate::{
     artifact::{Applied, ApplyIntent, CheckReport, Context, Decision, Failure, Plan, Proposal},
+    blob::BlobId,
     event::{GenerationTotal, Notice},
 };
 
-/// What is known at the moment of a decision. The engine has no clock.
+/// What is known at the moment of a decision. The engine has no clock and no
+/// randomness.
 #[derive(Debug, Clone, Copy)]
 pub struct Ctx {
     /// Milliseconds since the Unix epoch.
     pub now_ms: u64,
+    /// Any number; what is made of it is in the events.
+    pub random: u64,
 }
 
 /// A request to a workflow that exists.
@@ -82,6 +86,13 @@ pub enum Command {
     Cancel,
     /// The backend has started again.
     Resume,
+    /// Time has passed: whatever is due by now happens.
+    Tick,
+    /// A shorter history that leads to the same state is stored under this id.
+    Continue {
+        /// The shorter history.
+        history: BlobId,
+    },
 }
 
 /// Result of a stage.
@@ -153,6 +164,11 @@ pub enum Reject {
         /// The limit.
         max: u32,
     },
+    /// A part of a proposal was chosen where there is none.
+    #[error(
+        "the question is about a failed stage: accept tries it again, modify tries it with your words, reject ends the workflow"
+    )]
+    NothingToSelect,
     /// It is over.
     #[error("the workflow has already finished")]
     Finished,
@@ -177,7 +193,9 @@ impl Reject {
         match self {
             Self::QueryEmpty => Code::QueryEmpty,
             Self::QueryTooLong { .. } => Code::QueryTooLong,
-            Self::FeedbackEmpty | Self::UnknownFile { .. } | Self::SelectionEmpty => Code::InvalidRequest,
+            Self::FeedbackEmpty | Self::UnknownFile { .. } | Self::SelectionEmpty | Self::NothingToSelect => {
+                Code::InvalidRequest
+            }
             Self::NoDecisionPending | Self::OtherIteration { .. } | Self::Stale { .. } => {
                 Code::DecisionNotPending
             }

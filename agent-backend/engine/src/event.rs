@@ -5,6 +5,7 @@ use shared::id::{CorrelationId, Seq, StageId, WorkflowId};
 
 use crate::{
     artifact::{Applied, ApplyIntent, CheckReport, Context, Decision, Failure, Plan, Proposal, Task},
+    blob::BlobId,
     graph::Graph,
     state::Outcome,
 };
@@ -89,8 +90,86 @@ pub enum Event {
     Resumed,
     /// Something a person should know.
     Noticed(Notice),
+    /// A stage failed for a passing reason and is tried again later; legal
+    /// after its end.
+    RetryScheduled {
+        /// The stage.
+        stage: StageId,
+        /// The attempt that will begin.
+        attempt: u32,
+        /// The wait, in milliseconds, with what chance took off.
+        delay_ms: u64,
+        /// Milliseconds since the Unix epoch when it begins.
+        due_at_ms: u64,
+    },
+    /// A person is asked about a stage that failed; legal after its end.
+    HelpRequested {
+        /// The stage.
+        stage: StageId,
+    },
+    /// Nobody answered in time; the default answer follows.
+    DeadlinePassed {
+        /// The stage that asks.
+        stage: StageId,
+    },
+    /// A group knows its lanes; legal while it runs.
+    LanesPlanned {
+        /// The group.
+        stage: StageId,
+        /// The lanes, in order.
+        lanes: Vec<LanePlan>,
+    },
+    /// A lane began, or began again with what the others have made.
+    LaneStarted {
+        /// The group.
+        stage: StageId,
+        /// The lane.
+        lane: StageId,
+        /// From 1.
+        run: u32,
+    },
+    /// Something happened in a lane; legal after its beginning.
+    Lane {
+        /// The lane.
+        lane: StageId,
+        /// What happened. `Finished` ends the lane, not the workflow.
+        event: Box<Event>,
+    },
+    /// A lane has ended and the group has what it made.
+    LaneJoined {
+        /// The group.
+        stage: StageId,
+        /// The lane.
+        lane: StageId,
+        /// How it ended.
+        ending: Ending,
+    },
+    /// The workflow began with the history of another one up to an event.
+    Forked {
+        /// The other one.
+        from: WorkflowId,
+        /// The last event that was taken over.
+        at: Seq,
+        /// The model that goes on; none for the configured one.
+        model: Option<String>,
+    },
+    /// Everything before can be read from a shorter history, which leads to
+    /// the same state. Legal while no text is being streamed.
+    Continued {
+        /// The shorter history.
+        history: BlobId,
+    },
     /// Last event of a workflow.
     Finished(Outcome),
+}
+
+/// A lane that a group will run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LanePlan {
+    /// Its name, unique in the workflow.
+    pub lane: StageId,
+    /// The item of the list it is about, for a loop.
+    pub item: Option<String>,
 }
 
 /// How a stage ended.
@@ -105,6 +184,21 @@ pub enum Ending {
     },
     /// Without a result, or with checks that did not pass.
     Failed(Failure),
+}
+
+impl Event {
+    /// What happened, in whatever lane.
+    pub fn innermost(&self) -> &Self {
+        match self {
+            Self::Lane { event, .. } => event.innermost(),
+            other => other,
+        }
+    }
+
+    /// Whether it is the last event of a workflow.
+    pub fn is_last(&self) -> bool {
+        matches!(self, Self::Finished(_))
+    }
 }
 
 /// Text that a model wrote.

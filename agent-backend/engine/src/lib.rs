@@ -13,20 +13,22 @@ pub mod blob;
 pub mod command;
 pub mod event;
 pub mod graph;
+pub mod history;
 pub mod limits;
 pub mod ports;
 pub mod state;
 
 mod apply;
 mod decide;
+mod facts;
 mod react;
 #[cfg(test)]
 mod tests;
 
-pub use apply::{apply, fold};
+pub use apply::{advance, apply, fold};
 pub use command::{Command, Ctx, Output, Reject};
-pub use decide::{decide, submit};
+pub use decide::{decide, next_due_ms, submit};
 pub use event::{Ending, Event, Recorded};
-pub use graph::{Graph, Presence, Stage, StageKind};
+pub use graph::{Graph, Presence, Stage, StageKind, Work};
 pub use react::{Action, react};
 pub use state::{Outcome, Phase, StageRecord, StageStatus, State};

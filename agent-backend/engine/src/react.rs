@@ -1,12 +1,14 @@
 //! State to actions: what the runtime has to do after an event is durable.
+//!
+//! What has to stop follows from the state alone: every attempt that is no
+//! longer in [`State::working`].
 
-use shared::{error::Class, id::StageId};
+use shared::id::StageId;
 
 use crate::{
     event::Event,
     graph::StageKind,
-    limits::{RETRY_DELAY_MS, RETRY_DELAY_MS_MAX},
-    state::State,
+    state::{Phase, State},
 };
 
 /// Something for the runtime to do; its result comes back as a command.
@@ -20,8 +22,6 @@ pub enum Action {
         attempt: u32,
         /// What to do.
         kind: StageKind,
-        /// Wait so long before, in milliseconds.
-        delay_ms: u64,
     },
     /// Write what the recorded intent says.
     WriteApply {
@@ -29,29 +29,25 @@ pub enum Action {
         stage: StageId,
         /// The attempt.
         attempt: u32,
-        /// Wait so long before, in milliseconds.
-        delay_ms: u64,
     },
-    /// Stop whatever still runs for this workflow.
-    StopWork,
 }
 
-/// Actions that `event` asks for, `state` being the one right after it.
+/// Actions that `event` asks for, `state` being the one right after the
+/// command that it came of.
 pub fn react(state: &State, event: &Event) -> Vec<Action> {
     match event {
         Event::StageStarted { stage, attempt } => start(state, stage, *attempt).into_iter().collect(),
         Event::ApplyIntended(_) => match state.running() {
             Some((running, _)) => {
                 let (stage, attempt) = (running.stage.clone(), running.attempt);
-                vec![Action::WriteApply {
-                    stage,
-                    attempt,
-                    delay_ms: 0,
-                }]
+                vec![Action::WriteApply { stage, attempt }]
             }
             None => Vec::new(),
         },
-        Event::Finished(_) => vec![Action::StopWork],
+        Event::Lane { lane, event } => match state.lanes.get(lane) {
+            Some(lane) => react(lane, event),
+            None => Vec::new(),
+        },
         Event::Submitted { .. }
         | Event::Streamed(_)
         | Event::ContextRetrieved(_)
@@ -65,46 +61,34 @@ pub fn react(state: &State, event: &Event) -> Vec<Action> {
         | Event::IterationStarted { .. }
         | Event::Applied(_)
         | Event::Resumed
-        | Event::Noticed(_) => Vec::new(),
+        | Event::Noticed(_)
+        | Event::RetryScheduled { .. }
+        | Event::HelpRequested { .. }
+        | Event::DeadlinePassed { .. }
+        | Event::LanesPlanned { .. }
+        | Event::LaneStarted { .. }
+        | Event::LaneJoined { .. }
+        | Event::Forked { .. }
+        | Event::Continued { .. }
+        | Event::Finished(_) => Vec::new(),
     }
 }
 
 fn start(state: &State, id: &StageId, attempt: u32) -> Option<Action> {
-    let kind = state.graph.stage(id)?.kind;
-    let (stage, delay_ms) = (id.clone(), delay_ms(state, id));
+    // A group has no work of its own, a review is a person's; and what began
+    // and ended within one command needs none.
+    let runs =
+        matches!(&state.phase, Phase::Running(running) if running.stage == *id && running.attempt == attempt);
+    let kind = state.graph.stage(id)?.kind().filter(|_| runs)?;
+    let stage = id.clone();
     match kind {
-        // A person works on it, not the runtime.
         StageKind::Review => None,
-        StageKind::Apply if state.intent.is_some() => Some(Action::WriteApply {
-            stage,
-            attempt,
-            delay_ms,
-        }),
+        StageKind::Apply if state.intent.is_some() => Some(Action::WriteApply { stage, attempt }),
         StageKind::Retrieval
         | StageKind::Planning
         | StageKind::CodeGeneration
         | StageKind::TestGeneration
         | StageKind::Checks
-        | StageKind::Apply => Some(Action::RunStage {
-            stage,
-            attempt,
-            kind,
-            delay_ms,
-        }),
+        | StageKind::Apply => Some(Action::RunStage { stage, attempt, kind }),
     }
-}
-
-/// A stage that failed for a passing reason waits before it is tried again.
-fn delay_ms(state: &State, stage: &StageId) -> u64 {
-    let failed = state.record(stage).map_or(0, |record| record.failed);
-    let passing = state
-        .failures
-        .last()
-        .is_some_and(|failure| failure.class == Class::Transient);
-    if failed == 0 || !passing {
-        return 0;
-    }
-    RETRY_DELAY_MS
-        .saturating_mul(1 << (failed - 1).min(16))
-        .min(RETRY_DELAY_MS_MAX)
 }

@@ -1,13 +1,20 @@
-//! State of one workflow: the fold of its events.
+//! State of one workflow: the fold of its events. Lanes of groups are states
+//! of the same kind within it.
+//!
+//! What is large is shared, so that a copy is cheap: the runtime makes one for
+//! each piece of streamed text.
+
+use std::{collections::BTreeMap, sync::Arc};
 
 use shared::id::{CorrelationId, Seq, StageId, WorkflowId};
 
 use crate::{
     artifact::{Applied, ApplyIntent, CheckReport, Context, Failure, Plan, Proposal, Selection, Task},
-    graph::{Graph, Stage},
+    event::LanePlan,
+    graph::{Graph, Stage, StageKind},
 };
 
-/// State of one workflow.
+/// State of one workflow, or of one lane in it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct State {
     /// Its id.
@@ -15,11 +22,14 @@ pub struct State {
     /// The client's id.
     pub correlation: CorrelationId,
     /// What was asked for.
-    pub task: Task,
-    /// The definition it is pinned to.
-    pub graph: Graph,
+    pub task: Arc<Task>,
+    /// The definition it is pinned to; a lane has its own stages alone.
+    pub graph: Arc<Graph>,
     /// Last event.
     pub head: Seq,
+    /// The event from which a shorter history stands for all before; 0 for
+    /// none.
+    pub base: Seq,
     /// Milliseconds since the Unix epoch of the first event.
     pub created_at_ms: u64,
     /// Milliseconds since the Unix epoch of the last event.
@@ -30,28 +40,66 @@ pub struct State {
     pub phase: Phase,
     /// One record for each stage of the graph, in its order.
     pub stages: Vec<StageRecord>,
+    /// Lanes of the group that runs or ran last, by name.
+    pub lanes: BTreeMap<StageId, Arc<State>>,
+    /// What it began from, for a lane.
+    pub lane: Option<Arc<LaneOrigin>>,
+    /// Where it was forked from.
+    pub fork: Option<Arc<Fork>>,
     /// Last retrieved context.
-    pub context: Option<Context>,
+    pub context: Option<Arc<Context>>,
     /// Last plan.
-    pub plan: Option<Plan>,
+    pub plan: Option<Arc<Plan>>,
     /// Current proposal.
-    pub proposal: Option<Proposal>,
+    pub proposal: Option<Arc<Proposal>>,
     /// Proposal of the iteration before, which the feedback is about.
-    pub previous: Option<Proposal>,
+    pub previous: Option<Arc<Proposal>>,
     /// Evidence for the current proposal.
-    pub checks: Vec<CheckReport>,
+    pub checks: Arc<Vec<CheckReport>>,
     /// What went wrong in this iteration, oldest first.
-    pub failures: Vec<Failure>,
+    pub failures: Arc<Vec<Failure>>,
     /// What the person asked to change, oldest first.
-    pub feedback: Vec<String>,
+    pub feedback: Arc<Vec<String>>,
     /// What of the proposal was accepted.
     pub selection: Option<Selection>,
     /// What is about to be, or was, written.
-    pub intent: Option<ApplyIntent>,
+    pub intent: Option<Arc<ApplyIntent>>,
     /// What was written.
-    pub applied: Option<Applied>,
+    pub applied: Option<Arc<Applied>>,
     /// Restarts since a stage last ended.
     pub resumes: u32,
+}
+
+/// What a lane began from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LaneOrigin {
+    /// The group it belongs to.
+    pub group: StageId,
+    /// The item it is about, for a loop.
+    pub item: Option<String>,
+    /// Its place among the lanes, from 1.
+    pub number: u32,
+    /// How many lanes there are.
+    pub of: u32,
+    /// Times it has begun, from 1.
+    pub run: u32,
+    /// The context it began with.
+    pub context: Option<Arc<Context>>,
+    /// The plan it began with.
+    pub plan: Option<Arc<Plan>>,
+    /// The proposal it began with.
+    pub proposal: Option<Arc<Proposal>>,
+}
+
+/// Where a workflow was forked from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fork {
+    /// The other workflow.
+    pub from: WorkflowId,
+    /// The last event they share.
+    pub at: Seq,
+    /// The model that goes on; none for the configured one.
+    pub model: Option<String>,
 }
 
 /// What a workflow is doing.
@@ -59,15 +107,39 @@ pub struct State {
 pub enum Phase {
     /// A stage is running.
     Running(Running),
+    /// A stage is tried again later.
+    Waiting {
+        /// The stage.
+        stage: StageId,
+        /// The attempt that will begin.
+        attempt: u32,
+        /// Milliseconds since the Unix epoch when it begins.
+        due_at_ms: u64,
+    },
+    /// The lanes of a group run.
+    Joining(Joining),
     /// A person is asked, by this stage.
     AwaitingDecision {
-        /// The review stage.
+        /// The stage that asks.
         stage: StageId,
+        /// What it asks.
+        question: Question,
         /// Milliseconds since the Unix epoch when they were asked.
         since_ms: u64,
+        /// Milliseconds since the Unix epoch until which they can answer.
+        until_ms: Option<u64>,
     },
     /// Nothing more will happen.
     Finished(Outcome),
+}
+
+/// What a person is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Question {
+    /// What to do with the proposal, or the plan.
+    Review,
+    /// What to do about a stage that failed.
+    Failure,
 }
 
 /// The stage that runs.
@@ -83,6 +155,32 @@ pub struct Running {
     pub streamed_chars: u64,
     /// Tokens that were streamed in this attempt.
     pub streamed_tokens: u64,
+}
+
+/// The group whose lanes run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Joining {
+    /// The group.
+    pub stage: StageId,
+    /// From 1 in each iteration.
+    pub attempt: u32,
+    /// Milliseconds since the Unix epoch.
+    pub started_at_ms: u64,
+    /// Its lanes, in order.
+    pub planned: Arc<Vec<LanePlan>>,
+    /// How lanes ended that the group has taken in.
+    pub joined: BTreeMap<StageId, Joined>,
+}
+
+/// How a lane ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Joined {
+    /// What it made is in the group.
+    Succeeded,
+    /// It was stopped.
+    Stopped,
+    /// It could not go on.
+    Failed(Failure),
 }
 
 /// How a workflow ended.
@@ -129,8 +227,34 @@ pub enum StageStatus {
     Failed,
 }
 
+impl StageStatus {
+    /// The word for it, on the wire and in conditions.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Skipped => "skipped",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl StageRecord {
+    /// A stage that has not begun.
+    pub(crate) fn pending(stage: StageId) -> Self {
+        Self {
+            stage,
+            status: StageStatus::Pending,
+            attempts: 0,
+            failed: 0,
+            duration_ms: None,
+        }
+    }
+}
+
 impl State {
-    /// The record of a stage.
+    /// The record of a stage of this list; not those of lanes.
     pub fn record(&self, stage: &StageId) -> Option<&StageRecord> {
         self.stages.iter().find(|record| record.stage == *stage)
     }
@@ -139,16 +263,73 @@ impl State {
         self.stages.iter_mut().find(|record| record.stage == *stage)
     }
 
-    /// The stage that runs, with its definition.
+    /// Every record, those of lanes after their group.
+    pub fn records(&self) -> Vec<&StageRecord> {
+        let mut found = Vec::new();
+        for record in &self.stages {
+            found.push(record);
+            found.extend(self.lanes_of(&record.stage).into_iter().flat_map(Self::records));
+        }
+        found
+    }
+
+    /// The lanes of a group, in order, if they still are there.
+    pub(crate) fn lanes_of(&self, group: &StageId) -> Vec<&Self> {
+        let place = |lane: &Self| {
+            let origin = lane.lane.as_ref().filter(|origin| origin.group == *group)?;
+            Some(origin.number)
+        };
+        let lanes = self.lanes.values().map(AsRef::as_ref);
+        let mut lanes: Vec<(u32, &Self)> = lanes.filter_map(|lane| Some((place(lane)?, lane))).collect();
+        lanes.sort_by_key(|(number, _)| *number);
+        lanes.into_iter().map(|(_, lane)| lane).collect()
+    }
+
+    /// The stage of this list that runs, with its definition.
     pub fn running(&self) -> Option<(&Running, &Stage)> {
         match &self.phase {
             Phase::Running(running) => Some((running, self.graph.stage(&running.stage)?)),
-            Phase::AwaitingDecision { .. } | Phase::Finished(_) => None,
+            Phase::Waiting { .. }
+            | Phase::Joining(_)
+            | Phase::AwaitingDecision { .. }
+            | Phase::Finished(_) => None,
         }
+    }
+
+    /// Every stage that runs, in whatever lane, with the state it belongs to.
+    pub fn working(&self) -> Vec<(&Self, &Running)> {
+        match &self.phase {
+            Phase::Running(running) => vec![(self, running)],
+            Phase::Joining(_) => self.lanes.values().flat_map(|lane| lane.working()).collect(),
+            Phase::Waiting { .. } | Phase::AwaitingDecision { .. } | Phase::Finished(_) => Vec::new(),
+        }
+    }
+
+    /// The state that a running stage belongs to: the workflow's own or that
+    /// of a lane.
+    pub fn owner(self: &Arc<Self>, stage: &StageId) -> Option<Arc<Self>> {
+        match &self.phase {
+            Phase::Running(running) => (running.stage == *stage).then(|| self.clone()),
+            Phase::Joining(_) => self.lanes.values().find_map(|lane| lane.owner(stage)),
+            Phase::Waiting { .. } | Phase::AwaitingDecision { .. } | Phase::Finished(_) => None,
+        }
+    }
+
+    /// Whether the changes are being written.
+    pub fn is_writing(&self) -> bool {
+        self.intent.is_some()
+            && self
+                .running()
+                .is_some_and(|(_, stage)| stage.is(StageKind::Apply))
     }
 
     /// Whether nothing more will happen.
     pub fn is_finished(&self) -> bool {
         matches!(self.phase, Phase::Finished(_))
+    }
+
+    /// The model that a fork asked for.
+    pub fn model(&self) -> Option<&str> {
+        self.fork.as_ref()?.model.as_deref()
     }
 }

@@ -8,6 +8,7 @@
 //! What is promised, and what is not: `docs/durability.md`.
 
 mod error;
+pub mod history;
 pub mod limits;
 pub mod memory;
 mod record;

@@ -7,7 +7,7 @@ use std::{
 
 use engine::{
     blob::BlobId,
-    event::Recorded,
+    event::{Event, Recorded},
     ports::{
         self, BoxFuture,
         journal::{Append, Created, Head, ListQuery, NewWorkflow, Status},
@@ -173,6 +173,19 @@ impl ports::Journal for Journal {
                 Some(run) => {
                     let wanted = run.events.iter().filter(|recorded| recorded.seq > after);
                     Ok(wanted.take(limit).cloned().collect())
+                }
+                None => Err(Error::UnknownWorkflow { workflow }),
+            })
+        })
+    }
+
+    fn base(&self, workflow: WorkflowId) -> BoxFuture<'_, Result<Seq, ports::Error>> {
+        Box::pin(async move {
+            self.with(|inner| match inner.run(&workflow) {
+                Some(run) => {
+                    let continued = |recorded: &&Recorded| matches!(recorded.event, Event::Continued { .. });
+                    let last = run.events.iter().rev().find(continued);
+                    Ok(last.map_or(Seq::default(), |recorded| recorded.seq))
                 }
                 None => Err(Error::UnknownWorkflow { workflow }),
             })

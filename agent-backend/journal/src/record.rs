@@ -17,6 +17,9 @@ use crate::{Error, limits::EVENT_BYTES_MAX};
 /// Version that is written.
 pub(crate) const VERSION: u32 = 1;
 
+/// How the text of an event begins that stands for all before; a test says so.
+pub(crate) const CONTINUED_GLOB: &str = r#"{"k":"continued",*"#;
+
 /// Why a text is no event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Unreadable {

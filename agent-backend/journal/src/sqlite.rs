@@ -233,6 +233,15 @@ impl ports::Journal for Journal {
         })
     }
 
+    fn base(&self, workflow: WorkflowId) -> BoxFuture<'_, Result<Seq, ports::Error>> {
+        Box::pin(async move {
+            Ok(self
+                .readers
+                .ask(move |connection| query::base(connection, &workflow))
+                .await?)
+        })
+    }
+
     fn head(&self, workflow: WorkflowId) -> BoxFuture<'_, Result<Option<Head>, ports::Error>> {
         Box::pin(async move {
             Ok(self

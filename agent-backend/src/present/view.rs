@@ -1,7 +1,7 @@
 //! A workflow at rest: list entries and the whole view.
 
 use engine::{
-    Outcome, Phase, StageStatus, State,
+    Outcome, Phase, State,
     artifact::StageChoice,
     ports::{
         Journal,
@@ -57,11 +57,11 @@ pub async fn view(journal: &dyn Journal, state: &State) -> Result<wire::Workflow
         summary,
         iteration: state.iteration,
         stages: state
-            .stages
-            .iter()
+            .records()
+            .into_iter()
             .map(|record| wire::StageView {
                 stage_id: record.stage.clone(),
-                status: status(record.status).to_owned(),
+                status: record.status.as_str().to_owned(),
                 attempt: record.attempts,
                 duration_ms: record.duration_ms,
             })
@@ -88,7 +88,7 @@ pub(super) fn plan_stage(choice: &StageChoice) -> wire::PlanStage {
 
 fn phase(phase: &Phase) -> (wire::WorkflowState, Option<wire::ErrorBody>) {
     match phase {
-        Phase::Running(_) => (wire::WorkflowState::Running, None),
+        Phase::Running(_) | Phase::Waiting { .. } | Phase::Joining(_) => (wire::WorkflowState::Running, None),
         Phase::AwaitingDecision { .. } => (wire::WorkflowState::AwaitingDecision, None),
         Phase::Finished(Outcome::Completed) => (wire::WorkflowState::Completed, None),
         Phase::Finished(Outcome::Rejected) => (wire::WorkflowState::Rejected, None),
@@ -100,15 +100,5 @@ fn phase(phase: &Phase) -> (wire::WorkflowState, Option<wire::ErrorBody>) {
                 Some(wire::ErrorBody { code, message }),
             )
         }
-    }
-}
-
-fn status(status: StageStatus) -> &'static str {
-    match status {
-        StageStatus::Pending => "pending",
-        StageStatus::Running => "running",
-        StageStatus::Succeeded => "succeeded",
-        StageStatus::Skipped => "skipped",
-        StageStatus::Failed => "failed",
     }
 }

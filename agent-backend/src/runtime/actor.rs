@@ -1,16 +1,19 @@
 //! One workflow: a task that owns its state. Commands come in through a
 //! bounded mailbox, events go to the journal first and then to watchers.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use engine::{
     Action, Command, Ctx, Event, Outcome, Phase, Recorded, State,
     blob::Blob,
-    decide,
+    decide, history,
     ports::journal::{Append, Durability, Status},
     react,
 };
-use shared::{error::Class, id::Seq};
+use shared::{
+    error::Class,
+    id::{Seq, StageId},
+};
 use tokio::{
     sync::{broadcast, mpsc, oneshot, watch},
     time::Instant,
@@ -31,6 +34,10 @@ const BROADCAST: usize = 1024;
 /// Wait before an append is tried again while the journal cannot take it: the
 /// disk is full, or another program holds the database.
 const JOURNAL_WAIT: Duration = Duration::from_secs(1);
+
+/// Longest sleep for a timer: the wall clock may be set while it sleeps, and
+/// decides.
+const TIMER_SLEEP_MAX: Duration = Duration::from_secs(30);
 
 /// How an actor begins.
 #[derive(Debug)]
@@ -87,23 +94,24 @@ pub(super) fn record(after: Seq, at_ms: u64, events: Vec<Event>) -> Vec<Recorded
 
 pub(super) struct Actor {
     services: Arc<Services>,
-    state: State,
+    state: Arc<State>,
     mailbox: mpsc::Receiver<Message>,
     back: mpsc::WeakSender<Message>,
     published: watch::Sender<Arc<State>>,
     events: broadcast::Sender<Recorded>,
     /// Cancelled when the process parks.
     stop: CancellationToken,
-    /// Cancelled when the current worker's result no longer counts.
-    work: CancellationToken,
+    /// The attempt that is worked on at each stage that runs; cancelled when
+    /// its result no longer counts.
+    work: HashMap<StageId, (u32, CancellationToken)>,
 }
 
 impl Actor {
     pub(super) fn new(services: Arc<Services>, state: State, stop: CancellationToken) -> (Self, Handle) {
         let (sender, mailbox) = mpsc::channel(mailbox::MESSAGES_MAX);
-        let (published, receiver) = watch::channel(Arc::new(state.clone()));
+        let state = Arc::new(state);
+        let (published, receiver) = watch::channel(state.clone());
         let (events, _) = broadcast::channel(BROADCAST);
-        let work = stop.child_token();
         let back = sender.downgrade();
         let handle = Handle {
             mailbox: sender,
@@ -119,7 +127,7 @@ impl Actor {
                 published,
                 events,
                 stop,
-                work,
+                work: HashMap::new(),
             },
             handle,
         )
@@ -140,9 +148,16 @@ impl Actor {
             }
         }
         while !self.state.is_finished() {
+            if history::should_continue(&self.state) {
+                self.shorten().await?;
+            }
             let message = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return Ok(()),
+                () = due(engine::next_due_ms(&self.state), self.now_ms()) => {
+                    let _always_taken = self.handle(Command::Tick, Vec::new(), Patience::Wait).await?;
+                    continue;
+                }
                 message = self.mailbox.recv() => message,
             };
             let Some(Message {
@@ -180,15 +195,17 @@ impl Actor {
         blobs: Vec<Blob>,
         patience: Patience,
     ) -> Result<Result<(), Error>, Error> {
-        let now_ms = clock::now_ms();
-        let events = match decide(&self.state, command, &Ctx { now_ms }) {
+        let now_ms = self.now_ms();
+        let random = uuid::Uuid::new_v4().as_u64_pair().1;
+        let events = match decide(&self.state, command, &Ctx { now_ms, random }) {
             Ok(events) if events.is_empty() => return Ok(Ok(())),
             Ok(events) => record(self.state.head, now_ms, events),
             Err(reject) => return Ok(Err(reject.into())),
         };
-        let mut after = self.state.clone();
+        // What is large in a state is shared: the copy is cheap.
+        let mut after = State::clone(&self.state);
         for event in &events {
-            after = engine::apply(Some(after), event).ok_or_else(|| Error::internal("a state was lost"))?;
+            engine::advance(&mut after, event);
         }
         let status = status(&after);
         let append = Append {
@@ -204,13 +221,30 @@ impl Actor {
             return Ok(Err(refused));
         }
         meter::appended(&events, begun.elapsed());
-        self.state = after;
-        self.published.send_replace(Arc::new(self.state.clone()));
+        self.state = Arc::new(after);
+        self.published.send_replace(self.state.clone());
         for event in &events {
             self.publish(event);
         }
         self.act(&events);
         Ok(Ok(()))
+    }
+
+    /// The time by which things are due: it never goes back, whatever the
+    /// clock does.
+    fn now_ms(&self) -> u64 {
+        clock::now_ms().max(self.state.updated_at_ms)
+    }
+
+    /// Stores a shorter history, from which the next start can read.
+    async fn shorten(&mut self) -> Result<(), Error> {
+        let (workflow, base) = (self.state.workflow.clone(), self.state.base);
+        let events = super::replay::events(&self.services, &workflow, base).await?;
+        let text = journal::history::encode(&workflow, &history::compact(events))?;
+        let blob = Blob::new(text.into_bytes());
+        let command = Command::Continue { history: blob.id() };
+        let _always_taken = self.handle(command, vec![blob], Patience::Wait).await?;
+        Ok(())
     }
 
     async fn append(&self, append: Append, patience: Patience) -> Result<Result<(), Error>, Error> {
@@ -239,53 +273,64 @@ impl Actor {
     }
 
     fn act(&mut self, events: &[Recorded]) {
+        let state = self.state.clone();
+        let working = state.working();
+        self.work.retain(|stage, (attempt, work)| {
+            let counts = working
+                .iter()
+                .any(|(_, running)| running.stage == *stage && running.attempt == *attempt);
+            if !counts {
+                work.cancel();
+            }
+            counts
+        });
         for recorded in events {
-            for action in react(&self.state, &recorded.event) {
+            for action in react(&state, &recorded.event) {
                 self.start(action);
             }
         }
     }
 
     fn start(&mut self, action: Action) {
-        self.work.cancel();
-        self.work = self.stop.child_token();
         let job = match action {
-            Action::StopWork => return,
-            Action::RunStage {
+            Action::RunStage { stage, attempt, kind } => worker::Job {
                 stage,
                 attempt,
-                kind,
-                delay_ms,
-            } => worker::Job {
-                stage,
-                attempt,
-                delay_ms,
                 task: worker::Task::Stage(kind),
             },
-            Action::WriteApply {
+            Action::WriteApply { stage, attempt } => worker::Job {
                 stage,
                 attempt,
-                delay_ms,
-            } => worker::Job {
-                stage,
-                attempt,
-                delay_ms,
                 task: worker::Task::WriteApply,
             },
         };
-        let Some(back) = self.back.upgrade() else { return };
+        let (Some(back), Some(owner)) = (self.back.upgrade(), self.state.owner(&job.stage)) else {
+            return;
+        };
+        let work = self.stop.child_token();
+        let before = self.work.insert(job.stage.clone(), (job.attempt, work.clone()));
+        if let Some((_, before)) = before {
+            before.cancel();
+        }
         let desk = worker::Desk::new(back, job.stage.clone(), job.attempt);
-        let (services, state, cancelled) = (
-            self.services.clone(),
-            Arc::new(self.state.clone()),
-            self.work.clone(),
-        );
+        let (services, state) = (self.services.clone(), worker::focus(owner));
         tokio::spawn(async move {
             // Dropping the worker at a cancel closes its connections.
-            let _cancelled = cancelled
+            let _cancelled = work
                 .run_until_cancelled(worker::run(services, state, job, desk))
                 .await;
         });
+    }
+}
+
+/// Resolves when it is worth looking whether something is due.
+async fn due(due_ms: Option<u64>, now_ms: u64) {
+    match due_ms {
+        Some(due_ms) => {
+            let wait = Duration::from_millis(due_ms.saturating_sub(now_ms));
+            tokio::time::sleep(wait.min(TIMER_SLEEP_MAX)).await;
+        }
+        None => std::future::pending().await,
     }
 }
 
@@ -301,7 +346,7 @@ enum Patience {
 fn durability(events: &[Recorded]) -> Durability {
     let text_only = events
         .iter()
-        .all(|recorded| matches!(recorded.event, Event::Streamed(_)));
+        .all(|recorded| matches!(recorded.event.innermost(), Event::Streamed(_)));
     if text_only {
         Durability::Process
     } else {
@@ -311,7 +356,7 @@ fn durability(events: &[Recorded]) -> Durability {
 
 fn status(state: &State) -> Status {
     match &state.phase {
-        Phase::Running(_) => Status::Running,
+        Phase::Running(_) | Phase::Waiting { .. } | Phase::Joining(_) => Status::Running,
         Phase::AwaitingDecision { .. } => Status::AwaitingDecision,
         Phase::Finished(Outcome::Completed) => Status::Completed,
         Phase::Finished(Outcome::Rejected) => Status::Rejected,

@@ -20,7 +20,7 @@ pub(super) fn workflows_active(count: usize) {
 pub(super) fn appended(events: &[Recorded], waited: Duration) {
     histogram!("agentic_ide_journal_append_seconds").record(waited.as_secs_f64());
     for recorded in events {
-        match &recorded.event {
+        match recorded.event.innermost() {
             Event::Streamed(streamed) => {
                 if let Some(total) = streamed.total {
                     counter!("agentic_ide_tokens_generated_total").increment(total.generated_tokens);
@@ -42,7 +42,8 @@ pub(super) fn appended(events: &[Recorded], waited: Duration) {
                 histogram!("agentic_ide_stage_seconds", "stage" => stage.to_string(), "outcome" => outcome)
                     .record(seconds);
             }
-            Event::Finished(outcome) => {
+            // The end of a lane is none of the workflow.
+            Event::Finished(outcome) if recorded.event.is_last() => {
                 let outcome = match outcome {
                     Outcome::Completed => "completed",
                     Outcome::Rejected => "rejected",
@@ -65,7 +66,17 @@ pub(super) fn appended(events: &[Recorded], waited: Duration) {
             | Event::IterationStarted { .. }
             | Event::ApplyIntended(_)
             | Event::Applied(_)
-            | Event::Noticed(_) => {}
+            | Event::Noticed(_)
+            | Event::RetryScheduled { .. }
+            | Event::HelpRequested { .. }
+            | Event::DeadlinePassed { .. }
+            | Event::LanesPlanned { .. }
+            | Event::LaneStarted { .. }
+            | Event::Lane { .. }
+            | Event::LaneJoined { .. }
+            | Event::Forked { .. }
+            | Event::Continued { .. }
+            | Event::Finished(_) => {}
         }
     }
 }

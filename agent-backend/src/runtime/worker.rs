@@ -10,7 +10,7 @@ mod planning;
 mod retrieval;
 mod stream;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use engine::{
     Command, Output, StageKind, State,
@@ -29,7 +29,6 @@ use crate::error::Error;
 pub(super) struct Job {
     pub stage: StageId,
     pub attempt: u32,
-    pub delay_ms: u64,
     pub task: Task,
 }
 
@@ -128,11 +127,25 @@ impl Desk {
     }
 }
 
+/// The state as a worker sees it: within the run for one item of a loop, the
+/// request says which part of it is meant.
+pub(super) fn focus(state: Arc<State>) -> Arc<State> {
+    let Some(item) = state.lane.as_ref().and_then(|lane| {
+        let item = lane.item.as_ref()?;
+        Some(format!(
+            "{}\n\nThis is part {} of {}. Do only what concerns `{item}`; the other parts are done separately.",
+            state.task.query, lane.number, lane.of
+        ))
+    }) else {
+        return state;
+    };
+    let mut focused = State::clone(&state);
+    Arc::make_mut(&mut focused.task).query = item;
+    Arc::new(focused)
+}
+
 /// Does the job and reports its end, whatever it is.
 pub(super) async fn run(services: Arc<Services>, state: Arc<State>, job: Job, desk: Desk) {
-    if job.delay_ms > 0 {
-        tokio::time::sleep(Duration::from_millis(job.delay_ms)).await;
-    }
     let outcome = match job.task {
         Task::WriteApply => Box::pin(apply::write(&services, &state)).await.map(Some),
         Task::Stage(kind) => match kind {

@@ -29,6 +29,10 @@ pub trait Journal: Send + Sync {
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<Recorded>, Error>>;
 
+    /// Place of the last [`crate::Event::Continued`] of a workflow, from which
+    /// it can be read; 0 for none.
+    fn base(&self, workflow: WorkflowId) -> BoxFuture<'_, Result<Seq, Error>>;
+
     /// The list entry of a workflow.
     fn head(&self, workflow: WorkflowId) -> BoxFuture<'_, Result<Option<Head>, Error>>;
 

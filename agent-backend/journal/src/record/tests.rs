@@ -7,8 +7,11 @@ use engine::{
         Failure, FileChange, FileSelection, Plan, Proposal, RetrievalMode, Selection, StageChoice, Task,
     },
     blob::BlobId,
-    event::{Ending, Event, GenerationTotal, Notice, NoticeLevel, Recorded, Streamed},
-    graph::{Graph, Presence, Stage, StageKind},
+    event::{Ending, Event, GenerationTotal, LanePlan, Notice, NoticeLevel, Recorded, Streamed},
+    graph::{
+        Backoff, Branch, Deadline, DefaultAnswer, Expr, Graph, Group, Join, Lanes, List, OnFailure, Presence,
+        Retry, Stage, StageKind, Work,
+    },
     state::Outcome,
 };
 use proptest::prelude::*;
@@ -21,6 +24,8 @@ use super::{Row, Unreadable, VERSION, decode, decode_body, encode};
 use crate::Error;
 
 const FIXTURE: &str = include_str!("fixtures/v1.jsonl");
+const ADDED: &str = include_str!("fixtures/v1-added.jsonl");
+const HISTORY: &str = include_str!("fixtures/v1-history.jsonl");
 
 fn text(event: &Event) -> String {
     let recorded = Recorded {
@@ -50,14 +55,7 @@ fn change() -> FileChange {
 }
 
 fn stage(id: &str, kind: StageKind) -> Stage {
-    Stage {
-        id: StageId::new(id),
-        kind,
-        presence: Presence::Required,
-        attempts_max: 3,
-        retry_from: None,
-        on_modify: None,
-    }
+    Stage::new(StageId::new(id), Work::Kind(kind))
 }
 
 fn samples() -> Vec<Event> {
@@ -78,6 +76,7 @@ fn samples() -> Vec<Event> {
             graph: Graph {
                 name: "feature_implementation".to_owned(),
                 version: 1,
+                source: None,
                 stages,
             },
         },
@@ -244,19 +243,161 @@ fn samples() -> Vec<Event> {
     ]
 }
 
+/// What was added without a new version: groups, policies, timers, forks.
+fn added_samples() -> Vec<Event> {
+    let id = |text: &str| StageId::new(text);
+    let mut all = stage("code", StageKind::CodeGeneration);
+    all.when = Some(Expr::parse("plan.files.count > 2 and item != \"docs\"").unwrap());
+    all.attempts_max = 5;
+    all.retry = Retry {
+        transient: OnFailure::Retry,
+        permanent: OnFailure::FallBack,
+        user: OnFailure::Fail,
+        exhausted: Some(OnFailure::Ask),
+        backoff: Backoff {
+            first_ms: 1_000,
+            max_ms: 60_000,
+            jitter_percent: 50,
+        },
+    };
+    all.fall_back = Some(id("look"));
+    all.timeout_ms = Some(600_000);
+    all.deadline = Some(Deadline {
+        after_ms: 86_400_000,
+        default: DefaultAnswer::Reject,
+    });
+    let each = Group {
+        lanes: Lanes::Each {
+            list: List::PlanModules,
+            items_max: 8,
+            stages: vec![all, stage("look", StageKind::Checks)],
+        },
+        join: Join::Settled,
+        parallel_max: 2,
+    };
+    let branch = |name: &str, workflow: Option<&str>| Branch {
+        id: id(name),
+        workflow: workflow.map(str::to_owned),
+        stages: vec![stage(&format!("{name}.find"), StageKind::Retrieval)],
+    };
+    let branches = Group {
+        lanes: Lanes::Branches(vec![branch("a", None), branch("b", Some("other"))]),
+        join: Join::Any,
+        parallel_max: 4,
+    };
+    let lane = |event: Event| Event::Lane {
+        lane: id("parts:2"),
+        event: Box::new(event),
+    };
+    vec![
+        Event::Submitted {
+            workflow: WorkflowId::new("w"),
+            correlation: CorrelationId::new("c"),
+            task: Task {
+                workflow_type: "parts".to_owned(),
+                query: "do it".to_owned(),
+                workspace: "/shop".to_owned(),
+            },
+            graph: Graph {
+                name: "parts".to_owned(),
+                version: 2,
+                source: Some(BlobId::of(b"name: parts")),
+                stages: vec![
+                    Stage::new(id("finding"), Work::Group(branches)),
+                    Stage::new(id("parts"), Work::Group(each)),
+                ],
+            },
+        },
+        Event::RetryScheduled {
+            stage: id("code"),
+            attempt: 2,
+            delay_ms: 480,
+            due_at_ms: 1_700_000_000_480,
+        },
+        Event::HelpRequested { stage: id("code") },
+        Event::DeadlinePassed { stage: id("review") },
+        Event::LanesPlanned {
+            stage: id("parts"),
+            lanes: vec![
+                LanePlan {
+                    lane: id("parts:1"),
+                    item: Some("src".to_owned()),
+                },
+                LanePlan {
+                    lane: id("b"),
+                    item: None,
+                },
+            ],
+        },
+        Event::LaneStarted {
+            stage: id("parts"),
+            lane: id("parts:2"),
+            run: 1,
+        },
+        lane(Event::StageStarted {
+            stage: id("code:2"),
+            attempt: 1,
+        }),
+        lane(lane(Event::Finished(Outcome::Completed))),
+        Event::LaneJoined {
+            stage: id("parts"),
+            lane: id("parts:2"),
+            ending: Ending::Succeeded,
+        },
+        Event::Forked {
+            from: WorkflowId::new("other"),
+            at: Seq(41),
+            model: Some("qwen".to_owned()),
+        },
+        Event::Forked {
+            from: WorkflowId::new("other"),
+            at: Seq(1),
+            model: None,
+        },
+        Event::Continued {
+            history: BlobId::of(b"history"),
+        },
+    ]
+}
+
 #[test]
 fn the_text_of_every_kind_of_event() {
     let lines: Vec<String> = samples().iter().map(text).collect();
     insta::assert_snapshot!(lines.join("\n"));
+    let lines: Vec<String> = added_samples().iter().map(text).collect();
+    insta::assert_snapshot!("added", lines.join("\n"));
 }
 
 #[test]
 fn what_was_once_written_is_still_read() {
-    let read: Vec<Event> = FIXTURE
-        .lines()
-        .map(|line| decode_body(1, line).unwrap())
+    let read = |fixture: &str| -> Vec<Event> {
+        let lines = fixture.lines();
+        lines.map(|line| decode_body(1, line).unwrap()).collect()
+    };
+    assert_eq!(read(FIXTURE), samples());
+    assert_eq!(read(ADDED), added_samples());
+}
+
+#[test]
+fn the_beginning_of_a_continued_event_is_known() {
+    let history = BlobId::of(b"history");
+    let beginning = super::CONTINUED_GLOB.trim_end_matches('*');
+    assert!(text(&Event::Continued { history }).starts_with(beginning));
+}
+
+/// A whole workflow as an earlier version wrote it.
+#[test]
+fn a_history_of_before_leads_to_the_same_state() {
+    let history: Vec<Recorded> = (1..)
+        .zip(HISTORY.lines())
+        .map(|(seq, line)| Recorded {
+            seq: Seq(seq),
+            at_ms: 1_000 + seq,
+            event: decode_body(1, line).unwrap(),
+        })
         .collect();
-    assert_eq!(read, samples());
+    let state = engine::fold(&history).unwrap();
+    insta::assert_debug_snapshot!(state);
 }
 
 fn check_refused(version: u32, body: &str, expect: &Unreadable) {
@@ -294,6 +435,17 @@ fn what_cannot_be_read_is_refused() {
         1,
         r#"{"k":"iteration","n":1,"m":2}"#,
         &damaged("unknown field `m`"),
+    );
+    let stage = |rest: &str| {
+        format!(
+            r#"{{"k":"submitted","wf":"w","cor":"c","task":{{"type":"t","q":"q","ws":"/"}},"graph":{{"name":"n","version":1,"stages":[{{"id":"a","pres":"required","max":1{rest}}}]}}}}"#
+        )
+    };
+    check_refused(1, &stage(""), &damaged("has no work"));
+    check_refused(
+        1,
+        &stage(r#","kind":"checks","when":"1 +""#),
+        &damaged("means nothing"),
     );
     check_refused(
         1,
@@ -405,7 +557,7 @@ fn events() -> impl Strategy<Value = Event> {
         0..3,
     );
     prop_oneof![
-        prop::sample::select(samples()),
+        prop::sample::select([samples(), added_samples()].concat()),
         (
             stage_ids(),
             any::<u32>(),

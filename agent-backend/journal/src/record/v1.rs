@@ -10,7 +10,7 @@ use engine::event;
 use serde::{Deserialize, Serialize};
 use shared::{
     error::Code,
-    id::{CorrelationId, InvalidId, StageId, WorkflowId},
+    id::{CorrelationId, InvalidId, Seq, StageId, WorkflowId},
 };
 
 use self::{
@@ -99,6 +99,78 @@ pub(super) enum Event {
         #[serde(rename = "o")]
         outcome: Outcome,
     },
+    #[serde(rename = "retry_scheduled")]
+    RetryScheduled {
+        #[serde(rename = "st")]
+        stage: String,
+        #[serde(rename = "att")]
+        attempt: u32,
+        #[serde(rename = "ms")]
+        delay_ms: u64,
+        #[serde(rename = "due")]
+        due_at_ms: u64,
+    },
+    #[serde(rename = "help_requested")]
+    HelpRequested {
+        #[serde(rename = "st")]
+        stage: String,
+    },
+    #[serde(rename = "deadline_passed")]
+    DeadlinePassed {
+        #[serde(rename = "st")]
+        stage: String,
+    },
+    #[serde(rename = "lanes_planned")]
+    LanesPlanned {
+        #[serde(rename = "st")]
+        stage: String,
+        lanes: Vec<LanePlan>,
+    },
+    #[serde(rename = "lane_started")]
+    LaneStarted {
+        #[serde(rename = "st")]
+        stage: String,
+        #[serde(rename = "ln")]
+        lane: String,
+        run: u32,
+    },
+    #[serde(rename = "lane")]
+    Lane {
+        #[serde(rename = "ln")]
+        lane: String,
+        #[serde(rename = "e")]
+        event: Box<Event>,
+    },
+    #[serde(rename = "lane_joined")]
+    LaneJoined {
+        #[serde(rename = "st")]
+        stage: String,
+        #[serde(rename = "ln")]
+        lane: String,
+        #[serde(rename = "end")]
+        ending: Ending,
+    },
+    #[serde(rename = "forked")]
+    Forked {
+        from: String,
+        at: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model: Option<String>,
+    },
+    #[serde(rename = "continued")]
+    Continued {
+        #[serde(rename = "hist")]
+        history: String,
+    },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LanePlan {
+    #[serde(rename = "ln")]
+    lane: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    item: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -214,6 +286,58 @@ impl From<&event::Event> for Event {
             event::Event::Finished(outcome) => Self::Finished {
                 outcome: outcome.into(),
             },
+            event::Event::RetryScheduled {
+                stage,
+                attempt,
+                delay_ms,
+                due_at_ms,
+            } => Self::RetryScheduled {
+                stage: stage.to_string(),
+                attempt: *attempt,
+                delay_ms: *delay_ms,
+                due_at_ms: *due_at_ms,
+            },
+            event::Event::HelpRequested { stage } => Self::HelpRequested {
+                stage: stage.to_string(),
+            },
+            event::Event::DeadlinePassed { stage } => Self::DeadlinePassed {
+                stage: stage.to_string(),
+            },
+            event::Event::LanesPlanned { stage, lanes } => Self::LanesPlanned {
+                stage: stage.to_string(),
+                lanes: lanes
+                    .iter()
+                    .map(|plan| {
+                        let event::LanePlan { lane, item } = plan;
+                        LanePlan {
+                            lane: lane.to_string(),
+                            item: item.clone(),
+                        }
+                    })
+                    .collect(),
+            },
+            event::Event::LaneStarted { stage, lane, run } => Self::LaneStarted {
+                stage: stage.to_string(),
+                lane: lane.to_string(),
+                run: *run,
+            },
+            event::Event::Lane { lane, event } => Self::Lane {
+                lane: lane.to_string(),
+                event: Box::new(event.as_ref().into()),
+            },
+            event::Event::LaneJoined { stage, lane, ending } => Self::LaneJoined {
+                stage: stage.to_string(),
+                lane: lane.to_string(),
+                ending: ending.into(),
+            },
+            event::Event::Forked { from, at, model } => Self::Forked {
+                from: from.to_string(),
+                at: at.0,
+                model: model.clone(),
+            },
+            event::Event::Continued { history } => Self::Continued {
+                history: history.to_hex(),
+            },
         }
     }
 }
@@ -271,6 +395,56 @@ impl TryFrom<Event> for event::Event {
             Event::Resumed {} => Self::Resumed,
             Event::Noticed(notice) => Self::Noticed(notice.try_into()?),
             Event::Finished { outcome } => Self::Finished(outcome.try_into()?),
+            Event::RetryScheduled {
+                stage,
+                attempt,
+                delay_ms,
+                due_at_ms,
+            } => Self::RetryScheduled {
+                stage: StageId::parse(&stage)?,
+                attempt,
+                delay_ms,
+                due_at_ms,
+            },
+            Event::HelpRequested { stage } => Self::HelpRequested {
+                stage: StageId::parse(&stage)?,
+            },
+            Event::DeadlinePassed { stage } => Self::DeadlinePassed {
+                stage: StageId::parse(&stage)?,
+            },
+            Event::LanesPlanned { stage, lanes } => {
+                let plan = |plan: LanePlan| {
+                    let LanePlan { lane, item } = plan;
+                    let lane = StageId::parse(&lane)?;
+                    Ok::<_, Unreadable>(event::LanePlan { lane, item })
+                };
+                Self::LanesPlanned {
+                    stage: StageId::parse(&stage)?,
+                    lanes: lanes.into_iter().map(plan).collect::<Result<_, _>>()?,
+                }
+            }
+            Event::LaneStarted { stage, lane, run } => Self::LaneStarted {
+                stage: StageId::parse(&stage)?,
+                lane: StageId::parse(&lane)?,
+                run,
+            },
+            Event::Lane { lane, event } => Self::Lane {
+                lane: StageId::parse(&lane)?,
+                event: Box::new((*event).try_into()?),
+            },
+            Event::LaneJoined { stage, lane, ending } => Self::LaneJoined {
+                stage: StageId::parse(&stage)?,
+                lane: StageId::parse(&lane)?,
+                ending: ending.try_into()?,
+            },
+            Event::Forked { from, at, model } => Self::Forked {
+                from: WorkflowId::parse(&from)?,
+                at: Seq(at),
+                model,
+            },
+            Event::Continued { history } => Self::Continued {
+                history: artifact::blob(&history)?,
+            },
         })
     }
 }

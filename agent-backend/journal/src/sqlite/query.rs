@@ -62,6 +62,29 @@ pub(super) fn read(
     Ok(events)
 }
 
+/// Place of the last event that stands for all before; 0 for none.
+///
+/// The search goes backwards over at most as many events as a history has
+/// before it is shortened, and decodes none of them.
+pub(super) fn base(connection: &mut Connection, workflow: &WorkflowId) -> Result<Seq, Error> {
+    let run: Option<i64> = connection
+        .prepare_cached("SELECT run FROM runs WHERE workflow = ?1")?
+        .query_row([workflow.as_str()], |row| row.get(0))
+        .optional()?;
+    let Some(run) = run else {
+        return Err(Error::UnknownWorkflow {
+            workflow: workflow.clone(),
+        });
+    };
+    // GLOB and not LIKE: letters of the text have one case. Only the beginning
+    // tells the kind; the same words may stand within another event.
+    let base: Option<u64> = connection
+        .prepare_cached("SELECT seq FROM events WHERE run = ?1 AND body GLOB ?2 ORDER BY seq DESC LIMIT 1")?
+        .query_row(params![run, record::CONTINUED_GLOB], |row| row.get(0))
+        .optional()?;
+    Ok(Seq(base.unwrap_or_default()))
+}
+
 fn gap(workflow: &WorkflowId, last: Seq, head: u64) -> Error {
     let reason = format!("the history does not go on after event {last}, though its head is {head}");
     Error::Damaged {

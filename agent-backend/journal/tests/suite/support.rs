@@ -61,6 +61,7 @@ pub fn new(n: impl std::fmt::Display) -> NewWorkflow {
         graph: Graph {
             name: "feature_implementation".to_owned(),
             version: 1,
+            source: None,
             stages: Vec::new(),
         },
     };

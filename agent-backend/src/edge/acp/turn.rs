@@ -256,7 +256,10 @@ async fn follow(
             for update in updates.of(&recorded.event).await? {
                 client.tell(update);
             }
-            if !matches!(recorded.event, Event::DecisionRequested) {
+            if !matches!(
+                recorded.event,
+                Event::DecisionRequested | Event::HelpRequested { .. }
+            ) {
                 break;
             }
             // Another client may answer first; then the question is moot here.

@@ -1,6 +1,6 @@
 //! A workflow's events as session updates.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use agent_client_protocol::v1::schema::{
     ContentBlock, ContentChunk, Diff, Plan, PlanEntry, PlanEntryPriority, PlanEntryStatus, SessionUpdate,
@@ -25,6 +25,8 @@ pub(super) struct Updates {
     iteration: u32,
     kinds: Vec<(StageId, StageKind)>,
     call: String,
+    /// Calls of stages that run side by side, in parts of the workflow.
+    calls: HashMap<StageId, String>,
     steps: Vec<String>,
     diffs: Vec<ToolCallContent>,
     checks: Vec<CheckReport>,
@@ -34,9 +36,9 @@ impl Updates {
     pub(super) fn new(journal: Arc<dyn Journal>, cwd: PathBuf, state: &State) -> Self {
         let kinds = state
             .graph
-            .stages
-            .iter()
-            .map(|stage| (stage.id.clone(), stage.kind))
+            .all()
+            .into_iter()
+            .filter_map(|stage| Some((stage.id.clone(), stage.kind()?)))
             .collect();
         Self {
             journal,
@@ -45,6 +47,7 @@ impl Updates {
             iteration: state.iteration,
             kinds,
             call: String::new(),
+            calls: HashMap::new(),
             steps: Vec::new(),
             diffs: Vec::new(),
             checks: Vec::new(),
@@ -125,7 +128,29 @@ impl Updates {
                 ))]
             }
             Event::Finished(Outcome::Rejected) => vec![say("\n\nRejected; nothing was changed.")],
+            Event::RetryScheduled { stage, delay_ms, .. } => {
+                let seconds = delay_ms / 1_000;
+                vec![think(&format!("`{stage}` is tried again in {seconds} s.\n"))]
+            }
+            Event::DeadlinePassed { .. } => vec![say("\n\nNobody answered in time.")],
+            Event::LanesPlanned { lanes, .. } => vec![think(&format!("{} parts.\n", lanes.len()))],
+            Event::Lane { event, .. } => self.part(event.innermost()),
+            Event::LaneJoined {
+                lane,
+                ending: Ending::Failed(failure),
+                ..
+            } => {
+                vec![think(&format!(
+                    "Warning: part `{lane}` failed: {}\n",
+                    failure.message
+                ))]
+            }
             Event::Submitted { .. }
+            | Event::LaneStarted { .. }
+            | Event::LaneJoined { .. }
+            | Event::HelpRequested { .. }
+            | Event::Forked { .. }
+            | Event::Continued { .. }
             | Event::StageFinished { .. }
             | Event::DecisionRequested
             | Event::Decided(_)
@@ -134,10 +159,57 @@ impl Updates {
         })
     }
 
+    /// What the client is told of an event in a part that runs beside others:
+    /// its own tool calls, and never what is shown of the whole.
+    fn part(&mut self, event: &Event) -> Vec<SessionUpdate> {
+        match event {
+            Event::StageStarted { stage, attempt } => {
+                let whole = std::mem::take(&mut self.call);
+                let started = self.started(stage, *attempt);
+                let call = std::mem::replace(&mut self.call, whole);
+                self.calls.insert(stage.clone(), call);
+                started.into_iter().collect()
+            }
+            Event::StageFinished { stage, ending, .. } => match self.calls.remove(stage) {
+                Some(call) => {
+                    let whole = std::mem::replace(&mut self.call, call);
+                    let finished = self.finished(ending);
+                    self.call = whole;
+                    finished
+                }
+                None => Vec::new(),
+            },
+            Event::Streamed(streamed) => self.streamed(streamed).into_iter().collect(),
+            Event::AttemptDiscarded { reason, .. } => vec![think(&format!("{reason}\n"))],
+            Event::RetryScheduled { stage, .. } => vec![think(&format!("`{stage}` is tried again.\n"))],
+            Event::Submitted { .. }
+            | Event::ContextRetrieved(_)
+            | Event::Planned(_)
+            | Event::Proposed(_)
+            | Event::Checked(_)
+            | Event::DecisionRequested
+            | Event::Decided(_)
+            | Event::IterationStarted { .. }
+            | Event::ApplyIntended(_)
+            | Event::Applied(_)
+            | Event::Resumed
+            | Event::Noticed(_)
+            | Event::HelpRequested { .. }
+            | Event::DeadlinePassed { .. }
+            | Event::LanesPlanned { .. }
+            | Event::LaneStarted { .. }
+            | Event::Lane { .. }
+            | Event::LaneJoined { .. }
+            | Event::Forked { .. }
+            | Event::Continued { .. }
+            | Event::Finished(_) => Vec::new(),
+        }
+    }
+
     fn kind(&self, stage: &StageId) -> Option<StageKind> {
         self.kinds
             .iter()
-            .find(|(id, _)| id == stage)
+            .find(|(id, _)| id.as_str() == engine::graph::plain(stage))
             .map(|(_, kind)| *kind)
     }
 

@@ -32,7 +32,8 @@ pub(super) async fn plan(services: &Services, state: &State, desk: &Desk) -> Res
     let workspace = super::open(state).await?;
     let proposal = state
         .proposal
-        .clone()
+        .as_deref()
+        .cloned()
         .ok_or_else(|| Error::internal("there is no proposal to apply"))?;
     let selection = state.selection.clone().unwrap_or(Selection::All);
     let contents = contents(services, &proposal.files).await?;
@@ -90,7 +91,8 @@ pub(super) async fn write(services: &Services, state: &State) -> Result<Done, Er
     let workspace = super::open(state).await?;
     let intent = state
         .intent
-        .clone()
+        .as_deref()
+        .cloned()
         .ok_or_else(|| Error::internal("there is no intent to write"))?;
     let contents = contents(services, &intent.files).await?;
     let applied = super::blocking(move || {

@@ -52,7 +52,7 @@ impl Material {
             Some(context) => super::text_blob(services, context.packed).await?,
             None => String::new(),
         };
-        let base = proposed(services, state.proposal.as_ref().or(state.previous.as_ref())).await?;
+        let base = proposed(services, state.proposal.as_deref().or(state.previous.as_deref())).await?;
         let workspace = super::open(state).await?;
         let wanted = wanted(state, &base);
         let (files, test_files) = super::blocking(move || {
@@ -115,7 +115,7 @@ impl<'a> Shown<'a> {
             query: &state.task.query,
             packed_context: &self.material.packed,
             files: &self.files,
-            plan: state.plan.as_ref(),
+            plan: state.plan.as_deref(),
             previous: &self.base,
             feedback: &state.feedback,
             failures: &state.failures,
@@ -182,17 +182,17 @@ pub(super) async fn report(desk: &Desk, left_out: &[LeftOut]) {
 
 /// The stages that the planner may leave out, with what they do.
 pub(super) fn optional_stages(state: &State) -> Vec<(StageId, &'static str)> {
-    let stages = state
-        .graph
-        .stages
-        .iter()
-        .filter(|stage| stage.presence == Presence::Optional);
+    let stages = state.graph.all().into_iter();
     stages
-        .map(|stage| (stage.id.clone(), description(stage.kind)))
+        .filter(|stage| stage.presence == Presence::Optional)
+        .map(|stage| (stage.id.clone(), description(stage.kind())))
         .collect()
 }
 
-fn description(kind: StageKind) -> &'static str {
+fn description(kind: Option<StageKind>) -> &'static str {
+    let Some(kind) = kind else {
+        return "do further parts of the work, side by side";
+    };
     match kind {
         StageKind::Retrieval => "find relevant code",
         StageKind::Planning => "plan",

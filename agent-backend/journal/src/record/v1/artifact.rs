@@ -190,7 +190,7 @@ pub(in super::super) enum Outcome {
     },
 }
 
-fn blob(hex: &str) -> Result<BlobId, Unreadable> {
+pub(super) fn blob(hex: &str) -> Result<BlobId, Unreadable> {
     BlobId::from_hex(hex).ok_or_else(|| Unreadable::Damaged(format!("`{hex}` is no blob id")))
 }
 

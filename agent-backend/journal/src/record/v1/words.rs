@@ -1,6 +1,9 @@
 //! Closed sets, as words.
 
-use engine::{artifact, event, graph};
+use engine::{
+    artifact, event,
+    graph::{self, expr},
+};
 use serde::{Deserialize, Serialize};
 use shared::error;
 
@@ -60,4 +63,30 @@ words!(CheckStatus is artifact::CheckStatus {
 words!(Level is event::NoticeLevel {
     Info = "info",
     Warning = "warning",
+});
+
+words!(Join is graph::Join {
+    All = "all",
+    Any = "any",
+    Settled = "settled",
+});
+
+words!(List is expr::List {
+    PlanFiles = "plan.files",
+    PlanSteps = "plan.steps",
+    PlanModules = "plan.modules",
+    ContextFiles = "context.files",
+    ProposalFiles = "proposal.files",
+});
+
+words!(OnFailure is graph::OnFailure {
+    Retry = "retry",
+    FallBack = "fall_back",
+    Ask = "ask",
+    Fail = "fail",
+});
+
+words!(DefaultAnswer is graph::DefaultAnswer {
+    Accept = "accept",
+    Reject = "reject",
 });

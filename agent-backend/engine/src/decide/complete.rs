@@ -1,0 +1,78 @@
+//! A stage ended with a result.
+
+use shared::error::{Class, Code};
+
+use super::{fail, steps, turn::Turn};
+use crate::{
+    artifact::{CheckReport, Failure},
+    command::Output,
+    event::{Ending, Event},
+    graph::{Stage, StageKind},
+    state::{Outcome, Running},
+};
+
+pub(super) fn complete(turn: &mut Turn<'_>, output: Output) {
+    let Some((running, stage)) = turn.running() else {
+        return;
+    };
+    let result = match (stage.kind(), output) {
+        (Some(StageKind::Retrieval), Output::Context(context)) => Event::ContextRetrieved(context),
+        (Some(StageKind::Planning), Output::Plan(plan)) => Event::Planned(plan),
+        (Some(StageKind::CodeGeneration | StageKind::TestGeneration), Output::Proposal(proposal)) => {
+            Event::Proposed(proposal)
+        }
+        (Some(StageKind::Checks), Output::Checks { reports, problems }) => {
+            return checked(turn, &running, &stage, reports, &problems);
+        }
+        (Some(StageKind::Apply), Output::Applied(applied)) if turn.state().intent.is_some() => {
+            turn.emit(Event::Applied(applied));
+            turn.end(
+                &stage.id,
+                running.attempt,
+                running.started_at_ms,
+                Ending::Succeeded,
+            );
+            return steps::finish(turn, Outcome::Completed);
+        }
+        (_, output) => {
+            let message = format!("the stage `{}` cannot end here with {output:?}", stage.id);
+            return fail::fail(turn, fail::internal(&message));
+        }
+    };
+    turn.emit(result);
+    turn.end(
+        &stage.id,
+        running.attempt,
+        running.started_at_ms,
+        Ending::Succeeded,
+    );
+    steps::go_on_after(turn, &stage.id);
+}
+
+fn checked(
+    turn: &mut Turn<'_>,
+    running: &Running,
+    stage: &Stage,
+    reports: Vec<CheckReport>,
+    problems: &[String],
+) {
+    for report in reports {
+        turn.emit(Event::Checked(report));
+    }
+    let (attempt, since_ms) = (running.attempt, running.started_at_ms);
+    if problems.is_empty() {
+        turn.end(&stage.id, attempt, since_ms, Ending::Succeeded);
+        return steps::go_on_after(turn, &stage.id);
+    }
+    let failure = Failure {
+        class: Class::Permanent,
+        code: Code::ChecksFailed,
+        message: problems.join("\n"),
+    };
+    turn.end(&stage.id, attempt, since_ms, Ending::Failed(failure));
+    match &stage.retry_from {
+        Some(target) if fail::may_retry(turn, stage) => steps::begin_again(turn, target),
+        // The person is shown the proposal with its failed evidence.
+        Some(_) | None => steps::go_on_after(turn, &stage.id),
+    }
+}
