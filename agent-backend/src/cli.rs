@@ -189,7 +189,9 @@ async fn dispatch(cli: Cli, config: Config) -> Result<Exit, Error> {
         Command::Run(arguments) => run::run(config, backend, arguments).await,
         Command::Index => search::index(config).await,
         Command::Search(arguments) => search::search(config, arguments).await,
-        Command::Workflows(command) => workflows::run(config, backend, command).await,
+        Command::Workflows(command) => {
+            Box::pin(workflows::run(config, backend, cli.options.model, command)).await
+        }
         Command::Doctor => doctor::run(config).await,
         Command::Version => {
             print(&format!("agentic-ide-backend {}", version::VERSION))?;

@@ -5,6 +5,7 @@
 //! It must never know a wire format or a transport; edges call [`Runtime`].
 
 mod actor;
+mod archive;
 mod mailbox;
 mod meter;
 mod replay;
@@ -150,24 +151,14 @@ impl Runtime {
         if let Some(workflow) = known {
             return Ok((workflow, correlation));
         }
-        let root = task.workspace.clone();
-        tokio::task::spawn_blocking(move || tools::Workspace::open(Path::new(&root)))
-            .await
-            .map_err(|error| Error::internal(error.to_string()))??;
-        if self.active().len() >= ACTIVE_MAX {
-            let message =
-                format!("{ACTIVE_MAX} workflows are unfinished; finish or cancel some, then try again");
-            return Err(Error {
-                class: shared::error::Class::Transient,
-                code: Code::Overloaded,
-                message,
-            });
-        }
+        check_workspace(&task.workspace).await?;
+        self.check_room()?;
         let events = actor::record(Seq::default(), ctx.now_ms, events);
         let new = NewWorkflow {
             workflow: id.clone(),
             correlation: correlation.clone(),
             fingerprint,
+            status: engine::ports::journal::Status::Running,
             events: events.clone(),
         };
         match self.0.services.journal.create(new).await? {
@@ -180,6 +171,18 @@ impl Runtime {
             Created::Existing(workflow) => Ok((workflow, correlation)),
             Created::Conflict(workflow) => Err(conflict(&correlation, &workflow)),
         }
+    }
+
+    fn check_room(&self) -> Result<(), Error> {
+        if self.active().len() < ACTIVE_MAX {
+            return Ok(());
+        }
+        let message = format!("{ACTIVE_MAX} workflows are unfinished; finish or cancel some, then try again");
+        Err(Error {
+            class: shared::error::Class::Transient,
+            code: Code::Overloaded,
+            message,
+        })
     }
 
     async fn known(
@@ -276,7 +279,7 @@ impl Runtime {
     }
 
     async fn read_state(&self, id: &WorkflowId) -> Result<State, Error> {
-        replay::state(&self.0.services, id).await
+        replay::state(self.0.services.journal.as_ref(), id).await
     }
 
     async fn activate(&self, id: &WorkflowId) -> Result<(), Error> {
@@ -322,6 +325,14 @@ impl Runtime {
         // after a panic elsewhere.
         self.0.active.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+async fn check_workspace(root: &str) -> Result<(), Error> {
+    let root = root.to_owned();
+    let opened = tokio::task::spawn_blocking(move || tools::Workspace::open(Path::new(&root)).map(drop));
+    Ok(opened
+        .await
+        .map_err(|error| Error::internal(error.to_string()))??)
 }
 
 fn conflict(correlation: &CorrelationId, workflow: &WorkflowId) -> Error {

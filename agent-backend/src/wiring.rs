@@ -19,10 +19,16 @@ pub fn build(config: &Config) -> Result<Runtime, Error> {
     let ollama = Arc::new(ollama(config)?);
     let search = search(config, ollama.clone())?;
     let journal = journal::sqlite::Options::new(&config.data_dir).open()?;
+    let other = config.clone();
     let services = Services {
         journal: Arc::new(journal),
         model: ollama,
         model_name: config.ollama.model.clone(),
+        other_model: Arc::new(move |name| {
+            let mut config = other.clone();
+            name.clone_into(&mut config.ollama.model);
+            Ok(Arc::new(self::ollama(&config)?))
+        }),
         context_tokens_max: config.ollama.num_ctx,
         answer_tokens_max: config.ollama.answer_tokens_max,
         search,

@@ -12,6 +12,6 @@ pub use event::{
     PlanStage, RetrievalMode, StageOutcome, WorkflowState,
 };
 pub use rest::{
-    DecisionRequest, ErrorBody, HunkChoice, StageView, SubmitRequest, SubmitResponse, WorkflowPage,
-    WorkflowSummary, WorkflowView,
+    DecisionRequest, ErrorBody, ForkRequest, HunkChoice, ImportResponse, StageView, SubmitRequest,
+    SubmitResponse, WorkflowPage, WorkflowSummary, WorkflowView,
 };

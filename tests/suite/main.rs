@@ -11,6 +11,7 @@ mod acp_schema;
 mod architecture;
 mod bad_input;
 mod command_line;
+mod definitions;
 mod demo_repo;
 mod documents;
 mod grpc;

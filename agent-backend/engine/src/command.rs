@@ -169,6 +169,12 @@ pub enum Reject {
         "the question is about a failed stage: accept tries it again, modify tries it with your words, reject ends the workflow"
     )]
     NothingToSelect,
+    /// Too many attempts at a stage that keeps failing.
+    #[error("the stage has had {max} attempts; reject, and begin a new workflow")]
+    TooManyAttempts {
+        /// The limit.
+        max: u32,
+    },
     /// It is over.
     #[error("the workflow has already finished")]
     Finished,
@@ -199,7 +205,9 @@ impl Reject {
             Self::NoDecisionPending | Self::OtherIteration { .. } | Self::Stale { .. } => {
                 Code::DecisionNotPending
             }
-            Self::TooManyIterations { .. } | Self::Applying => Code::InvalidRequest,
+            Self::TooManyIterations { .. } | Self::TooManyAttempts { .. } | Self::Applying => {
+                Code::InvalidRequest
+            }
             Self::Finished => Code::WorkflowFinished,
         }
     }

@@ -4,7 +4,9 @@
 use shared::id::{CorrelationId, Seq, StageId, WorkflowId};
 
 use crate::{
-    artifact::{Applied, ApplyIntent, CheckReport, Context, Decision, Failure, Plan, Proposal, Task},
+    artifact::{
+        Applied, ApplyIntent, CheckReport, Context, Decision, Failure, FileChange, Plan, Proposal, Task,
+    },
     blob::BlobId,
     graph::Graph,
     state::Outcome,
@@ -192,6 +194,45 @@ impl Event {
         match self {
             Self::Lane { event, .. } => event.innermost(),
             other => other,
+        }
+    }
+
+    /// Contents that it names.
+    pub fn blobs(&self) -> Vec<BlobId> {
+        let of = |files: &[FileChange]| -> Vec<BlobId> {
+            files
+                .iter()
+                .flat_map(|file| [file.old, file.new])
+                .flatten()
+                .collect()
+        };
+        match self.innermost() {
+            Self::ContextRetrieved(context) => vec![context.packed],
+            Self::Proposed(proposal) => of(&proposal.files),
+            Self::ApplyIntended(intent) => of(&intent.files),
+            Self::Continued { history } => vec![*history],
+            Self::Submitted { .. }
+            | Self::StageStarted { .. }
+            | Self::Streamed(_)
+            | Self::Planned(_)
+            | Self::Checked(_)
+            | Self::StageFinished { .. }
+            | Self::AttemptDiscarded { .. }
+            | Self::DecisionRequested
+            | Self::Decided(_)
+            | Self::IterationStarted { .. }
+            | Self::Applied(_)
+            | Self::Resumed
+            | Self::Noticed(_)
+            | Self::RetryScheduled { .. }
+            | Self::HelpRequested { .. }
+            | Self::DeadlinePassed { .. }
+            | Self::LanesPlanned { .. }
+            | Self::LaneStarted { .. }
+            | Self::Lane { .. }
+            | Self::LaneJoined { .. }
+            | Self::Forked { .. }
+            | Self::Finished(_) => Vec::new(),
         }
     }
 

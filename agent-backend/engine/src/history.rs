@@ -1,5 +1,7 @@
 //! Shorter histories that lead to the same state.
 
+use shared::id::{CorrelationId, Seq, WorkflowId};
+
 use crate::{
     event::{Event, Recorded},
     limits::HISTORY_EVENTS_MAX,
@@ -54,4 +56,85 @@ pub fn may_continue(state: &State) -> bool {
             .working()
             .iter()
             .all(|(_, running)| running.streamed_chars == 0)
+}
+
+/// A workflow that begins where another one was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewFork {
+    /// Id of the new workflow.
+    pub workflow: WorkflowId,
+    /// The client's id of it.
+    pub correlation: CorrelationId,
+    /// The workflow it is forked from.
+    pub from: WorkflowId,
+    /// The last event that is taken over.
+    pub at: Seq,
+    /// The model that goes on; none for the configured one.
+    pub model: Option<String>,
+    /// Milliseconds since the Unix epoch of the fork.
+    pub now_ms: u64,
+}
+
+/// Why nothing can go on from an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unforkable {
+    /// There is no such event.
+    #[error("the workflow has no such event")]
+    Unknown,
+    /// The workflow was over by then.
+    #[error("the workflow had finished by then: take an earlier event")]
+    Finished,
+    /// Two workflows must not write the same commit.
+    #[error("the changes were being written by then: take an event before the decision")]
+    Writing,
+}
+
+/// The history of a new workflow that goes on from where `history`, a whole
+/// one up to the event, has led. Text of streams stays behind; everything
+/// happens at the moment of the fork, so that no deadline has passed.
+pub fn fork(history: Vec<Recorded>, new: &NewFork) -> Result<Vec<Recorded>, Unforkable> {
+    if history.last().is_none_or(|last| last.seq != new.at) {
+        return Err(Unforkable::Unknown);
+    }
+    let state = crate::fold(&history).ok_or(Unforkable::Unknown)?;
+    if state.is_finished() {
+        return Err(Unforkable::Finished);
+    }
+    if state.is_writing() {
+        return Err(Unforkable::Writing);
+    }
+    let forked = Event::Forked {
+        from: new.from.clone(),
+        at: new.at,
+        model: new.model.clone(),
+    };
+    let mut events = Vec::new();
+    for recorded in compact(history) {
+        let mut event = recorded.event;
+        // These belong to the other history.
+        if matches!(event, Event::Forked { .. } | Event::Continued { .. }) {
+            continue;
+        }
+        if let Event::RetryScheduled { due_at_ms, .. } = &mut event {
+            *due_at_ms = new.now_ms;
+        }
+        let first = matches!(event, Event::Submitted { .. });
+        if let Event::Submitted {
+            workflow,
+            correlation,
+            ..
+        } = &mut event
+        {
+            *workflow = new.workflow.clone();
+            *correlation = new.correlation.clone();
+        }
+        events.push(event);
+        events.extend(first.then(|| forked.clone()));
+    }
+    let number = |(seq, event)| Recorded {
+        seq: Seq(seq),
+        at_ms: new.now_ms,
+        event,
+    };
+    Ok((1..).zip(events).map(number).collect())
 }

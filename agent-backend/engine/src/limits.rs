@@ -44,6 +44,9 @@ pub const LANE_RUNS_MAX: u32 = 4;
 /// Failed attempts at one stage that a definition may ask for.
 pub const ATTEMPTS_MAX: u32 = 10;
 
+/// Attempts at one stage after which nobody can ask for another one.
+pub const HELP_ATTEMPTS_MAX: u32 = 50;
+
 /// First wait before a stage is tried again, doubled each time, where a
 /// definition says nothing.
 pub const RETRY_DELAY_MS: u64 = 500;

@@ -1,6 +1,7 @@
 //! Histories as text: each test drives a workflow by commands and compares
 //! every event that came of them.
 
+mod forks;
 mod groups;
 mod policies;
 mod properties;

@@ -80,7 +80,7 @@ impl Inner {
             workflow_type: task.workflow_type,
             query: task.query,
             workspace: task.workspace,
-            status: Status::Running,
+            status: new.status,
             head: new.events.last().map_or(Seq(0), |last| last.seq),
             created_at_ms: at_ms(new.events.first()),
             updated_at_ms: at_ms(new.events.last()),

@@ -125,6 +125,7 @@ impl Journal {
             correlation,
             fingerprint,
             events: _,
+            status,
         } = new;
         let begin = Begin {
             workflow,
@@ -132,6 +133,7 @@ impl Journal {
             fingerprint,
             task,
             rows,
+            status,
         };
         match self
             .submit(Request::Begin(begin), bytes, Durability::Synced)

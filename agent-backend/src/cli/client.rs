@@ -9,7 +9,8 @@ use shared::{
     error::{Class, Code},
     id::{Seq, WorkflowId},
     wire::{
-        Body, DecisionRequest, Envelope, ErrorBody, SubmitRequest, SubmitResponse, WorkflowPage, WorkflowView,
+        Body, DecisionRequest, Envelope, ErrorBody, ForkRequest, ImportResponse, SubmitRequest,
+        SubmitResponse, WorkflowPage, WorkflowView,
     },
 };
 use tokio::net::TcpStream;
@@ -82,6 +83,38 @@ impl Client {
 
     pub(super) async fn view(&self, id: &WorkflowId) -> Result<WorkflowView, Error> {
         self.send(self.request(Method::GET, &format!("/api/workflow/{id}")))
+            .await
+    }
+
+    /// The workflow as it was right after an event.
+    pub(super) async fn view_at(&self, id: &WorkflowId, at: u64) -> Result<WorkflowView, Error> {
+        self.send(self.request(Method::GET, &format!("/api/workflow/{id}?at={at}")))
+            .await
+    }
+
+    pub(super) async fn fork(&self, id: &WorkflowId, request: &ForkRequest) -> Result<SubmitResponse, Error> {
+        let path = format!("/api/workflow/{id}/fork");
+        self.send(self.request(Method::POST, &path).json(request)).await
+    }
+
+    /// Everything about a workflow as one text.
+    pub(super) async fn export(&self, id: &WorkflowId) -> Result<String, Error> {
+        let request = self.request(Method::GET, &format!("/api/workflow/{id}/export"));
+        let answer = request
+            .send()
+            .await
+            .map_err(|error| unreachable(&self.url, &error))?;
+        if !answer.status().is_success() {
+            return Err(refusal(answer).await);
+        }
+        answer
+            .text()
+            .await
+            .map_err(|error| unreachable(&self.url, &error))
+    }
+
+    pub(super) async fn import(&self, text: String) -> Result<ImportResponse, Error> {
+        self.send(self.request(Method::POST, "/api/workflows/import").body(text))
             .await
     }
 

@@ -1,12 +1,12 @@
 //! The REST interface.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Json, Router,
     body::Bytes,
     extract::{
-        Path, Query, State,
+        DefaultBodyLimit, Path, Query, State,
         rejection::{BytesRejection, QueryRejection},
     },
     http::StatusCode,
@@ -16,7 +16,11 @@ use engine::ports::journal::ListQuery;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use shared::{
     error::Code,
-    wire::{DecisionRequest, SubmitRequest, SubmitResponse, WorkflowPage, WorkflowView},
+    id::Seq,
+    wire::{
+        DecisionRequest, ForkRequest, ImportResponse, SubmitRequest, SubmitResponse, WorkflowPage,
+        WorkflowView,
+    },
 };
 
 use super::{convert, stream};
@@ -30,6 +34,9 @@ use crate::{
 /// Workflows of one page where the request does not say.
 const PAGE_DEFAULT: usize = 50;
 
+/// Bytes of an exported workflow that is taken over.
+const IMPORT_BYTES_MAX: usize = 256 * 1024 * 1024;
+
 /// Most workflows of one page.
 const PAGE_MAX: usize = 200;
 
@@ -40,6 +47,12 @@ pub(super) fn routes() -> Router<Runtime> {
         .route("/api/workflow/{id}/stream", get(stream::stream))
         .route("/api/workflow/{id}/decision", post(decide))
         .route("/api/workflow/{id}/cancel", post(cancel))
+        .route("/api/workflow/{id}/fork", post(fork))
+        .route("/api/workflow/{id}/export", get(export))
+        .route(
+            "/api/workflows/import",
+            post(import).layer(DefaultBodyLimit::max(IMPORT_BYTES_MAX)),
+        )
         .route("/api/workflows", get(list))
         .route("/debug/vram", get(vram))
         .route("/healthz", get(async || "ok\n"))
@@ -91,11 +104,55 @@ async fn submit(
     ))
 }
 
-async fn show(State(runtime): State<Runtime>, Path(id): Path<String>) -> Result<Json<WorkflowView>, Error> {
-    let state = runtime.state(&convert::workflow_id(&id)?).await?;
+#[derive(Debug, Deserialize)]
+struct Moment {
+    at: Option<u64>,
+}
+
+async fn show(
+    State(runtime): State<Runtime>,
+    Path(id): Path<String>,
+    query: Result<Query<Moment>, QueryRejection>,
+) -> Result<Json<WorkflowView>, Error> {
+    let Query(query) = query.map_err(|error| Error::user(Code::InvalidRequest, error.body_text()))?;
+    let id = convert::workflow_id(&id)?;
+    let state = match query.at {
+        Some(at) => Arc::new(runtime.state_at(&id, Seq(at)).await?),
+        None => runtime.state(&id).await?,
+    };
     Ok(Json(
         present::view(runtime.services().journal.as_ref(), &state).await?,
     ))
+}
+
+async fn fork(
+    State(runtime): State<Runtime>,
+    Path(id): Path<String>,
+    body: Body,
+) -> Result<(StatusCode, Json<SubmitResponse>), Error> {
+    let id = convert::workflow_id(&id)?;
+    let request: ForkRequest = parse(body)?;
+    let (workflow_id, correlation_id) = runtime.fork(&id, request.at, request.model).await?;
+    let response = SubmitResponse {
+        workflow_id,
+        correlation_id,
+    };
+    Ok((StatusCode::ACCEPTED, Json(response)))
+}
+
+async fn export(State(runtime): State<Runtime>, Path(id): Path<String>) -> Result<String, Error> {
+    runtime.export(&convert::workflow_id(&id)?).await
+}
+
+async fn import(
+    State(runtime): State<Runtime>,
+    body: Body,
+) -> Result<(StatusCode, Json<ImportResponse>), Error> {
+    let wrong = |problem: String| Error::user(Code::ImportRefused, problem);
+    let body = body.map_err(|error| wrong(error.body_text()))?;
+    let text = std::str::from_utf8(&body).map_err(|error| wrong(error.to_string()))?;
+    let workflow_id = runtime.import(text).await?;
+    Ok((StatusCode::CREATED, Json(ImportResponse { workflow_id })))
 }
 
 async fn decide(

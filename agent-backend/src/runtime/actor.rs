@@ -239,9 +239,7 @@ impl Actor {
     /// Stores a shorter history, from which the next start can read.
     async fn shorten(&mut self) -> Result<(), Error> {
         let (workflow, base) = (self.state.workflow.clone(), self.state.base);
-        let events = super::replay::events(&self.services, &workflow, base).await?;
-        let text = journal::history::encode(&workflow, &history::compact(events))?;
-        let blob = Blob::new(text.into_bytes());
+        let blob = super::replay::shorter(self.services.journal.as_ref(), &workflow, base).await?;
         let command = Command::Continue { history: blob.id() };
         let _always_taken = self.handle(command, vec![blob], Patience::Wait).await?;
         Ok(())
@@ -354,7 +352,8 @@ fn durability(events: &[Recorded]) -> Durability {
     }
 }
 
-fn status(state: &State) -> Status {
+/// Status for the list.
+pub(super) fn status(state: &State) -> Status {
     match &state.phase {
         Phase::Running(_) | Phase::Waiting { .. } | Phase::Joining(_) => Status::Running,
         Phase::AwaitingDecision { .. } => Status::AwaitingDecision,

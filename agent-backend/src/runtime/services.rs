@@ -5,9 +5,13 @@ use std::{path::PathBuf, sync::Arc};
 use engine::ports::Journal;
 use models::Provider;
 
-use crate::search::CodeSearch;
+use crate::{error::Error, search::CodeSearch};
+
+/// Makes the provider of another model.
+pub type OtherModel = Arc<dyn Fn(&str) -> Result<Arc<dyn Provider>, Error> + Send + Sync>;
 
 /// What workers work with; built once at start.
+#[derive(Clone)]
 pub struct Services {
     /// Durable history.
     pub journal: Arc<dyn Journal>,
@@ -15,6 +19,8 @@ pub struct Services {
     pub model: Arc<dyn Provider>,
     /// Name of the model, which decides the edit format.
     pub model_name: String,
+    /// Another model by its name, for forks that ask for one.
+    pub other_model: OtherModel,
     /// Context window of the model, in tokens.
     pub context_tokens_max: u32,
     /// Most tokens of one answer.
@@ -23,6 +29,17 @@ pub struct Services {
     pub search: CodeSearch,
     /// Workspace of requests that name none.
     pub default_workspace: Option<PathBuf>,
+}
+
+impl Services {
+    /// The same services with another model.
+    pub(super) fn with_model(&self, name: &str) -> Result<Self, Error> {
+        Ok(Self {
+            model: (self.other_model)(name)?,
+            model_name: name.to_owned(),
+            ..self.clone()
+        })
+    }
 }
 
 impl std::fmt::Debug for Services {

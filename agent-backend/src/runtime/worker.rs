@@ -146,6 +146,11 @@ pub(super) fn focus(state: Arc<State>) -> Arc<State> {
 
 /// Does the job and reports its end, whatever it is.
 pub(super) async fn run(services: Arc<Services>, state: Arc<State>, job: Job, desk: Desk) {
+    let services = match state.model().map(|name| services.with_model(name)) {
+        Some(Ok(other)) => Arc::new(other),
+        Some(Err(error)) => return desk.fail(error).await,
+        None => services,
+    };
     let outcome = match job.task {
         Task::WriteApply => Box::pin(apply::write(&services, &state)).await.map(Some),
         Task::Stage(kind) => match kind {

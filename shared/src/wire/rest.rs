@@ -33,6 +33,23 @@ pub struct SubmitResponse {
     pub correlation_id: CorrelationId,
 }
 
+/// `POST /api/workflow/{id}/fork`; the answer is that of a submit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ForkRequest {
+    /// The last event that the new workflow takes over.
+    pub at: Seq,
+    /// The model that goes on; the configured one where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+}
+
+/// `201` of `POST /api/workflows/import`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ImportResponse {
+    /// The workflow, under the id that it had where it was exported.
+    pub workflow_id: WorkflowId,
+}
+
 /// `POST /api/workflow/{id}/decision`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DecisionRequest {

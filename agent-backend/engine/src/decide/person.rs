@@ -6,7 +6,7 @@ use crate::{
     command::Reject,
     event::{Ending, Event},
     graph::DefaultAnswer,
-    limits::{FEEDBACK_BYTES_MAX, ITERATIONS_MAX},
+    limits::{FEEDBACK_BYTES_MAX, HELP_ATTEMPTS_MAX, ITERATIONS_MAX},
     state::{Outcome, Phase, Question, State},
 };
 use shared::id::StageId;
@@ -26,7 +26,7 @@ pub(super) fn answer(turn: &mut Turn<'_>, iteration: Option<u32>, decision: Deci
     if let Some(asked) = iteration.filter(|asked| *asked != current) {
         return Err(Reject::OtherIteration { asked, current });
     }
-    check(turn.state(), question, &decision)?;
+    check(turn.state(), &stage, question, &decision)?;
     match question {
         Question::Review => review(turn, &stage, since_ms, decision),
         Question::Failure => help(turn, &stage, decision),
@@ -34,7 +34,15 @@ pub(super) fn answer(turn: &mut Turn<'_>, iteration: Option<u32>, decision: Deci
     Ok(())
 }
 
-fn check(state: &State, question: Question, decision: &Decision) -> Result<(), Reject> {
+fn check(state: &State, stage: &StageId, question: Question, decision: &Decision) -> Result<(), Reject> {
+    let goes_on = !matches!(decision, Decision::Reject { .. });
+    let attempts = state.record(stage).map_or(0, |record| record.attempts);
+    // Somebody who always says yes must not keep it going for ever.
+    if question == Question::Failure && goes_on && attempts >= HELP_ATTEMPTS_MAX {
+        return Err(Reject::TooManyAttempts {
+            max: HELP_ATTEMPTS_MAX,
+        });
+    }
     match decision {
         Decision::Accept(selection) => match question {
             Question::Review => check_selection(state, selection),

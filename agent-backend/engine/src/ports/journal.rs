@@ -54,6 +54,8 @@ pub struct NewWorkflow {
     pub fingerprint: BlobId,
     /// The first events; the first is `Submitted`, at seq 1.
     pub events: Vec<Recorded>,
+    /// Status for the list after them.
+    pub status: Status,
 }
 
 /// What became of a [`NewWorkflow`].

@@ -88,6 +88,19 @@ fn a_person_is_asked_about_a_failure() {
 }
 
 #[test]
+fn somebody_who_always_says_yes_does_not_keep_it_going_for_ever() {
+    let mut run = coding("attempts_max: 1, retry: {exhausted: ask}", "");
+    for _ in 1..crate::limits::HELP_ATTEMPTS_MAX {
+        run.fail(Class::Permanent);
+        run.give(accept()).unwrap();
+    }
+    run.fail(Class::Permanent);
+    run.refuse(accept(), "50 attempts");
+    run.refuse(modify("again"), "50 attempts");
+    run.check(Command::Cancel, &["cancelled"]);
+}
+
+#[test]
 fn chance_takes_something_off_a_wait_and_the_event_says_how_much() {
     let backoff = "retry: {backoff: {first: 10s, max: 15s, jitter_percent: 50}}";
     let check = |random: u64, expect: [&str; 2]| {

@@ -30,6 +30,7 @@ pub(super) struct Begin {
     pub(super) fingerprint: BlobId,
     pub(super) task: Task,
     pub(super) rows: Vec<Row>,
+    pub(super) status: Status,
 }
 
 /// More of a workflow.
@@ -104,7 +105,7 @@ fn begin(transaction: &Transaction<'_>, new: &Begin) -> Result<Result<Created, E
     let run = transaction.last_insert_rowid();
     transaction
         .prepare_cached("INSERT INTO heads (run, head, status, updated_at_ms) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![run, last.seq.0, status_text(Status::Running), last.at_ms])?;
+        .execute(params![run, last.seq.0, status_text(new.status), last.at_ms])?;
     insert(transaction, run, &new.rows)?;
     Ok(Ok(Created::New))
 }

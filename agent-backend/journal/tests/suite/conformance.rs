@@ -36,6 +36,8 @@ on_every_journal! {
     heads_follow_the_events
     lists_are_newest_first
     blobs_are_kept_once
+    a_workflow_begins_with_its_status
+    the_last_shorter_history_is_found
     what_is_not_there
 }
 
@@ -253,6 +255,43 @@ async fn blobs_are_kept_once(journal: &impl Journal) {
         assert_eq!(journal.blob(blob.id()).await, Ok(Some(blob.bytes().to_vec())));
     }
     assert_eq!(journal.blob(BlobId::of(b"other")).await, Ok(None));
+}
+
+async fn a_workflow_begins_with_its_status(journal: &impl Journal) {
+    let finished = NewWorkflow {
+        status: Status::Cancelled,
+        ..new(1)
+    };
+    journal.create(finished).await.unwrap();
+    let head = journal.head(wf(1)).await.unwrap();
+    assert_eq!(head.map(|head| head.status), Some(Status::Cancelled));
+}
+
+async fn the_last_shorter_history_is_found(journal: &impl Journal) {
+    journal.create(new(1)).await.unwrap();
+    journal.create(new(2)).await.unwrap();
+    assert_eq!(journal.base(wf(1)).await, Ok(Seq(0)));
+    let continued = |text: &[u8]| Event::Continued {
+        history: BlobId::of(text),
+    };
+    // The words of one within another event are none.
+    let words = Event::IterationStarted { iteration: 2 };
+    let mut text = text(4);
+    if let Event::Streamed(streamed) = &mut text.event {
+        streamed.delta = r#"{"k":"continued","hist":""}"#.to_owned();
+    }
+    let events = vec![at(2, continued(b"a")), at(3, continued(b"b")), text, at(5, words)];
+    let append = Append {
+        events,
+        ..more(wf(1), 1, 0)
+    };
+    journal.append(append).await.unwrap();
+    assert_eq!(journal.base(wf(1)).await, Ok(Seq(3)));
+    assert_eq!(journal.base(wf(2)).await, Ok(Seq(0)));
+    assert_eq!(
+        kind(journal.base(wf(3)).await),
+        (Class::User, Code::UnknownWorkflow)
+    );
 }
 
 async fn what_is_not_there(journal: &impl Journal) {

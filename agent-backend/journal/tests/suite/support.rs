@@ -71,6 +71,7 @@ pub fn new(n: impl std::fmt::Display) -> NewWorkflow {
         correlation,
         fingerprint,
         events: vec![at(1, event)],
+        status: Status::Running,
     }
 }
 

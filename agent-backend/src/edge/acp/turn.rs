@@ -266,7 +266,7 @@ async fn follow(
             let next = tokio::select! {
                 biased;
                 next = watch.next() => next?,
-                answer = client.ask(updates.review()) => {
+                answer = client.ask(updates.question(&recorded.event)) => {
                     match answer {
                         Some(Answer::Accept) => decide(runtime, workflow, Decision::Accept(Selection::All)).await?,
                         Some(Answer::Reject) => decide(runtime, workflow, Decision::Reject { feedback: None }).await?,

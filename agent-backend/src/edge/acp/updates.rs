@@ -271,12 +271,19 @@ impl Updates {
         SessionUpdate::ToolCallUpdate(ToolCallUpdate::new(self.call.clone(), fields))
     }
 
-    /// The review as the subject of a permission request.
-    pub(super) fn review(&self) -> ToolCallUpdate {
+    /// What is asked, as the subject of a permission request.
+    pub(super) fn question(&self, asked: &Event) -> ToolCallUpdate {
+        let title = if matches!(asked, Event::HelpRequested { .. }) {
+            "A stage failed. Try it again?"
+        } else if self.diffs.is_empty() {
+            "Go on with this plan?"
+        } else {
+            "Apply these changes?"
+        };
         let mut content = self.diffs.clone();
         content.extend(self.checks.iter().map(evidence));
         let fields = ToolCallUpdateFields::new()
-            .title("Apply these changes?".to_owned())
+            .title(title.to_owned())
             .kind(ToolKind::Edit)
             .status(ToolCallStatus::Pending)
             .content(content);

@@ -235,7 +235,8 @@ impl<'a> Reader<'a> {
                 let stages = fields.need("stages", what, &mut self.problems)?;
                 let stages = self.stages(stages, depth + 1);
                 Lanes::Each {
-                    list: list?,
+                    // Named as a problem already; what follows need not be.
+                    list: list.unwrap_or(List::PlanFiles),
                     items_max: items_max.unwrap_or(u32::try_from(ITEMS_DEFAULT).unwrap_or(u32::MAX)),
                     stages,
                 }
