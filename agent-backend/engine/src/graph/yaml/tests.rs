@@ -109,6 +109,29 @@ fn problems_of_a_sub_workflow_are_shown_where_it_is_used() {
     insta::assert_snapshot!(problems(text, &library));
 }
 
+/// The document shows one whole definition, and what it shows can be used.
+#[test]
+fn the_definition_of_the_document_can_be_used() {
+    let document = include_str!("../../../../../docs/workflows.md");
+    let blocks = document.split("```yaml\n").skip(1);
+    let blocks = blocks.filter_map(|block| block.split("```").next());
+    let whole: Vec<&str> = blocks.filter(|block| block.starts_with("name: ")).collect();
+    assert_eq!(whole.len(), 1);
+    check(
+        whole[0],
+        Ok(&[
+            "retrieval",
+            "planning",
+            "approval",
+            "modules",
+            "test_generation",
+            "checks",
+            "review",
+            "apply",
+        ]),
+    );
+}
+
 #[test]
 fn graphs_are_drawn() {
     insta::assert_snapshot!("mermaid_shipped", mermaid(&parse(SHIPPED).unwrap()));
