@@ -111,10 +111,11 @@ enum Exit {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let exit = configure(&cli).and_then(|config| {
-        let filter = if matches!(cli.command, None | Some(Command::Serve(_))) {
-            "info"
-        } else {
-            "warn"
+        let filter = match cli.command {
+            None | Some(Command::Serve(_)) => "info",
+            // What it would warn of is in the answer.
+            Some(Command::Search(_)) => "error",
+            Some(_) => "warn",
         };
         telemetry::init(filter, config.log_format);
         let runtime = tokio::runtime::Builder::new_multi_thread()

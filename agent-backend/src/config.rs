@@ -4,6 +4,7 @@
 mod models;
 
 use std::{
+    collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
 };
@@ -41,9 +42,13 @@ pub struct Config {
 }
 
 /// How code is found for a request.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Retrieval {
+    /// The profile: `best`, `flow6` or one of `profiles`.
+    pub profile: String,
+    /// Further profiles by name; what one leaves out is as in `best`.
+    pub profiles: BTreeMap<String, retrieval::Profile>,
     /// The embedding model.
     pub embedding: Embedding,
     /// The reranking model.
@@ -78,6 +83,42 @@ pub struct Qdrant {
     pub api_key: Option<String>,
     /// Tokens of code that are packed for the model.
     pub context_tokens: usize,
+}
+
+impl Default for Retrieval {
+    fn default() -> Self {
+        Self {
+            profile: "best".to_owned(),
+            profiles: BTreeMap::new(),
+            embedding: Embedding::default(),
+            rerank: Rerank::default(),
+        }
+    }
+}
+
+impl Retrieval {
+    /// A profile by its name. With a reranking model, one that does not say
+    /// how it reranks does so as `rerank` has it.
+    pub fn named(&self, name: &str) -> Result<retrieval::Profile, retrieval::Error> {
+        let mut profile = retrieval::Profile::named(name, &self.profiles)?;
+        let Rerank {
+            model,
+            dir,
+            budget_ms,
+            pairs,
+            weight,
+            cpu: _,
+        } = &self.rerank;
+        if model.is_some() || dir.is_some() {
+            profile.rerank.get_or_insert(retrieval::profile::Rerank {
+                budget_ms: *budget_ms,
+                pairs: *pairs,
+                weight: *weight,
+            });
+            profile.check()?;
+        }
+        Ok(profile)
+    }
 }
 
 impl Default for Config {

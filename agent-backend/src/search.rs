@@ -8,7 +8,9 @@ mod openai;
 
 use std::{path::Path, sync::Arc};
 
-use retrieval::{Completeness, IndexReport, Models, Notice, Options, Progress, Retrieved, Service};
+use retrieval::{
+    Completeness, IndexReport, Models, Notice, Options, Progress, Reach, Request, Retrieved, Service,
+};
 use shared::error::Code;
 use tokio::sync::Mutex;
 
@@ -62,10 +64,23 @@ impl CodeSearch {
         Ok(self.keyword.health().await?)
     }
 
-    /// Code for `query`, after bringing the index up to date.
+    /// Code for `query` by the configured profile, after bringing the index up
+    /// to date.
     pub async fn retrieve(&self, root: &Path, query: &str) -> Result<Retrieved, Error> {
-        let (service, problem) = self.service().await;
-        let mut found = Box::pin(service.retrieve(root, query)).await?;
+        let request = Request {
+            profile: self.options.profile.clone(),
+            ..Request::new(query)
+        };
+        self.search(root, &request).await
+    }
+
+    /// Answers a request, after bringing the index up to date.
+    pub async fn search(&self, root: &Path, request: &Request) -> Result<Retrieved, Error> {
+        let (service, problem) = match request.reach {
+            Reach::Everything => self.service().await,
+            Reach::ThisProcess => (self.keyword.clone(), None),
+        };
+        let mut found = Box::pin(service.search(root, request)).await?;
         explain(&mut found.notices, problem);
         Ok(found)
     }

@@ -63,17 +63,8 @@ fn embed_model(config: &Config) -> Option<String> {
 /// Code search.
 pub fn search(config: &Config, ollama: Arc<Ollama>) -> Result<CodeSearch, Error> {
     let models = SearchModels::new(config, ollama)?;
-    let rerank = &config.retrieval.rerank;
-    let mut profile = retrieval::Profile::default();
-    if models.reranks() {
-        profile.rerank = Some(retrieval::profile::Rerank {
-            budget_ms: rerank.budget_ms,
-            pairs: rerank.pairs,
-            weight: rerank.weight,
-        });
-    }
     let options = retrieval::Options {
-        profile,
+        profile: config.retrieval.named(&config.retrieval.profile)?,
         qdrant_url: config.qdrant.url.clone(),
         api_key: config.qdrant.api_key.clone(),
         context_tokens: config.qdrant.context_tokens,

@@ -1,4 +1,4 @@
-//! `cargo xtask eval`: builds the retrieval crate's measuring program and runs it.
+//! `cargo xtask eval`: builds the measuring program of the code search and runs it.
 
 use std::{ffi::OsString, path::PathBuf};
 
@@ -19,10 +19,32 @@ pub struct Options {
     /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
-    /// Leave signals out, separated by commas: `history`, or one of `body`,
-    /// `part`, `path`, `symbols`, `messages`, `similar`, `activity`, `kin`.
+    /// The search profile: `best`, `flow6`, or a `.json` file.
+    #[arg(long)]
+    profile: Option<String>,
+    /// Leave something out, separated by commas: `history`, `dense`, `rerank`,
+    /// `dedup`, `classes`, or a signal (`body`, `part`, `path`, …).
     #[arg(long)]
     without: Option<String>,
+    /// Give signals other weights: `meaning=0.5,path=1`.
+    #[arg(long)]
+    weights: Option<String>,
+    /// Try weights for one signal, `meaning=0,0.5,1`, and leave each repository
+    /// out in turn to choose one.
+    #[arg(long)]
+    sweep: Option<String>,
+    /// The folder of an embedding model, or `none`.
+    #[arg(long)]
+    embed: Option<PathBuf>,
+    /// The folder of a reranking model, or `none`.
+    #[arg(long)]
+    rerank: Option<PathBuf>,
+    /// A file that keeps vectors between runs.
+    #[arg(long)]
+    cache: Option<PathBuf>,
+    /// The JSON of an earlier run: differences are printed, query by query.
+    #[arg(long)]
+    baseline: Option<PathBuf>,
     /// Ask without the leading `scope:` of the commit messages.
     #[arg(long)]
     noscope: bool,
@@ -32,7 +54,7 @@ pub struct Options {
     /// Ask every n-th query alone.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     every: Option<u32>,
-    /// Only repositories whose name contains this.
+    /// Only repositories whose name contains this, or one of these.
     #[arg(long)]
     only: Option<String>,
 }
@@ -56,12 +78,31 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     }
     let every = options.every.map(|every| every.to_string());
     for (flag, value) in [
+        ("--profile", &options.profile),
         ("--without", &options.without),
+        ("--weights", &options.weights),
+        ("--sweep", &options.sweep),
         ("--every", &every),
         ("--only", &options.only),
     ] {
         if let Some(value) = value {
             args.extend([flag.into(), value.into()]);
+        }
+    }
+    for (flag, path) in [
+        ("--embed", &options.embed),
+        ("--rerank", &options.rerank),
+        ("--cache", &options.cache),
+        ("--baseline", &options.baseline),
+    ] {
+        if let Some(path) = path {
+            let is_none = path.as_os_str() == "none";
+            let path = if is_none {
+                path.clone()
+            } else {
+                std::path::absolute(path)?
+            };
+            args.extend([flag.into(), path.into()]);
         }
     }
     let mut cargo = cargo::command(&Paths::find());
@@ -71,8 +112,6 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         "--locked",
         "--release",
         "--package",
-        "retrieval",
-        "--example",
         "evaluate",
         "--",
     ]);

@@ -1,22 +1,17 @@
 //! `index` and `search`: the search engine without a workflow.
 
-use std::{path::PathBuf, sync::Arc};
+mod arguments;
+mod json;
+mod show;
 
-use clap::Args;
-use console::Style;
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
 use indicatif::ProgressBar;
+
+pub(super) use self::arguments::Arguments;
 
 use super::{Exit, print};
 use crate::{config::Config, error::Error, search::CodeSearch, wiring};
-
-#[derive(Debug, Args)]
-pub(super) struct Arguments {
-    /// What to look for
-    query: String,
-    /// As JSON
-    #[arg(long)]
-    json: bool,
-}
 
 fn open(config: &Config) -> Result<(CodeSearch, PathBuf), Error> {
     let ollama = Arc::new(wiring::ollama(config)?);
@@ -53,42 +48,27 @@ pub(super) async fn index(config: Config) -> Result<Exit, Error> {
 }
 
 pub(super) async fn search(config: Config, arguments: Arguments) -> Result<Exit, Error> {
+    arguments.set_colours();
+    let request = arguments.request(&config.retrieval)?;
     let (search, root) = open(&config)?;
-    let found = search.retrieve(&root, &arguments.query).await?;
+    // Draws nothing where standard error is no terminal.
+    let spinner = ProgressBar::new_spinner().with_message("searching");
+    spinner.enable_steady_tick(Duration::from_millis(120));
+    let found = search.search(&root, &request).await;
+    spinner.finish_and_clear();
+    let found = found?;
     if arguments.json {
-        let items: Vec<_> = found
-            .items
-            .iter()
-            .map(|item| {
-                serde_json::json!({
-                    "path": item.path, "start_line": item.start_line, "end_line": item.end_line,
-                    "symbol": item.symbol, "score": item.score, "text": item.text,
-                })
-            })
-            .collect();
-        let notices: Vec<_> = found
-            .notices
-            .iter()
-            .map(|notice| notice.message.clone())
-            .collect();
-        print(
-            &serde_json::json!({ "mode": found.mode.as_str(), "notices": notices, "items": items })
-                .to_string(),
-        )?;
-        return Ok(Exit::Done);
+        print(&json::answer(&found).to_string())?;
+    } else if arguments.packed {
+        show::notices(&found)?;
+        print(found.packed.trim_end())?;
+    } else {
+        show::notices(&found)?;
+        show::results(&found, &request, arguments.lines)?;
     }
-    for notice in &found.notices {
-        print(&format!("{}: {}", notice.code, notice.message))?;
-    }
-    for item in &found.items {
-        let place = Style::new()
-            .cyan()
-            .apply_to(format!("{}:{}-{}", item.path, item.start_line, item.end_line));
-        print(&format!(
-            "{:.3}  {place}  {}",
-            item.score,
-            item.symbol.as_deref().unwrap_or_default()
-        ))?;
-    }
-    Ok(Exit::Done)
+    Ok(if found.ranked.is_empty() {
+        Exit::Failed
+    } else {
+        Exit::Done
+    })
 }

@@ -70,11 +70,6 @@ impl SearchModels {
         !matches!(self.embedding, Embedding::None)
     }
 
-    /// Whether there is a reranking model by the configuration.
-    pub fn reranks(&self) -> bool {
-        self.reranker.is_some()
-    }
-
     /// The embedding model, after asking it for its dimension; none if none is
     /// configured.
     pub async fn embedder(&self) -> Result<Option<Arc<dyn Embedder>>, Error> {

@@ -90,7 +90,7 @@ async fn without_a_model_there_is_none_and_doctor_says_so() {
         json!({"embedding": {"provider": "none"}}),
     ))
     .unwrap();
-    assert!(!models.embeds() && !models.reranks());
+    assert!(!models.embeds() && models.reranker().is_none());
     assert!(models.embedder().await.unwrap().is_none());
     assert!(models.reranker().is_none());
     let [embedding, reranking] = models.findings().await.map(Result::unwrap);

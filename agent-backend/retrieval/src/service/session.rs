@@ -396,3 +396,6 @@ fn nothing(notices: Vec<Notice>) -> Retrieved {
         tokens: 0,
     }
 }
+
+#[cfg(test)]
+mod tests;
