@@ -334,6 +334,11 @@ async fn watched(
         config.api_key.clone(),
         &config.trust(),
     )?;
+    let probe = match &launch {
+        Some(_) => probe.and_grpc(&endpoints.grpc_url)?,
+        // Whoever only names a REST address may have no other.
+        None => probe,
+    };
     let (sender, snapshot) = watch::channel(Snapshot::new());
     let folder = launch.as_ref().map(|launch| launch.folder.clone());
     let observed = Watched {

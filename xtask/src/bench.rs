@@ -8,6 +8,7 @@ mod memory;
 mod resume;
 mod start;
 mod stream;
+mod vectors;
 mod workflow;
 
 use std::path::PathBuf;
@@ -98,6 +99,7 @@ fn rows() -> Vec<Box<dyn Row>> {
     rows.extend(memory::rows());
     rows.extend(resume::rows());
     rows.extend(stream::rows());
+    rows.extend(vectors::rows());
     rows
 }
 

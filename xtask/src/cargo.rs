@@ -50,13 +50,26 @@ pub fn build(paths: &Paths, profile: Profile, packages: &[&str]) -> anyhow::Resu
         ));
         return Ok(());
     }
+    let mut arguments = vec!["--bins"];
+    for package in packages {
+        arguments.extend(["--package", package]);
+    }
+    run(paths, profile, &arguments)
+}
+
+/// Builds an example, unless the programs are given: then it is expected among them.
+pub fn build_example(paths: &Paths, profile: Profile, package: &str, example: &str) -> anyhow::Result<()> {
+    if paths.given.is_some() {
+        return Ok(());
+    }
+    run(paths, profile, &["--package", package, "--example", example])
+}
+
+fn run(paths: &Paths, profile: Profile, arguments: &[&str]) -> anyhow::Result<()> {
     let mut cargo = command(paths);
-    cargo.args(["build", "--locked", "--bins"]);
+    cargo.args(["build", "--locked"]).args(arguments);
     if profile == Profile::Release {
         cargo.arg("--release");
-    }
-    for package in packages {
-        cargo.args(["--package", package]);
     }
     let status = cargo.status().context("cannot start cargo")?;
     if !status.success() {

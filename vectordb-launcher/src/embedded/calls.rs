@@ -184,15 +184,11 @@ pub fn change(store: &Store, name: &str, changes: create::Changes) -> Result<()>
     }
 }
 
-/// The collection's aliases, or all of them. They are told for a collection's
-/// own name only, as in Qdrant.
-///
-/// # Errors
-/// [`Error::NotFound`] if there is no such collection.
-pub fn aliases_of(store: &Store, name: &str) -> Result<Vec<(String, String)>> {
-    store.collection(name)?;
+/// The collection's aliases: none for a collection that does not exist, and told
+/// for a collection's own name only, as in Qdrant.
+pub fn aliases_of(store: &Store, name: &str) -> Vec<(String, String)> {
     let all = store.aliases().into_iter();
-    Ok(all.filter(|(_, collection)| collection == name).collect())
+    all.filter(|(_, collection)| collection == name).collect()
 }
 
 /// The refusal of a name that is no vector of the collection.

@@ -14,9 +14,9 @@ use std::{
 
 use qdrant_edge::{
     CountRequest, EdgeConfig, EdgeShard, EdgeShardRead as _, FacetRequest, FacetResponse, Group,
-    GroupRequest, PointId, PointOperations, QueryBatchRequest, QueryRequest, Record, ResourceBudget,
-    RetrieveRequest, ScoredPoint, ScrollRequest, SearchMatrixRequest, SearchMatrixResponse, ShardInfo,
-    UpdateOperation, VectorOperations, WithPayloadInterface, WithVector,
+    GroupRequest, OperationError, PointId, PointOperations, QueryBatchRequest, QueryRequest, Record,
+    ResourceBudget, RetrieveRequest, ScoredPoint, ScrollRequest, SearchMatrixRequest, SearchMatrixResponse,
+    ShardInfo, UpdateOperation, VectorOperations, WithPayloadInterface, WithVector,
 };
 use tokio::sync::Mutex;
 
@@ -31,6 +31,10 @@ const TEMP_SEGMENTS: &str = "temp_segments";
 
 /// Threads one optimizer run may use: indexing must not starve the searches.
 const OPTIMIZER_THREADS: usize = 1;
+
+/// What can be said of a formula that fails.
+const FORMULA_FAILED: &str = "The formula cannot be computed for one of the points: a variable has no \
+    value and no default or is no number, or a result is not finite";
 
 /// An open collection.
 #[derive(Debug)]
@@ -188,6 +192,9 @@ impl Collection {
     }
 
     fn check(&self, operation: &UpdateOperation) -> Result<()> {
+        if validate::is_for_nobody(operation) {
+            return Err(Error::BadRequest("Empty update request".to_owned()));
+        }
         match operation {
             UpdateOperation::PointOperation(operation) => self.check_points(operation),
             UpdateOperation::VectorOperation(operation) => match operation {
@@ -240,11 +247,15 @@ impl Collection {
         }
     }
 
-    /// Points by id, in the order asked for; missing ones are left out.
+    /// Points by id, in the order asked for; missing ones are left out. Payloads
+    /// only if the request says so: the engine alone would send them.
     ///
     /// # Errors
     /// What the engine says.
-    pub fn retrieve(&self, request: RetrieveRequest) -> Result<Vec<Record>> {
+    pub fn retrieve(&self, mut request: RetrieveRequest) -> Result<Vec<Record>> {
+        request
+            .with_payload
+            .get_or_insert(WithPayloadInterface::Bool(false));
         Ok(self.shard.retrieve(request)?)
     }
 
@@ -269,7 +280,12 @@ impl Collection {
     /// # Errors
     /// What the engine says.
     pub fn query(&self, queries: Vec<QueryRequest>) -> Result<Vec<Vec<ScoredPoint>>> {
-        Ok(self.shard.query_batch(QueryBatchRequest { queries })?)
+        match self.shard.query_batch(QueryBatchRequest { queries }) {
+            // Nothing here cancels a query. The engine does so itself when a
+            // formula fails for a point, and forgets why.
+            Err(OperationError::Cancelled { .. }) => Err(Error::BadInput(FORMULA_FAILED.to_owned())),
+            answer => Ok(answer?),
+        }
     }
 
     /// A query's results by the value of a payload field.
@@ -285,6 +301,9 @@ impl Collection {
     /// # Errors
     /// What the engine says.
     pub fn facet(&self, request: FacetRequest) -> Result<FacetResponse> {
+        if request.limit == 0 {
+            return Ok(FacetResponse { hits: Vec::new() });
+        }
         Ok(self.shard.facet(request)?)
     }
 
@@ -293,6 +312,7 @@ impl Collection {
     /// # Errors
     /// What the engine says.
     pub fn search_matrix(&self, request: SearchMatrixRequest) -> Result<SearchMatrixResponse> {
+        validate::configured(&self.shard.config(), &request.using)?;
         Ok(self.shard.search_matrix(request)?)
     }
 

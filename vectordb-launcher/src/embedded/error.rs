@@ -13,6 +13,9 @@ pub enum Error {
     /// A message that does not fit the collection.
     #[error("Wrong input: {0}")]
     BadInput(String),
+    /// A message that asks for what makes no sense.
+    #[error("Bad request: {0}")]
+    BadRequest(String),
     /// A name is taken.
     #[error("Wrong input: {0}")]
     AlreadyExists(String),
@@ -44,6 +47,16 @@ impl Error {
         Self::BadInput(format!("Not existing vector name error: {name}"))
     }
 
+    /// A sparse vector in place of another kind, or another in place of a sparse one.
+    pub fn wrong_sparse() -> Self {
+        Self::BadInput("Conversion between sparse and regular vectors failed".to_owned())
+    }
+
+    /// Several rows in place of one vector, or the other way round.
+    pub fn wrong_multi() -> Self {
+        Self::BadInput("Conversion between multi and regular vectors failed".to_owned())
+    }
+
     /// A call or a parameter that this server does not have.
     pub fn unsupported(what: impl Into<String>) -> Self {
         Self::Unsupported(what.into())
@@ -60,13 +73,13 @@ impl From<OperationError> for Error {
             | OperationError::VectorNameNotExists { .. }
             | OperationError::TypeError { .. }
             | OperationError::TypeInferenceError { .. }
-            | OperationError::WrongSparse
-            | OperationError::WrongMulti
             | OperationError::MissingRangeIndexForOrderBy { .. }
             | OperationError::MissingMapIndexForFacet { .. }
             | OperationError::VariableTypeError { .. }
-            | OperationError::NonFiniteNumber { .. } => Self::BadInput(text),
-            OperationError::ValidationError { description } => Self::BadInput(description),
+            | OperationError::NonFiniteNumber { .. }
+            | OperationError::ValidationError { .. } => Self::BadInput(text),
+            OperationError::WrongSparse => Self::wrong_sparse(),
+            OperationError::WrongMulti => Self::wrong_multi(),
             OperationError::PointIdError { missed_point_id } => {
                 Self::NotFound(format!("No point with id {missed_point_id} found"))
             }
@@ -87,7 +100,7 @@ impl From<OperationError> for Error {
 impl From<Error> for tonic::Status {
     fn from(error: Error) -> Self {
         let code = match &error {
-            Error::Malformed(_) | Error::BadInput(_) => tonic::Code::InvalidArgument,
+            Error::Malformed(_) | Error::BadInput(_) | Error::BadRequest(_) => tonic::Code::InvalidArgument,
             Error::AlreadyExists(_) => tonic::Code::AlreadyExists,
             Error::NotFound(_) => tonic::Code::NotFound,
             Error::Internal(_) => tonic::Code::Internal,
@@ -101,7 +114,7 @@ impl From<Error> for tonic::Status {
 impl From<&Error> for http::StatusCode {
     fn from(error: &Error) -> Self {
         match error {
-            Error::Malformed(_) | Error::BadInput(_) => Self::BAD_REQUEST,
+            Error::Malformed(_) | Error::BadInput(_) | Error::BadRequest(_) => Self::BAD_REQUEST,
             Error::AlreadyExists(_) => Self::CONFLICT,
             Error::NotFound(_) => Self::NOT_FOUND,
             Error::Internal(_) => Self::INTERNAL_SERVER_ERROR,

@@ -3,6 +3,7 @@
 //! Each method reads its message, runs the work in the pool and answers; what
 //! messages mean is in [`convert`](super::convert).
 
+mod check;
 mod collections;
 mod health;
 mod points;

@@ -213,12 +213,7 @@ fn resolve_stage(
             "Validation error in body: [limit: value 0 invalid, must be 1 or larger]".to_owned(),
         ));
     }
-    if wanted.is_none() && !prefetch.is_empty() {
-        return Err(Error::Malformed(
-            "A query is needed to merge the prefetches. Can't have prefetches without defining a query."
-                .to_owned(),
-        ));
-    }
+    makes_sense(wanted.as_ref(), &prefetch, score_threshold, &using)?;
     let prefetches = prefetch
         .into_iter()
         .map(|stage| resolve_stage(stage, 0, own, others))
@@ -253,6 +248,31 @@ fn resolve_stage(
         filter,
         score_threshold,
     })
+}
+
+/// Refuses a stage that asks for what no stage can do, in Qdrant's words.
+fn makes_sense(
+    wanted: Option<&Wanted>,
+    prefetch: &[Stage],
+    score_threshold: Option<f32>,
+    using: &str,
+) -> Result<()> {
+    let words = match wanted {
+        None if !prefetch.is_empty() => {
+            "A query is needed to merge the prefetches. Can't have prefetches without defining a query."
+        }
+        None if score_threshold.is_some() => {
+            "A query is needed to use the score_threshold. Can't have score_threshold without defining a query."
+        }
+        Some(Wanted::OrderBy(_)) if score_threshold.is_some() => {
+            "Can't use score_threshold with an order_by query."
+        }
+        Some(Wanted::Fusion(_)) if using != UNNAMED => {
+            "Fusion queries cannot be combined with the 'using' field."
+        }
+        None | Some(_) => return Ok(()),
+    };
+    Err(Error::BadRequest(words.to_owned()))
 }
 
 /// One stage while its inputs are resolved.
@@ -363,7 +383,7 @@ impl Scope<'_> {
             Strategy::Average => {
                 if positives.is_empty() {
                     return Err(Error::BadInput(
-                        "At least one positive vector ID required with this strategy".to_owned(),
+                        "Positive vectors should not be empty with `average` strategy".to_owned(),
                     ));
                 }
                 let average = avg_vector_for_recommendation(
@@ -371,11 +391,6 @@ impl Scope<'_> {
                     negatives.iter().map(VectorRef::from).peekable(),
                 )?;
                 QueryEnum::Nearest(NamedQuery::new(average, using))
-            }
-            Strategy::BestScore | Strategy::SumScores if positives.is_empty() && negatives.is_empty() => {
-                return Err(Error::BadInput(
-                    "At least one positive or negative vector ID required".to_owned(),
-                ));
             }
             Strategy::BestScore => QueryEnum::RecommendBestScore(NamedQuery::new(
                 RecommendQuery::new(positives, negatives),
@@ -426,7 +441,8 @@ impl Scope<'_> {
                 (self.own, self.using.as_str())
             }
             Some(lookup) => {
-                other = self.others.find(&lookup.collection)?;
+                let missing = |_| Error::NotFound(format!("Collection {} not found", lookup.collection));
+                other = self.others.find(&lookup.collection).map_err(missing)?;
                 (&*other, lookup.vector.as_deref().unwrap_or(&self.using))
             }
         };
@@ -449,6 +465,6 @@ impl Scope<'_> {
             Some(VectorStructInternal::Named(mut named)) => named.remove(name),
             Some(VectorStructInternal::Single(_) | VectorStructInternal::MultiDense(_)) | None => None,
         };
-        vector.ok_or_else(|| Error::BadInput(format!("Point {id} does not have vector {name}")))
+        vector.ok_or_else(|| Error::NotFound(format!("Vector with name \"{name}\" for point not found")))
     }
 }

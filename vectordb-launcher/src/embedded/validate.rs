@@ -7,8 +7,8 @@
 use std::collections::HashMap;
 
 use qdrant_edge::{
-    EdgeConfig, PointStructPersisted, PointVectorsPersisted, SparseVector, VectorInternal, VectorPersisted,
-    VectorStructPersisted,
+    EdgeConfig, PointStructPersisted, PointVectorsPersisted, SparseVector, UpdateOperation, VectorInternal,
+    VectorPersisted, VectorStructPersisted,
 };
 
 use super::error::{Error, Result};
@@ -44,12 +44,49 @@ pub fn kind(schema: &EdgeConfig, name: &str) -> Result<Kind> {
     Err(Error::no_vector(name))
 }
 
+/// Whether `name` can be compared with itself, point by point.
+///
+/// # Errors
+/// [`Error::BadInput`] with the names that can.
+pub fn configured(schema: &EdgeConfig, name: &str) -> Result<()> {
+    if kind(schema, name).is_ok() {
+        return Ok(());
+    }
+    let mut names: Vec<&str> = schema.vectors.keys().map(String::as_str).collect();
+    let mut sparse: Vec<&str> = schema.sparse_vectors.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    sparse.sort_unstable();
+    names.extend(sparse);
+    Err(Error::BadInput(match (&*names, name) {
+        ([], _) => "Vectors are not configured in this collection".to_owned(),
+        ([UNNAMED], _) => format!("Vector with name {name} is not configured in this collection"),
+        (_, UNNAMED) => format!(
+            "Collection requires specified vector name in the request, available names: {}",
+            names.join(", ")
+        ),
+        _ => format!(
+            "Vector with name `{name}` is not configured in this collection, available names: {}",
+            names.join(", ")
+        ),
+    }))
+}
+
+/// Whether an operation names its points and names none.
+pub fn is_for_nobody(operation: &UpdateOperation) -> bool {
+    operation.point_ids().is_some_and(|ids| ids.is_empty())
+}
+
 /// Checks points that are to be inserted.
 ///
 /// # Errors
 /// [`Error::BadInput`] for the first vector that does not fit.
 pub fn points(schema: &EdgeConfig, points: &[PointStructPersisted]) -> Result<()> {
-    points.iter().try_for_each(|point| vectors(schema, &point.vector))
+    for (index, point) in points.iter().enumerate() {
+        not_empty(index, &point.vector)?;
+    }
+    points
+        .iter()
+        .try_for_each(|point| vectors(schema, &point.vector, Words::WithName))
 }
 
 /// Checks vectors that are to replace those of existing points.
@@ -57,25 +94,62 @@ pub fn points(schema: &EdgeConfig, points: &[PointStructPersisted]) -> Result<()
 /// # Errors
 /// [`Error::BadInput`] for the first vector that does not fit.
 pub fn point_vectors(schema: &EdgeConfig, points: &[PointVectorsPersisted]) -> Result<()> {
-    points.iter().try_for_each(|point| vectors(schema, &point.vector))
+    points
+        .iter()
+        .try_for_each(|point| vectors(schema, &point.vector, Words::Bare))
 }
 
-fn vectors(schema: &EdgeConfig, vectors: &VectorStructPersisted) -> Result<()> {
-    match vectors {
-        VectorStructPersisted::Single(vector) => dense(kind(schema, UNNAMED)?, vector),
-        VectorStructPersisted::MultiDense(rows) => multi(kind(schema, UNNAMED)?, rows),
-        VectorStructPersisted::Named(named) => by_name(schema, named),
+/// Whether a wrong dimension is told with the name of the vector. Qdrant does so
+/// in an upsert and nowhere else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Words {
+    WithName,
+    Bare,
+}
+
+/// What Qdrant refuses before it looks at the collection.
+fn not_empty(index: usize, vectors: &VectorStructPersisted) -> Result<()> {
+    let place = match vectors {
+        VectorStructPersisted::Single(vector) if vector.is_empty() => "vector",
+        VectorStructPersisted::Named(named) if named.values().any(is_empty) => "?.vector",
+        VectorStructPersisted::Single(_)
+        | VectorStructPersisted::MultiDense(_)
+        | VectorStructPersisted::Named(_) => return Ok(()),
+    };
+    Err(Error::BadInput(format!(
+        "points[{index}].vector.{place}: dense vector must not be empty"
+    )))
+}
+
+fn is_empty(vector: &VectorPersisted) -> bool {
+    match vector {
+        VectorPersisted::Dense(values) => values.is_empty(),
+        VectorPersisted::Sparse(_) | VectorPersisted::MultiDense(_) => false,
     }
 }
 
-fn by_name(schema: &EdgeConfig, named: &HashMap<String, VectorPersisted>) -> Result<()> {
+fn vectors(schema: &EdgeConfig, vectors: &VectorStructPersisted, words: Words) -> Result<()> {
+    match vectors {
+        VectorStructPersisted::Single(vector) => dense(kind(schema, UNNAMED)?, vector),
+        VectorStructPersisted::MultiDense(rows) => multi(kind(schema, UNNAMED)?, rows),
+        VectorStructPersisted::Named(named) => by_name(schema, named, words),
+    }
+}
+
+fn by_name(schema: &EdgeConfig, named: &HashMap<String, VectorPersisted>, words: Words) -> Result<()> {
     for (name, vector) in named {
         let kind = kind(schema, name)?;
-        match vector {
-            VectorPersisted::Dense(vector) => dense(kind, vector)?,
-            VectorPersisted::MultiDense(rows) => multi(kind, rows)?,
-            VectorPersisted::Sparse(vector) => sparse(kind, vector)?,
-        }
+        let fits = match vector {
+            VectorPersisted::Dense(vector) => dense(kind, vector),
+            VectorPersisted::MultiDense(rows) => multi(kind, rows),
+            VectorPersisted::Sparse(vector) => sparse(kind, vector),
+        };
+        fits.map_err(|error| match (error, words) {
+            (Error::BadInput(text), Words::WithName) if text.starts_with(DIMENSION) => {
+                Error::BadInput(format!("{text} for vector '{name}'"))
+            }
+            (error, Words::WithName | Words::Bare) => error,
+        })?;
     }
     Ok(())
 }
@@ -90,8 +164,9 @@ pub fn query_vector(schema: &EdgeConfig, name: &str, vector: &VectorInternal) ->
         VectorInternal::Dense(vector) => dense(kind, vector),
         VectorInternal::Sparse(vector) => sparse(kind, vector),
         VectorInternal::MultiDense(rows) => rows.multi_vectors().try_for_each(|row| match kind {
-            Kind::Multi(size) | Kind::Dense(size) => dimension(size, row),
-            Kind::Sparse => Err(expected("sparse", "multi-dense")),
+            Kind::Multi(size) => dimension(size, row),
+            Kind::Dense(_) => Err(Error::wrong_multi()),
+            Kind::Sparse => Err(Error::wrong_sparse()),
         }),
     }
 }
@@ -100,7 +175,7 @@ fn dense(kind: Kind, vector: &[f32]) -> Result<()> {
     match kind {
         // A single row is a multi-vector of one row, as in Qdrant.
         Kind::Dense(size) | Kind::Multi(size) => dimension(size, vector),
-        Kind::Sparse => Err(expected("sparse", "dense")),
+        Kind::Sparse => Err(Error::wrong_sparse()),
     }
 }
 
@@ -110,55 +185,42 @@ fn multi(kind: Kind, rows: &[Vec<f32>]) -> Result<()> {
             Err(Error::BadInput("multi-vectors must not be empty".to_owned()))
         }
         Kind::Multi(size) => rows.iter().try_for_each(|row| dimension(size, row)),
-        Kind::Dense(_) => Err(Error::BadInput("Wrong usage of multi vectors".to_owned())),
-        Kind::Sparse => Err(expected("sparse", "multi-dense")),
+        Kind::Dense(size) => {
+            rows.iter().try_for_each(|row| dimension(size, row))?;
+            Err(Error::wrong_multi())
+        }
+        Kind::Sparse => Err(Error::wrong_sparse()),
     }
 }
 
 fn sparse(kind: Kind, vector: &SparseVector) -> Result<()> {
     match kind {
         Kind::Sparse => {}
-        Kind::Dense(_) => return Err(expected("dense", "sparse")),
-        Kind::Multi(_) => return Err(expected("multi-dense", "sparse")),
+        Kind::Dense(_) | Kind::Multi(_) => return Err(Error::wrong_sparse()),
     }
     if vector.indices.len() != vector.values.len() {
         return Err(Error::BadInput(
             "values: must be the same length as indices".to_owned(),
         ));
     }
-    if !vector.is_sorted() {
-        return Err(Error::BadInput("indices: must be unique".to_owned()));
+    if vector.is_sorted() {
+        Ok(())
+    } else {
+        Err(Error::BadInput("indices: must be unique".to_owned()))
     }
-    finite(&vector.values)
 }
 
-fn expected(wanted: &str, got: &str) -> Error {
-    Error::BadInput(format!(
-        "Conversion between {got} and {wanted} vectors failed: expected a {wanted} vector"
-    ))
-}
+/// The beginning of Qdrant's words for a wrong dimension.
+const DIMENSION: &str = "Vector dimension error";
 
 fn dimension(size: usize, vector: &[f32]) -> Result<()> {
     if vector.len() == size {
-        finite(vector)
-    } else {
-        Err(Error::BadInput(format!(
-            "Vector dimension error: expected dim: {size}, got {}",
-            vector.len()
-        )))
+        return Ok(());
     }
-}
-
-/// A NaN in one stored vector spoils every later comparison with it, so it is
-/// refused at the door.
-fn finite(values: &[f32]) -> Result<()> {
-    if values.iter().all(|value| value.is_finite()) {
-        Ok(())
-    } else {
-        Err(Error::BadInput(
-            "Vector contains a value that is not a finite number".to_owned(),
-        ))
-    }
+    let got = vector.len();
+    Err(Error::BadInput(format!(
+        "{DIMENSION}: expected dim: {size}, got {got}"
+    )))
 }
 
 #[cfg(test)]
@@ -199,17 +261,18 @@ mod tests {
 
     #[test]
     fn vectors_that_do_not_fit_are_refused() {
-        let not_finite = "Vector contains a value that is not a finite number";
         check("dense", VectorPersisted::Dense(vec![1.0, 2.0]), Ok(()));
         check(
             "dense",
             VectorPersisted::Dense(vec![1.0]),
-            bad("Vector dimension error: expected dim: 2, got 1"),
+            bad("Vector dimension error: expected dim: 2, got 1 for vector 'dense'"),
         );
+        // Stored and never found again, as in Qdrant.
+        check("dense", VectorPersisted::Dense(vec![1.0, f32::NAN]), Ok(()));
         check(
             "dense",
-            VectorPersisted::Dense(vec![1.0, f32::NAN]),
-            bad(not_finite),
+            VectorPersisted::Dense(Vec::new()),
+            bad("points[0].vector.?.vector: dense vector must not be empty"),
         );
         check(
             "other",
@@ -227,16 +290,16 @@ mod tests {
             sparse_of(vec![1], vec![1.0, 2.0]),
             bad("values: must be the same length as indices"),
         );
-        check("bm25", sparse_of(vec![1], vec![f32::INFINITY]), bad(not_finite));
+        check("bm25", sparse_of(vec![1], vec![f32::INFINITY]), Ok(()));
         check(
             "dense",
             VectorPersisted::MultiDense(vec![vec![1.0, 2.0]]),
-            bad("Wrong usage of multi vectors"),
+            bad("Conversion between multi and regular vectors failed"),
         );
         check(
             "bm25",
             VectorPersisted::Dense(vec![1.0, 2.0]),
-            bad("Conversion between dense and sparse vectors failed: expected a sparse vector"),
+            bad("Conversion between sparse and regular vectors failed"),
         );
     }
 }

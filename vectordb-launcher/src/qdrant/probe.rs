@@ -23,6 +23,8 @@ pub struct Probe {
     client: reqwest::Client,
     url: String,
     key: Option<Secret>,
+    /// Host and port that must be listened on, too.
+    grpc: Option<(String, u16)>,
 }
 
 impl Probe {
@@ -41,7 +43,29 @@ impl Probe {
         let client = builder
             .build()
             .map_err(|error| Error::Config(format!("cannot make an HTTP client: {error}")))?;
-        Ok(Self { client, url, key })
+        Ok(Self {
+            client,
+            url,
+            key,
+            grpc: None,
+        })
+    }
+
+    /// As it is, but nothing is ready before it listens at `grpc_url`, too: Qdrant
+    /// opens its REST port first, and says that it is ready there.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for an address without host and port.
+    pub fn and_grpc(self, grpc_url: &str) -> Result<Self> {
+        let url = Url::parse(grpc_url).ok();
+        let place = url.and_then(|url| Some((url.host_str()?.to_owned(), url.port_or_known_default()?)));
+        match place {
+            Some(place) => Ok(Self {
+                grpc: Some(place),
+                ..self
+            }),
+            None => Err(Error::Config(format!("{grpc_url} names no host and port"))),
+        }
     }
 
     /// What `/` says about the server; nothing if it does not answer.
@@ -111,9 +135,24 @@ impl Probe {
     /// Whether it is ready; if not, why.
     pub(super) async fn ready(&self) -> std::result::Result<(), String> {
         match self.request(Method::GET, &["readyz"])?.send().await {
-            Ok(response) if response.status().is_success() => Ok(()),
+            Ok(response) if response.status().is_success() => self.listens().await,
             Ok(response) => Err(format!("/readyz answers {}", response.status())),
             Err(error) => Err(format!("/readyz does not answer: {}", reason(&error))),
+        }
+    }
+}
+
+impl Probe {
+    async fn listens(&self) -> std::result::Result<(), String> {
+        let Some((host, port)) = &self.grpc else {
+            return Ok(());
+        };
+        let bare = host.trim_matches(['[', ']']);
+        let connect = tokio::net::TcpStream::connect((bare, *port));
+        match tokio::time::timeout(PROBE_TIME_MAX, connect).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(format!("the gRPC port {port} is closed: {error}")),
+            Err(_) => Err(format!("the gRPC port {port} does not answer")),
         }
     }
 }

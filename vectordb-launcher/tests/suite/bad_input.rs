@@ -82,8 +82,8 @@ async fn wrong_dimension_collection_and_vector_name() {
         client: &client,
     };
     let (bad, missing) = (Code::InvalidArgument, Code::NotFound);
-    both.upsert(CODE, "dense", vec![1.0; 3], (bad, 400, DIMENSION))
-        .await;
+    let named = format!("{DIMENSION} for vector 'dense'");
+    both.upsert(CODE, "dense", vec![1.0; 3], (bad, 400, &named)).await;
     both.upsert(CODE, "other", vec![1.0; 4], (bad, 400, NO_VECTOR))
         .await;
     both.upsert("missing", "dense", vec![1.0; 4], (missing, 404, MISSING))
@@ -98,20 +98,24 @@ async fn wrong_dimension_collection_and_vector_name() {
     assert_eq!(count(&client).await, 5);
 }
 
-/// Qdrant keeps such a vector and never finds it again; here it is refused.
+/// They are taken, as in Qdrant, and do not get into the way of the others.
 #[tokio::test]
 async fn numbers_that_are_none() {
     let folder = tempdir().unwrap();
     let (launcher, client) = filled(folder.path()).await;
-    for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-        let bad = point(7, "a", [1.0, value, 0.0, 0.0], &[(1, 1.0)]);
-        let request = UpsertPointsBuilder::new(CODE, vec![bad]).wait(true);
-        let words = "Wrong input: Vector contains a value that is not a finite number";
-        assert_eq!(
-            told(client.upsert_points(request).await),
-            (Code::InvalidArgument, words.to_owned())
-        );
+    for (id, value) in [(6, f32::NAN), (7, f32::INFINITY), (8, f32::NEG_INFINITY)] {
+        let strange = point(id, "a", [1.0, value, 0.0, 0.0], &[(1, 1.0)]);
+        let request = UpsertPointsBuilder::new(CODE, vec![strange]).wait(true);
+        client.upsert_points(request).await.unwrap();
     }
+    let near = qdrant_client::qdrant::QueryPointsBuilder::new(CODE)
+        .query(vec![0.0, 0.0, 1.0, 0.0])
+        .using("dense")
+        .limit(10);
+    let mut found = ids(client.query(near).await.unwrap().result);
+    found.retain(|id| *id < 6);
+    assert_eq!(found.len(), 5);
+    assert_eq!(found[0], 4);
     // JSON has no such number.
     let body = r#"{"points": [{"id": 7, "vector": {"dense": [1, NaN, 0, 0]}}]}"#;
     let path = format!("/collections/{CODE}/points?wait=true");
@@ -121,7 +125,7 @@ async fn numbers_that_are_none() {
         words.starts_with("Format error in JSON body: expected value at line 1 column "),
         "{words}"
     );
-    assert_eq!(count(&client).await, 5);
+    assert_eq!(count(&client).await, 8);
 }
 
 /// Numbers and UUIDs may stand in one collection, numbers first. Anything else

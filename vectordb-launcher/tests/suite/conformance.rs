@@ -1,25 +1,31 @@
 //! One script of calls through qdrant-client, and what must come back.
 //!
-//! The embedded engine runs it always and is compared with `expected.json`. A
-//! real Qdrant runs it too when `QDRANT_BIN` (a program) or `QDRANT_URL` (a gRPC
-//! address) names one, and is compared with the same file: what both answer is
-//! what the file says, so neither can drift unseen. `UPDATE_EXPECT=1` writes the
-//! file anew, from the embedded engine.
+//! `expected.json` holds the answers of a real Qdrant and its version: results,
+//! and the codes and words of refusals. `QDRANT_BIN=/path/to/qdrant
+//! UPDATE_EXPECT=1` writes it anew, and nothing else does. A real Qdrant runs the
+//! script whenever `QDRANT_BIN` (a program) or `QDRANT_URL` (a gRPC address)
+//! names one. The embedded engine runs it always; where it cannot answer as
+//! Qdrant does, [`exceptions`] says so by name, with its own answer and the
+//! reason. An exception that is none any more fails.
 
+mod bad;
 mod data;
+mod exceptions;
 mod reads;
 mod writes;
 
 use std::{collections::BTreeMap, env, fs};
 
+use exceptions::EXCEPTIONS;
 use qdrant_client::{
     Qdrant, QdrantError,
     qdrant::{PointId, RetrievedPoint, ScoredPoint, Value as Wire, point_id::PointIdOptions},
 };
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tempfile::tempdir;
 
-use crate::support::{Launcher, PATIENCE, Start};
+use crate::support::{Launcher, Real};
 
 const EXPECTED: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -29,6 +35,34 @@ const EXPECTED: &str = concat!(
 /// Scores of two implementations may differ by this much.
 const SCORE_TOLERANCE: f64 = 1e-4;
 
+/// What the file holds.
+#[derive(Serialize, Deserialize)]
+struct Expected {
+    /// The version of the Qdrant that answered.
+    qdrant: String,
+    steps: Vec<(String, Value)>,
+}
+
+impl Expected {
+    fn read() -> Self {
+        serde_json::from_str(&fs::read_to_string(EXPECTED).unwrap()).unwrap()
+    }
+
+    /// One line for each step, so that a change shows as one.
+    fn text(&self) -> String {
+        let steps: Vec<String> = self
+            .steps
+            .iter()
+            .map(|step| format!("    {}", json!(step)))
+            .collect();
+        format!(
+            "{{\n  \"qdrant\": \"{}\",\n  \"steps\": [\n{}\n  ]\n}}\n",
+            self.qdrant,
+            steps.join(",\n")
+        )
+    }
+}
+
 /// What each step answered, by its name.
 #[derive(Default)]
 pub struct Record {
@@ -37,24 +71,18 @@ pub struct Record {
 
 impl Record {
     /// Notes what a step answered: its result in a form without times and
-    /// versions, or the code of its refusal.
+    /// versions, or the code and the words of its refusal.
     pub fn note<T>(&mut self, step: &str, answer: Result<T, QdrantError>, form: impl FnOnce(T) -> Value) {
         let outcome = match answer {
             Ok(result) => form(result),
-            Err(QdrantError::ResponseError { status }) => json!({"refused": format!("{:?}", status.code())}),
+            Err(QdrantError::ResponseError { status }) => {
+                json!({"refused": format!("{:?}", status.code()), "message": status.message()})
+            }
             Err(other) => panic!("{step}: {other}"),
         };
+        let known = self.steps.iter().any(|(name, _)| name == step);
+        assert!(!known, "two steps are called {step}");
         self.steps.push((step.to_owned(), outcome));
-    }
-
-    /// Steps by name, in the order they ran.
-    fn lines(&self) -> String {
-        let mut text = String::from("[\n");
-        for (index, (step, outcome)) in self.steps.iter().enumerate() {
-            let comma = if index + 1 == self.steps.len() { "" } else { "," };
-            text += &format!("  {}{comma}\n", json!([step, outcome]));
-        }
-        text + "]\n"
     }
 }
 
@@ -104,6 +132,7 @@ async fn run(client: &Qdrant) -> Record {
     writes::create(client, &mut record).await;
     reads::all(client, &mut record).await;
     writes::change(client, &mut record).await;
+    bad::all(client, &mut record).await;
     record
 }
 
@@ -124,17 +153,34 @@ fn same(a: &Value, b: &Value) -> bool {
     }
 }
 
-fn compare(who: &str, record: &Record) {
-    let expected: Vec<(String, Value)> =
-        serde_json::from_str(&fs::read_to_string(EXPECTED).unwrap()).unwrap();
-    let differences: Vec<String> = expected
+/// What differs, in words; nothing if nothing does.
+fn differences(expected: &[(String, Value)], got: &[(String, Value)]) -> Vec<String> {
+    let names = |steps: &[(String, Value)]| steps.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+    assert_eq!(
+        names(got),
+        names(expected),
+        "the script and the file have the same steps"
+    );
+    expected
         .iter()
-        .zip(&record.steps)
-        .filter(|((step, wanted), (got_step, got))| step != got_step || !same(wanted, got))
+        .zip(got)
+        .filter(|((_, wanted), (_, got))| !same(wanted, got))
         .map(|((step, wanted), (_, got))| format!("{step}\n  expected {wanted}\n  got      {got}"))
-        .collect();
-    assert!(differences.is_empty(), "{who}:\n{}", differences.join("\n"));
-    assert_eq!(record.steps.len(), expected.len(), "{who}: number of steps");
+        .collect()
+}
+
+/// `steps` of Qdrant with what the embedded engine answers instead.
+fn with_exceptions(mut steps: Vec<(String, Value)>) -> Vec<(String, Value)> {
+    for exception in EXCEPTIONS {
+        let (_, answer) = steps
+            .iter_mut()
+            .find(|(name, _)| name == exception.step)
+            .unwrap_or_else(|| panic!("no step is called {}", exception.step));
+        let own = serde_json::from_str(exception.answer).unwrap();
+        assert!(!same(answer, &own), "{} is no exception any more", exception.step);
+        *answer = own;
+    }
+    steps
 }
 
 #[tokio::test]
@@ -142,24 +188,32 @@ async fn the_embedded_engine_conforms() {
     let folder = tempdir().unwrap();
     let launcher = Launcher::embedded(folder.path());
     let record = run(&launcher.client()).await;
-    if env::var_os("UPDATE_EXPECT").is_some() {
-        fs::write(EXPECTED, record.lines()).unwrap();
-    }
-    compare("embedded", &record);
+    let expected = with_exceptions(Expected::read().steps);
+    let differences = differences(&expected, &record.steps);
+    assert!(differences.is_empty(), "embedded:\n{}", differences.join("\n"));
 }
 
 #[tokio::test]
 async fn a_real_qdrant_conforms() {
-    if let Ok(url) = env::var("QDRANT_URL") {
-        let client = Qdrant::from_url(&url).timeout(PATIENCE).build().unwrap();
-        compare(&url, &run(&client).await);
-    } else if let Some(program) = env::var_os("QDRANT_BIN") {
-        let folder = tempdir().unwrap();
-        let launcher = Start::new(folder.path()).arg("--qdrant").arg(&program).ready();
-        compare("qdrant", &run(&launcher.client()).await);
-    } else {
-        eprintln!("skipped: neither QDRANT_BIN nor QDRANT_URL names a Qdrant to compare with");
+    let Some(real) = Real::start() else { return };
+    let client = real.client();
+    let version = client.health_check().await.unwrap().version;
+    let record = run(&client).await;
+    if env::var_os("UPDATE_EXPECT").is_some() {
+        let expected = Expected {
+            qdrant: version.clone(),
+            steps: record.steps.clone(),
+        };
+        fs::write(EXPECTED, expected.text()).unwrap();
     }
+    let expected = Expected::read();
+    let differences = differences(&expected.steps, &record.steps);
+    assert!(
+        differences.is_empty(),
+        "Qdrant {version}, and the file is of {}:\n{}",
+        expected.qdrant,
+        differences.join("\n")
+    );
 }
 
 #[test]

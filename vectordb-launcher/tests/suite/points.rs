@@ -5,11 +5,12 @@ use qdrant_client::{
     qdrant::{
         Condition, ContextInputBuilder, CountPointsBuilder, CreateFieldIndexCollectionBuilder,
         DeletePayloadPointsBuilder, Direction, DiscoverInputBuilder, Distance, FacetCountsBuilder, FieldType,
-        Filter, Fusion, GetPointsBuilder, Modifier, OptimizersConfigDiff, OrderByBuilder, PointId,
-        PointsIdsList, PrefetchQueryBuilder, Query, QueryBatchPointsBuilder, QueryPointGroupsBuilder,
-        QueryPointsBuilder, RecommendInputBuilder, ScrollPointsBuilder, SearchPointsBuilder,
-        SetPayloadPointsBuilder, SparseVectorParamsBuilder, SparseVectorsConfigBuilder, UpsertPointsBuilder,
-        VectorInput, VectorParamsBuilder, VectorsConfigBuilder, point_id::PointIdOptions, vector_output,
+        Filter, Fusion, GetPointsBuilder, Modifier, NamedVectors, OptimizersConfigDiff, OrderByBuilder,
+        PointId, PointStruct, PointsIdsList, PrefetchQueryBuilder, Query, QueryBatchPointsBuilder,
+        QueryPointGroupsBuilder, QueryPointsBuilder, RecommendInputBuilder, ScrollPointsBuilder,
+        SearchPointsBuilder, SetPayloadPointsBuilder, SparseVectorParamsBuilder, SparseVectorsConfigBuilder,
+        UpsertPointsBuilder, Vector, VectorInput, VectorParamsBuilder, VectorsConfigBuilder,
+        point_id::PointIdOptions, vector_output,
     },
 };
 use serde_json::json;
@@ -216,7 +217,8 @@ async fn a_bad_batch_leaves_nothing_behind() {
     let client = launcher.client();
     make(&client).await;
     let mut points: Vec<_> = (1..=10).map(|id| point(id, "a", [1.0; 4], &[(1, 1.0)])).collect();
-    points.push(point(11, "a", [f32::NAN; 4], &[(1, 1.0)]));
+    let short = NamedVectors::default().add_vector("dense", Vector::new_dense(vec![1.0; 3]));
+    points.push(PointStruct::new(11, short, Payload::new()));
     assert!(
         client
             .upsert_points(UpsertPointsBuilder::new(CODE, points).wait(true))

@@ -8,7 +8,7 @@ use std::{
 
 use tempfile::tempdir;
 
-use crate::support::Launcher;
+use crate::support::{Launcher, Real};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python");
 
@@ -68,20 +68,25 @@ fn said(command: &mut Command) -> Result<String, String> {
     }
 }
 
-#[test]
-fn the_python_client_cannot_tell_the_difference() {
-    let python = match python() {
-        Ok(python) => python,
+/// The interpreter, or a word about why there is none.
+#[expect(
+    clippy::print_stderr,
+    reason = "whoever runs the tests should see what did not run"
+)]
+fn interpreter() -> Option<PathBuf> {
+    match python() {
+        Ok(python) => Some(python),
         Err(missing) if env::var_os("CI").is_none() => {
             eprintln!("skipped, because there is no Python client (in CI this fails): {missing}");
-            return;
+            None
         }
         Err(missing) => panic!("{missing}"),
-    };
-    let folder = tempdir().unwrap();
-    let launcher = Launcher::embedded(folder.path());
+    }
+}
+
+fn sessions(python: &Path, launcher: &Launcher) {
     for edge in ["rest", "grpc"] {
-        let mut session = Command::new(&python);
+        let mut session = Command::new(python);
         session
             .arg(Path::new(FOLDER).join("session.py"))
             .args([launcher.ports.http.to_string(), launcher.ports.grpc.to_string()])
@@ -89,4 +94,20 @@ fn the_python_client_cannot_tell_the_difference() {
         let output = said(&mut session);
         assert_eq!(output, Ok(format!("{edge}: ok\n")));
     }
+}
+
+#[test]
+fn the_python_client_cannot_tell_the_difference() {
+    let Some(python) = interpreter() else { return };
+    let folder = tempdir().unwrap();
+    sessions(&python, &Launcher::embedded(folder.path()));
+}
+
+/// The same session, so that it asks for nothing that only the embedded engine does.
+#[test]
+fn a_real_qdrant_has_the_same_session() {
+    let Some(program) = Real::program() else { return };
+    let Some(python) = interpreter() else { return };
+    let folder = tempdir().unwrap();
+    sessions(&python, &Launcher::supervising(folder.path(), &program));
 }

@@ -2,6 +2,8 @@
 //! launcher wrote and becomes the embedded engine: a Qdrant in all that the
 //! launcher can see.
 
+mod real;
+
 use std::{
     fs,
     os::unix::fs::PermissionsExt as _,

@@ -152,6 +152,11 @@ impl Launcher {
         Start::new(folder).arg("--embedded").ready()
     }
 
+    /// `program` as a child, on `folder`.
+    pub fn supervising(folder: &Path, program: &Path) -> Self {
+        Start::new(folder).arg("--qdrant").arg(program).ready()
+    }
+
     /// Waits for a log line that holds `part` and returns it.
     pub fn wait_for(&self, part: &str) -> String {
         let mut seen = Vec::new();
@@ -240,6 +245,56 @@ impl Drop for Launcher {
 pub async fn count(client: &Qdrant) -> u64 {
     let count = CountPointsBuilder::new(CODE).exact(true);
     client.count(count).await.unwrap().result.unwrap().count
+}
+
+/// A real Qdrant: a child of a launcher, or somebody's.
+pub enum Real {
+    /// The program that `QDRANT_BIN` names, supervised, with its data.
+    Child {
+        launcher: Launcher,
+        _folder: tempfile::TempDir,
+    },
+    /// The gRPC address that `QDRANT_URL` names.
+    Url(String),
+}
+
+impl Real {
+    /// The program that `QDRANT_BIN` names; says so if there is none.
+    #[expect(
+        clippy::print_stderr,
+        reason = "whoever runs the tests should see what did not run"
+    )]
+    pub fn program() -> Option<PathBuf> {
+        let program = std::env::var_os("QDRANT_BIN").map(PathBuf::from);
+        if program.is_none() {
+            eprintln!("skipped: QDRANT_BIN names no Qdrant program");
+        }
+        program
+    }
+
+    /// The one that the environment names; says so if there is none.
+    pub fn start() -> Option<Self> {
+        if let Ok(url) = std::env::var("QDRANT_URL") {
+            return Some(Self::Url(url));
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let launcher = Launcher::supervising(folder.path(), &Self::program()?);
+        Some(Self::Child {
+            launcher,
+            _folder: folder,
+        })
+    }
+
+    pub fn client(&self) -> Qdrant {
+        match self {
+            Self::Child { launcher, .. } => launcher.client(),
+            Self::Url(url) => Qdrant::from_url(url)
+                .skip_compatibility_check()
+                .timeout(PATIENCE)
+                .build()
+                .unwrap(),
+        }
+    }
 }
 
 /// What a failed call told.

@@ -86,7 +86,7 @@ pub fn create(value: grpc::CreateCollection) -> Result<NewCollection> {
         .collect::<Result<HashMap<_, _>>>()?;
     if let Some(name) = sparse_vectors.keys().find(|name| vectors.contains_key(*name)) {
         return Err(Error::BadInput(format!(
-            "Dense and sparse vector names must be unique - duplicate: {name}"
+            "Dense and sparse vector names must be unique - duplicate found with '{name}'"
         )));
     }
     let config = EdgeConfig {
@@ -189,9 +189,12 @@ fn distance(value: i32) -> Result<Distance> {
         Ok(grpc::Distance::Euclid) => Ok(Distance::Euclid),
         Ok(grpc::Distance::Dot) => Ok(Distance::Dot),
         Ok(grpc::Distance::Manhattan) => Ok(Distance::Manhattan),
-        Ok(grpc::Distance::UnknownDistance) | Err(_) => {
-            Err(Error::Malformed(format!("Unknown distance {value}")))
-        }
+        Ok(grpc::Distance::UnknownDistance) => Err(Error::Malformed(
+            "Malformed distance parameter: UnknownDistance".to_owned(),
+        )),
+        Err(_) => Err(Error::Malformed(format!(
+            "Malformed distance parameter, unexpected value: {value}"
+        ))),
     }
 }
 

@@ -56,9 +56,12 @@ pub enum Selected {
     Matching(Filter),
 }
 
-/// Which points a change is for.
-pub fn selected(selector: Option<grpc::PointsSelector>) -> Result<Selected> {
-    match selector.and_then(|selector| selector.points_selector_one_of) {
+/// Which points a change is for; `missing` are Qdrant's words when nothing says.
+pub fn selected(selector: Option<grpc::PointsSelector>, missing: &str) -> Result<Selected> {
+    let Some(selector) = selector else {
+        return Err(Error::Malformed(missing.to_owned()));
+    };
+    match selector.points_selector_one_of {
         Some(PointsSelectorOneOf::Points(list)) => Ok(Selected::Ids(
             list.ids
                 .into_iter()
@@ -66,7 +69,7 @@ pub fn selected(selector: Option<grpc::PointsSelector>) -> Result<Selected> {
                 .collect::<Result<_>>()?,
         )),
         Some(PointsSelectorOneOf::Filter(value)) => Ok(Selected::Matching(filter(value)?)),
-        None => Err(Error::Malformed("PointsSelector is expected".to_owned())),
+        None => Err(Error::Malformed("Malformed PointsSelector type".to_owned())),
     }
 }
 
@@ -86,13 +89,13 @@ fn at_least(value: grpc::MinShould) -> Result<MinShould> {
 }
 
 fn conditions(list: Vec<grpc::Condition>) -> Result<Option<Vec<Condition>>> {
-    if list.is_empty() {
-        return Ok(None);
-    }
-    list.into_iter()
+    // An empty condition restricts nothing, as in Qdrant.
+    let list = list
+        .into_iter()
+        .filter(|one| one.condition_one_of.is_some())
         .map(condition)
-        .collect::<Result<Vec<_>>>()
-        .map(Some)
+        .collect::<Result<Vec<_>>>()?;
+    Ok(Some(list).filter(|list| !list.is_empty()))
 }
 
 /// One condition.
@@ -230,25 +233,28 @@ pub fn geo_point(value: grpc::GeoPoint) -> Result<GeoPoint> {
 }
 
 fn needed<T>(value: Option<T>, what: &str) -> Result<T> {
-    value.ok_or_else(|| Error::Malformed(format!("Malformed geo condition: {what} is missing")))
+    value.ok_or_else(|| Error::Malformed(format!("Malformed {what}")))
 }
 
 fn bounding_box(value: grpc::GeoBoundingBox) -> Result<GeoBoundingBox> {
     Ok(GeoBoundingBox {
-        top_left: geo_point(needed(value.top_left, "top_left")?)?,
-        bottom_right: geo_point(needed(value.bottom_right, "bottom_right")?)?,
+        top_left: geo_point(needed(value.top_left, "GeoBoundingBox type")?)?,
+        bottom_right: geo_point(needed(value.bottom_right, "GeoBoundingBox type")?)?,
     })
 }
 
 fn radius(value: grpc::GeoRadius) -> Result<GeoRadius> {
     Ok(GeoRadius {
-        center: geo_point(needed(value.center, "center")?)?,
+        center: geo_point(needed(value.center, "GeoRadius type")?)?,
         radius: OrderedFloat(f64::from(value.radius)),
     })
 }
 
 fn polygon(value: grpc::GeoPolygon) -> Result<GeoPolygon> {
-    let exterior = line(needed(value.exterior, "exterior")?)?;
+    let exterior = line(needed(
+        value.exterior,
+        "GeoPolygon type - field `exterior` is required",
+    )?)?;
     let interiors = value
         .interiors
         .into_iter()
@@ -318,12 +324,10 @@ mod tests {
     fn malformed_filters_are_refused() {
         let path = filter(grpc::Filter::must([grpc::Condition::is_null("a[")]));
         assert_eq!(path, Err(Error::Malformed("Invalid json path: 'a['".to_owned())));
-        let empty = filter(grpc::Filter::must([grpc::Condition {
-            condition_one_of: None,
-        }]));
-        assert_eq!(
-            empty,
-            Err(Error::Malformed("Malformed Condition type".to_owned()))
-        );
+        let half = filter(grpc::Filter::must([grpc::Condition::geo_radius(
+            "place",
+            grpc::GeoRadius::default(),
+        )]));
+        assert_eq!(half, Err(Error::Malformed("Malformed GeoRadius type".to_owned())));
     }
 }

@@ -17,15 +17,25 @@ pub fn schema(
     field_type: Option<i32>,
     params: Option<grpc::PayloadIndexParams>,
 ) -> Result<PayloadFieldSchema> {
+    let Some(field_type) = field_type else {
+        return Err(Error::Malformed("cannot convert field_type".to_owned()));
+    };
     if let Some(params) = params.and_then(|params| params.index_params) {
+        let kind = kind(&params);
+        match grpc::FieldType::try_from(field_type) {
+            Ok(field_type) if field_type == kind => {}
+            Ok(field_type) => {
+                return Err(Error::Malformed(format!(
+                    "field_type ({field_type:?}) and field_index_params do not match"
+                )));
+            }
+            Err(_) => return Err(Error::Malformed("field type is missing".to_owned())),
+        }
         let value = strip(rest_form(params)?);
         return serde_json::from_value::<PayloadSchemaParams>(value)
             .map(PayloadFieldSchema::FieldParams)
             .map_err(|error| Error::Malformed(format!("Malformed payload index params: {error}")));
     }
-    let Some(field_type) = field_type else {
-        return Err(Error::Malformed("field_type is missing".to_owned()));
-    };
     Ok(PayloadFieldSchema::FieldType(
         match grpc::FieldType::try_from(field_type) {
             Ok(grpc::FieldType::Keyword) => PayloadSchemaType::Keyword,
@@ -39,6 +49,20 @@ pub fn schema(
             Err(_) => return Err(Error::Malformed(format!("Unknown field type {field_type}"))),
         },
     ))
+}
+
+/// What the parameters are for.
+fn kind(params: &IndexParams) -> grpc::FieldType {
+    match params {
+        IndexParams::KeywordIndexParams(_) => grpc::FieldType::Keyword,
+        IndexParams::IntegerIndexParams(_) => grpc::FieldType::Integer,
+        IndexParams::FloatIndexParams(_) => grpc::FieldType::Float,
+        IndexParams::GeoIndexParams(_) => grpc::FieldType::Geo,
+        IndexParams::TextIndexParams(_) => grpc::FieldType::Text,
+        IndexParams::BoolIndexParams(_) => grpc::FieldType::Bool,
+        IndexParams::DatetimeIndexParams(_) => grpc::FieldType::Datetime,
+        IndexParams::UuidIndexParams(_) => grpc::FieldType::Uuid,
+    }
 }
 
 /// Absent values are left out, as in REST.

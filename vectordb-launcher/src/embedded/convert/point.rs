@@ -82,23 +82,32 @@ pub fn point(value: grpc::PointStruct) -> Result<PointStructPersisted> {
         payload: values,
         vectors: named,
     } = value;
+    let vector = vectors(named.ok_or_else(|| Error::Malformed("Expected some vectors".to_owned()))?)?;
     Ok(PointStructPersisted {
-        id: point_id(id)?,
-        vector: vectors(named)?,
+        id: needed_id(id, "Empty ID is not allowed")?,
+        vector,
         payload: Some(payload(values)),
     })
 }
 
 /// Vectors for a point that exists.
 pub fn point_vectors(value: grpc::PointVectors) -> Result<PointVectorsPersisted> {
+    let expected = || Error::Malformed("vectors is expected".to_owned());
     Ok(PointVectorsPersisted {
-        id: point_id(value.id)?,
-        vector: vectors(value.vectors)?,
+        id: needed_id(value.id, "id is expected")?,
+        vector: vectors(value.vectors.ok_or_else(expected)?)?,
     })
 }
 
-fn vectors(value: Option<grpc::Vectors>) -> Result<VectorStructPersisted> {
-    match value.and_then(|vectors| vectors.vectors_options) {
+fn needed_id(id: Option<grpc::PointId>, words: &str) -> Result<PointId> {
+    match id {
+        Some(id) => point_id(Some(id)),
+        None => Err(Error::Malformed(words.to_owned())),
+    }
+}
+
+fn vectors(value: grpc::Vectors) -> Result<VectorStructPersisted> {
+    match value.vectors_options {
         Some(VectorsOptions::Vector(one)) => Ok(match vector(one)? {
             VectorInternal::Dense(values) => VectorStructPersisted::Single(values),
             VectorInternal::MultiDense(rows) => VectorStructPersisted::MultiDense(rows.into_multi_vectors()),

@@ -40,7 +40,7 @@ pub fn query(value: grpc::QueryPoints) -> Result<Search> {
     Ok(Search {
         stage: Stage {
             prefetch: value.prefetch.into_iter().map(prefetch).collect::<Result<_>>()?,
-            wanted: value.query.map(wanted).transpose()?.flatten(),
+            wanted: value.query.map(wanted).transpose()?,
             using: vector_name(value.using),
             filter: filter::optional(value.filter)?,
             params: value.params.map(params).transpose()?,
@@ -78,7 +78,7 @@ pub fn grouped_query(value: grpc::QueryPointGroups) -> Result<Search> {
 fn prefetch(value: grpc::PrefetchQuery) -> Result<Stage> {
     Ok(Stage {
         prefetch: value.prefetch.into_iter().map(prefetch).collect::<Result<_>>()?,
-        wanted: value.query.map(wanted).transpose()?.flatten(),
+        wanted: value.query.map(wanted).transpose()?,
         using: vector_name(value.using),
         filter: filter::optional(value.filter)?,
         params: value.params.map(params).transpose()?,
@@ -101,14 +101,13 @@ fn missing(what: &str) -> Error {
     Error::Malformed(format!("{what} is missing"))
 }
 
-fn wanted(value: grpc::Query) -> Result<Option<Wanted>> {
-    let Some(variant) = value.variant else {
-        return Ok(None);
-    };
-    Ok(Some(match variant {
+fn wanted(value: grpc::Query) -> Result<Wanted> {
+    Ok(match value.variant.ok_or_else(|| missing("Query variant"))? {
         QueryVariant::Nearest(value) => Wanted::Nearest(input(value)?),
         QueryVariant::Recommend(value) => Wanted::Recommend {
-            strategy: strategy(value.strategy)?,
+            // Qdrant takes an unknown one for the first here, and refuses it in the
+            // older call.
+            strategy: strategy(value.strategy).unwrap_or(Strategy::Average),
             positive: value.positive.into_iter().map(input).collect::<Result<_>>()?,
             negative: value.negative.into_iter().map(input).collect::<Result<_>>()?,
         },
@@ -124,7 +123,7 @@ fn wanted(value: grpc::Query) -> Result<Option<Wanted>> {
                 weights: None,
             },
             Ok(grpc::Fusion::Dbsf) => Fusion::Dbsf,
-            Err(_) => return Err(Error::Malformed(format!("invalid fusion type {value}"))),
+            Err(_) => return Err(Error::Malformed(format!("invalid fusion type value {value}"))),
         }),
         QueryVariant::Rrf(value) => {
             let k = value.k.map_or(RRF_K, |k| to_usize(k.into()));
@@ -139,24 +138,21 @@ fn wanted(value: grpc::Query) -> Result<Option<Wanted>> {
         }
         QueryVariant::Sample(value) => match grpc::Sample::try_from(value) {
             Ok(grpc::Sample::Random) => Wanted::Sample,
-            Err(_) => return Err(Error::Malformed(format!("invalid sample type {value}"))),
+            Err(_) => return Err(Error::Malformed(format!("invalid sample type value {value}"))),
         },
         QueryVariant::Formula(value) => Wanted::Formula(formula(value)?),
         QueryVariant::NearestWithMmr(value) => {
-            let mmr = value.mmr.unwrap_or_default();
+            let nearest = input(value.nearest.ok_or_else(|| missing("nearest vector"))?)?;
+            let mmr = value.mmr.ok_or_else(|| missing("mmr"))?;
             Wanted::Mmr {
-                nearest: input(
-                    value
-                        .nearest
-                        .ok_or_else(|| missing("NearestInputWithMmr nearest"))?,
-                )?,
+                nearest,
                 lambda: mmr.diversity.map(|diversity| 1.0 - diversity),
                 candidates: mmr.candidates_limit.map(|limit| to_usize(limit.into())),
             }
         }
         QueryVariant::RelevanceFeedback(value) => feedback(value)?,
         QueryVariant::Text(_) => return Err(Error::unsupported("a text query")),
-    }))
+    })
 }
 
 fn feedback(value: grpc::RelevanceFeedbackInput) -> Result<Wanted> {
@@ -166,20 +162,16 @@ fn feedback(value: grpc::RelevanceFeedbackInput) -> Result<Wanted> {
         .into_iter()
         .map(|item| {
             Ok((
-                input(item.example.ok_or_else(|| missing("FeedbackItem example"))?)?,
+                input(item.example.ok_or_else(|| missing("feedback example"))?)?,
                 item.score,
             ))
         })
         .collect::<Result<_>>()?;
     let Some(Variant::Naive(naive)) = value.strategy.and_then(|strategy| strategy.variant) else {
-        return Err(missing("FeedbackStrategy variant"));
+        return Err(missing("strategy"));
     };
     Ok(Wanted::Feedback {
-        target: input(
-            value
-                .target
-                .ok_or_else(|| missing("RelevanceFeedbackInput target"))?,
-        )?,
+        target: input(value.target.ok_or_else(|| missing("target"))?)?,
         examples,
         strategy: NaiveFeedbackStrategy {
             a: OrderedFloat(naive.a),

@@ -17,6 +17,10 @@ use crate::embedded::{
     error::{Error, Result},
 };
 
+/// Qdrant's words for a change of points, or of what they hold, that names none.
+const NO_SELECTOR: &str = "PointSelector is missing";
+const NO_POINTS_SELECTOR: &str = "points_selector is expected";
+
 /// There is one shard, so a shard key has no meaning here, and a wrong one
 /// would silently reach other points than in Qdrant.
 pub fn no_shard_key(selector: Option<&grpc::ShardKeySelector>) -> Result<()> {
@@ -33,7 +37,7 @@ pub fn upsert(
     update_mode: Option<i32>,
 ) -> Result<UpdateOperation> {
     let points = PointInsertOperations::PointsList(points.into_iter().map(point).collect::<Result<_>>()?);
-    let mode = update_mode.map(mode).transpose()?;
+    let mode = update_mode.map(mode);
     Ok(UpdateOperation::PointOperation(
         match (filter::optional(update_filter)?, mode) {
             (None, None | Some(UpdateMode::Upsert)) => PointOperations::UpsertPoints(points),
@@ -48,21 +52,22 @@ pub fn upsert(
     ))
 }
 
-fn mode(value: i32) -> Result<UpdateMode> {
+fn mode(value: i32) -> UpdateMode {
     match grpc::UpdateMode::try_from(value) {
-        Ok(grpc::UpdateMode::Upsert) => Ok(UpdateMode::Upsert),
-        Ok(grpc::UpdateMode::InsertOnly) => Ok(UpdateMode::InsertOnly),
-        Ok(grpc::UpdateMode::UpdateOnly) => Ok(UpdateMode::UpdateOnly),
-        Err(_) => Err(Error::Malformed(format!("Unknown update mode {value}"))),
+        Ok(grpc::UpdateMode::InsertOnly) => UpdateMode::InsertOnly,
+        Ok(grpc::UpdateMode::UpdateOnly) => UpdateMode::UpdateOnly,
+        Ok(grpc::UpdateMode::Upsert) | Err(_) => UpdateMode::Upsert,
     }
 }
 
 /// Removing points.
 pub fn delete(points: Option<grpc::PointsSelector>) -> Result<UpdateOperation> {
-    Ok(UpdateOperation::PointOperation(match selected(points)? {
-        Selected::Ids(ids) => PointOperations::DeletePoints { ids },
-        Selected::Matching(filter) => PointOperations::DeletePointsByFilter(filter),
-    }))
+    Ok(UpdateOperation::PointOperation(
+        match selected(points, NO_SELECTOR)? {
+            Selected::Ids(ids) => PointOperations::DeletePoints { ids },
+            Selected::Matching(filter) => PointOperations::DeletePointsByFilter(filter),
+        },
+    ))
 }
 
 /// Replacing vectors of points that exist.
@@ -83,11 +88,11 @@ pub fn delete_vectors(
     points: Option<grpc::PointsSelector>,
     vectors: Option<grpc::VectorsSelector>,
 ) -> Result<UpdateOperation> {
-    let names = vectors.map(|vectors| vectors.names).unwrap_or_default();
-    if names.is_empty() {
-        return Err(Error::Malformed("No vectors provided".to_owned()));
-    }
-    Ok(UpdateOperation::VectorOperation(match selected(points)? {
+    let selected = selected(points, NO_POINTS_SELECTOR)?;
+    let Some(grpc::VectorsSelector { names }) = vectors else {
+        return Err(Error::Malformed("vectors is expected".to_owned()));
+    };
+    Ok(UpdateOperation::VectorOperation(match selected {
         Selected::Ids(points) => VectorOperations::DeleteVectors(PointIdsList { points }, names),
         Selected::Matching(filter) => VectorOperations::DeleteVectorsByFilter(filter, names),
     }))
@@ -109,11 +114,15 @@ pub fn set_payload(
     key: Option<&str>,
     others: Others,
 ) -> Result<UpdateOperation> {
-    let (points, filter) = match selected(points)? {
+    let key = match others {
+        Others::Kept => key.map(path).transpose()?,
+        // A whole payload has no place inside another.
+        Others::Dropped => None,
+    };
+    let (points, filter) = match selected(points, NO_POINTS_SELECTOR)? {
         Selected::Ids(ids) => (Some(ids), None),
         Selected::Matching(filter) => (None, Some(filter)),
     };
-    let key = key.map(path).transpose()?;
     let operation = SetPayloadOp {
         payload: payload(values),
         points,
@@ -128,11 +137,11 @@ pub fn set_payload(
 
 /// Removing payload keys.
 pub fn delete_payload(keys: &[String], points: Option<grpc::PointsSelector>) -> Result<UpdateOperation> {
-    let (points, filter) = match selected(points)? {
+    let keys = keys.iter().map(|key| path(key)).collect::<Result<_>>()?;
+    let (points, filter) = match selected(points, NO_POINTS_SELECTOR)? {
         Selected::Ids(ids) => (Some(ids), None),
         Selected::Matching(filter) => (None, Some(filter)),
     };
-    let keys = keys.iter().map(|key| path(key)).collect::<Result<_>>()?;
     Ok(UpdateOperation::PayloadOperation(PayloadOps::DeletePayload(
         DeletePayloadOp { keys, points, filter },
     )))
@@ -140,10 +149,12 @@ pub fn delete_payload(keys: &[String], points: Option<grpc::PointsSelector>) -> 
 
 /// Removing whole payloads.
 pub fn clear_payload(points: Option<grpc::PointsSelector>) -> Result<UpdateOperation> {
-    Ok(UpdateOperation::PayloadOperation(match selected(points)? {
-        Selected::Ids(points) => PayloadOps::ClearPayload { points },
-        Selected::Matching(filter) => PayloadOps::ClearPayloadByFilter(filter),
-    }))
+    Ok(UpdateOperation::PayloadOperation(
+        match selected(points, NO_SELECTOR)? {
+            Selected::Ids(points) => PayloadOps::ClearPayload { points },
+            Selected::Matching(filter) => PayloadOps::ClearPayloadByFilter(filter),
+        },
+    ))
 }
 
 /// One operation of a batch.

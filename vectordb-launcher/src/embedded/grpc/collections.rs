@@ -13,7 +13,7 @@ use qdrant_client::qdrant::{
 use tokio::time::Instant;
 use tonic::{Request, Response, Status};
 
-use super::{Service, seconds, unimplemented};
+use super::{Service, check::checked, seconds, unimplemented};
 use crate::embedded::{
     calls,
     convert::{create, info},
@@ -47,7 +47,7 @@ impl Collections for Service {
         request: Request<GetCollectionInfoRequest>,
     ) -> Result<Response<GetCollectionInfoResponse>, Status> {
         let started = Instant::now();
-        let name = request.into_inner().collection_name;
+        let name = checked(request)?.collection_name;
         let info = self
             .run(move |store| {
                 let (record, collection) = store.described(&name)?;
@@ -82,7 +82,7 @@ impl Collections for Service {
         request: Request<CreateCollection>,
     ) -> Result<Response<CollectionOperationResponse>, Status> {
         let started = Instant::now();
-        let request = request.into_inner();
+        let request = checked(request)?;
         self.run(move |store| {
             let name = request.collection_name.clone();
             let new = create::create(request)?;
@@ -97,7 +97,7 @@ impl Collections for Service {
         request: Request<UpdateCollection>,
     ) -> Result<Response<CollectionOperationResponse>, Status> {
         let started = Instant::now();
-        let request = request.into_inner();
+        let request = checked(request)?;
         self.run(move |store| {
             let name = request.collection_name.clone();
             calls::change(store, &name, create::changes(request)?)
@@ -111,7 +111,7 @@ impl Collections for Service {
         request: Request<DeleteCollection>,
     ) -> Result<Response<CollectionOperationResponse>, Status> {
         let started = Instant::now();
-        let name = request.into_inner().collection_name;
+        let name = checked(request)?.collection_name;
         let existed = self.run(move |store| store.delete(&name)).await?;
         Ok(done(existed, started))
     }
@@ -121,7 +121,7 @@ impl Collections for Service {
         request: Request<ChangeAliases>,
     ) -> Result<Response<CollectionOperationResponse>, Status> {
         let started = Instant::now();
-        let changes = create::aliases(request.into_inner().actions)?;
+        let changes = create::aliases(checked(request)?.actions)?;
         self.run(move |store| store.change_aliases(changes)).await?;
         Ok(done(true, started))
     }
@@ -131,8 +131,8 @@ impl Collections for Service {
         request: Request<ListCollectionAliasesRequest>,
     ) -> Result<Response<ListAliasesResponse>, Status> {
         let started = Instant::now();
-        let name = request.into_inner().collection_name;
-        Ok(described(calls::aliases_of(&self.store, &name)?, started))
+        let name = checked(request)?.collection_name;
+        Ok(described(calls::aliases_of(&self.store, &name), started))
     }
 
     async fn list_aliases(
@@ -147,10 +147,7 @@ impl Collections for Service {
         request: Request<CollectionExistsRequest>,
     ) -> Result<Response<CollectionExistsResponse>, Status> {
         let started = Instant::now();
-        let exists = self
-            .store
-            .collection(&request.into_inner().collection_name)
-            .is_ok();
+        let exists = self.store.collection(&checked(request)?.collection_name).is_ok();
         Ok(Response::new(CollectionExistsResponse {
             result: Some(CollectionExists { exists }),
             time: seconds(started),

@@ -21,6 +21,7 @@ use tonic::{Request, Response, Status};
 
 use super::{
     Service,
+    check::checked,
     reads::{Grouping, offsets, pairs},
     seconds, unimplemented,
 };
@@ -49,7 +50,7 @@ fn batches(lists: Vec<Vec<grpc::ScoredPoint>>) -> Vec<BatchResult> {
 impl Points for Service {
     async fn upsert(&self, request: Request<UpsertPoints>) -> Answer<PointsOperationResponse> {
         let started = Instant::now();
-        let r = request.into_inner();
+        let r = checked(request)?;
         let convert = move || {
             no_shard_key(r.shard_key_selector.as_ref())?;
             update::upsert(r.points, r.update_filter, r.update_mode)
@@ -62,7 +63,7 @@ impl Points for Service {
 
     async fn delete(&self, request: Request<DeletePoints>) -> Answer<PointsOperationResponse> {
         let started = Instant::now();
-        let r = request.into_inner();
+        let r = checked(request)?;
         let convert = move || {
             no_shard_key(r.shard_key_selector.as_ref())?;
             update::delete(r.points)
@@ -75,7 +76,7 @@ impl Points for Service {
 
     async fn get(&self, request: Request<GetPoints>) -> Answer<GetResponse> {
         let started = Instant::now();
-        let result = self.retrieve(request.into_inner()).await?;
+        let result = self.retrieve(checked(request)?).await?;
         Ok(Response::new(GetResponse {
             result,
             time: seconds(started),
@@ -85,7 +86,7 @@ impl Points for Service {
 
     async fn update_vectors(&self, request: Request<UpdatePointVectors>) -> Answer<PointsOperationResponse> {
         let started = Instant::now();
-        let r = request.into_inner();
+        let r = checked(request)?;
         let convert = move || {
             no_shard_key(r.shard_key_selector.as_ref())?;
             update::update_vectors(r.points, r.update_filter)
@@ -98,7 +99,7 @@ impl Points for Service {
 
     async fn delete_vectors(&self, request: Request<DeletePointVectors>) -> Answer<PointsOperationResponse> {
         let started = Instant::now();
-        let r = request.into_inner();
+        let r = checked(request)?;
         let convert = move || {
             no_shard_key(r.shard_key_selector.as_ref())?;
             update::delete_vectors(r.points_selector, r.vectors)
@@ -111,7 +112,7 @@ impl Points for Service {
 
     async fn set_payload(&self, request: Request<SetPayloadPoints>) -> Answer<PointsOperationResponse> {
         let started = Instant::now();
-        let r = request.into_inner();
+        let r = checked(request)?;
         let convert = move || {
             no_shard_key(r.shard_key_selector.as_ref())?;
             update::set_payload(r.payload, r.points_selector, r.key.as_deref(), Others::Kept)
@@ -124,7 +125,7 @@ impl Points for Service {
 
     async fn overwrite_payload(&self, request: Request<SetPayloadPoints>) -> Answer<PointsOperationResponse> {
         let started = Instant::now();
-        let r = request.into_inner();
+        let r = checked(request)?;
         let convert = move || {
             no_shard_key(r.shard_key_selector.as_ref())?;
             update::set_payload(r.payload, r.points_selector, r.key.as_deref(), Others::Dropped)
@@ -137,7 +138,7 @@ impl Points for Service {
 
     async fn delete_payload(&self, request: Request<DeletePayloadPoints>) -> Answer<PointsOperationResponse> {
         let started = Instant::now();
-        let r = request.into_inner();
+        let r = checked(request)?;
         let convert = move || {
             no_shard_key(r.shard_key_selector.as_ref())?;
             update::delete_payload(&r.keys, r.points_selector)
@@ -150,7 +151,7 @@ impl Points for Service {
 
     async fn clear_payload(&self, request: Request<ClearPayloadPoints>) -> Answer<PointsOperationResponse> {
         let started = Instant::now();
-        let r = request.into_inner();
+        let r = checked(request)?;
         let convert = move || {
             no_shard_key(r.shard_key_selector.as_ref())?;
             update::clear_payload(r.points)
@@ -166,7 +167,7 @@ impl Points for Service {
         request: Request<CreateFieldIndexCollection>,
     ) -> Answer<PointsOperationResponse> {
         let started = Instant::now();
-        let r = request.into_inner();
+        let r = checked(request)?;
         let convert = move || {
             Ok(UpdateOperation::FieldIndexOperation(
                 FieldIndexOperations::CreateIndex(CreateIndex {
@@ -186,7 +187,7 @@ impl Points for Service {
         request: Request<DeleteFieldIndexCollection>,
     ) -> Answer<PointsOperationResponse> {
         let started = Instant::now();
-        let r = request.into_inner();
+        let r = checked(request)?;
         let convert = move || {
             let field = path(&r.field_name)?;
             Ok(UpdateOperation::FieldIndexOperation(
@@ -204,7 +205,7 @@ impl Points for Service {
         request: Request<CreateVectorNameRequest>,
     ) -> Answer<PointsOperationResponse> {
         let started = Instant::now();
-        let r = request.into_inner();
+        let r = checked(request)?;
         let (name, wait) = (r.collection_name.clone(), r.wait);
         let convert = move || {
             let operation = VectorNameOperations::CreateVectorName(create::vector_name(r)?);
@@ -218,7 +219,7 @@ impl Points for Service {
         request: Request<DeleteVectorNameRequest>,
     ) -> Answer<PointsOperationResponse> {
         let started = Instant::now();
-        let r = request.into_inner();
+        let r = checked(request)?;
         self.store.collection(&r.collection_name)?.kind(&r.vector_name)?;
         let convert = move || {
             let operation = VectorNameOperations::DeleteVectorName(DeleteVectorName {
@@ -234,7 +235,7 @@ impl Points for Service {
 
     async fn search(&self, request: Request<SearchPoints>) -> Answer<SearchResponse> {
         let started = Instant::now();
-        let r = request.into_inner();
+        let r = checked(request)?;
         let result = self
             .search_one(r.collection_name.clone(), move || search::search(r))
             .await?;
@@ -247,7 +248,7 @@ impl Points for Service {
 
     async fn search_batch(&self, request: Request<SearchBatchPoints>) -> Answer<SearchBatchResponse> {
         let started = Instant::now();
-        let r = request.into_inner();
+        let r = checked(request)?;
         let convert = move || r.search_points.into_iter().map(search::search).collect();
         let result = batches(self.search_all(r.collection_name, convert).await?);
         Ok(Response::new(SearchBatchResponse {
@@ -259,7 +260,7 @@ impl Points for Service {
 
     async fn search_groups(&self, request: Request<SearchPointGroups>) -> Answer<SearchGroupsResponse> {
         let started = Instant::now();
-        let mut r = request.into_inner();
+        let mut r = checked(request)?;
         let by = Grouping {
             field: std::mem::take(&mut r.group_by),
             groups: Some(r.limit.into()),
@@ -278,7 +279,7 @@ impl Points for Service {
 
     async fn scroll(&self, request: Request<ScrollPoints>) -> Answer<ScrollResponse> {
         let started = Instant::now();
-        let (result, next_page_offset) = self.page(request.into_inner()).await?;
+        let (result, next_page_offset) = self.page(checked(request)?).await?;
         Ok(Response::new(ScrollResponse {
             next_page_offset,
             result,
@@ -289,7 +290,7 @@ impl Points for Service {
 
     async fn recommend(&self, request: Request<RecommendPoints>) -> Answer<RecommendResponse> {
         let started = Instant::now();
-        let r = request.into_inner();
+        let r = checked(request)?;
         let result = self
             .search_one(r.collection_name.clone(), move || search::recommend(r))
             .await?;
@@ -305,7 +306,7 @@ impl Points for Service {
         request: Request<RecommendBatchPoints>,
     ) -> Answer<RecommendBatchResponse> {
         let started = Instant::now();
-        let r = request.into_inner();
+        let r = checked(request)?;
         let convert = move || r.recommend_points.into_iter().map(search::recommend).collect();
         let result = batches(self.search_all(r.collection_name, convert).await?);
         Ok(Response::new(RecommendBatchResponse {
@@ -321,7 +322,7 @@ impl Points for Service {
 
     async fn discover(&self, request: Request<DiscoverPoints>) -> Answer<DiscoverResponse> {
         let started = Instant::now();
-        let r = request.into_inner();
+        let r = checked(request)?;
         let result = self
             .search_one(r.collection_name.clone(), move || search::discover(r))
             .await?;
@@ -334,7 +335,7 @@ impl Points for Service {
 
     async fn discover_batch(&self, request: Request<DiscoverBatchPoints>) -> Answer<DiscoverBatchResponse> {
         let started = Instant::now();
-        let r = request.into_inner();
+        let r = checked(request)?;
         let convert = move || r.discover_points.into_iter().map(search::discover).collect();
         let result = batches(self.search_all(r.collection_name, convert).await?);
         Ok(Response::new(DiscoverBatchResponse {
@@ -346,7 +347,7 @@ impl Points for Service {
 
     async fn count(&self, request: Request<CountPoints>) -> Answer<CountResponse> {
         let started = Instant::now();
-        let count = self.counted(request.into_inner()).await?;
+        let count = self.counted(checked(request)?).await?;
         Ok(Response::new(CountResponse {
             result: Some(CountResult { count }),
             time: seconds(started),
@@ -357,7 +358,7 @@ impl Points for Service {
     /// One after the other, as in Qdrant: those before a bad one stay.
     async fn update_batch(&self, request: Request<UpdateBatchPoints>) -> Answer<UpdateBatchResponse> {
         let started = Instant::now();
-        let r = request.into_inner();
+        let r = checked(request)?;
         let mut result = Vec::with_capacity(r.operations.len());
         for operation in r.operations {
             let convert = move || update::batched(operation);
@@ -372,7 +373,7 @@ impl Points for Service {
 
     async fn query(&self, request: Request<QueryPoints>) -> Answer<QueryResponse> {
         let started = Instant::now();
-        let r = request.into_inner();
+        let r = checked(request)?;
         let result = self
             .search_one(r.collection_name.clone(), move || search::query(r))
             .await?;
@@ -385,7 +386,7 @@ impl Points for Service {
 
     async fn query_batch(&self, request: Request<QueryBatchPoints>) -> Answer<QueryBatchResponse> {
         let started = Instant::now();
-        let r = request.into_inner();
+        let r = checked(request)?;
         let convert = move || r.query_points.into_iter().map(search::query).collect();
         let result = batches(self.search_all(r.collection_name, convert).await?);
         Ok(Response::new(QueryBatchResponse {
@@ -397,7 +398,7 @@ impl Points for Service {
 
     async fn query_groups(&self, request: Request<QueryPointGroups>) -> Answer<QueryGroupsResponse> {
         let started = Instant::now();
-        let mut r = request.into_inner();
+        let mut r = checked(request)?;
         let by = Grouping {
             field: std::mem::take(&mut r.group_by),
             groups: r.limit,
@@ -416,7 +417,7 @@ impl Points for Service {
 
     async fn facet(&self, request: Request<FacetCounts>) -> Answer<FacetResponse> {
         let started = Instant::now();
-        let hits = self.facets(request.into_inner()).await?;
+        let hits = self.facets(checked(request)?).await?;
         Ok(Response::new(FacetResponse {
             hits,
             time: seconds(started),
@@ -429,7 +430,7 @@ impl Points for Service {
         request: Request<SearchMatrixPoints>,
     ) -> Answer<SearchMatrixPairsResponse> {
         let started = Instant::now();
-        let result = Some(pairs(self.matrix(request.into_inner()).await?));
+        let result = Some(pairs(self.matrix(checked(request)?).await?));
         Ok(Response::new(SearchMatrixPairsResponse {
             result,
             time: seconds(started),
@@ -442,7 +443,7 @@ impl Points for Service {
         request: Request<SearchMatrixPoints>,
     ) -> Answer<SearchMatrixOffsetsResponse> {
         let started = Instant::now();
-        let result = Some(offsets(&self.matrix(request.into_inner()).await?));
+        let result = Some(offsets(&self.matrix(checked(request)?).await?));
         Ok(Response::new(SearchMatrixOffsetsResponse {
             result,
             time: seconds(started),

@@ -180,7 +180,6 @@ impl Service {
             no_shard_key(request.shard_key_selector.as_ref())?;
             let collection = store.collection(&request.collection_name)?;
             let using = vector_name(request.using);
-            collection.kind(&using)?;
             collection.search_matrix(SearchMatrixRequest {
                 sample_size: request.sample.map_or(MATRIX_SAMPLE, to_usize),
                 limit_per_sample: request.limit.map_or(MATRIX_LIMIT, to_usize),

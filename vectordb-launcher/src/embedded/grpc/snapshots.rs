@@ -9,7 +9,7 @@ use qdrant_client::qdrant::{
 use tokio::time::Instant;
 use tonic::{Request, Response, Status};
 
-use super::{Service, seconds, unimplemented};
+use super::{Service, check::checked, seconds, unimplemented};
 use crate::embedded::{convert::info, store::snapshots::Snapshot};
 
 fn described(snapshot: Snapshot) -> SnapshotDescription {
@@ -28,7 +28,7 @@ impl Snapshots for Service {
         request: Request<CreateSnapshotRequest>,
     ) -> Result<Response<CreateSnapshotResponse>, Status> {
         let started = Instant::now();
-        let snapshot = self.calls.snapshot(&request.into_inner().collection_name).await?;
+        let snapshot = self.calls.snapshot(&checked(request)?.collection_name).await?;
         Ok(Response::new(CreateSnapshotResponse {
             snapshot_description: Some(described(snapshot)),
             time: seconds(started),
@@ -40,7 +40,7 @@ impl Snapshots for Service {
         request: Request<ListSnapshotsRequest>,
     ) -> Result<Response<ListSnapshotsResponse>, Status> {
         let started = Instant::now();
-        let name = request.into_inner().collection_name;
+        let name = checked(request)?.collection_name;
         let snapshots = self.run(move |store| store.snapshots(&name)).await?;
         Ok(Response::new(ListSnapshotsResponse {
             snapshot_descriptions: snapshots.into_iter().map(described).collect(),
@@ -56,7 +56,7 @@ impl Snapshots for Service {
         let DeleteSnapshotRequest {
             collection_name,
             snapshot_name,
-        } = request.into_inner();
+        } = checked(request)?;
         self.run(move |store| store.delete_snapshot(&collection_name, &snapshot_name))
             .await?;
         Ok(Response::new(DeleteSnapshotResponse {

@@ -91,10 +91,8 @@ async fn aliases(State(rest): State<Rest>) -> Response {
 }
 
 async fn aliases_of(State(rest): State<Rest>, Path(name): Path<String>) -> Response {
-    answer(
-        calls::aliases_of(rest.calls.store(), &name).map(told),
-        Instant::now(),
-    )
+    let aliases = calls::aliases_of(rest.calls.store(), &name);
+    answer(Ok(told(aliases)), Instant::now())
 }
 
 fn told(aliases: Vec<(String, String)>) -> Value {

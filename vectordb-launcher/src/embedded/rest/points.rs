@@ -178,7 +178,7 @@ fn retrieve(store: &Store, name: &str, body: Retrieve) -> Result<Vec<forms::Poin
     no_shard_key(body.shard_key.as_ref())?;
     let records = store.collection(name)?.retrieve(RetrieveRequest {
         point_ids: body.ids,
-        with_payload: Some(body.with_payload.unwrap_or(WithPayloadInterface::Bool(true))),
+        with_payload: body.with_payload,
         with_vector: Some(body.with_vector.unwrap_or(WithVector::Bool(false))),
     })?;
     Ok(records.into_iter().map(forms::Point::from).collect())
@@ -189,7 +189,7 @@ async fn one_point(State(rest): State<Rest>, Path((name, id)): Path<(String, Str
     let work = move |store: &Store| {
         let id: PointId = id
             .parse()
-            .map_err(|()| Error::Malformed(format!("Can not recognize \"{id}\" as point id")))?;
+            .map_err(|()| Error::BadInput(format!("Can not recognize \"{id}\" as point id")))?;
         let records = store.collection(&name)?.retrieve(RetrieveRequest {
             point_ids: vec![id],
             with_payload: Some(WithPayloadInterface::Bool(true)),
@@ -325,7 +325,6 @@ fn matrix(store: &Store, name: &str, body: Matrix) -> Result<SearchMatrixRespons
     no_shard_key(body.shard_key.as_ref())?;
     let collection = store.collection(name)?;
     let using = body.using.unwrap_or_else(|| UNNAMED.to_owned());
-    collection.kind(&using)?;
     collection.search_matrix(SearchMatrixRequest {
         sample_size: body.sample.unwrap_or(MATRIX_SAMPLE),
         limit_per_sample: body.limit.unwrap_or(MATRIX_LIMIT),

@@ -332,7 +332,7 @@ pub struct NewIndex {
 /// A new payload index.
 pub fn create_index(body: NewIndex) -> Result<UpdateOperation> {
     if body.field_schema.is_none() {
-        return Err(Error::BadInput(
+        return Err(Error::BadRequest(
             "Can't auto-detect field type, please specify `field_schema` in the request".to_owned(),
         ));
     }

@@ -58,6 +58,16 @@ async fn retrieve(client: &Qdrant, record: &mut Record) {
     };
     let some = client.get_points(by_id(&[3, 99, 1]).with_payload(false)).await;
     record.note("get, one is missing", some, |answer| ids(answer.result));
+    let unsaid = client
+        .get_points(qdrant_client::qdrant::GetPoints {
+            collection_name: NAME.to_owned(),
+            ids: vec![PointId::from(5)],
+            ..Default::default()
+        })
+        .await;
+    record.note("get without saying what", unsaid, |answer| {
+        payload(answer.result.into_iter().next().unwrap().payload)
+    });
     let one = client.get_points(by_id(&[5]).with_payload(true)).await;
     record.note("get payload", one, |answer| {
         payload(answer.result.into_iter().next().unwrap().payload)

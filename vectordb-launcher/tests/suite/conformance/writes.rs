@@ -104,7 +104,9 @@ pub async fn create(client: &Qdrant, record: &mut Record) {
     record.note("create again", client.create_collection(new()).await, |answer| {
         json!(answer.result)
     });
-    record.note("exists", client.collection_exists(NAME).await, |yes| json!(yes));
+    record.note("exists now", client.collection_exists(NAME).await, |yes| {
+        json!(yes)
+    });
     let empty = CreateCollectionBuilder::new("conformance-0")
         .vectors_config(VectorParamsBuilder::new(0, Distance::Dot));
     record.note("no dimensions", client.create_collection(empty).await, |answer| {
