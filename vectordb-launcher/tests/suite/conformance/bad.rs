@@ -1,6 +1,7 @@
 //! Steps with input that is wrong, odd or at the edge, on a collection of their
 //! own. Some of it is accepted: then what it did is asked for, too.
 
+mod reads;
 mod searches;
 mod settings;
 mod writes;
@@ -28,6 +29,7 @@ pub async fn all(client: &Qdrant, record: &mut Record) {
     writes::all(client, record).await;
     fill(client).await;
     searches::all(client, record).await;
+    reads::all(client, record).await;
     settings::change(client, record).await;
     client.delete_collection(BAD).await.unwrap();
 }
