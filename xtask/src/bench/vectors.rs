@@ -22,6 +22,9 @@ const EXAMPLE: &str = "bench";
 const POINTS_RELEASE: u32 = 100_000;
 const POINTS_DEBUG: u32 = 2_000;
 
+/// Longest wait for the graph index.
+const INDEX_SECONDS_MAX: u32 = 900;
+
 /// Its figures, as it calls them, with their units.
 const FIGURES: &[(&str, &str)] = &[
     ("upsert", "points/s"),
@@ -97,12 +100,14 @@ impl Server {
 
     fn measure(&self, bench: &Bench) -> anyhow::Result<Value> {
         cargo::build_example(&bench.paths, bench.profile, PACKAGE, EXAMPLE)?;
-        let points = match bench.profile {
-            Profile::Release => POINTS_RELEASE,
-            Profile::Debug => POINTS_DEBUG,
+        let (points, index_seconds) = match bench.profile {
+            Profile::Release => (POINTS_RELEASE, INDEX_SECONDS_MAX),
+            // So few points get no index.
+            Profile::Debug => (POINTS_DEBUG, 0),
         };
         let output = std::process::Command::new(bench.binary(&format!("examples/{EXAMPLE}")))
             .args(["--json", "--points", &points.to_string()])
+            .args(["--index-wait", &index_seconds.to_string()])
             .args(&self.arguments)
             .stderr(std::process::Stdio::inherit())
             .output()
