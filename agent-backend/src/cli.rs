@@ -4,6 +4,7 @@ mod acp;
 mod backend;
 mod client;
 mod doctor;
+mod index;
 mod render;
 mod run;
 mod search;
@@ -73,8 +74,8 @@ enum Command {
     Acp,
     /// Run one workflow in the terminal
     Run(run::Arguments),
-    /// Bring the search index of the workspace up to date
-    Index,
+    /// Bring the search index of a workspace up to date, watch, pause or delete it
+    Index(index::Arguments),
     /// Search the code of the workspace
     Search(search::Arguments),
     /// List, show, follow, cancel or export workflows
@@ -188,7 +189,7 @@ async fn dispatch(cli: Cli, config: Config) -> Result<Exit, Error> {
         Command::Serve(arguments) => serve::serve(config, arguments.listen, arguments.port_file).await,
         Command::Acp => acp::run(config, backend).await,
         Command::Run(arguments) => run::run(config, backend, arguments).await,
-        Command::Index => search::index(config).await,
+        Command::Index(arguments) => index::run(config, backend, arguments).await,
         Command::Search(arguments) => search::search(config, arguments).await,
         Command::Workflows(command) => {
             Box::pin(workflows::run(config, backend, cli.options.model, command)).await

@@ -4,6 +4,7 @@ mod access;
 pub mod acp;
 mod convert;
 mod grpc;
+mod index;
 mod metrics;
 mod rest;
 pub mod server;

@@ -9,6 +9,7 @@ mod clock;
 pub mod config;
 pub mod edge;
 pub mod error;
+pub mod indexing;
 pub mod present;
 pub mod runtime;
 pub mod search;

@@ -4,6 +4,7 @@
 //! [`Presenter`] keeps for one watched workflow.
 
 mod diff;
+mod index;
 mod view;
 
 use std::{collections::HashMap, sync::Arc};
@@ -15,6 +16,7 @@ use engine::{
     event::{self, Ending, Streamed},
     ports::{Journal, journal::Head},
 };
+pub use index::index;
 use shared::{
     error::Code,
     id::{Seq, StageId},

@@ -1,5 +1,8 @@
 //! Code search as the backend uses it: joins the search service with the models
 //! of the configuration, which may appear or vanish while the backend runs.
+//!
+//! Questions and the work in the background use the same index through two
+//! services: the second lets the first go ahead.
 
 mod local;
 mod models;
@@ -8,14 +11,18 @@ mod openai;
 
 use std::{path::Path, sync::Arc};
 
+use async_trait::async_trait;
 use retrieval::{
-    Completeness, IndexReport, Models, Notice, Options, Progress, Reach, Request, Retrieved, Service,
+    CaughtUp, Change, Embedder, Models, Notice, Options, Progress, Reach, Request, Retrieved, Service,
 };
 use shared::error::Code;
 use tokio::sync::Mutex;
 
 pub use self::models::SearchModels;
-use crate::error::Error;
+use crate::{
+    error::Error,
+    indexing::{Embedded, Index, quiet::Quiet, vectors::Vectors},
+};
 
 /// Code search. Cheap to clone.
 #[derive(Clone)]
@@ -25,21 +32,18 @@ pub struct CodeSearch {
     keyword: Service,
     /// Made when the embedding model was first seen, because only then its
     /// dimension is known.
-    hybrid: Arc<Mutex<Option<Service>>>,
-    last: Arc<Mutex<Option<IndexReport>>>,
+    hybrid: Arc<Mutex<Option<Hybrid>>>,
+    vectors: Option<Vectors>,
+    quiet: Quiet,
 }
 
-/// What is known of a workspace's index.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IndexStatus {
-    /// `idle`, `ready` or `unavailable`.
-    pub state: &'static str,
-    /// Files in it.
-    pub files: u64,
-    /// Chunks written by the last run.
-    pub chunks: u64,
-    /// For a person.
-    pub detail: String,
+/// The same search for two kinds of callers.
+#[derive(Clone)]
+struct Hybrid {
+    /// For who waits for an answer.
+    asking: Service,
+    /// For work in the background, which waits while somebody asks.
+    background: Service,
 }
 
 impl CodeSearch {
@@ -55,8 +59,14 @@ impl CodeSearch {
             models: Arc::new(models),
             keyword,
             hybrid: Arc::default(),
-            last: Arc::default(),
+            vectors: None,
+            quiet: Quiet::default(),
         })
+    }
+
+    /// The same, with vectors that were made before.
+    pub fn with_vectors(self, vectors: Option<Vectors>) -> Self {
+        Self { vectors, ..self }
     }
 
     /// Whether the vector database answers.
@@ -65,7 +75,7 @@ impl CodeSearch {
     }
 
     /// Code for `query` by the configured profile, after bringing the index up
-    /// to date.
+    /// to date where nobody keeps it.
     pub async fn retrieve(&self, root: &Path, query: &str) -> Result<Retrieved, Error> {
         let request = Request {
             profile: self.options.profile.clone(),
@@ -74,84 +84,102 @@ impl CodeSearch {
         self.search(root, &request).await
     }
 
-    /// Answers a request, after bringing the index up to date.
+    /// Answers a request, after bringing the index up to date where nobody keeps it.
     pub async fn search(&self, root: &Path, request: &Request) -> Result<Retrieved, Error> {
-        let (service, problem) = match request.reach {
-            Reach::Everything => self.service().await,
-            Reach::ThisProcess => (self.keyword.clone(), None),
+        let _asking = self.quiet.ask();
+        let hybrid = match request.reach {
+            Reach::Everything => self.hybrid().await,
+            Reach::ThisProcess => Ok(None),
+        };
+        let (service, problem) = match hybrid {
+            Ok(Some(hybrid)) => (hybrid.asking, None),
+            Ok(None) => (self.keyword.clone(), None),
+            Err(problem) => (self.keyword.clone(), Some(problem)),
         };
         let mut found = Box::pin(service.search(root, request)).await?;
         explain(&mut found.notices, problem);
         Ok(found)
     }
 
-    /// Brings the index of a workspace up to date.
-    pub async fn index(
-        &self,
-        root: &Path,
-        progress: impl Fn(Progress) + Send + Sync,
-    ) -> Result<IndexReport, Error> {
-        let (service, problem) = self.service().await;
-        let mut report = Box::pin(service.index(root, progress)).await?;
-        explain(&mut report.notices, problem);
-        *self.last.lock().await = Some(report.clone());
-        Ok(report)
-    }
-
-    /// What is known without asking anybody but the vector database.
-    pub async fn index_status(&self, _workspace: &str) -> Result<IndexStatus, Error> {
-        if let Err(error) = self.health().await {
-            return Ok(IndexStatus {
-                state: "unavailable",
-                files: 0,
-                chunks: 0,
-                detail: error.to_string(),
-            });
-        }
-        let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
-        Ok(match &*self.last.lock().await {
-            None => IndexStatus {
-                state: "idle",
-                files: 0,
-                chunks: 0,
-                detail: "indexed with the next request".to_owned(),
-            },
-            Some(report) => IndexStatus {
-                state: "ready",
-                files: count(report.files_total),
-                chunks: count(report.chunks_written),
-                detail: match report.completeness {
-                    Completeness::Complete => "complete".to_owned(),
-                    Completeness::Partial => "partly embedded; the next request goes on".to_owned(),
-                },
-            },
-        })
-    }
-
-    /// The service to use, and why it has no embedding model if one is configured.
-    async fn service(&self) -> (Service, Option<Error>) {
+    /// The search with the embedding model; none where none is configured.
+    async fn hybrid(&self) -> Result<Option<Hybrid>, Error> {
         if !self.models.embeds() {
-            return (self.keyword.clone(), None);
+            return Ok(None);
         }
         let mut hybrid = self.hybrid.lock().await;
-        if let Some(service) = &*hybrid {
-            return (service.clone(), None);
+        if let Some(known) = &*hybrid {
+            return Ok(Some(known.clone()));
         }
-        let made = match self.models.embedder().await {
-            Ok(embedder) => {
-                let models = Models {
-                    embedder,
-                    reranker: self.models.reranker(),
-                    ..Models::default()
-                };
-                Service::new(self.options.clone(), models).map_err(Error::from)
-            }
-            Err(error) => Err(error),
+        let Some(embedder) = self.models.embedder().await? else {
+            return Ok(None);
         };
-        match made {
-            Ok(service) => (hybrid.insert(service).clone(), None),
-            Err(error) => (self.keyword.clone(), Some(error)),
+        let made = Hybrid {
+            asking: self.service(&embedder, None)?,
+            background: self.service(&embedder, Some(self.quiet.clone()))?,
+        };
+        Ok(Some(hybrid.insert(made).clone()))
+    }
+
+    fn service(&self, embedder: &Arc<dyn Embedder>, quiet: Option<Quiet>) -> Result<Service, Error> {
+        let models = Models {
+            embedder: Some(Vectors::before(
+                self.vectors.as_ref(),
+                Arc::clone(embedder),
+                quiet,
+            )),
+            reranker: self.models.reranker(),
+            ..Models::default()
+        };
+        Ok(Service::new(self.options.clone(), models)?.sharing(&self.keyword))
+    }
+}
+
+#[async_trait]
+impl Index for CodeSearch {
+    async fn catch_up(&self, root: &Path, change: Change) -> Result<CaughtUp, Error> {
+        Ok(self.keyword.catch_up(root, change).await?)
+    }
+
+    async fn unwatch(&self, root: &Path) {
+        self.keyword.unwatch(root).await;
+    }
+
+    async fn embed(
+        &self,
+        root: &Path,
+        progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<Embedded, Error> {
+        // Before the model: it need not be loaded for nothing.
+        if self.models.embeds() {
+            self.health().await?;
         }
+        let Some(hybrid) = self.hybrid().await? else {
+            return Ok(Embedded::NoModel);
+        };
+        match Box::pin(hybrid.background.embed(root, progress)).await {
+            Ok(Some(_)) => Ok(Embedded::Complete),
+            Ok(None) => Ok(Embedded::NoModel),
+            Err(error) => {
+                if error.code() == Code::EmbeddingFailed {
+                    // The model may be another one now: it is asked anew.
+                    *self.hybrid.lock().await = None;
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    async fn forget(&self, root: &Path) -> Result<(), Error> {
+        self.keyword.forget(root).await?;
+        if let Some(vectors) = &self.vectors {
+            // They do not say whose they are.
+            vectors.clear().await;
+        }
+        Ok(())
+    }
+
+    fn close(&self, root: &Path) {
+        self.keyword.close(root);
     }
 }
 

@@ -8,16 +8,21 @@ use shared::error::Class;
 use crate::{
     config::{Config, Provider},
     error::Error,
+    indexing::{Indexing, vectors::Vectors},
     runtime::{Runtime, Services},
     search::{CodeSearch, SearchModels},
     workflows,
 };
+
+/// File in the data folder that keeps vectors.
+const VECTORS: &str = "vectors.sqlite";
 
 /// Opens the journal and joins the parts. Nothing runs yet.
 pub fn build(config: &Config) -> Result<Runtime, Error> {
     let graphs = workflows::load(config.workflows_dir.as_deref())?;
     let ollama = Arc::new(ollama(config)?);
     let search = search(config, ollama.clone())?;
+    let indexing = Indexing::new(Arc::new(search.clone()), &config.data_dir);
     let journal = journal::sqlite::Options::new(&config.data_dir).open()?;
     let other = config.clone();
     let services = Services {
@@ -32,6 +37,7 @@ pub fn build(config: &Config) -> Result<Runtime, Error> {
         context_tokens_max: config.ollama.num_ctx,
         answer_tokens_max: config.ollama.answer_tokens_max,
         search,
+        indexing,
         default_workspace: config.workspace.clone(),
     };
     Ok(Runtime::new(services, graphs))
@@ -70,7 +76,8 @@ pub fn search(config: &Config, ollama: Arc<Ollama>) -> Result<CodeSearch, Error>
         context_tokens: config.qdrant.context_tokens,
         ..retrieval::Options::default()
     };
-    CodeSearch::new(options, models)
+    let vectors = Vectors::open(&config.data_dir.join(VECTORS));
+    Ok(CodeSearch::new(options, models)?.with_vectors(vectors))
 }
 
 /// Loads the model in the background, so that the first request does not wait

@@ -79,6 +79,57 @@ pub struct ServerInfo {
     pub default_workspace: String,
     /// `journal`, `model`, `vectordb`.
     pub components: Vec<Component>,
+    /// The search index of the workspace, if the server speaks of it.
+    pub index: Option<Index>,
+}
+
+/// The search index of a workspace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Index {
+    /// What is going on.
+    pub state: IndexState,
+    /// Files that are searched by keyword.
+    pub files: u64,
+    /// New and changed files that are embedded, and all of them, while it goes on.
+    pub progress: Option<(u64, u64)>,
+    /// How long that will take, once it is known.
+    pub seconds_left: Option<u64>,
+    /// What is in the way: an error code, or empty.
+    pub code: String,
+}
+
+/// What is going on with an index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IndexState {
+    /// Nothing.
+    Idle,
+    /// The files are looked at.
+    Scanning,
+    /// New and changed files are embedded.
+    Indexing,
+    /// A person stopped that.
+    Paused,
+    /// It waits for what is missing.
+    Waiting,
+    /// Everything is searched.
+    Ready,
+    /// The workspace cannot be read.
+    Failed,
+}
+
+impl IndexState {
+    /// What the server's word says; a word of a newer server says nothing.
+    pub fn parse(word: &str) -> Self {
+        match word {
+            "scanning" => Self::Scanning,
+            "indexing" => Self::Indexing,
+            "paused" => Self::Paused,
+            "waiting" => Self::Waiting,
+            "ready" => Self::Ready,
+            "failed" => Self::Failed,
+            _ => Self::Idle,
+        }
+    }
 }
 
 /// One part of the server.

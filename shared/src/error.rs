@@ -135,6 +135,7 @@ codes! {
     IndexFailed = "E1503", "The workspace could not be indexed";
     SearchFailed = "E1504", "The search failed";
     RerankFailed = "E1505", "The results could not be reranked";
+    WatchUnavailable = "E1506", "The files of a workspace cannot be watched";
 
     // E16xx: vector database launcher.
     QdrantNotStarted = "E1601", "Qdrant could not be started";

@@ -5,12 +5,14 @@
 //! Adding a field is compatible; renaming or removing one is not.
 
 pub mod event;
+pub mod index;
 pub mod rest;
 
 pub use event::{
     Body, ChangeKind, CheckStatus, ContextItem, Decision, Envelope, FileDiff, Metrics, NoticeLevel,
     PlanStage, RetrievalMode, StageOutcome, WorkflowState,
 };
+pub use index::{IndexCommand, IndexPage, IndexProgress, IndexRequest, IndexState, IndexView};
 pub use rest::{
     DecisionRequest, ErrorBody, ForkRequest, HunkChoice, ImportResponse, StageView, SubmitRequest,
     SubmitResponse, WorkflowPage, WorkflowSummary, WorkflowView,

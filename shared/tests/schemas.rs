@@ -13,7 +13,8 @@ use schemars::{
 };
 use serde_json::Value;
 use shared::wire::{
-    DecisionRequest, Envelope, ErrorBody, SubmitRequest, SubmitResponse, WorkflowPage, WorkflowView,
+    DecisionRequest, Envelope, ErrorBody, IndexPage, IndexRequest, IndexView, SubmitRequest, SubmitResponse,
+    WorkflowPage, WorkflowView,
 };
 
 /// Writes the files instead of comparing them.
@@ -56,6 +57,9 @@ fn check(name: &str, schema: &Value) {
 #[test]
 fn the_committed_schemas_are_those_of_the_wire_types() {
     check("envelope", &written::<Envelope>());
+    check("index-view", &written::<IndexView>());
+    check("index-request", &read::<IndexRequest>());
+    check("index-page", &written::<IndexPage>());
     check("submit-request", &read::<SubmitRequest>());
     check("submit-response", &written::<SubmitResponse>());
     check("decision-request", &read::<DecisionRequest>());

@@ -15,6 +15,7 @@ mod definitions;
 mod demo_repo;
 mod documents;
 mod grpc;
+mod indexing;
 mod main_job;
 mod resume;
 mod schema;

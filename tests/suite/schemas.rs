@@ -80,6 +80,12 @@ async fn every_event_and_answer_fits_its_schema() {
     check(&ours("workflow-view"), &[world.get(&view).await.1]);
     check(&ours("workflow-page"), &[world.get("/api/workflows").await.1]);
     check(&ours("error-body"), &[world.get("/api/workflow/none").await.1]);
+
+    let request = json!({ "workspace": world.repo(), "command": "rescan" });
+    check(&ours("index-request"), std::slice::from_ref(&request));
+    check(&ours("index-view"), &[world.post("/api/index", &request).await.1]);
+    check(&ours("index-view"), &[world.get("/api/index").await.1]);
+    check(&ours("index-page"), &[world.get("/api/indexes").await.1]);
 }
 
 #[test]

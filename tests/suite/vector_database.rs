@@ -13,14 +13,14 @@ use serde_json::Value;
 use crate::world::{SCRIPT, World, program, until};
 
 /// The launcher with the embedded engine.
-struct Database {
+pub struct Database {
     child: Child,
-    url: String,
+    pub url: String,
     ports: Value,
 }
 
 impl Database {
-    async fn start(world: &World) -> Self {
+    pub async fn start(world: &World) -> Self {
         Self::start_at(world, 0).await
     }
 
@@ -70,7 +70,7 @@ impl Database {
         points
     }
 
-    fn kill(&mut self) {
+    pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -118,7 +118,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-async fn retrieval(world: &World, query: &str, correlation: &str) -> Value {
+pub async fn retrieval(world: &World, query: &str, correlation: &str) -> Value {
     let mut request = world.request(query);
     request["correlation_id"] = correlation.into();
     let (status, body) = world.post("/api/workflow/submit", &request).await;

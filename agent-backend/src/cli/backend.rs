@@ -64,6 +64,7 @@ impl Backend {
     /// Lets inner work park; a backend outside this process is left alone.
     pub(super) async fn close(self) {
         if let Some(runtime) = self.inner {
+            runtime.services().indexing.park();
             runtime.park().await;
         }
     }

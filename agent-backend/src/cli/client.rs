@@ -9,8 +9,8 @@ use shared::{
     error::{Class, Code},
     id::{Seq, WorkflowId},
     wire::{
-        Body, DecisionRequest, Envelope, ErrorBody, ForkRequest, ImportResponse, SubmitRequest,
-        SubmitResponse, WorkflowPage, WorkflowView,
+        Body, DecisionRequest, Envelope, ErrorBody, ForkRequest, ImportResponse, IndexPage, IndexRequest,
+        IndexView, SubmitRequest, SubmitResponse, WorkflowPage, WorkflowView,
     },
 };
 use tokio::net::TcpStream;
@@ -135,6 +135,33 @@ impl Client {
             .await
     }
 
+    pub(super) async fn index(&self, workspace: &str) -> Result<IndexView, Error> {
+        let request = self.request(Method::GET, "/api/index");
+        self.send(request.query(&[("workspace", workspace)])).await
+    }
+
+    pub(super) async fn indexes(&self) -> Result<IndexPage, Error> {
+        self.send(self.request(Method::GET, "/api/indexes")).await
+    }
+
+    pub(super) async fn control_index(&self, request: &IndexRequest) -> Result<IndexView, Error> {
+        self.send(self.request(Method::POST, "/api/index").json(request))
+            .await
+    }
+
+    /// Follows the index of a workspace.
+    pub(super) async fn follow_index(&self, workspace: &str) -> Result<IndexFeed, Error> {
+        // The same rules as for every other request.
+        let path = "/api/index/stream";
+        let request = self.request(Method::GET, path).query(&[("workspace", workspace)]);
+        let request = request
+            .build()
+            .map_err(|error| Error::internal(error.to_string()))?;
+        let query = request.url().query().unwrap_or_default();
+        let socket = self.socket(&format!("{path}?{query}")).await?;
+        Ok(IndexFeed { socket })
+    }
+
     async fn post(&self, path: &str, body: &impl Serialize) -> Result<(), Error> {
         let answer = self.request(Method::POST, path).json(body).send().await;
         let answer = answer.map_err(|error| unreachable(&self.url, &error))?;
@@ -223,6 +250,30 @@ async fn refusal(answer: reqwest::Response) -> Error {
             code: Code::NotAModelServer,
             message: format!("the backend answered {status}"),
         },
+    }
+}
+
+/// An index as it changes.
+#[derive(Debug)]
+pub(super) struct IndexFeed {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+}
+
+impl IndexFeed {
+    /// What is known next; `None` when the backend stops.
+    pub(super) async fn next(&mut self) -> Result<Option<IndexView>, Error> {
+        loop {
+            match self.socket.next().await {
+                Some(Ok(Message::Text(text))) => {
+                    let view = serde_json::from_str(&text);
+                    return view
+                        .map(Some)
+                        .map_err(|error| Error::internal(format!("an index cannot be read: {error}")));
+                }
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return Ok(None),
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Binary(_) | Message::Frame(_))) => {}
+            }
+        }
     }
 }
 

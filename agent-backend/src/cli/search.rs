@@ -1,4 +1,4 @@
-//! `index` and `search`: the search engine without a workflow.
+//! `search`: the search engine without a workflow.
 
 mod arguments;
 mod json;
@@ -16,35 +16,6 @@ use crate::{config::Config, error::Error, search::CodeSearch, wiring};
 fn open(config: &Config) -> Result<(CodeSearch, PathBuf), Error> {
     let ollama = Arc::new(wiring::ollama(config)?);
     Ok((wiring::search(config, ollama)?, super::workspace(config)?))
-}
-
-pub(super) async fn index(config: Config) -> Result<Exit, Error> {
-    let (search, root) = open(&config)?;
-    let bar = ProgressBar::new_spinner();
-    let report = search
-        .index(&root, |progress| {
-            bar.set_length(u64::try_from(progress.files_total).unwrap_or(u64::MAX));
-            bar.set_position(u64::try_from(progress.files_done).unwrap_or(u64::MAX));
-            bar.set_message(format!(
-                "{}/{} files, {} chunks",
-                progress.files_done, progress.files_total, progress.chunks_done
-            ));
-        })
-        .await?;
-    bar.finish_and_clear();
-    for notice in &report.notices {
-        print(&format!("{}: {}", notice.code, notice.message))?;
-    }
-    print(&format!(
-        "{} files: {} indexed, {} unchanged, {} removed; {} chunks written ({})",
-        report.files_total,
-        report.files_indexed,
-        report.files_unchanged,
-        report.files_deleted,
-        report.chunks_written,
-        report.mode.as_str(),
-    ))?;
-    Ok(Exit::Done)
 }
 
 pub(super) async fn search(config: Config, arguments: Arguments) -> Result<Exit, Error> {

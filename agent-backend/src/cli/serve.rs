@@ -49,6 +49,7 @@ pub(super) async fn serve(
     let runtime = wiring::build(&config)?;
     let resumed = runtime.resume_all().await?;
     wiring::preload(&runtime);
+    let indexes = runtime.services().indexing.resume_all();
     let url = format!("http://{}", bound.address());
     let address_file = config.data_dir.join(ADDRESS_FILE);
     let address = Address {
@@ -62,7 +63,7 @@ pub(super) async fn serve(
     if let Some(path) = &port_file {
         write_file(path, &bound.address().to_string())?;
     }
-    tracing::info!(version = version::VERSION, %url, resumed, data = %config.data_dir.display(), "ready");
+    tracing::info!(version = version::VERSION, %url, resumed, indexes, data = %config.data_dir.display(), "ready");
     let hub = Hub::new(runtime.clone());
     let app = edge::server::app(&runtime, &hub, token.as_deref());
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -76,6 +77,7 @@ pub(super) async fn serve(
     };
     tracing::info!("stopping: workflows go on at the next start");
     drop(stop);
+    runtime.services().indexing.park();
     if tokio::time::timeout(PARK_TIMEOUT, runtime.park()).await.is_err() {
         tracing::warn!("some work did not stop in time; the journal has everything that counts");
     }

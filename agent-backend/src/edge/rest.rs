@@ -69,10 +69,10 @@ pub(super) fn routes() -> Router<Runtime> {
         })
 }
 
-type Body = Result<Bytes, BytesRejection>;
+pub(super) type Body = Result<Bytes, BytesRejection>;
 
 /// The body as JSON, with our own error, which names line and column.
-fn parse<T: DeserializeOwned>(body: Body) -> Result<T, Error> {
+pub(super) fn parse<T: DeserializeOwned>(body: Body) -> Result<T, Error> {
     let wrong = |problem: &dyn std::fmt::Display| {
         Error::user(
             Code::InvalidRequest,

@@ -6,7 +6,7 @@ use axum::{Router, extract::DefaultBodyLimit, middleware};
 use shared::error::{Class, Code};
 use tokio::net::TcpListener;
 
-use super::{access, acp, grpc, metrics, rest};
+use super::{access, acp, grpc, index, metrics, rest};
 use crate::{error::Error, runtime::Runtime};
 
 /// Largest request body, in bytes.
@@ -62,6 +62,7 @@ impl Bound {
 /// All edges over one runtime.
 pub fn app(runtime: &Runtime, hub: &acp::Hub, token: Option<&str>) -> Router {
     let rest = rest::routes()
+        .merge(index::routes())
         .merge(metrics::routes())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(runtime.clone());

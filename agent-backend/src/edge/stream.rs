@@ -39,7 +39,7 @@ use crate::{
 const CLOSE_WAIT: Duration = Duration::from_secs(5);
 
 /// Silence after which a sign of life is sent.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Params {
@@ -133,7 +133,7 @@ pub(super) async fn stream(
     }
 }
 
-fn asks_for_websocket(headers: &HeaderMap) -> bool {
+pub(super) fn asks_for_websocket(headers: &HeaderMap) -> bool {
     let upgrade = headers.get(header::UPGRADE).and_then(|value| value.to_str().ok());
     upgrade.is_some_and(|value| value.eq_ignore_ascii_case("websocket"))
 }

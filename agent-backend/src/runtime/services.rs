@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use engine::ports::Journal;
 use models::Provider;
 
-use crate::{error::Error, search::CodeSearch};
+use crate::{error::Error, indexing::Indexing, search::CodeSearch};
 
 /// Makes the provider of another model.
 pub type OtherModel = Arc<dyn Fn(&str) -> Result<Arc<dyn Provider>, Error> + Send + Sync>;
@@ -27,6 +27,8 @@ pub struct Services {
     pub answer_tokens_max: u32,
     /// Code search.
     pub search: CodeSearch,
+    /// Keeps what is searched up to date.
+    pub indexing: Indexing,
     /// Workspace of requests that name none.
     pub default_workspace: Option<PathBuf>,
 }

@@ -221,6 +221,7 @@ impl Connection for Fake {
                 component("model", "qwen2.5-coder:7b"),
                 component("vectordb", "embedded"),
             ],
+            index: None,
         });
         stream::once(async { up }).chain(stream::pending()).boxed()
     }

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use futures::{StreamExt, future::BoxFuture, stream::BoxStream};
-use proto::v1::{HealthRequest, InfoRequest, server_service_client::ServerServiceClient};
+use proto::v1::{HealthRequest, IndexStatusRequest, InfoRequest, server_service_client::ServerServiceClient};
 use serde::{Serialize, de::DeserializeOwned};
 use shared::{
     id::{Seq, WorkflowId},
@@ -14,7 +14,7 @@ use shared::{
 use tonic::transport::{Channel, Endpoint};
 
 use super::{
-    Component, Connection, Followed, Server, ServerInfo,
+    Component, Connection, Followed, Index, IndexState, Server, ServerInfo,
     backoff::Backoff,
     follow,
     socket::{Socket, refused},
@@ -27,6 +27,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time between probes of a server that answers.
 const PROBE_INTERVAL: Duration = Duration::from_secs(5);
+/// The same while an index gets on.
+const PROBE_INTERVAL_BUSY: Duration = Duration::from_secs(1);
 /// Workflows looked through for one that has not finished.
 const RECENT_MAX: u32 = 50;
 
@@ -113,9 +115,9 @@ impl Connection for Live {
                     Err(error) => Server::Down(error),
                 };
                 let delay = match &now {
-                    Server::Up(_) => {
+                    Server::Up(info) => {
                         failures = 0;
-                        PROBE_INTERVAL
+                        interval(info.index.as_ref())
                     }
                     Server::Down(_) => {
                         failures += 1;
@@ -189,6 +191,12 @@ async fn probe(channel: &Channel, url: &str) -> Result<ServerInfo, Error> {
         .await
         .map_err(|status| unreachable(&status))?
         .into_inner();
+    // A server of an older version does not know all of it, and goes on without.
+    let request = IndexStatusRequest {
+        workspace: info.default_workspace.clone(),
+    };
+    let index = client.index_status(request).await.ok();
+    let index = index.map(|answer| index_of(answer.into_inner()));
     let components = health
         .components
         .into_iter()
@@ -210,7 +218,33 @@ async fn probe(channel: &Channel, url: &str) -> Result<ServerInfo, Error> {
         compatibility,
         default_workspace: info.default_workspace,
         components,
+        index,
     })
+}
+
+fn index_of(status: proto::v1::IndexStatusResponse) -> Index {
+    let progress = status.progress.as_ref();
+    Index {
+        state: IndexState::parse(&status.state),
+        files: status.files,
+        progress: progress.map(|now| (now.files_done, now.files_total)),
+        seconds_left: progress.and_then(|now| now.seconds_left),
+        code: status.code,
+    }
+}
+
+fn interval(index: Option<&Index>) -> Duration {
+    match index.map(|index| index.state) {
+        Some(IndexState::Scanning | IndexState::Indexing) => PROBE_INTERVAL_BUSY,
+        Some(
+            IndexState::Idle
+            | IndexState::Paused
+            | IndexState::Waiting
+            | IndexState::Ready
+            | IndexState::Failed,
+        )
+        | None => PROBE_INTERVAL,
+    }
 }
 
 /// The last cause of an error, which is the one that tells a person something.

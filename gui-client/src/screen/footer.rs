@@ -7,7 +7,7 @@ use iced::{
 use shared::version::Compatibility;
 
 use crate::{
-    connection::Server,
+    connection::{Index, IndexState, Server},
     model::{Phase, Workflow},
     theme::{
         FOOTER_HEIGHT, GAP, Look, SPACE,
@@ -90,13 +90,36 @@ pub fn states(name: &str, server: Option<&Server>) -> Vec<(Option<bool>, String)
                 Some(_) => (Some(false), format!("{title} not available")),
                 None => (None, title.to_owned()),
             };
-            vec![
+            let mut all = vec![
                 (Some(fits), format!("Backend {} ({name})", info.version)),
                 component("Database", "vectordb"),
                 component("Model", "model"),
-            ]
+            ];
+            all.extend(info.index.as_ref().and_then(index));
+            all
         }
     }
+}
+
+/// What the footer says of the search index; nothing where there is none.
+pub fn index(index: &Index) -> Option<(Option<bool>, String)> {
+    let files = index.files;
+    let (good, label) = match (index.state, index.progress) {
+        (IndexState::Idle, _) => return None,
+        (IndexState::Scanning, _) | (IndexState::Indexing, None) => (None, "Indexing…".to_owned()),
+        (IndexState::Indexing, Some((done, total))) => {
+            let left = index
+                .seconds_left
+                .map(|seconds| format!(", {} left", pieces::duration(seconds.saturating_mul(1_000))))
+                .unwrap_or_default();
+            (None, format!("Indexing {done}/{total}{left}"))
+        }
+        (IndexState::Paused, _) => (None, "Index paused".to_owned()),
+        (IndexState::Waiting, _) => (Some(false), format!("Index waiting {}", index.code)),
+        (IndexState::Failed, _) => (Some(false), format!("Index failed {}", index.code)),
+        (IndexState::Ready, _) => (Some(true), format!("Index {files} files")),
+    };
+    Some((good, label.trim_end().to_owned()))
 }
 
 fn writing(look: Look, server: Option<&Server>, workflow: Option<&Workflow>) -> (String, Color) {

@@ -16,7 +16,9 @@ use futures::StreamExt;
 use gui_client::{
     Error,
     config::Address,
-    connection::{Component, Connection, Followed, Server, ServerInfo, backoff::Backoff, live::Live},
+    connection::{
+        Component, Connection, Followed, Index, IndexState, Server, ServerInfo, backoff::Backoff, live::Live,
+    },
 };
 use proto::v1;
 use serde_json::{Value, json};
@@ -76,7 +78,43 @@ impl v1::server_service_server::ServerService for Info {
 
     async fn index_status(
         &self,
-        _: Request<v1::IndexStatusRequest>,
+        request: Request<v1::IndexStatusRequest>,
+    ) -> Result<Reply<v1::IndexStatusResponse>, Status> {
+        let workspace = request.into_inner().workspace;
+        assert_eq!(workspace, "/src");
+        Ok(Reply::new(v1::IndexStatusResponse {
+            state: "indexing".to_owned(),
+            files: 12,
+            workspace,
+            progress: Some(v1::IndexProgress {
+                files_done: 3,
+                files_total: 4,
+                seconds_left: Some(9),
+                ..v1::IndexProgress::default()
+            }),
+            ..v1::IndexStatusResponse::default()
+        }))
+    }
+
+    type WatchIndexStream = futures::stream::Empty<Result<v1::IndexStatusResponse, Status>>;
+
+    async fn watch_index(
+        &self,
+        _: Request<v1::WatchIndexRequest>,
+    ) -> Result<Reply<Self::WatchIndexStream>, Status> {
+        Err(Status::unimplemented("not here"))
+    }
+
+    async fn list_indexes(
+        &self,
+        _: Request<v1::ListIndexesRequest>,
+    ) -> Result<Reply<v1::ListIndexesResponse>, Status> {
+        Err(Status::unimplemented("not here"))
+    }
+
+    async fn control_index(
+        &self,
+        _: Request<v1::ControlIndexRequest>,
     ) -> Result<Reply<v1::IndexStatusResponse>, Status> {
         Err(Status::unimplemented("not here"))
     }
@@ -242,6 +280,13 @@ async fn version_and_health_over_grpc_on_the_same_port() {
         compatibility: Compatibility::Full,
         default_workspace: "/src".to_owned(),
         components: vec![model],
+        index: Some(Index {
+            state: IndexState::Indexing,
+            files: 12,
+            progress: Some((3, 4)),
+            seconds_left: Some(9),
+            code: String::new(),
+        }),
     };
     assert_eq!(live.watch().next().await, Some(Server::Up(info)));
 }

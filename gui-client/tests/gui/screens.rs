@@ -209,6 +209,37 @@ fn without_a_backend_the_draft_stays_and_nothing_is_sent() {
 }
 
 #[test]
+fn the_footer_tells_how_the_index_gets_on() {
+    use gui_client::connection::{Index, IndexState};
+    let check = |state: &str, progress, seconds_left, expect: Option<(Option<bool>, &str)>| {
+        let index = Index {
+            state: IndexState::parse(state),
+            files: 120,
+            progress,
+            seconds_left,
+            code: if state == "waiting" { "E1501" } else { "" }.to_owned(),
+        };
+        let expect = expect.map(|(good, label)| (good, label.to_owned()));
+        assert_eq!(footer::index(&index), expect, "{state}");
+    };
+    check("idle", None, None, None);
+    check("something newer", None, None, None);
+    check("scanning", None, None, Some((None, "Indexing…")));
+    check("indexing", None, None, Some((None, "Indexing…")));
+    check("indexing", Some((3, 40)), None, Some((None, "Indexing 3/40")));
+    check(
+        "indexing",
+        Some((3, 40)),
+        Some(9),
+        Some((None, "Indexing 3/40, 9.0s left")),
+    );
+    check("paused", None, None, Some((None, "Index paused")));
+    check("waiting", None, None, Some((Some(false), "Index waiting E1501")));
+    check("failed", None, None, Some((Some(false), "Index failed")));
+    check("ready", None, None, Some((Some(true), "Index 120 files")));
+}
+
+#[test]
 fn another_major_version_is_refused() {
     run(async {
         let mut driver = Driver::connected(Options::default()).await;

@@ -1,10 +1,23 @@
 //! `ServerService`.
 
+use std::path::Path;
+
+use futures::{StreamExt as _, stream::BoxStream};
 use proto::v1::{self, server_service_server::ServerService};
-use shared::version::{self, Compatibility};
+use shared::{
+    error::Code,
+    version::{self, Compatibility},
+};
 use tonic::{Request, Response, Status};
 
-use crate::{runtime::Runtime, status};
+use crate::{
+    edge::index::Feed,
+    error::Error,
+    indexing::{Command, Described},
+    present,
+    runtime::Runtime,
+    status,
+};
 
 pub(super) struct Service(pub(super) Runtime);
 
@@ -56,17 +69,74 @@ impl ServerService for Service {
         &self,
         request: Request<v1::IndexStatusRequest>,
     ) -> Result<Response<v1::IndexStatusResponse>, Status> {
-        let status = self
-            .0
-            .services()
-            .search
-            .index_status(&request.into_inner().workspace)
-            .await?;
-        Ok(Response::new(v1::IndexStatusResponse {
-            state: status.state.to_owned(),
-            files: status.files,
-            chunks: status.chunks,
-            detail: status.detail,
+        let workspace = request.into_inner().workspace;
+        let described = self.0.services().indexing.status(Path::new(&workspace)).await?;
+        Ok(Response::new(index(&described)))
+    }
+
+    type WatchIndexStream = BoxStream<'static, Result<v1::IndexStatusResponse, Status>>;
+
+    async fn watch_index(
+        &self,
+        request: Request<v1::WatchIndexRequest>,
+    ) -> Result<Response<Self::WatchIndexStream>, Status> {
+        let workspace = request.into_inner().workspace;
+        let mut feed = Feed::open(&self.0, Path::new(&workspace)).await?;
+        let stream = async_stream::stream! {
+            while let Some(described) = feed.next().await {
+                yield Ok(index(&described));
+            }
+        };
+        Ok(Response::new(stream.boxed()))
+    }
+
+    async fn list_indexes(
+        &self,
+        _: Request<v1::ListIndexesRequest>,
+    ) -> Result<Response<v1::ListIndexesResponse>, Status> {
+        let indexes = self.0.services().indexing.list();
+        Ok(Response::new(v1::ListIndexesResponse {
+            indexes: indexes.iter().map(index).collect(),
         }))
+    }
+
+    async fn control_index(
+        &self,
+        request: Request<v1::ControlIndexRequest>,
+    ) -> Result<Response<v1::IndexStatusResponse>, Status> {
+        let request = request.into_inner();
+        let command = match request.command() {
+            v1::IndexCommand::Open => Command::Open,
+            v1::IndexCommand::Pause => Command::Pause,
+            v1::IndexCommand::Resume => Command::Resume,
+            v1::IndexCommand::Cancel => Command::Cancel,
+            v1::IndexCommand::Rescan => Command::Rescan,
+            v1::IndexCommand::Delete => Command::Delete,
+            v1::IndexCommand::Unspecified => {
+                return Err(Error::user(Code::InvalidRequest, "the request names no command").into());
+            }
+        };
+        let indexing = &self.0.services().indexing;
+        let described = indexing.command(Path::new(&request.workspace), command).await?;
+        Ok(Response::new(index(&described)))
+    }
+}
+
+fn index(described: &Described) -> v1::IndexStatusResponse {
+    let view = present::index(described);
+    v1::IndexStatusResponse {
+        state: view.state.as_str().to_owned(),
+        files: view.files,
+        chunks: view.chunks,
+        detail: view.detail,
+        workspace: view.workspace,
+        code: view.code.unwrap_or_default(),
+        progress: view.progress.map(|now| v1::IndexProgress {
+            files_done: now.files_done,
+            files_total: now.files_total,
+            chunks_done: now.chunks_done,
+            files_per_second: now.files_per_second,
+            seconds_left: now.seconds_left,
+        }),
     }
 }

@@ -19,6 +19,7 @@ pub(super) async fn run(services: &Services, state: &State, desk: &Desk) -> Resu
         desk.notify(notice.level, notice.code, notice.message).await;
     }
     let root = PathBuf::from(&state.task.workspace);
+    services.indexing.settle(&root).await?;
     let found = services.search.retrieve(&root, &state.task.query).await?;
     for notice in found.notices {
         desk.notify(NoticeLevel::Warning, Some(notice.code), notice.message)
