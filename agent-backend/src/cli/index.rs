@@ -112,7 +112,7 @@ async fn ask(client: &Client, root: &std::path::Path, arguments: &Arguments) -> 
         workspace: workspace.to_owned(),
         command,
     };
-    for (_, command) in once.into_iter().filter(|(asked, _)| *asked) {
+    if let Some((_, command)) = once.into_iter().find(|(asked, _)| *asked) {
         show(&client.control_index(&request(command)).await?, arguments)?;
         return Ok(Exit::Done);
     }
