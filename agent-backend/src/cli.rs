@@ -5,6 +5,7 @@ mod backend;
 mod client;
 mod doctor;
 mod index;
+mod mcp;
 mod render;
 mod run;
 mod search;
@@ -72,6 +73,8 @@ enum Command {
     Serve(Serve),
     /// Speak the Agent Client Protocol on standard input and output
     Acp,
+    /// Serve the code search as an MCP server on standard input and output
+    Mcp(mcp::Arguments),
     /// Run one workflow in the terminal
     Run(run::Arguments),
     /// Bring the search index of a workspace up to date, watch, pause or delete it
@@ -188,6 +191,7 @@ async fn dispatch(cli: Cli, config: Config) -> Result<Exit, Error> {
     match cli.command.unwrap_or_else(|| Command::Serve(Serve::default())) {
         Command::Serve(arguments) => serve::serve(config, arguments.listen, arguments.port_file).await,
         Command::Acp => acp::run(config, backend).await,
+        Command::Mcp(arguments) => mcp::run(config, arguments).await,
         Command::Run(arguments) => run::run(config, backend, arguments).await,
         Command::Index(arguments) => index::run(config, backend, arguments).await,
         Command::Search(arguments) => search::search(config, arguments).await,

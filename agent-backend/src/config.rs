@@ -53,6 +53,10 @@ pub struct Retrieval {
     pub embedding: Embedding,
     /// The reranking model.
     pub rerank: Rerank,
+    /// Who puts questions to the search beside the request itself.
+    pub agentic: Agentic,
+    /// Longest wait for the model's questions, milliseconds.
+    pub agentic_wait_ms: u64,
 }
 
 /// The model server.
@@ -85,6 +89,19 @@ pub struct Qdrant {
     pub context_tokens: usize,
 }
 
+/// Who puts questions to the search beside the request itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Agentic {
+    /// The model, with one more call before the search; the rules where it fails.
+    #[default]
+    Auto,
+    /// Rules alone: points of a list, and what a failed attempt named.
+    Rules,
+    /// Nobody; what failed changes nothing.
+    Off,
+}
+
 impl Default for Retrieval {
     fn default() -> Self {
         Self {
@@ -92,6 +109,8 @@ impl Default for Retrieval {
             profiles: BTreeMap::new(),
             embedding: Embedding::default(),
             rerank: Rerank::default(),
+            agentic: Agentic::default(),
+            agentic_wait_ms: 20_000,
         }
     }
 }

@@ -1,10 +1,12 @@
-//! The edges: the only place that knows HTTP, WebSocket, gRPC and ACP.
+//! The edges: the only place that knows HTTP, WebSocket, gRPC, ACP and
+//! MCP.
 
 mod access;
 pub mod acp;
 mod convert;
 mod grpc;
 mod index;
+pub mod mcp;
 mod metrics;
 mod rest;
 pub mod server;

@@ -13,7 +13,9 @@ use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use retrieval::{
-    CaughtUp, Change, Embedder, Models, Notice, Options, Progress, Reach, Request, Retrieved, Service,
+    CaughtUp, Change, Embedder, Mode, Models, Notice, Options, Progress, Reach, Request, Retrieved, Service,
+    adaptive::{self, Boost},
+    queries::{self, Merged, SubQuery},
 };
 use shared::error::Code;
 use tokio::sync::Mutex;
@@ -44,6 +46,17 @@ struct Hybrid {
     asking: Service,
     /// For work in the background, which waits while somebody asks.
     background: Service,
+}
+
+/// The answer to several questions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Joined {
+    /// How they were answered.
+    pub mode: Mode,
+    /// What made the answer worse than it could be, each once.
+    pub notices: Vec<Notice>,
+    /// Best first, each with the questions that found it.
+    pub parts: Vec<Merged>,
 }
 
 impl CodeSearch {
@@ -87,18 +100,65 @@ impl CodeSearch {
     /// Answers a request, after bringing the index up to date where nobody keeps it.
     pub async fn search(&self, root: &Path, request: &Request) -> Result<Retrieved, Error> {
         let _asking = self.quiet.ask();
-        let hybrid = match request.reach {
-            Reach::Everything => self.hybrid().await,
-            Reach::ThisProcess => Ok(None),
-        };
-        let (service, problem) = match hybrid {
-            Ok(Some(hybrid)) => (hybrid.asking, None),
-            Ok(None) => (self.keyword.clone(), None),
-            Err(problem) => (self.keyword.clone(), Some(problem)),
-        };
+        let (service, problem) = self.asked(request.reach).await;
         let mut found = Box::pin(service.search(root, request)).await?;
         explain(&mut found.notices, problem);
         Ok(found)
+    }
+
+    /// Answers several questions as one: the parts that each found, joined.
+    pub async fn retrieve_all(
+        &self,
+        root: &Path,
+        queries: &[SubQuery],
+        boosts: &[Boost],
+    ) -> Result<Joined, Error> {
+        let _asking = self.quiet.ask();
+        let (service, problem) = self.asked(Reach::Everything).await;
+        let mut session = Box::pin(service.open(root)).await?;
+        let mut joined: Option<Joined> = None;
+        let mut answers = Vec::new();
+        for query in queries {
+            let request = Request {
+                profile: self.options.profile.clone(),
+                ..Request::new(&query.text)
+            };
+            let found = Box::pin(session.search(&request)).await?;
+            let joined = joined.get_or_insert(Joined {
+                mode: found.mode,
+                notices: Vec::new(),
+                parts: Vec::new(),
+            });
+            for notice in found.notices {
+                if !joined.notices.contains(&notice) {
+                    joined.notices.push(notice);
+                }
+            }
+            answers.push(found.ranked);
+        }
+        let mut joined = joined.ok_or_else(|| Error::internal("no question was asked"))?;
+        explain(&mut joined.notices, problem);
+        joined.parts = queries::merge(queries, answers);
+        adaptive::boost(&mut joined.parts, boosts);
+        Ok(joined)
+    }
+
+    /// Tokens of code that are packed for the model.
+    pub fn context_tokens(&self) -> usize {
+        self.options.context_tokens
+    }
+
+    /// The service to ask, and why it has no embedding model if one is configured.
+    async fn asked(&self, reach: Reach) -> (Service, Option<Error>) {
+        let hybrid = match reach {
+            Reach::Everything => self.hybrid().await,
+            Reach::ThisProcess => Ok(None),
+        };
+        match hybrid {
+            Ok(Some(hybrid)) => (hybrid.asking, None),
+            Ok(None) => (self.keyword.clone(), None),
+            Err(problem) => (self.keyword.clone(), Some(problem)),
+        }
     }
 
     /// The search with the embedding model; none where none is configured.

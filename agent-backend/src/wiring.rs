@@ -38,6 +38,7 @@ pub fn build(config: &Config) -> Result<Runtime, Error> {
         answer_tokens_max: config.ollama.answer_tokens_max,
         search,
         indexing,
+        retrieval: config.retrieval.clone(),
         default_workspace: config.workspace.clone(),
     };
     Ok(Runtime::new(services, graphs))

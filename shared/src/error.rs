@@ -115,6 +115,7 @@ codes! {
     ChecksFailed = "E1310", "A check of the proposal failed";
     AnswerRepeats = "E1311", "The model repeats itself";
     AnswerDeclined = "E1312", "The model declined the task";
+    QueriesMalformed = "E1313", "The search queries are not valid JSON of the expected shape";
 
     // E14xx: model providers.
     OllamaUnreachable = "E1401", "Ollama does not answer";

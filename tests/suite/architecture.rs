@@ -69,7 +69,7 @@ const IMPURE_PATHS: [&str; 9] = [
 ];
 
 /// The crates of the network, and the folder of the backend that may use them.
-const NETWORK_CRATES: [&str; 4] = ["agent_client_protocol", "axum", "tonic", "tonic_health"];
+const NETWORK_CRATES: [&str; 5] = ["agent_client_protocol", "axum", "rmcp", "tonic", "tonic_health"];
 /// Besides the edge, the command line is a client of the backend's interfaces.
 const NETWORK_FOLDERS: [&str; 2] = ["agent-backend/src/edge", "agent-backend/src/cli"];
 

@@ -52,7 +52,7 @@ fn succeed(mut command: Command) -> Output {
 }
 
 /// Makes the repository and answers its last commit.
-fn make(dir: &Path, settings: &[(&str, &str)]) -> String {
+pub fn make(dir: &Path, settings: &[(&str, &str)]) -> String {
     let script = root().join("tests/fixtures/demo-repo/make.sh");
     let mut command = command("sh", dir.parent().unwrap());
     command.arg(script).arg(dir).envs(settings.iter().copied());

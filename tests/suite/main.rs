@@ -8,6 +8,7 @@
 
 mod acp;
 mod acp_schema;
+mod agentic;
 mod architecture;
 mod bad_input;
 mod command_line;
@@ -17,6 +18,7 @@ mod documents;
 mod grpc;
 mod indexing;
 mod main_job;
+mod mcp;
 mod resume;
 mod schema;
 mod schemas;

@@ -70,6 +70,9 @@ pub struct World {
     ollama_url: String,
     qdrant_url: String,
     extra: Vec<String>,
+    /// Who puts questions to the search: rules, so that a script needs no rule
+    /// for that, unless the test is about it.
+    agentic: (&'static str, u32),
     http: reqwest::Client,
 }
 
@@ -117,6 +120,7 @@ impl World {
             backend: None,
             url: String::new(),
             extra: Vec::new(),
+            agentic: ("rules", 60_000),
             http: client(),
         };
         world.make_repository();
@@ -200,7 +204,12 @@ impl World {
             .arg(self.path("data"))
             .args(["--ollama-url", &self.ollama_url])
             .args(["--qdrant-url", &self.qdrant_url])
-            .args(&self.extra);
+            .args(&self.extra)
+            .env("AGENTIC_IDE_RETRIEVAL__AGENTIC", self.agentic.0)
+            .env(
+                "AGENTIC_IDE_RETRIEVAL__AGENTIC_WAIT_MS",
+                self.agentic.1.to_string(),
+            );
         command
     }
 
@@ -378,6 +387,12 @@ impl World {
     /// Points later starts at a vector database.
     pub fn use_qdrant(&mut self, url: &str) {
         url.clone_into(&mut self.qdrant_url);
+    }
+
+    /// Who puts questions to the search in every later start, and the longest
+    /// wait for a model's.
+    pub fn ask_for_questions(&mut self, agentic: &'static str, wait_ms: u32) {
+        self.agentic = (agentic, wait_ms);
     }
 
     /// Further arguments of every later start.

@@ -51,6 +51,9 @@ pub struct Options {
     /// Rank source files alone.
     #[arg(long)]
     src: bool,
+    /// Take each request apart by rule, and join the answers.
+    #[arg(long)]
+    rules: bool,
     /// Ask every n-th query alone.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     every: Option<u32>,
@@ -71,6 +74,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         ("--json", options.json),
         ("--noscope", options.noscope),
         ("--src", options.src),
+        ("--rules", options.rules),
     ] {
         if given {
             args.push(flag.into());

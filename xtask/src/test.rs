@@ -28,6 +28,9 @@ const ACPX: &str = "acpx@0.19.1";
 /// The package that carries the protocol's official JSON Schema.
 const ACP_SDK: &str = "@agentclientprotocol/sdk@2.4.0";
 
+/// The protocol's official client for Python, which drives the MCP server.
+const MCP_CLIENT: &str = "mcp==2.3.0";
+
 /// Options of the tests.
 #[derive(Debug, Default, Args)]
 pub struct Options {
@@ -69,6 +72,10 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         match steps.run("ACP schema", || install_acp_schema(&paths)) {
             Some(path) => variables.push(("AGENTIC_IDE_ACP_SCHEMA".into(), path)),
             None => say::note("messages will not be judged by the protocol's own schema; CI fails without"),
+        }
+        match steps.run("MCP client", || install_mcp_client(&paths)) {
+            Some(path) => variables.push(("AGENTIC_IDE_MCP_PYTHON".into(), path)),
+            None => say::note("the test with the Python client of MCP will be left out"),
         }
     }
     let before = untracked(&paths);
@@ -164,6 +171,42 @@ fn install_acp_schema(paths: &Paths) -> anyhow::Result<OsString> {
     install_from_npm(paths, ACP_SDK, schema)
 }
 
+/// The path of a Python that has the MCP client, installed into the cache if it
+/// is not there yet.
+fn install_mcp_client(paths: &Paths) -> anyhow::Result<OsString> {
+    if let Some(given) = env::var_os("AGENTIC_IDE_MCP_PYTHON") {
+        return Ok(given);
+    }
+    let dir = paths.cache.join(MCP_CLIENT.replace("==", "-"));
+    let python = dir.join("bin/python");
+    // Written last, so that half an installation is made again.
+    let mark = dir.join("installed");
+    if !mark.exists() {
+        let mut venv = Command::new("python3");
+        output_of(venv.args(["-m", "venv", "--clear"]).arg(&dir))?;
+        let mut pip = Command::new(&python);
+        output_of(pip.args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            MCP_CLIENT,
+        ]))?;
+        std::fs::write(&mark, MCP_CLIENT)?;
+    }
+    Ok(python.into())
+}
+
+fn output_of(command: &mut Command) -> anyhow::Result<()> {
+    let output = command.stdin(Stdio::null()).output()?;
+    if !output.status.success() {
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        bail!("{command:?} failed:\n{}", complaint.trim());
+    }
+    Ok(())
+}
+
 /// The path of `file` of a pinned npm package, installed into the cache if it
 /// is not there yet.
 fn install_from_npm(paths: &Paths, package: &str, file: &str) -> anyhow::Result<OsString> {
@@ -242,7 +285,7 @@ impl Steps {
                 say::note(&format!("{error:#}"));
                 let first = error.to_string().lines().next().unwrap_or_default().to_owned();
                 // What the tests only want is no reason to fail.
-                let outcome = if matches!(name, "acpx" | "ACP schema") {
+                let outcome = if matches!(name, "acpx" | "ACP schema" | "MCP client") {
                     Outcome::LeftOut(first)
                 } else {
                     Outcome::Failed(first)

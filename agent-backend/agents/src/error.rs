@@ -50,6 +50,12 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
+    /// Search queries that are not of the expected shape.
+    #[error("the search queries cannot be used: {problem}")]
+    Queries {
+        /// What is wrong.
+        problem: String,
+    },
     /// Code was left out.
     #[error("`{path}`, line {line}, leaves code out: `{text}`")]
     Placeholder {
@@ -106,6 +112,7 @@ impl Error {
             Self::Path { .. } => Code::EditPathInvalid,
             Self::DoesNotApply { .. } => Code::EditDoesNotApply,
             Self::Plan { .. } => Code::PlanMalformed,
+            Self::Queries { .. } => Code::QueriesMalformed,
             Self::Placeholder { .. } => Code::AnswerPlaceholder,
             Self::NoChange => Code::NoChange,
             Self::Repeats { .. } => Code::AnswerRepeats,

@@ -18,9 +18,6 @@ const DECLINED_CHARS_MAX: usize = 160;
 /// How far into an answer a refusal is looked for, in characters.
 const OPENING_CHARS: usize = 200;
 
-/// Characters of a failure that go into a retrieval query.
-const QUERY_CHARS_MAX: usize = 200;
-
 /// Beginnings of answers that decline.
 const REFUSALS: [&str; 14] = [
     "i'm sorry",
@@ -133,6 +130,10 @@ fn known(code: Code) -> Option<&'static str> {
             "Answer with one JSON object of the required shape and nothing else.",
         ),
         (
+            Code::QueriesMalformed,
+            "Answer with one JSON object of the required shape and nothing else.",
+        ),
+        (
             Code::AnswerPlaceholder,
             "Write every line of the file. Never stand in for code with a comment or an ellipsis.",
         ),
@@ -158,19 +159,6 @@ fn known(code: Code) -> Option<&'static str> {
         .iter()
         .find(|(known, _)| *known == code)
         .map(|(_, text)| *text)
-}
-
-/// The query of the next retrieval: the request and what the failures were
-/// about, so that it finds code that helps with them (adaptive retrieval).
-pub fn refined_query(query: &str, failures: &[Failure]) -> String {
-    let mut refined = one_line(query, usize::MAX);
-    // How an answer was written says nothing about which code is relevant.
-    let about_code = |failure: &&Failure| failure.code == Code::ChecksFailed || known(failure.code).is_none();
-    for failure in failures.iter().filter(about_code) {
-        refined.push('\n');
-        refined.push_str(&one_line(&failure.message, QUERY_CHARS_MAX));
-    }
-    refined
 }
 
 #[cfg(test)]
@@ -231,18 +219,6 @@ mod tests {
         assert_eq!(
             guidance(&failure(Code::Internal, "x")),
             "Fix this problem. Keep what was right."
-        );
-    }
-
-    #[test]
-    fn queries_learn_from_failures_of_the_code() {
-        let failures = [
-            failure(Code::AnswerTruncated, "cut"),
-            failure(Code::ChecksFailed, "SyntaxError:\n line 2"),
-        ];
-        assert_eq!(
-            refined_query("Add a\nlimit", &failures),
-            "Add a limit\nSyntaxError: line 2"
         );
     }
 

@@ -14,8 +14,10 @@ pub mod edit;
 pub mod failure;
 pub mod plan;
 pub mod prompt;
+pub mod queries;
 
 mod answer;
 mod error;
+mod json;
 
 pub use error::Error;

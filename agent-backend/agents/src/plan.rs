@@ -1,7 +1,4 @@
 //! The planner's answer: the shape it is asked for and how it is read.
-//!
-//! JSON that ends too early is refused and never completed: what is missing
-//! cannot be known.
 
 use std::collections::HashSet;
 
@@ -10,11 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::id::StageId;
 
-use crate::{
-    Error,
-    answer::{Spoken, one_line, spoken},
-    edit::path,
-};
+use crate::{Error, answer::one_line, edit::path, json};
 
 /// Steps of one plan.
 pub const STEPS_MAX: usize = 20;
@@ -89,21 +82,7 @@ struct RawStage {
 /// `Empty`, `Truncated` (JSON that ends too early), `Plan` (no JSON, another
 /// shape, too much of it), `Path` (a file outside the workspace).
 pub fn parse(answer: &str, optional: &[StageId]) -> Result<Plan, Error> {
-    let text = match spoken(answer) {
-        Spoken::Text(text) => text,
-        Spoken::OnlyThoughts => {
-            return Err(Error::Truncated {
-                place: "it ends within the thoughts".into(),
-            });
-        }
-    };
-    if text.trim().is_empty() {
-        return Err(Error::Empty);
-    }
-    let Some(start) = text.find('{') else {
-        return Err(bad("the answer holds no JSON object".into()));
-    };
-    let raw = read(&text[start..])?;
+    let raw: Raw = json::object(answer, "the plan", bad)?;
     let summary = one_line(&raw.summary, SUMMARY_CHARS_MAX);
     if summary.is_empty() {
         return Err(bad("`summary` is empty".into()));
@@ -122,24 +101,6 @@ pub fn parse(answer: &str, optional: &[StageId]) -> Result<Plan, Error> {
 
 fn bad(problem: String) -> Error {
     Error::Plan { problem }
-}
-
-fn read(text: &str) -> Result<Raw, Error> {
-    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
-    let value = match values.next() {
-        Some(Ok(value)) => value,
-        Some(Err(error)) if error.is_eof() => {
-            let place = format!("the plan's JSON ends too early, at line {}", error.line());
-            return Err(Error::Truncated { place });
-        }
-        Some(Err(error)) => return Err(bad(error.to_string())),
-        None => return Err(bad("the answer holds no JSON object".into())),
-    };
-    let rest = text.get(values.byte_offset()..).unwrap_or_default();
-    if rest.contains('{') {
-        return Err(bad("the answer holds more than one JSON object".into()));
-    }
-    serde_json::from_value(value).map_err(|error| bad(error.to_string()))
 }
 
 fn texts(name: &str, raw: &[String], count_max: usize) -> Result<Vec<String>, Error> {

@@ -5,7 +5,7 @@
 //! the beginning of the last prompt need not read it again:
 //!
 //! system text, found code, request | task and format, files, plan | proposal
-//! before, feedback, failures, date, the last word.
+//! before, feedback, failures and code found for them, date, the last word.
 //!
 //! The first part is equal for all stages of one workflow, the second for all
 //! attempts at one stage.
@@ -105,6 +105,8 @@ pub struct Facts<'a> {
     pub feedback: &'a [String],
     /// What was wrong with attempts before, oldest first.
     pub failures: &'a [Failure],
+    /// Code that was found for the last failure, best first.
+    pub failure_context: &'a str,
     /// Stages that the planner may leave out, with what they do.
     pub optional_stages: &'a [(StageId, &'a str)],
     /// Paths of existing test files.
@@ -236,6 +238,18 @@ fn build(facts: &Facts<'_>, title: &str, task: &str, last: &str, budget_tokens: 
             guidance(failure)
         );
         add("failure", text, Priority::Failure, Cut::KeepFirstLines);
+    }
+    if !facts.failure_context.trim().is_empty() {
+        let text = format!(
+            "# Code that the last problem is about\n\n{}\n\n",
+            facts.failure_context.trim_end()
+        );
+        add(
+            "code found for the failure",
+            text,
+            Priority::Context,
+            Cut::KeepFirstLines,
+        );
     }
     if let Some(today) = facts.today {
         add(

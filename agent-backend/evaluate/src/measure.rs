@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use retrieval::store::MemoryStore;
 use retrieval::{Models, Request, Reranking, Retrieved, Service, Session, Stores};
+use retrieval::{pack, queries};
 
 use crate::options::{self, Options};
 use crate::set::{self, Entry, Query};
@@ -164,7 +165,10 @@ impl Bench {
                 request.profile.files.top *= 4;
             }
             let started = Instant::now();
-            let found = self.session.search(&request).await?;
+            let mut found = self.session.search(&request).await?;
+            if options.rules {
+                self.by_rule(&request, &mut found).await?;
+            }
             row.query.push(started.elapsed());
             let is_wanted = |path: &&str| !options.src || score::is_source(path);
             let ranked = order(&found);
@@ -181,6 +185,24 @@ impl Bench {
             }
         }
         Ok(row)
+    }
+
+    /// Asks what the rules add to the request and joins the answers, as the
+    /// backend does.
+    async fn by_rule(&mut self, request: &Request, found: &mut Retrieved) -> Result<(), Failure> {
+        let asked = queries::by_rule(&request.query);
+        let mut answers = vec![std::mem::take(&mut found.ranked)];
+        for query in asked.iter().skip(1) {
+            let request = Request {
+                query: query.text.clone(),
+                ..request.clone()
+            };
+            answers.push(self.session.search(&request).await?.ranked);
+        }
+        let merged = queries::merge(&asked, answers);
+        found.ranked = merged.into_iter().map(|merged| merged.item).collect();
+        found.items = pack::pack(&found.ranked, retrieval::Options::default().context_tokens).items;
+        Ok(())
     }
 
     /// Appends the signals of every file for a query.

@@ -6,9 +6,9 @@
 //! than [`CHUNK_BYTES_MAX`], whatever the input.
 
 mod lines;
-mod rules;
+pub(crate) mod rules;
 mod skeleton;
-mod syntax;
+pub(crate) mod syntax;
 
 use std::borrow::Cow;
 

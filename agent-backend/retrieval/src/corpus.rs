@@ -11,6 +11,7 @@
 pub mod check;
 pub mod class;
 mod contents;
+mod names;
 pub mod rank;
 mod refresh;
 mod show;
@@ -234,7 +235,7 @@ impl Corpus {
 
 /// The name of a file without its extensions; of one named after what its
 /// directory is (`mod.rs`, `index.ts`, `__init__.py`), the directory's.
-fn stem(path: &str) -> &str {
+pub(crate) fn stem(path: &str) -> &str {
     let mut parts = path.rsplit('/');
     let name = parts.next().unwrap_or(path);
     let stem = name.split_once('.').map_or(name, |(stem, _)| stem);

@@ -7,6 +7,7 @@
 
 mod git;
 mod log;
+mod together;
 
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
@@ -185,15 +186,7 @@ impl History {
 
     /// How the history concerns `files` (path to index below `count`).
     pub(crate) fn view(&self, files: &HashMap<&str, u32>, count: usize) -> View {
-        let mut renamed: HashMap<u32, u32> = HashMap::new();
-        for (old, new) in self.commits.iter().rev().flat_map(|commit| &commit.renames) {
-            renamed.insert(*old, *new);
-            // A file that is there again is followed no further.
-            renamed.remove(new);
-        }
-        let places: Vec<Option<u32>> = (0..u32::try_from(self.paths.len()).unwrap_or(u32::MAX))
-            .map(|id| self.place(id, files, &renamed))
-            .collect();
+        let places = self.places(files);
         let mut view = View {
             activity: vec![0.0; count],
             worked: vec![0.0; count],
@@ -215,6 +208,19 @@ impl History {
         }
         view.finish();
         view
+    }
+
+    /// For each path that history knows, the file that it is now.
+    fn places(&self, files: &HashMap<&str, u32>) -> Vec<Option<u32>> {
+        let mut renamed: HashMap<u32, u32> = HashMap::new();
+        for (old, new) in self.commits.iter().rev().flat_map(|commit| &commit.renames) {
+            renamed.insert(*old, *new);
+            // A file that is there again is followed no further.
+            renamed.remove(new);
+        }
+        (0..u32::try_from(self.paths.len()).unwrap_or(u32::MAX))
+            .map(|id| self.place(id, files, &renamed))
+            .collect()
     }
 
     /// The file that is now what `path` was.

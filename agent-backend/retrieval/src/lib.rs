@@ -11,8 +11,10 @@
 //! files are read in [`walk`], the network is behind [`store::Store`] and
 //! [`embed::Embedder`].
 
+pub mod adaptive;
 mod analysis;
 pub mod bm25;
+pub mod browse;
 pub mod chunk;
 pub mod corpus;
 pub mod dedup;
@@ -29,11 +31,15 @@ pub mod language;
 pub mod pack;
 mod postings;
 pub mod profile;
+pub mod queries;
+pub mod references;
+pub mod related;
 mod report;
 pub mod rerank;
 pub mod search;
 mod service;
 pub mod store;
+pub mod symbols;
 pub mod tokenize;
 pub mod walk;
 

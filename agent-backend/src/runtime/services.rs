@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use engine::ports::Journal;
 use models::Provider;
 
-use crate::{error::Error, indexing::Indexing, search::CodeSearch};
+use crate::{config::Retrieval, error::Error, indexing::Indexing, search::CodeSearch};
 
 /// Makes the provider of another model.
 pub type OtherModel = Arc<dyn Fn(&str) -> Result<Arc<dyn Provider>, Error> + Send + Sync>;
@@ -29,6 +29,8 @@ pub struct Services {
     pub search: CodeSearch,
     /// Keeps what is searched up to date.
     pub indexing: Indexing,
+    /// Who puts questions to the search.
+    pub retrieval: Retrieval,
     /// Workspace of requests that name none.
     pub default_workspace: Option<PathBuf>,
 }

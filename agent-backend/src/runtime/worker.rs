@@ -7,6 +7,7 @@ mod checks;
 mod generation;
 mod material;
 mod planning;
+mod questions;
 mod retrieval;
 mod stream;
 

@@ -31,6 +31,7 @@ pub fn start_model(
     let script = json!({
         "models": [{ "name": MODEL }],
         "rules": [
+            { "match": { "endpoint": "chat", "contains": "# Your task: search" }, "respond": { "json": { "queries": [] } } },
             { "match": { "endpoint": "chat", "format": "present" }, "respond": { "json": {
                 "summary": "Add steps", "steps": ["write"], "files": [],
                 "stages": [{ "stage": "test_generation", "run": false, "reason": "none" }],

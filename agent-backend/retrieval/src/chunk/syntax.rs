@@ -67,17 +67,24 @@ pub(super) fn definitions(language: Language, text: &str) -> Outcome {
     {
         return Outcome::Parsed(collect(language, &outline, &tree));
     }
-    let Some(tree) = parse(&grammar, text) else {
-        return Outcome::GivenUp;
-    };
+    match tree(language, text) {
+        Some((language, tree)) => Outcome::Parsed(collect(language, text, &tree)),
+        None => Outcome::GivenUp,
+    }
+}
+
+/// The syntax of a text and the language it turned out to be in; none without
+/// a grammar, or if parsing takes too many steps.
+pub(crate) fn tree(language: Language, text: &str) -> Option<(Language, Tree)> {
+    let tree = parse(&rules::grammar(language)?, text)?;
     // A header may be either C or C++; C++ is tried only if C does not fit.
     if language == Language::C && tree.root_node().has_error() && is_like_cpp(text) {
         let other = rules::grammar(Language::Cpp).and_then(|grammar| parse(&grammar, text));
         if let Some(other) = other.filter(|other| !other.root_node().has_error()) {
-            return Outcome::Parsed(collect(Language::Cpp, text, &other));
+            return Some((Language::Cpp, other));
         }
     }
-    Outcome::Parsed(collect(language, text, &tree))
+    Some((language, tree))
 }
 
 /// Whether syntax errors are likely to be the preprocessor's doing and in the

@@ -10,7 +10,7 @@ use tools::proposal::NewContents;
 use super::{
     Desk, Done,
     material::{self, BaseFile, Material},
-    stream,
+    retrieval, stream,
 };
 use crate::{error::Error, runtime::services::Services};
 
@@ -24,7 +24,8 @@ pub(super) enum What {
 }
 
 pub(super) async fn run(services: &Services, state: &State, desk: &Desk, what: What) -> Result<Done, Error> {
-    let collected = Material::collect(services, state).await?;
+    let collected =
+        Material::collect(services, state, retrieval::refine(services, state, desk).await).await?;
     let shown = collected.borrow();
     let facts = shown.facts(state);
     let built = match what {

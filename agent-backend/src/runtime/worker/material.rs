@@ -14,7 +14,7 @@ use engine::{
 };
 use shared::id::StageId;
 
-use super::Desk;
+use super::{Desk, retrieval::Refined};
 use crate::{error::Error, runtime::services::Services};
 
 /// Whole files that are shown to the model beside the packed context.
@@ -38,6 +38,7 @@ async fn proposed(services: &Services, proposal: Option<&Proposal>) -> Result<Ve
 /// Everything that prompts are made of, read from the journal and the workspace.
 pub(super) struct Material {
     packed: String,
+    refined: String,
     files: Vec<(String, String)>,
     /// The proposal of the attempt or iteration before.
     pub base: Vec<BaseFile>,
@@ -47,14 +48,15 @@ pub(super) struct Material {
 }
 
 impl Material {
-    pub(super) async fn collect(services: &Services, state: &State) -> Result<Self, Error> {
+    /// `refined` is what was found for the last failure.
+    pub(super) async fn collect(services: &Services, state: &State, refined: Refined) -> Result<Self, Error> {
         let packed = match &state.context {
             Some(context) => super::text_blob(services, context.packed).await?,
             None => String::new(),
         };
         let base = proposed(services, state.proposal.as_deref().or(state.previous.as_deref())).await?;
         let workspace = super::open(state).await?;
-        let wanted = wanted(state, &base);
+        let wanted = wanted(state, &base, &refined.keep);
         let (files, test_files) = super::blocking(move || {
             // What cannot be read cannot be shown; an edit of it fails later
             // with its own error.
@@ -79,6 +81,7 @@ impl Material {
         let optional = optional_stages(state);
         Ok(Self {
             packed,
+            refined: refined.packed,
             files,
             base,
             optional,
@@ -119,6 +122,7 @@ impl<'a> Shown<'a> {
             previous: &self.base,
             feedback: &state.feedback,
             failures: &state.failures,
+            failure_context: &self.material.refined,
             optional_stages: &self.material.optional,
             test_files: &self.material.test_files,
             format: self.material.format,
@@ -127,16 +131,18 @@ impl<'a> Shown<'a> {
     }
 }
 
-/// Files to show whole: what the plan names, then what the search found. Those
-/// of the proposal are shown as they were proposed.
-fn wanted(state: &State, base: &[BaseFile]) -> Vec<String> {
+/// Files to show whole: what the last failure is about, what the plan names,
+/// then what the search found. Those of the proposal are shown as they were
+/// proposed.
+fn wanted(state: &State, base: &[BaseFile], keep: &[String]) -> Vec<String> {
     let planned = state.plan.iter().flat_map(|plan| plan.files.iter());
     let found = state
         .context
         .iter()
         .flat_map(|context| context.items.iter().map(|item| &item.path));
     let mut seen: BTreeSet<&str> = base.iter().map(|(path, _)| path.as_str()).collect();
-    planned
+    keep.iter()
+        .chain(planned)
         .chain(found)
         .filter(|path| seen.insert(path))
         .take(FILES_MAX)

@@ -6,12 +6,13 @@ use shared::id::StageId;
 use super::{
     Desk, Done,
     material::{self, Material},
+    retrieval::Refined,
     stream,
 };
 use crate::{error::Error, runtime::services::Services};
 
 pub(super) async fn run(services: &Services, state: &State, desk: &Desk) -> Result<Done, Error> {
-    let collected = Material::collect(services, state).await?;
+    let collected = Material::collect(services, state, Refined::default()).await?;
     let built = agents::prompt::planning(
         &collected.borrow().facts(state),
         material::prompt_tokens_max(services),

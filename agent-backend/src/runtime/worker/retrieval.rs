@@ -8,25 +8,35 @@ use engine::{
     blob::Blob,
     event::NoticeLevel,
 };
-use retrieval::Mode;
+use retrieval::{Item, Mode, pack, queries::SubQuery};
 
-use super::{Desk, Done};
-use crate::{error::Error, runtime::services::Services};
+use super::{Desk, Done, questions};
+use crate::{config::Agentic, error::Error, runtime::services::Services, search::Joined};
+
+/// Files that a notice names.
+const NAMED_MAX: usize = 5;
 
 pub(super) async fn run(services: &Services, state: &State, desk: &Desk) -> Result<Done, Error> {
     let workspace = super::open(state).await?;
     for notice in workspace.notices() {
         desk.notify(notice.level, notice.code, notice.message).await;
     }
+    let (queries, adaptation) = questions::of_request(services, state, desk).await;
     let root = PathBuf::from(&state.task.workspace);
     services.indexing.settle(&root).await?;
-    let found = services.search.retrieve(&root, &state.task.query).await?;
-    for notice in found.notices {
-        desk.notify(NoticeLevel::Warning, Some(notice.code), notice.message)
+    let found = services
+        .search
+        .retrieve_all(&root, &queries, &adaptation.boosts)
+        .await?;
+    for notice in &found.notices {
+        desk.notify(NoticeLevel::Warning, Some(notice.code), notice.message.clone())
             .await;
     }
-    let packed = Blob::new(found.packed.into_bytes());
-    let items = found.items.into_iter().map(|item| ContextItem {
+    tracing::debug!(found_by = %found_by(&queries, &found), "questions and what they found");
+    let items: Vec<Item> = found.parts.into_iter().map(|part| part.item).collect();
+    let packed = pack::pack(&items, services.search.context_tokens());
+    let text = Blob::new(packed.text.into_bytes());
+    let items = packed.items.into_iter().map(|item| ContextItem {
         path: item.path,
         start_line: item.start_line,
         end_line: item.end_line,
@@ -40,8 +50,120 @@ pub(super) async fn run(services: &Services, state: &State, desk: &Desk) -> Resu
             Mode::LocalKeyword => RetrievalMode::LocalKeyword,
         },
         items: items.collect(),
-        packed: packed.id(),
-        tokens: u64::try_from(found.tokens).unwrap_or(u64::MAX),
+        packed: text.id(),
+        tokens: u64::try_from(packed.tokens).unwrap_or(u64::MAX),
     };
-    Ok((Output::Context(context), vec![packed]))
+    Ok((Output::Context(context), vec![text]))
+}
+
+/// Code that the last failure is about.
+#[derive(Debug, Default)]
+pub(super) struct Refined {
+    /// Packed pieces; none of them is in the context of the workflow.
+    pub packed: String,
+    /// Files that the model must see whole.
+    pub keep: Vec<String>,
+}
+
+/// Searches again for what the last failure named, before code is written anew.
+/// What cannot be found is not missed: the attempt goes on without it.
+pub(super) async fn refine(services: &Services, state: &State, desk: &Desk) -> Refined {
+    match services.retrieval.agentic {
+        Agentic::Off => return Refined::default(),
+        Agentic::Auto | Agentic::Rules => {}
+    }
+    let (findings, adaptation) = questions::of_failure(state);
+    if adaptation.queries.is_empty() && adaptation.keep.is_empty() {
+        return Refined::default();
+    }
+    let keep = match known(state, adaptation.keep.clone()).await {
+        Ok(keep) => keep,
+        Err(error) => {
+            tracing::warn!(code = %error.code, %error, "the files of a failure cannot be listed");
+            Vec::new()
+        }
+    };
+    let root = PathBuf::from(&state.task.workspace);
+    let queries = adaptation.queries;
+    let found = if queries.is_empty() {
+        Vec::new()
+    } else {
+        match services
+            .search
+            .retrieve_all(&root, &queries, &adaptation.boosts)
+            .await
+        {
+            Ok(found) => found.parts.into_iter().map(|part| part.item).collect(),
+            Err(error) => {
+                desk.notify(NoticeLevel::Warning, Some(error.code), error.message)
+                    .await;
+                Vec::new()
+            }
+        }
+    };
+    let fresh: Vec<Item> = found
+        .into_iter()
+        .filter(|item| !is_shown(state, item, &keep))
+        .collect();
+    // Half of it: what was found for the request stays.
+    let packed = pack::pack(&fresh, services.search.context_tokens() / 2);
+    let mut files: Vec<&str> = keep.iter().map(String::as_str).collect();
+    for item in &packed.items {
+        if !files.contains(&item.path.as_str()) {
+            files.push(&item.path);
+        }
+    }
+    if !files.is_empty() {
+        let more = files.len().saturating_sub(NAMED_MAX);
+        let mut list = files.into_iter().take(NAMED_MAX).collect::<Vec<_>>().join(", ");
+        if more > 0 {
+            list.push_str(&format!(" and {more} more"));
+        }
+        let message = format!(
+            "searched again after the failure ({}): {list}",
+            questions::told(&findings)
+        );
+        desk.notify(NoticeLevel::Info, None, message).await;
+    }
+    Refined {
+        packed: packed.text,
+        keep,
+    }
+}
+
+/// Whether the piece is in front of the model anyway.
+fn is_shown(state: &State, item: &Item, keep: &[String]) -> bool {
+    let packed = state.context.iter().flat_map(|context| &context.items);
+    keep.contains(&item.path)
+        || packed
+            .filter(|known| known.path == item.path)
+            .any(|known| known.start_line <= item.start_line && item.end_line <= known.end_line)
+}
+
+/// The files of the workspace that a failure's paths mean.
+async fn known(state: &State, named: Vec<String>) -> Result<Vec<String>, Error> {
+    if named.is_empty() {
+        return Ok(named);
+    }
+    let root = PathBuf::from(&state.task.workspace);
+    super::blocking(move || {
+        let all = retrieval::walk::paths(&root, retrieval::walk::FILES_MAX, |_| true);
+        Ok(retrieval::adaptive::resolve(&named, &all))
+    })
+    .await
+}
+
+/// How many pieces each question found, for the log.
+fn found_by(queries: &[SubQuery], found: &Joined) -> String {
+    let count = |number: usize| {
+        let parts = found.parts.iter();
+        parts.filter(|part| part.found_by.contains(&number)).count()
+    };
+    let tell = |(number, query): (usize, &SubQuery)| format!("{} {}", query.origin.as_str(), count(number));
+    queries
+        .iter()
+        .enumerate()
+        .map(tell)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
