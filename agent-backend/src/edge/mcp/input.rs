@@ -340,7 +340,7 @@ mod tests {
         check(files(&["../x"], None), Some("E1205"), "glob outside");
         check(files(&["!/etc/**"], None), Some("E1205"), "absolute glob outside");
         check(files(&["/w/shop/src/*.py"], None), None, "absolute glob inside");
-        check(files(&["a["], None), Some("E1001"), "bad glob");
+        check(files(&["{a"], None), Some("E1001"), "bad glob");
         check(files(&["a"; 65], None), Some("E1001"), "many globs");
         check(files(&[], Some("cobol")), Some("E1001"), "language");
         check(files(&[], Some("C++")), None, "language by its usual name");
