@@ -133,26 +133,37 @@ pub fn distinct(queries: Vec<SubQuery>) -> Vec<SubQuery> {
     kept
 }
 
-/// The points of a list in the request: lines that begin with a dash, a star or
-/// a number.
+/// The points of a request that is a list and nothing else: lines that begin
+/// with a dash, a star or a number, after an introduction that ends with a colon
+/// or none. Points below a subject and between prose explain the subject, and to
+/// ask about them one by one finds less.
 fn concerns(request: &str) -> Vec<&str> {
-    let point = |line: &'_ str| -> Option<usize> {
-        let trimmed = line.trim_start();
-        let digits = trimmed.bytes().take_while(u8::is_ascii_digit).count();
-        let mark = match trimmed.as_bytes().get(digits) {
-            Some(b'-' | b'*' | b'+') if digits == 0 => 1,
-            Some(b'.' | b')') if (1..=2).contains(&digits) => digits + 1,
-            Some(_) | None => return None,
-        };
-        let blank = trimmed.as_bytes().get(mark) == Some(&b' ');
-        blank.then_some(line.len() - trimmed.len() + mark)
-    };
-    let points = request
-        .lines()
-        .filter_map(|line| point(line).map(|at| line[at..].trim()));
+    let mut points: Vec<&str> = Vec::new();
+    for (at, line) in request.trim().lines().enumerate() {
+        match point(line) {
+            Some(text) => points.push(text),
+            None if line.trim().is_empty() => {}
+            None if at == 0 && line.trim_end().ends_with(':') => {}
+            // The rest of the point before.
+            None if !points.is_empty() && line.starts_with(char::is_whitespace) => {}
+            None => return Vec::new(),
+        }
+    }
+    points.retain(|text| tokenize::words(text).count() >= CONCERN_WORDS_MIN);
     points
-        .filter(|text| tokenize::words(text).count() >= CONCERN_WORDS_MIN)
-        .collect()
+}
+
+/// What stands behind the mark of a list.
+fn point(line: &str) -> Option<&str> {
+    let trimmed = line.trim_start();
+    let digits = trimmed.bytes().take_while(u8::is_ascii_digit).count();
+    let mark = match trimmed.as_bytes().get(digits) {
+        Some(b'-' | b'*' | b'+') if digits == 0 => 1,
+        Some(b'.' | b')') if (1..=2).contains(&digits) => digits + 1,
+        Some(_) | None => return None,
+    };
+    let behind = &trimmed[mark..];
+    behind.starts_with(' ').then(|| behind.trim())
 }
 
 /// Identifiers and paths that a text mentions, each once, in order: what stands
@@ -270,6 +281,8 @@ mod tests {
         check("fix(parser): `read_line` loses the last byte\n\nIt must not. See src/parser.rs.");
         check("One thing\n\n- only this point");
         check("Bump a\n\n- x\n- y");
+        check("Rework the parser\n\n- read the last byte\n- keep the first byte");
+        check("Do both:\n- read the last byte\n- keep the first byte\nBecause it is lost.");
         check("");
     }
 
