@@ -35,6 +35,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
             "tools",
         ],
     ),
+    ("evaluate", &["inference", "retrieval", "shared"]),
     ("gui-client", &["proto", "shared"]),
     ("vectordb-launcher", &["proto", "shared"]),
     ("scripted-ollama", &[]),
