@@ -46,7 +46,7 @@ enum Command {
     /// Measures the programs and prints a table.
     Bench(bench::Options),
     /// Measures the code search on real commits and prints a table.
-    Eval(eval::Options),
+    Eval(Box<eval::Options>),
 }
 
 fn main() -> ExitCode {

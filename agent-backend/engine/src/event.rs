@@ -191,10 +191,11 @@ pub enum Ending {
 impl Event {
     /// What happened, in whatever lane.
     pub fn innermost(&self) -> &Self {
-        match self {
-            Self::Lane { event, .. } => event.innermost(),
-            other => other,
+        let mut event = self;
+        while let Self::Lane { event: inner, .. } = event {
+            event = inner;
         }
+        event
     }
 
     /// Contents that it names.

@@ -68,9 +68,9 @@ impl Error {
         }
     }
 
-    pub(crate) fn failed(reason: impl ToString) -> Self {
+    pub(crate) fn failed(reason: impl Into<String>) -> Self {
         Self::Failed {
-            reason: reason.to_string(),
+            reason: reason.into(),
         }
     }
 }

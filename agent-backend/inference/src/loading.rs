@@ -45,7 +45,7 @@ pub(crate) enum Task {
 /// What runs a model.
 #[derive(Debug)]
 enum Engine {
-    Native(native::Model),
+    Native(Box<native::Model>),
     Onnx(onnx::Model),
 }
 
@@ -147,7 +147,7 @@ fn choose(options: &Options, places: &Places, files: &Files, task: Task) -> Resu
             .safetensors()
             .ok_or_else(|| Error::missing(&files.folder, no_weights(without_onnx.as_deref())))?;
         Ok(Chosen {
-            engine: Engine::Native(native::Model::load(files, &weights, options.threads, task)?),
+            engine: Engine::Native(Box::new(native::Model::load(files, &weights, options.threads, task)?)),
             runtime: Runtime::Native,
             weights,
             without_onnx,

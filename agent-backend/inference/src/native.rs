@@ -92,7 +92,7 @@ impl Model {
             start += text.len();
             rows.push(match &self.classifier {
                 None => own.iter().copied().collect(),
-                Some(classifier) => classifier.run(own.row(0)),
+                Some(classifier) => classifier.run(&own.row(0)),
             });
         }
         rows

@@ -72,7 +72,7 @@ impl Reader {
                 (encoding, first_shortened || second_shortened)
             }
         };
-        let encoding = encoding.map_err(Error::failed)?;
+        let encoding = encoding.map_err(|error| Error::failed(error.to_string()))?;
         Ok(Tokens {
             ids: encoding.get_ids().to_vec(),
             kinds: encoding.get_type_ids().to_vec(),

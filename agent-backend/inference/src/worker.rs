@@ -55,7 +55,7 @@ impl Worker {
         thread::Builder::new()
             .name("inference".to_owned())
             .spawn(move || while queue.step(&inbox) {})
-            .map_err(Error::failed)?;
+            .map_err(|error| Error::failed(error.to_string()))?;
         Ok(Self { calls })
     }
 

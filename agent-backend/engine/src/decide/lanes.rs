@@ -190,11 +190,11 @@ fn adopt(turn: &mut Turn<'_>, group: &Group, lane: &State, origin: &LaneOrigin) 
 /// How the group has ended, if it has.
 fn verdict(joining: &Joining, join: Join) -> Option<Ending> {
     let all = joining.planned.len() == joining.joined.len();
-    let failed = joining.joined.values().filter_map(|joined| match joined {
+    let mut failed = joining.joined.values().filter_map(|joined| match joined {
         Joined::Failed(failure) => Some(failure),
         Joined::Succeeded | Joined::Stopped => None,
     });
-    let failure = failed.last().cloned().map(Ending::Failed);
+    let failure = failed.next_back().cloned().map(Ending::Failed);
     let succeeded = joining.joined.values().any(|joined| *joined == Joined::Succeeded);
     match join {
         Join::All if failure.is_some() => failure,

@@ -28,8 +28,8 @@ pub(super) fn answer(turn: &mut Turn<'_>, iteration: Option<u32>, decision: Deci
     }
     check(turn.state(), &stage, question, &decision)?;
     match question {
-        Question::Review => review(turn, &stage, since_ms, decision),
-        Question::Failure => help(turn, &stage, decision),
+        Question::Review => review(turn, &stage, since_ms, &decision),
+        Question::Failure => help(turn, &stage, &decision),
     }
     Ok(())
 }
@@ -68,7 +68,7 @@ fn check(state: &State, stage: &StageId, question: Question, decision: &Decision
     }
 }
 
-fn review(turn: &mut Turn<'_>, stage: &StageId, since_ms: u64, decision: Decision) {
+fn review(turn: &mut Turn<'_>, stage: &StageId, since_ms: u64, decision: &Decision) {
     let attempt = turn.state().record(stage).map_or(1, |record| record.attempts);
     turn.emit(Event::Decided(decision.clone()));
     turn.end(stage, attempt, since_ms, Ending::Succeeded);
@@ -102,7 +102,7 @@ fn iterate(turn: &mut Turn<'_>, review: &StageId) {
 }
 
 /// The answer to a question about a failed stage.
-fn help(turn: &mut Turn<'_>, stage: &StageId, decision: Decision) {
+fn help(turn: &mut Turn<'_>, stage: &StageId, decision: &Decision) {
     turn.emit(Event::Decided(decision.clone()));
     match decision {
         Decision::Accept(_) | Decision::Modify { .. } => steps::begin_again(turn, stage),

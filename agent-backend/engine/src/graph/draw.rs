@@ -1,5 +1,7 @@
 //! A graph as text that other programs draw.
 
+use shared::id::StageId;
+
 use super::{Graph, Join, Lanes, OnFailure, Presence, Stage, Work};
 
 /// For Mermaid (`flowchart`).
@@ -112,7 +114,7 @@ impl Pen {
         self.text.push('\n');
     }
 
-    fn edge(&mut self, from: impl ToString, to: impl ToString, label: Option<&str>, dotted: bool) {
+    fn edge(&mut self, from: &StageId, to: &StageId, label: Option<&str>, dotted: bool) {
         self.edges.push(Edge {
             from: from.to_string(),
             to: to.to_string(),

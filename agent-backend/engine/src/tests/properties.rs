@@ -66,7 +66,7 @@ fn command(run: &Run, step: Step, pick: usize) -> Option<Command> {
             Kind::Planning => Output::Plan(planned(&["a/x.py", "a/y.py", "b/z.py"])),
             Kind::CodeGeneration | Kind::TestGeneration => {
                 let files = ["all.py", file.as_deref().unwrap_or_default()];
-                Output::Proposal(proposal(&files[usize::from(pick % 3 > 0)..]))
+                Output::Proposal(proposal(&files[usize::from(!pick.is_multiple_of(3))..]))
             }
             Kind::Checks => checks(status),
             Kind::Apply => Output::Applied(applied()),
@@ -173,6 +173,7 @@ fn audit(run: &Run) {
     assert_eq!(names.len(), run.state.working().len());
     // Text of an attempt that did not end is in no later state.
     for (_, running) in run.state.working() {
+        #[expect(clippy::wildcard_enum_match_arm, reason = "two kinds are looked for among all")]
         let about = |recorded: &&crate::Recorded| match recorded.event.innermost() {
             Event::Streamed(streamed) => streamed.stage == running.stage,
             Event::StageStarted { stage, .. } => *stage == running.stage,

@@ -33,8 +33,8 @@ impl Linear {
         let of_weights: Vec<_> = parts.iter().map(|part| part.weight.view()).collect();
         let of_biases: Vec<_> = parts.iter().map(|part| part.bias.view()).collect();
         Ok(Self {
-            weight: concatenate(Axis(1), &of_weights).map_err(Error::failed)?,
-            bias: concatenate(Axis(0), &of_biases).map_err(Error::failed)?,
+            weight: concatenate(Axis(1), &of_weights).map_err(|error| Error::failed(error.to_string()))?,
+            bias: concatenate(Axis(0), &of_biases).map_err(|error| Error::failed(error.to_string()))?,
         })
     }
 
@@ -322,7 +322,7 @@ impl Classifier {
         })
     }
 
-    pub(super) fn run(&self, first: ArrayView1<'_, f32>) -> Vec<f32> {
+    pub(super) fn run(&self, first: &ArrayView1<'_, f32>) -> Vec<f32> {
         let mut pooled = self.pooler.run(&first.insert_axis(Axis(0)));
         tanh_all(pooled.row_mut(0));
         self.labels.run(&pooled.view()).into_iter().collect()

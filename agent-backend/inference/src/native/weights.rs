@@ -82,7 +82,7 @@ impl Weights {
     /// A table of this many rows and columns.
     pub(super) fn table(&self, name: &str, rows: usize, columns: usize) -> Result<Array2<f32>, Error> {
         let values = self.read(&self.full(name), &[rows, columns])?;
-        Array2::from_shape_vec((rows, columns), values).map_err(Error::failed)
+        Array2::from_shape_vec((rows, columns), values).map_err(|error| Error::failed(error.to_string()))
     }
 
     /// The rows of a table with so many columns.
@@ -123,7 +123,7 @@ impl Weights {
             Dtype::F32 => numbers(&bytes, f32::from_le_bytes),
             Dtype::F16 => numbers(&bytes, |two| f16::from_le_bytes(two).to_f32()),
             Dtype::BF16 => numbers(&bytes, |two| bf16::from_le_bytes(two).to_f32()),
-            // The list of the format grows.
+            #[expect(clippy::wildcard_enum_match_arm, reason = "the list of the format grows")]
             other => return Err(unusable(format!("holds {other:?} instead of floats"))),
         };
         if values.len() == shape.iter().product::<usize>() {
