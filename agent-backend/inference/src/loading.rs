@@ -147,7 +147,12 @@ fn choose(options: &Options, places: &Places, files: &Files, task: Task) -> Resu
             .safetensors()
             .ok_or_else(|| Error::missing(&files.folder, no_weights(without_onnx.as_deref())))?;
         Ok(Chosen {
-            engine: Engine::Native(Box::new(native::Model::load(files, &weights, options.threads, task)?)),
+            engine: Engine::Native(Box::new(native::Model::load(
+                files,
+                &weights,
+                options.threads,
+                task,
+            )?)),
             runtime: Runtime::Native,
             weights,
             without_onnx,

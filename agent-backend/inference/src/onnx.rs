@@ -103,13 +103,23 @@ impl Model {
         };
         let mut inputs: Vec<(String, SessionInputValue<'_>)> = Vec::with_capacity(self.inputs.len());
         for (name, input) in &self.inputs {
-            inputs.push((name.clone(), padded(*input).map_err(|error| Error::failed(error.to_string()))?.into()));
+            inputs.push((
+                name.clone(),
+                padded(*input)
+                    .map_err(|error| Error::failed(error.to_string()))?
+                    .into(),
+            ));
         }
-        let outputs = self.session.run(inputs).map_err(|error| Error::failed(error.to_string()))?;
+        let outputs = self
+            .session
+            .run(inputs)
+            .map_err(|error| Error::failed(error.to_string()))?;
         let output = outputs
             .get(&self.output)
             .ok_or_else(|| Error::failed("its output is missing"))?;
-        let (shape, values) = output.try_extract_tensor::<f32>().map_err(|error| Error::failed(error.to_string()))?;
+        let (shape, values) = output
+            .try_extract_tensor::<f32>()
+            .map_err(|error| Error::failed(error.to_string()))?;
         // A row for each text; of the padding behind it nothing is taken.
         let (size, own): (usize, &dyn Fn(&Tokens) -> usize) = match (self.task, &**shape) {
             (Task::Embed, [_, _, width]) => {

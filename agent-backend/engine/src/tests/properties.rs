@@ -173,7 +173,10 @@ fn audit(run: &Run) {
     assert_eq!(names.len(), run.state.working().len());
     // Text of an attempt that did not end is in no later state.
     for (_, running) in run.state.working() {
-        #[expect(clippy::wildcard_enum_match_arm, reason = "two kinds are looked for among all")]
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "two kinds are looked for among all"
+        )]
         let about = |recorded: &&crate::Recorded| match recorded.event.innermost() {
             Event::Streamed(streamed) => streamed.stage == running.stage,
             Event::StageStarted { stage, .. } => *stage == running.stage,

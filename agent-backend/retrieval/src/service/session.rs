@@ -233,12 +233,16 @@ impl Session {
         work: impl FnOnce(&degrade::Local) -> T + Send + 'static,
     ) -> Result<T, Error> {
         let local = std::mem::take(&mut self.state.local);
+        // A question that is dropped here loses the index: the next one has to
+        // look at the files, watched or not.
+        let live = self.state.live.take();
         let (local, result) = index::blocking(move || {
             let result = work(&local);
             (local, result)
         })
         .await?;
         self.state.local = local;
+        self.state.live = live;
         Ok(result)
     }
 

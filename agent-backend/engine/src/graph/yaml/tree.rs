@@ -164,7 +164,10 @@ impl<'a> Events<'a> {
                     }
                 }
             }
-            #[expect(clippy::wildcard_enum_match_arm, reason = "whatever else the parser tells is refused")]
+            #[expect(
+                clippy::wildcard_enum_match_arm,
+                reason = "whatever else the parser tells is refused"
+            )]
             other => {
                 let what = if is_alias(&other) { "an alias" } else { "this" };
                 return Err(Problem {

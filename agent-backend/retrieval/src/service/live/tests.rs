@@ -6,7 +6,7 @@ use shared::error::Code;
 use super::*;
 use crate::embed::Embedder;
 use crate::report::{Mode, Retrieved};
-use crate::service::{Models, Options, Stores};
+use crate::service::{Models, Options, Request, Stores};
 use crate::store::Store as _;
 use crate::testing::{Behaviour, FakeEmbedder, FlakyStore, Repository, workspace, write};
 
@@ -65,6 +65,26 @@ impl Fixture {
             "{query}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_question_that_is_dropped_takes_nothing_with_it() {
+    let fixture = Fixture::new(None);
+    fixture.look(&[]).await;
+    let mut session = fixture.service.open(fixture.dir.path()).await.unwrap();
+    let request = Request::new("alpha");
+    // Dropped at its first wait, while the index is away at work.
+    let answered = tokio::select! {
+        biased;
+        _ = session.search(&request) => true,
+        () = std::future::ready(()) => false,
+    };
+    assert!(!answered);
+    drop(session);
+    fixture
+        .check("alpha", Mode::Keyword, &[Code::EmbeddingFailed], &["a.py"])
+        .await;
+    assert_eq!(fixture.look(&["b.py"]).await.files, 2);
 }
 
 #[tokio::test]
