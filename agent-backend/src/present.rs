@@ -300,12 +300,14 @@ impl Presenter {
                 1 => info(format!("part `{lane}` begins")),
                 _ => info(format!("part `{lane}` begins again")),
             },
-            Event::Lane { lane, event } => match event.as_ref() {
-                // The end of a part is not that of the workflow.
-                Event::Finished(_) => info(format!("part `{lane}` has ended")),
-                Event::Proposed(_) => info(format!("part `{lane}` has a proposal")),
-                inner => self.body(inner, files),
-            },
+            // The end of a part is not that of the workflow.
+            Event::Lane { lane, event } if matches!(**event, Event::Finished(_)) => {
+                info(format!("part `{lane}` has ended"))
+            }
+            Event::Lane { lane, event } if matches!(**event, Event::Proposed(_)) => {
+                info(format!("part `{lane}` has a proposal"))
+            }
+            Event::Lane { event, .. } => self.body(event, files),
             Event::LaneJoined { lane, ending, .. } => match ending {
                 Ending::Succeeded => info(format!("part `{lane}` is done")),
                 Ending::Skipped { reason } => info(format!("part `{lane}`: {reason}")),

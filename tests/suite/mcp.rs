@@ -485,10 +485,9 @@ fn pipe(desk: &Desk, lines: &[Value]) -> (Vec<Value>, bool) {
         .unwrap();
     let mut input = child.stdin.take().unwrap();
     for line in lines {
-        match line {
-            Value::String(raw) => writeln!(input, "{raw}").unwrap(),
-            line => writeln!(input, "{line}").unwrap(),
-        }
+        // Text is written as it is, anything else as JSON.
+        let raw = line.as_str().map_or_else(|| line.to_string(), str::to_owned);
+        writeln!(input, "{raw}").unwrap();
     }
     drop(input);
     let output = child.wait_with_output().unwrap();

@@ -143,7 +143,7 @@ fn act(draft: &mut turn::Draft, command: Command) -> Result<(), Reject> {
             intent,
         } => current(draft, &stage, attempt)?.emit(Event::ApplyIntended(intent)),
         Command::Decide { iteration, decision } => {
-            person::answer(&mut Turn::root(draft), iteration, decision)?;
+            person::answer(&mut Turn::root(draft), iteration, &decision)?;
         }
         Command::Cancel => person::cancel(&mut Turn::root(draft))?,
         Command::Resume => resume::resume(&mut Turn::root(draft)),

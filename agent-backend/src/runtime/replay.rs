@@ -35,12 +35,9 @@ pub(super) async fn events(
         after = last.seq;
         found.extend(page);
     }
-    let shorter = found.first().and_then(|first| match &first.event {
-        Event::Continued { history } if base > Seq::default() => Some(*history),
-        _ => None,
-    });
-    let Some(shorter) = shorter else {
-        return Ok(found);
+    let shorter = match found.first().map(|first| &first.event) {
+        Some(Event::Continued { history }) if base > Seq::default() => *history,
+        Some(_) | None => return Ok(found),
     };
     let bytes = journal.blob(shorter).await?.ok_or_else(|| {
         let message = format!("the journal lacks the shorter history of workflow `{id}`");

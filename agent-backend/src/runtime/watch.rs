@@ -16,6 +16,7 @@ use crate::error::Error;
 
 /// What a watcher gets next.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "nearly every one is an event")]
 pub enum Update {
     /// The next event.
     Event(Recorded),

@@ -11,7 +11,7 @@ use crate::{
 };
 use shared::id::StageId;
 
-pub(super) fn answer(turn: &mut Turn<'_>, iteration: Option<u32>, decision: Decision) -> Result<(), Reject> {
+pub(super) fn answer(turn: &mut Turn<'_>, iteration: Option<u32>, decision: &Decision) -> Result<(), Reject> {
     let Phase::AwaitingDecision {
         stage,
         question,
@@ -26,10 +26,10 @@ pub(super) fn answer(turn: &mut Turn<'_>, iteration: Option<u32>, decision: Deci
     if let Some(asked) = iteration.filter(|asked| *asked != current) {
         return Err(Reject::OtherIteration { asked, current });
     }
-    check(turn.state(), &stage, question, &decision)?;
+    check(turn.state(), &stage, question, decision)?;
     match question {
-        Question::Review => review(turn, &stage, since_ms, &decision),
-        Question::Failure => help(turn, &stage, &decision),
+        Question::Review => review(turn, &stage, since_ms, decision),
+        Question::Failure => help(turn, &stage, decision),
     }
     Ok(())
 }
@@ -128,7 +128,7 @@ pub(super) fn deadline_passed(turn: &mut Turn<'_>) {
     };
     turn.emit(Event::DeadlinePassed { stage });
     // Both answers are possible at every question, so nothing is refused.
-    let _answered = answer(turn, None, decision);
+    let _answered = answer(turn, None, &decision);
 }
 
 pub(super) fn cancel(turn: &mut Turn<'_>) -> Result<(), Reject> {

@@ -119,11 +119,11 @@ impl Weights {
             .and_then(|_at| file.read_exact(&mut bytes))
             .map_err(|error| unusable(format!("cannot be read: {error}")))?;
         drop(file);
+        #[expect(clippy::wildcard_enum_match_arm, reason = "the list of the format grows")]
         let values = match info.dtype {
             Dtype::F32 => numbers(&bytes, f32::from_le_bytes),
             Dtype::F16 => numbers(&bytes, |two| f16::from_le_bytes(two).to_f32()),
             Dtype::BF16 => numbers(&bytes, |two| bf16::from_le_bytes(two).to_f32()),
-            #[expect(clippy::wildcard_enum_match_arm, reason = "the list of the format grows")]
             other => return Err(unusable(format!("holds {other:?} instead of floats"))),
         };
         if values.len() == shape.iter().product::<usize>() {

@@ -268,7 +268,7 @@ mod tests {
     #[expect(clippy::needless_pass_by_value, reason = "a table reads better with values")]
     fn check(params: IndexParams) {
         let schema = schema(
-            None,
+            Some(kind(&params).into()),
             Some(grpc::PayloadIndexParams {
                 index_params: Some(params.clone()),
             }),

@@ -132,6 +132,10 @@ impl<'a> Events<'a> {
                 advice: "make it flatter".to_owned(),
             });
         }
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "whatever else the parser tells is refused"
+        )]
         let value = match event {
             Event::Scalar(text, ..) => Value::Scalar(text.into_owned()),
             Event::SequenceStart(..) => {
@@ -164,10 +168,6 @@ impl<'a> Events<'a> {
                     }
                 }
             }
-            #[expect(
-                clippy::wildcard_enum_match_arm,
-                reason = "whatever else the parser tells is refused"
-            )]
             other => {
                 let what = if is_alias(&other) { "an alias" } else { "this" };
                 return Err(Problem {

@@ -112,8 +112,8 @@ fn stages(stages: Vec<Stage>) -> Result<Vec<graph::Stage>, Unreadable> {
     stages.into_iter().map(TryInto::try_into).collect()
 }
 
-fn id(text: Option<String>) -> Result<Option<StageId>, Unreadable> {
-    Ok(text.as_deref().map(StageId::parse).transpose()?)
+fn id(text: Option<&str>) -> Result<Option<StageId>, Unreadable> {
+    Ok(text.map(StageId::parse).transpose()?)
 }
 
 impl From<&graph::Graph> for Graph {
@@ -232,9 +232,9 @@ impl TryFrom<Stage> for graph::Stage {
             when: when.map(condition).transpose()?,
             attempts_max,
             retry: retry.map(Into::into).unwrap_or_default(),
-            fall_back: id(fall_back)?,
-            retry_from: id(retry_from)?,
-            on_modify: id(on_modify)?,
+            fall_back: id(fall_back.as_deref())?,
+            retry_from: id(retry_from.as_deref())?,
+            on_modify: id(on_modify.as_deref())?,
             timeout_ms,
             deadline: deadline.map(|deadline| {
                 let Deadline { after_ms, default } = deadline;
