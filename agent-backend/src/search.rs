@@ -6,8 +6,7 @@
 
 mod local;
 mod models;
-mod ollama;
-mod openai;
+mod remote;
 
 use std::{path::Path, sync::Arc};
 

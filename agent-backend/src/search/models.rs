@@ -11,8 +11,7 @@ use shared::error::Code;
 
 use super::{
     local::{self, LocalEmbedder, LocalReranker},
-    ollama::OllamaEmbedder,
-    openai::OpenAiEmbedder,
+    remote::{RemoteEmbedder, Server},
 };
 use crate::{
     config::{self, Config, Provider},
@@ -75,10 +74,13 @@ impl SearchModels {
     pub async fn embedder(&self) -> Result<Option<Arc<dyn Embedder>>, Error> {
         Ok(match &self.embedding {
             Embedding::None => None,
-            Embedding::Ollama(ollama) => Some(Arc::new(OllamaEmbedder::connect(ollama.clone()).await?)),
+            Embedding::Ollama(ollama) => {
+                let server = Server::Ollama(Arc::clone(ollama));
+                Some(Arc::new(RemoteEmbedder::connect(server).await?))
+            }
             Embedding::OpenAi(config) => {
-                let client = OpenAiEmbeddings::new(openai(config)?)?;
-                Some(Arc::new(OpenAiEmbedder::connect(client).await?))
+                let server = Server::OpenAi(OpenAiEmbeddings::new(openai(config)?)?);
+                Some(Arc::new(RemoteEmbedder::connect(server).await?))
             }
             Embedding::Local(model) => Some(Arc::new(LocalEmbedder::new(model.get().await?))),
         })
