@@ -79,7 +79,7 @@ impl SearchModels {
                 Some(Arc::new(RemoteEmbedder::connect(server).await?))
             }
             Embedding::OpenAi(config) => {
-                let server = Server::OpenAi(OpenAiEmbeddings::new(openai(config)?)?);
+                let server = Server::OpenAi(Box::new(OpenAiEmbeddings::new(openai(config)?)?));
                 Some(Arc::new(RemoteEmbedder::connect(server).await?))
             }
             Embedding::Local(model) => Some(Arc::new(LocalEmbedder::new(model.get().await?))),

@@ -13,7 +13,7 @@ use shared::error::{Class, Code};
 /// Which server is asked.
 pub(super) enum Server {
     Ollama(Arc<Ollama>),
-    OpenAi(OpenAiEmbeddings),
+    OpenAi(Box<OpenAiEmbeddings>),
 }
 
 impl Server {
