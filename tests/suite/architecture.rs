@@ -38,10 +38,14 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("evaluate", &["inference", "retrieval", "shared"]),
     ("gui-client", &["proto", "shared"]),
     ("vectordb-launcher", &["proto", "shared"]),
+    ("python-environment", &[]),
     ("scripted-ollama", &[]),
     ("tests", &[]),
-    ("xtask", &[]),
+    ("xtask", &["python-environment"]),
 ];
+
+/// What the tests of every crate may use.
+const TEST_SUPPORT: [&str; 2] = ["python-environment", "scripted-ollama"];
 
 /// Crates that compute and nothing else.
 const PURE: [&str; 2] = ["engine", "agents"];
@@ -128,7 +132,7 @@ fn tests_reach_no_further_than_what_they_test() {
     let mut wrong = Vec::new();
     for (package, dependencies) in between_members(&[DependencyKind::Development]) {
         let may = |name: &str| {
-            name == "scripted-ollama" || package == "tests" || allowed[package.as_str()].contains(&name)
+            TEST_SUPPORT.contains(&name) || package == "tests" || allowed[package.as_str()].contains(&name)
         };
         let extra = dependencies.iter().filter(|name| !may(name));
         wrong.extend(extra.map(|name| format!("the tests of {package} must not depend on {name}")));

@@ -7,12 +7,14 @@ use std::{
     collections::BTreeSet,
     env,
     ffi::OsString,
+    path::PathBuf,
     process::{Command, Stdio},
     time::Duration,
 };
 
 use anyhow::bail;
 use clap::Args;
+use python_environment::Dependencies;
 
 use crate::{
     cargo::{self, Profile},
@@ -177,34 +179,10 @@ fn install_mcp_client(paths: &Paths) -> anyhow::Result<OsString> {
     if let Some(given) = env::var_os("AGENTIC_IDE_MCP_PYTHON") {
         return Ok(given);
     }
-    let dir = paths.cache.join(MCP_CLIENT.replace("==", "-"));
-    let python = dir.join("bin/python");
-    // Written last, so that half an installation is made again.
-    let mark = dir.join("installed");
-    if !mark.exists() {
-        let mut venv = Command::new("python3");
-        output_of(venv.args(["-m", "venv", "--clear"]).arg(&dir))?;
-        let mut pip = Command::new(&python);
-        output_of(pip.args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            MCP_CLIENT,
-        ]))?;
-        std::fs::write(&mark, MCP_CLIENT)?;
-    }
-    Ok(python.into())
-}
-
-fn output_of(command: &mut Command) -> anyhow::Result<()> {
-    let output = command.stdin(Stdio::null()).output()?;
-    if !output.status.success() {
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        bail!("{command:?} failed:\n{}", complaint.trim());
-    }
-    Ok(())
+    let folder = paths.cache.join(MCP_CLIENT.replace("==", "-"));
+    python_environment::interpreter(&folder, MCP_CLIENT, Dependencies::Installed)
+        .map(PathBuf::into)
+        .map_err(anyhow::Error::msg)
 }
 
 /// The path of `file` of a pinned npm package, installed into the cache if it

