@@ -219,14 +219,7 @@ impl Presenter {
                 attempt: *attempt,
                 reason: reason.clone(),
             },
-            Event::DecisionRequested => Body::DecisionNeeded {
-                iteration: self.iteration,
-                options: vec![
-                    wire::Decision::Accept,
-                    wire::Decision::Reject,
-                    wire::Decision::Modify,
-                ],
-            },
+            Event::DecisionRequested => self.needed(wire::Question::Review),
             Event::Decided(decision) => {
                 let (decision, feedback) = match decision {
                     artifact::Decision::Accept(_) => (wire::Decision::Accept, None),
@@ -273,14 +266,9 @@ impl Presenter {
                 "attempt {attempt} at `{stage}` begins in {} s",
                 seconds(*delay_ms)
             )),
-            Event::HelpRequested { .. } => Body::DecisionNeeded {
-                iteration: self.iteration,
-                options: vec![
-                    wire::Decision::Accept,
-                    wire::Decision::Reject,
-                    wire::Decision::Modify,
-                ],
-            },
+            Event::HelpRequested { stage } => self.needed(wire::Question::Failure {
+                stage_id: stage.clone(),
+            }),
             Event::DeadlinePassed { stage } => info(format!(
                 "nobody answered `{stage}` in time: its default answer counts"
             )),
@@ -325,6 +313,18 @@ impl Presenter {
                 ))
             }
             Event::Continued { .. } => info("the history goes on from a shorter one".to_owned()),
+        }
+    }
+
+    fn needed(&self, question: wire::Question) -> Body {
+        Body::DecisionNeeded {
+            iteration: self.iteration,
+            options: vec![
+                wire::Decision::Accept,
+                wire::Decision::Reject,
+                wire::Decision::Modify,
+            ],
+            question,
         }
     }
 

@@ -9,8 +9,8 @@ mod parts;
 pub mod syntax;
 
 use shared::{
-    id::{Seq, WorkflowId},
-    wire::{Body, Decision, Envelope, NoticeLevel, StageOutcome, WorkflowState, WorkflowView},
+    id::{Seq, StageId, WorkflowId},
+    wire::{Body, Decision, Envelope, NoticeLevel, Question, StageOutcome, WorkflowState, WorkflowView},
 };
 
 use diff::FileView;
@@ -67,6 +67,8 @@ pub enum Phase {
         iteration: u32,
         /// What may be answered.
         options: Vec<Decision>,
+        /// What the answer is about.
+        question: Question,
     },
     /// The person decided; the backend is carrying it out.
     Decided(Decision),
@@ -164,6 +166,26 @@ impl Workflow {
             | Phase::Cancelled
             | Phase::Failed { .. } => false,
         }
+    }
+
+    /// The stage that failed and that a person is asked about, with the reason.
+    pub fn failure_asked(&self) -> Option<(&StageId, &str)> {
+        let Phase::Review {
+            question: Question::Failure { stage_id },
+            ..
+        } = &self.phase
+        else {
+            return None;
+        };
+        let reason = self.stages.iter().find_map(|stage| match &stage.status {
+            StageStatus::Failed(_, reason) if stage.id == *stage_id => Some(reason.as_str()),
+            StageStatus::Failed(..)
+            | StageStatus::Pending
+            | StageStatus::Running(_)
+            | StageStatus::Succeeded(_)
+            | StageStatus::Skipped(_) => None,
+        });
+        Some((stage_id, reason.unwrap_or_default()))
     }
 
     /// Folds one event in.
@@ -298,11 +320,16 @@ impl Workflow {
                 self.begin_iteration(*iteration);
                 self.files = files.iter().map(FileView::new).collect();
             }
-            Body::DecisionNeeded { iteration, options } => {
+            Body::DecisionNeeded {
+                iteration,
+                options,
+                question,
+            } => {
                 self.begin_iteration(*iteration);
                 self.phase = Phase::Review {
                     iteration: *iteration,
                     options: options.clone(),
+                    question: question.clone(),
                 };
             }
             Body::DecisionTaken { decision, feedback } => {

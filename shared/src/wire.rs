@@ -10,7 +10,7 @@ pub mod rest;
 
 pub use event::{
     Body, ChangeKind, CheckStatus, ContextItem, Decision, Envelope, FileDiff, Metrics, NoticeLevel,
-    PlanStage, RetrievalMode, StageOutcome, WorkflowState,
+    PlanStage, Question, RetrievalMode, StageOutcome, WorkflowState,
 };
 pub use index::{IndexCommand, IndexPage, IndexProgress, IndexRequest, IndexState, IndexView};
 pub use rest::{

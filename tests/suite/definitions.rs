@@ -5,7 +5,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::world::{World, brief, is_end, until_status};
+use crate::world::{SCRIPT, World, brief, is_end, until_status};
 
 const DEFINITION: &str = r#"
 name: parts
@@ -107,6 +107,56 @@ async fn a_deadline_counts_after_a_kill_and_a_workflow_keeps_its_definition() {
     assert_eq!(story(&events)[..expect.len()], expect);
     assert_eq!(events.last().unwrap()["state"], "completed");
     assert_eq!(world.commits(), 2);
+}
+
+#[tokio::test]
+async fn a_failure_is_asked_about_and_tried_again() {
+    let refused = r#"rules:
+  - match: { endpoint: chat, format: present, nth: 1 }
+    respond: { text: "I would rather not." }
+"#;
+    let mut world = World::with(&SCRIPT.replacen("rules:\n", refused, 1)).await;
+    define(
+        &world,
+        r"
+name: parts
+version: 1
+stages:
+  - {id: retrieval, kind: retrieval}
+  - {id: planning, kind: planning, attempts_max: 1, retry: {exhausted: ask}}
+  - {id: code, kind: code_generation}
+  - {id: test_generation, kind: test_generation, optional: true}
+  - {id: checks, kind: checks}
+  - {id: review, kind: review, on_modify: planning}
+  - {id: apply, kind: apply}
+",
+    );
+    let folder = world.path("workflows");
+    world.argue(&["--workflows-dir", folder.to_str().unwrap()]);
+    world.restart().await;
+    let id = submit(&world).await;
+    let events = world
+        .events(&id, 0, "delta", |event| event["type"] == "decision_needed")
+        .await;
+    assert_eq!(
+        events.last().unwrap()["question"],
+        json!({ "about": "failure", "stage_id": "planning" })
+    );
+    // Whoever accepts proposals unseen does not mean to try a failure for ever.
+    let output = world.cli(&["workflows", "resume", &id, "--yes"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.code() == Some(3) && said.contains("waits for a decision"),
+        "{said}"
+    );
+    assert_eq!(world.decide(&id, &json!({ "decision": "accept" })).await, 204);
+    let seen = events.last().unwrap()["seq"].as_u64().unwrap();
+    let events = world
+        .events(&id, seen, "delta", |event| event["type"] == "decision_needed")
+        .await;
+    assert_eq!(events.last().unwrap()["question"], json!({ "about": "review" }));
+    assert_eq!(world.decide(&id, &json!({ "decision": "accept" })).await, 204);
+    assert_eq!(world.to_end(&id).await.last().unwrap()["state"], "completed");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use dialoguer::{Input, Select};
 use shared::{
     error::Code,
     id::{Seq, WorkflowId},
-    wire::{Body, Decision, DecisionRequest, SubmitRequest, WorkflowState},
+    wire::{Body, Decision, DecisionRequest, Question, SubmitRequest, WorkflowState},
 };
 
 use super::{
@@ -79,16 +79,16 @@ pub(super) async fn follow(client: &Client, id: WorkflowId, manner: Manner) -> R
         }
         match event.body {
             Body::DiffReady { files: proposed, .. } => files = proposed,
-            Body::DecisionNeeded { .. } => {
+            Body::DecisionNeeded { question, .. } => {
                 // Replayed from an old run: it was answered long ago.
                 if client.view(&id).await?.summary.state != WorkflowState::AwaitingDecision {
                     continue;
                 }
-                if !manner.json {
+                if !manner.json && question == Question::Review {
                     screen.diff(&files)?;
-                    screen.clear();
                 }
-                let Some(decision) = decision(manner)? else {
+                screen.clear();
+                let Some(decision) = decision(manner, &question, files.is_empty())? else {
                     print_pending(&id)?;
                     return Ok(Exit::Declined);
                 };
@@ -134,7 +134,11 @@ pub(super) async fn follow(client: &Client, id: WorkflowId, manner: Manner) -> R
 }
 
 /// Asks the person; `None` when there is nobody to ask.
-fn decision(manner: Manner) -> Result<Option<DecisionRequest>, Error> {
+fn decision(
+    manner: Manner,
+    question: &Question,
+    nothing_proposed: bool,
+) -> Result<Option<DecisionRequest>, Error> {
     let of = |decision, feedback| {
         Some(DecisionRequest {
             decision,
@@ -142,17 +146,38 @@ fn decision(manner: Manner) -> Result<Option<DecisionRequest>, Error> {
             hunks: None,
         })
     };
-    if manner.yes {
-        return Ok(of(Decision::Accept, None));
+    match question {
+        Question::Review if manner.yes => return Ok(of(Decision::Accept, None)),
+        // Accepting would try what failed again and again.
+        Question::Failure { .. } if manner.yes => return Ok(None),
+        Question::Review | Question::Failure { .. } => {}
     }
     if manner.json || !std::io::stdin().is_terminal() {
         return Ok(None);
     }
     let asked =
         |error: dialoguer::Error| Error::internal(format!("the question could not be asked: {error}"));
+    let (prompt, answers) = match question {
+        Question::Failure { stage_id } => (
+            format!("`{stage_id}` failed. Try it again?"),
+            [
+                "try again",
+                "end the workflow",
+                "try again and say what to do differently",
+            ],
+        ),
+        Question::Review if nothing_proposed => (
+            "Go on with this plan?".to_owned(),
+            ["go on", "reject", "modify: say what to change"],
+        ),
+        Question::Review => (
+            "Apply these changes?".to_owned(),
+            ["accept and commit", "reject", "modify: say what to change"],
+        ),
+    };
     let choice = Select::new()
-        .with_prompt("Apply these changes?")
-        .items(["accept and commit", "reject", "modify: say what to change"])
+        .with_prompt(prompt)
+        .items(answers)
         .default(0)
         .interact_opt()
         .map_err(asked)?;

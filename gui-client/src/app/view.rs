@@ -4,7 +4,10 @@ use iced::{
     Alignment, Element, Length,
     widget::{column, container, row, scrollable, space, stack, text},
 };
-use shared::version::{Compatibility, VERSION};
+use shared::{
+    version::{Compatibility, VERSION},
+    wire::Question,
+};
 
 use super::{App, Message, Pane};
 use crate::{
@@ -184,21 +187,35 @@ fn main(app: &App, look: Look) -> Element<'_, Message> {
         Pane::Review => app.review.view(look, workflow).map(Message::Review),
         Pane::Details => details::view(look, workflow),
     };
-    let waiting = workflow.is_some_and(|workflow| matches!(workflow.phase, Phase::Review { .. }));
+    let asked = workflow.and_then(|workflow| match &workflow.phase {
+        Phase::Review {
+            question: Question::Failure { .. },
+            ..
+        } => Some("A stage failed and waits for your decision."),
+        Phase::Review { .. } if workflow.files.is_empty() => Some("A plan is waiting for your decision."),
+        Phase::Review { .. } => Some("A proposal is waiting for your decision."),
+        Phase::Submitted
+        | Phase::Running
+        | Phase::Decided(_)
+        | Phase::Completed(_)
+        | Phase::Rejected
+        | Phase::Cancelled
+        | Phase::Failed { .. } => None,
+    });
     // No background of its own: large areas cost the software renderer most,
     // so the window's background is the code's.
     let pane = container(pane).width(Length::Fill).height(Length::Fill);
-    if !waiting || app.pane == Pane::Review {
+    let Some(asked) = asked.filter(|_| app.pane != Pane::Review) else {
         return pane.into();
-    }
+    };
     // The question must not be missed by somebody who reads another pane.
     let ask = row![
-        text("A proposal is waiting for your decision.").size(look.size),
+        text(asked).size(look.size),
         space::horizontal(),
         pieces::action(
             look,
             Tone::Primary,
-            "Review it",
+            "Look at it",
             Some(Message::Pane(Pane::Review))
         ),
     ]

@@ -65,7 +65,8 @@ fn group<'a, Message: 'a>(look: Look, title: &'a str, content: Element<'a, Messa
         .into()
 }
 
-fn plan_of<'a, Message: 'a>(look: Look, plan: &'a Plan) -> Element<'a, Message> {
+/// What the planner decided.
+pub(super) fn plan_of<'a, Message: 'a>(look: Look, plan: &'a Plan) -> Element<'a, Message> {
     let steps = plan.steps.iter().enumerate().map(|(index, step)| {
         row![
             text(format!("{}", index + 1))

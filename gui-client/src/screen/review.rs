@@ -11,6 +11,7 @@ use iced::{
 };
 use shared::wire::{ChangeKind, Decision, DecisionRequest};
 
+use super::{details, progress};
 use crate::{
     model::{
         Phase, Workflow,
@@ -239,14 +240,26 @@ impl Review {
 
     /// The diff and the answer to it.
     pub fn view<'a>(&'a self, look: Look, workflow: Option<&'a Workflow>) -> Element<'a, Message> {
-        let Some((workflow, file)) =
-            workflow.and_then(|workflow| Some((workflow, workflow.files.get(self.file)?)))
-        else {
+        let hint = || {
             let hint = "The proposal will appear here, side by side.";
-            return container(text(hint).size(look.size).color(look.colors.faint))
+            container(text(hint).size(look.size).color(look.colors.faint))
                 .center(Length::Fill)
-                .into();
+                .into()
         };
+        let Some(workflow) = workflow else {
+            return hint();
+        };
+        let content = match workflow.files.get(self.file) {
+            Some(file) => self.diff(look, workflow, file),
+            None if matches!(workflow.phase, Phase::Review { .. }) => plan(look, workflow),
+            None => return hint(),
+        };
+        column![failure(look, workflow), content, pieces::line_across(look)]
+            .push(self.answer(look, workflow))
+            .into()
+    }
+
+    fn diff<'a>(&self, look: Look, workflow: &'a Workflow, file: &'a FileView) -> Element<'a, Message> {
         let diff = iced::widget::scrollable(Code::new(Rows::Diff(file, self.view), look))
             .id(scroll_id())
             .spacing(0)
@@ -259,9 +272,8 @@ impl Review {
             self.head(look, file),
             pieces::line_across(look),
             diff,
-            pieces::line_across(look),
-            self.answer(look, workflow),
         ]
+        .height(Length::Fill)
         .into()
     }
 
@@ -351,17 +363,17 @@ impl Review {
             (Phase::Cancelled, None) => "Cancelled".to_owned(),
             (Phase::Failed { .. }, None) => "Failed".to_owned(),
         };
-        let files = if workflow.files.len() == 1 {
-            "1 file".to_owned()
-        } else {
-            format!("{} files", workflow.files.len())
+        let changed = match workflow.files.len() {
+            0 => String::new(),
+            1 => format!("1 file  +{added} −{removed}"),
+            files => format!("{files} files  +{added} −{removed}"),
         };
         let summary = row![
             text(state)
                 .font(UI_STRONG)
                 .size(look.size)
                 .wrapping(text::Wrapping::None),
-            text(format!("{files}  +{added} −{removed}"))
+            text(changed)
                 .size(look.small())
                 .color(look.colors.muted)
                 .wrapping(text::Wrapping::None),
@@ -369,25 +381,27 @@ impl Review {
         .spacing(12)
         .align_y(Alignment::Center);
         let summary = container(summary).width(Length::Fill).clip(true);
+        let [accept, reject, modify] = if workflow.failure_asked().is_some() {
+            ["Try again", "End workflow", "Try again with a hint"]
+        } else if workflow.files.is_empty() {
+            ["Go on", "Reject", "Modify"]
+        } else {
+            ["Accept", "Reject", "Modify"]
+        };
         let buttons = match &self.feedback {
             None => row![
                 summary,
                 pieces::action(
                     look,
                     Tone::Reject,
-                    "Reject",
+                    reject,
                     when(Decision::Reject, Message::Reject)
                 ),
-                pieces::action(
-                    look,
-                    Tone::Quiet,
-                    "Modify",
-                    when(Decision::Modify, Message::Modify)
-                ),
+                pieces::action(look, Tone::Quiet, modify, when(Decision::Modify, Message::Modify)),
                 pieces::action(
                     look,
                     Tone::Accept,
-                    "Accept",
+                    accept,
                     when(Decision::Accept, Message::Accept)
                 ),
             ],
@@ -417,6 +431,27 @@ impl Review {
             .style(style::surface(look, Surface::Panel))
             .into()
     }
+}
+
+/// Why a person is asked, where something failed.
+fn failure<'a>(look: Look, workflow: &'a Workflow) -> Option<Element<'a, Message>> {
+    let (stage, reason) = workflow.failure_asked()?;
+    let title = format!("{} failed", progress::title(stage.as_str()));
+    let card = pieces::card(look, Surface::Error, title, reason);
+    Some(container(card).padding(SPACE).into())
+}
+
+/// What there is to decide about before anything is proposed.
+fn plan<'a>(look: Look, workflow: &'a Workflow) -> Element<'a, Message> {
+    let plan = match &workflow.plan {
+        Some(plan) => details::plan_of(look, plan),
+        None => pieces::remark(look, "Nothing was planned or proposed yet."),
+    };
+    iced::widget::scrollable(container(plan).padding(SPACE).width(Length::Fill))
+        .width(Length::Fill)
+        .height(Length::Fill)
+        .style(style::scroll(look))
+        .into()
 }
 
 fn editor(look: Look, feedback: &text_editor::Content) -> Element<'_, Message> {

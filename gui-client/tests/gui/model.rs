@@ -10,8 +10,8 @@ use gui_client::{
 use shared::{
     id::{Seq, StageId, WorkflowId},
     wire::{
-        Body, ChangeKind, CheckStatus, Decision, Envelope, FileDiff, NoticeLevel, PlanStage, RetrievalMode,
-        StageOutcome, WorkflowState,
+        Body, ChangeKind, CheckStatus, Decision, Envelope, FileDiff, NoticeLevel, PlanStage, Question,
+        RetrievalMode, StageOutcome, WorkflowState,
     },
 };
 
@@ -58,6 +58,7 @@ fn needed(iteration: u32) -> Body {
     Body::DecisionNeeded {
         iteration,
         options: ALL.to_vec(),
+        question: Question::Review,
     }
 }
 
@@ -190,6 +191,7 @@ fn a_proposal_waits_for_its_answer() {
         phase: Phase::Review {
             iteration: 1,
             options: ALL.to_vec(),
+            question: Question::Review,
         },
         files: vec![FileView::new(&file())],
         ..blank()
@@ -323,6 +325,37 @@ fn a_failed_stage_is_tried_again_in_its_place() {
         ..blank()
     };
     check([started("checks", 1), failed, again], two);
+}
+
+#[test]
+fn a_failure_is_asked_about_with_its_reason() {
+    let failed = |stage: &str| Body::StageFinished {
+        stage_id: StageId::new(stage),
+        attempt: 1,
+        outcome: StageOutcome::Failed,
+        duration_ms: 5,
+        reason: Some(format!("{stage} went wrong")),
+    };
+    let asked = Body::DecisionNeeded {
+        iteration: 1,
+        options: ALL.to_vec(),
+        question: Question::Failure {
+            stage_id: StageId::new("planning"),
+        },
+    };
+    let bodies = [
+        started("retrieval", 1),
+        failed("retrieval"),
+        started("planning", 1),
+        failed("planning"),
+    ];
+    let workflow = fold(&events(bodies.clone().into_iter().chain([asked])));
+    assert_eq!(
+        workflow.failure_asked(),
+        Some((&StageId::new("planning"), "planning went wrong"))
+    );
+    let workflow = fold(&events(bodies.into_iter().chain([needed(1)])));
+    assert_eq!(workflow.failure_asked(), None);
 }
 
 #[test]

@@ -9,12 +9,12 @@ use gui_client::{
     shortcut::Shortcut,
 };
 use shared::{
-    id::WorkflowId,
+    id::{StageId, WorkflowId},
     version::Compatibility,
-    wire::{Body, Decision, SubmitRequest},
+    wire::{Body, Decision, Question, StageOutcome, SubmitRequest, WorkflowState},
 };
 
-use crate::support::{Driver, run};
+use crate::support::{Driver, events, run, started, state};
 
 /// Writes a request, sends it, and waits for the proposal.
 async fn proposed() -> Driver {
@@ -120,6 +120,84 @@ fn the_keyboard_does_the_same() {
             (Decision::Accept, None),
         ];
         assert_eq!(decisions(&driver), expect);
+    });
+}
+
+/// A window whose workflow has `bodies` and asks; modify asks again, accept ends it.
+async fn asked(bodies: impl IntoIterator<Item = Body>, question: Question) -> Driver {
+    let end = state(WorkflowState::Completed, 1);
+    let asked = [needed(question.clone()), needed(question), end];
+    let lines = events(bodies.into_iter().chain(asked));
+    let lines = lines
+        .iter()
+        .map(|event| serde_json::to_string(event).unwrap() + "\n");
+    let transcript: String = lines.collect();
+    let mut driver = Driver::playing(&transcript).await;
+    driver.write(interaction::request_id(), "Lock accounts").await;
+    driver.click("Send").await;
+    driver.follow().await;
+    driver
+}
+
+fn needed(question: Question) -> Body {
+    Body::DecisionNeeded {
+        iteration: 1,
+        options: vec![Decision::Accept, Decision::Reject, Decision::Modify],
+        question,
+    }
+}
+
+#[test]
+fn a_failure_can_be_answered_before_there_is_a_proposal() {
+    let failed = Body::StageFinished {
+        stage_id: StageId::new("code_generation"),
+        attempt: 1,
+        outcome: StageOutcome::Failed,
+        duration_ms: 5,
+        reason: Some("The model gave no code.".to_owned()),
+    };
+    let failed = [started("code_generation", 1), failed];
+    let question = Question::Failure {
+        stage_id: StageId::new("code_generation"),
+    };
+    run(async {
+        for (label, decision) in [
+            ("Try again", Decision::Accept),
+            ("End workflow", Decision::Reject),
+        ] {
+            let mut driver = asked(failed.clone(), question.clone()).await;
+            assert!(
+                driver.sees("Code generation failed").await && driver.sees("The model gave no code.").await
+            );
+            driver.click(label).await;
+            driver.follow().await;
+            assert_eq!(decisions(&driver), [(decision, None)]);
+        }
+        let mut driver = asked(failed.clone(), question.clone()).await;
+        driver.click("Try again with a hint").await;
+        driver.write(review::feedback_id(), "Edit app.py").await;
+        driver.click("Send feedback").await;
+        driver.follow().await;
+        assert_eq!(
+            decisions(&driver),
+            [(Decision::Modify, Some("Edit app.py".to_owned()))]
+        );
+    });
+}
+
+#[test]
+fn a_plan_can_be_answered_before_there_is_a_proposal() {
+    let plan = Body::Plan {
+        summary: "Count the attempts".to_owned(),
+        steps: vec!["Add a counter".to_owned()],
+        stages: Vec::new(),
+    };
+    run(async {
+        let mut driver = asked([plan], Question::Review).await;
+        assert!(driver.sees("Count the attempts").await && driver.sees("Add a counter").await);
+        driver.click("Go on").await;
+        driver.follow().await;
+        assert_eq!(decisions(&driver), [(Decision::Accept, None)]);
     });
 }
 

@@ -99,6 +99,14 @@ impl Driver {
         driver
     }
 
+    /// A window that has connected to a backend with a transcript of its own.
+    pub async fn playing(transcript: &str) -> Self {
+        let fake = Fake::new(transcript, Duration::ZERO, clock()).unwrap();
+        let mut driver = Self::on(fake, Options::default());
+        driver.connect().await;
+        driver
+    }
+
     /// A window that has not connected.
     pub fn on(fake: Fake, options: Options) -> Self {
         let app = App::new(Arc::new(fake.clone()), clock(), &Config::default(), options);

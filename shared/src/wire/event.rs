@@ -130,6 +130,9 @@ pub enum Body {
         iteration: u32,
         /// What may be answered.
         options: Vec<Decision>,
+        /// What the answer is about.
+        #[serde(default)]
+        question: Question,
     },
     /// A person decided.
     DecisionTaken {
@@ -302,11 +305,26 @@ pub struct FileDiff {
     pub lines_removed: u32,
 }
 
-/// What a person can answer to a proposal.
+/// What a person is asked.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "about", rename_all = "snake_case")]
+pub enum Question {
+    /// What becomes of the proposal; of the plan, where nothing was proposed.
+    #[default]
+    Review,
+    /// What follows a failure. `accept` tries the stage again, `modify` does so
+    /// with the feedback, `reject` ends the workflow.
+    Failure {
+        /// The stage that failed; its `stage_finished` says why.
+        stage_id: StageId,
+    },
+}
+
+/// What a person can answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
-    /// Apply and commit it.
+    /// Apply and commit it; go on.
     Accept,
     /// Drop it.
     Reject,
