@@ -1,0 +1,113 @@
+//! What workers come back with.
+
+use engine::{
+    Output, StageKind, State,
+    artifact::{
+        ApplyIntent, CheckReport, CheckStatus, CommitIntent, Context, Failure, FileChange, Plan, Proposal,
+        RetrievalMode, StageChoice,
+    },
+    blob::BlobId,
+    event::Origin,
+};
+use shared::{
+    error::{Class, Code},
+    id::StageId,
+};
+
+/// Marks text of unfinished streams: it must be nowhere else.
+pub const HALF_THOUGHT: &str = "half a thought";
+
+/// A stage's result; `failed` for checks that found something. A result is a
+/// function of the stage, so that doing it again gives the same.
+pub fn output(kind: StageKind, stage: &StageId, conflict: bool, failed: bool) -> Option<Output> {
+    Some(match kind {
+        StageKind::Retrieval => Output::Context(Context {
+            mode: RetrievalMode::Keyword,
+            items: Vec::new(),
+            packed: BlobId::of(b"code"),
+            tokens: 1,
+        }),
+        StageKind::Planning => Output::Plan(Plan {
+            summary: "Add login".to_owned(),
+            steps: vec!["write it".to_owned()],
+            files: ["a/x.py", "a/y.py", "b/z.py"].map(str::to_owned).to_vec(),
+            stages: vec![StageChoice {
+                stage: StageId::new("test_generation"),
+                run: !conflict,
+                reason: "because".to_owned(),
+            }],
+        }),
+        StageKind::CodeGeneration | StageKind::TestGeneration => {
+            let own = format!("{stage}.py");
+            let files: &[&str] = if conflict { &["all.py", &own] } else { &[&own] };
+            Output::Proposal(Proposal {
+                summary: "Add login".to_owned(),
+                files: files.iter().map(|path| change(path)).collect(),
+            })
+        }
+        StageKind::Checks => Output::Checks {
+            reports: vec![CheckReport {
+                name: "syntax".to_owned(),
+                status: if failed {
+                    CheckStatus::Failed
+                } else {
+                    CheckStatus::Passed
+                },
+                command: None,
+                duration_ms: 1,
+                output: "line 3".to_owned(),
+            }],
+            problems: if failed {
+                vec!["syntax: line 3".to_owned()]
+            } else {
+                Vec::new()
+            },
+        },
+        StageKind::Apply | StageKind::Review => return None,
+    })
+}
+
+fn change(path: &str) -> FileChange {
+    FileChange {
+        path: path.to_owned(),
+        old: None,
+        new: Some(BlobId::of(path.as_bytes())),
+        lines_added: 1,
+        lines_removed: 0,
+    }
+}
+
+/// What a worker will write, on top of where the branch is now.
+pub fn intent(state: &State, head: String) -> ApplyIntent {
+    ApplyIntent {
+        commit: Some(CommitIntent {
+            base: Some(head),
+            reference: Some("refs/heads/main".to_owned()),
+            author: "Pat <pat@example.com>".to_owned(),
+            date: state.updated_at_ms.to_string(),
+            message: format!("Workflow-Id: {}", state.workflow),
+        }),
+        files: state
+            .proposal
+            .iter()
+            .flat_map(|proposal| proposal.files.clone())
+            .collect(),
+    }
+}
+
+/// What a model's text comes from.
+pub fn origin(stage: &StageId) -> Origin {
+    Origin {
+        model: "mistral".to_owned(),
+        request: BlobId::of(stage.as_str().as_bytes()),
+    }
+}
+
+/// A failure of a class.
+pub fn failure(class: Class) -> Failure {
+    Failure {
+        class,
+        code: Code::ModelStreamBroken,
+        message: "it broke".to_owned(),
+    }
+}
