@@ -3,6 +3,7 @@
 //! A row is anything that gives samples of one number. `docs/benchmarks.md`
 //! says what each row means and how it is measured.
 
+mod durable;
 mod launch;
 mod memory;
 mod resume;
@@ -98,6 +99,7 @@ fn rows() -> Vec<Box<dyn Row>> {
     rows.extend(start::rows());
     rows.extend(memory::rows());
     rows.extend(resume::rows());
+    rows.extend(durable::rows());
     rows.extend(stream::rows());
     rows.extend(vectors::rows());
     rows

@@ -41,7 +41,7 @@ impl Row for IdleMemory {
 }
 
 /// `VmRSS` of a process, in MiB (proc(5)).
-fn resident_mib(pid: u32) -> anyhow::Result<f64> {
+pub(super) fn resident_mib(pid: u32) -> anyhow::Result<f64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).context("there is no /proc")?;
     parse(&status).context("/proc names no VmRSS")
 }
