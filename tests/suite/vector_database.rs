@@ -70,6 +70,12 @@ impl Database {
         points
     }
 
+    /// Kills it and starts it again where it was.
+    pub async fn restart(&mut self, world: &World) {
+        self.kill();
+        *self = Self::start_at(world, self.grpc_port()).await;
+    }
+
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();

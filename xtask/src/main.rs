@@ -14,6 +14,7 @@
 mod bench;
 mod cargo;
 mod clock;
+mod crash;
 mod crew;
 mod demo;
 mod display;
@@ -22,6 +23,7 @@ mod http;
 mod needs;
 mod paths;
 mod say;
+mod sim;
 mod test;
 
 use std::process::ExitCode;
@@ -43,6 +45,10 @@ enum Command {
     Test(test::Options),
     /// What CI runs: the whole of `test`.
     Ci,
+    /// Kills the programs at every durable step and at random moments.
+    Crash(crash::Options),
+    /// Lives seeded lives of workflows in which everything goes wrong.
+    Sim(sim::Options),
     /// Measures the programs and prints a table.
     Bench(bench::Options),
     /// Measures the code search on real commits and prints a table.
@@ -54,6 +60,8 @@ fn main() -> ExitCode {
         Command::Demo(options) => demo::run(&options),
         Command::Test(options) => test::run(&options),
         Command::Ci => test::run(&test::Options::default()),
+        Command::Crash(options) => crash::run(&options),
+        Command::Sim(options) => sim::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Eval(options) => eval::run(&options),
     };

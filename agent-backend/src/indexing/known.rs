@@ -95,7 +95,9 @@ impl Known {
         let mut temporary = tempfile::NamedTempFile::new_in(folder)?;
         std::io::Write::write_all(&mut temporary, &text)?;
         temporary.as_file().sync_all()?;
+        shared::crash::point("indexes:before_rename");
         temporary.persist(&self.file)?;
+        shared::crash::point("indexes:after_rename");
         Ok(())
     }
 

@@ -117,7 +117,10 @@ impl Vectors {
                     .execute(params![key, bytes, today()])?;
             }
             shrink(&transaction, bytes_max)?;
-            transaction.commit()
+            shared::crash::point("vectors:before_commit");
+            transaction.commit()?;
+            shared::crash::point("vectors:after_commit");
+            Ok(())
         })
         .await;
     }

@@ -43,7 +43,7 @@ use crate::Error;
 /// Where contents are looked up.
 pub type Blobs<'a> = dyn Fn(BlobId) -> Option<Vec<u8>> + 'a;
 
-/// Every place at which [`crate::crash_point`] can end an execution.
+/// Every place at which [`shared::crash::point`] can end an execution.
 pub const CRASH_POINTS: &[&str] = &[
     "apply:after_objects",
     "apply:temporary_written",

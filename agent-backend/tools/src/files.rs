@@ -103,7 +103,7 @@ pub(crate) fn write(root: &Path, path: &SafePath, bytes: &[u8]) -> Result<(), Er
     let id = BlobId::of(format!("{}\0{}", path.relative(), BlobId::of(bytes).to_hex()).as_bytes());
     let temporary = format!("{TEMPORARY_PREFIX}{}.tmp", &id.to_hex()[..16]);
     let result = write_temporary(&parent.directory, &temporary, bytes, old.as_ref())
-        .inspect(|()| crate::crash_point("apply:temporary_written"))
+        .inspect(|()| shared::crash::point("apply:temporary_written"))
         .and_then(|()| {
             Ok(renameat(
                 &parent.directory,

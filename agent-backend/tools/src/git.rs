@@ -72,7 +72,7 @@ impl Git {
 
     /// A read that takes no lock on the way.
     pub(crate) fn read<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Result<Answer, Error> {
-        self.with("GIT_OPTIONAL_LOCKS", "0").run(arguments, None)
+        self.with("GIT_OPTIONAL_LOCKS", "0").call(arguments, None)
     }
 
     /// Those of the paths, relative to the directory, that are ignored and not
@@ -87,7 +87,7 @@ impl Git {
         let git = self
             .with("GIT_LITERAL_PATHSPECS", "0")
             .with("GIT_OPTIONAL_LOCKS", "0");
-        let answer = git.run(&["check-ignore", "-z", "--stdin"], Some(input.as_bytes()))?;
+        let answer = git.call(&["check-ignore", "-z", "--stdin"], Some(input.as_bytes()))?;
         match answer.code() {
             Some(0 | 1) => {
                 let own = |path: String| path.strip_prefix("./").map(str::to_owned);
@@ -97,12 +97,18 @@ impl Git {
         }
     }
 
-    /// Runs a command; any exit code is an answer.
+    /// Runs a command that changes something; any exit code is an answer.
     pub(crate) fn run<S: AsRef<OsStr>>(
         &self,
         arguments: &[S],
         input: Option<&[u8]>,
     ) -> Result<Answer, Error> {
+        let answer = self.call(arguments, input);
+        shared::crash::point("git:after_change");
+        answer
+    }
+
+    fn call<S: AsRef<OsStr>>(&self, arguments: &[S], input: Option<&[u8]>) -> Result<Answer, Error> {
         let mut command = Command::new("git");
         for name in LOCAL_VARIABLES {
             command.env_remove(name);

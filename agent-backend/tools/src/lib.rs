@@ -32,15 +32,3 @@ pub use message::CommitMessage;
 pub use repository::{Head, Operation, Repository};
 pub use text::{Encoding, Eol, TextFile};
 pub use workspace::{SafePath, Workspace};
-
-/// Environment variable that names the crash point at which the process dies.
-pub const CRASH_VARIABLE: &str = "CRASH_AT";
-
-/// A named place between two durable steps. Does nothing, unless
-/// [`CRASH_VARIABLE`] names it: then the process dies at once, as by `kill -9`,
-/// so that tests can prove that doing it again ends right.
-pub fn crash_point(name: &str) {
-    if std::env::var_os(CRASH_VARIABLE).is_some_and(|wanted| wanted == name) {
-        std::process::abort();
-    }
-}

@@ -13,7 +13,7 @@ use std::{
 
 use engine::ports::journal::{Created, Durability};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
-use shared::error::Class;
+use shared::{crash, error::Class};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::{
@@ -125,11 +125,23 @@ impl Writer {
         } else {
             None
         };
+        let text_only = durability == Durability::Process;
+        crash::point(if text_only {
+            "journal:before_text"
+        } else {
+            "journal:before_commit"
+        });
         transaction.commit()?;
+        crash::point(if text_only {
+            "journal:after_text"
+        } else {
+            "journal:after_commit"
+        });
         self.counters.commits.fetch_add(1, Ordering::Relaxed);
         if let Some(commits) = synced {
             self.counters.commits_synced.fetch_add(1, Ordering::Relaxed);
             self.witness.note(commits);
+            crash::point("journal:after_witness");
         }
         Ok(answers)
     }
@@ -190,6 +202,7 @@ impl Writer {
             done?;
         } else if log.frames - log.copied >= CHECKPOINT_FRAMES {
             checkpoint(&self.connection, Checkpoint::Passive)?;
+            crash::point("journal:after_checkpoint");
         }
         Ok(())
     }

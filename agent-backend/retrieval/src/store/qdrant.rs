@@ -294,10 +294,12 @@ impl Store for QdrantStore {
     async fn upsert(&self, points: Vec<Point>) -> Result<(), Error> {
         let points: Vec<PointStruct> = points.into_iter().map(|point| self.point_struct(point)).collect();
         let request = UpsertPointsBuilder::new(&self.collection, points).wait(true);
+        shared::crash::point("store:before_upsert");
         self.client
             .upsert_points(request)
             .await
             .map_err(|error| write_error(&error))?;
+        shared::crash::point("store:after_upsert");
         Ok(())
     }
 
@@ -311,6 +313,7 @@ impl Store for QdrantStore {
                 .delete_points(request)
                 .await
                 .map_err(|error| write_error(&error))?;
+            shared::crash::point("store:after_delete");
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Does what a plan says, as often as it is told to, with one result.
 
 use engine::artifact::{Applied, ApplyIntent, CommitIntent};
+use shared::crash;
 
 use super::{
     Blobs,
@@ -9,7 +10,7 @@ use super::{
     load,
 };
 use crate::{
-    Error, Repository, SafePath, Workspace, crash_point, files,
+    Error, Repository, SafePath, Workspace, files,
     git::Git,
     repository::{self, GitRepository},
 };
@@ -121,7 +122,7 @@ fn write_files(workspace: &Workspace, targets: &[Target]) -> Result<(), Error> {
             Some(bytes) => files::write(workspace.root(), &target.path, bytes)?,
             None => files::remove(workspace.root(), &target.path)?,
         }
-        crash_point("apply:after_first_file");
+        crash::point("apply:after_first_file");
     }
     Ok(())
 }
@@ -179,23 +180,23 @@ fn with_commit(
     } else {
         Some(commit::write_commit(&git, commit, &tree)?)
     };
-    crash_point("apply:after_objects");
+    crash::point("apply:after_objects");
 
     check_files(&targets)?;
     index::wait_unlocked(repository)?;
     ours_to_stage(&git, &paths, &base, &entries, Foreign::Refuse)?;
 
     write_files(workspace, &targets)?;
-    crash_point("apply:after_files");
+    crash::point("apply:after_files");
 
     let stage = ours_to_stage(&git, &paths, &base, &entries, Foreign::Leave)?;
     index::set_persons(&git, repository, commit.base.as_deref(), &stage)?;
-    crash_point("apply:after_index");
+    crash::point("apply:after_index");
 
     let done = match id {
         Some(id) => {
             move_branch(&git, commit, &id)?;
-            crash_point("apply:after_ref");
+            crash::point("apply:after_ref");
             Some(id)
         }
         // The base has all of it: an earlier plan of the same proposal made the

@@ -4,7 +4,8 @@
 use std::{os::unix::process::ExitStatusExt, path::Path, process::Command};
 
 use engine::artifact::{ApplyIntent, FileChange};
-use tools::{CRASH_VARIABLE, Workspace, apply::CRASH_POINTS};
+use shared::crash;
+use tools::{Workspace, apply::CRASH_POINTS};
 
 use crate::support::Place;
 
@@ -56,7 +57,7 @@ fn crash_at(place: &Place, point: &str) {
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "crash::child", "--nocapture", "--test-threads=1"])
         .env(CHILD_VARIABLE, &place.home)
-        .env(CRASH_VARIABLE, point)
+        .env(crash::AT, point)
         .output()
         .unwrap();
     assert_eq!(output.status.signal(), Some(SIGABRT), "{point} was not reached");
