@@ -120,6 +120,7 @@ impl Presenter {
             | Event::ApplyIntended(_)
             | Event::Applied(_)
             | Event::Resumed
+            | Event::AttemptResumed { .. }
             | Event::Noticed(_)
             | Event::RetryScheduled { .. }
             | Event::HelpRequested { .. }
@@ -218,6 +219,15 @@ impl Presenter {
                 stage_id: stage.clone(),
                 attempt: *attempt,
                 reason: reason.clone(),
+            },
+            Event::AttemptResumed {
+                stage,
+                attempt,
+                tokens,
+            } => Body::AttemptResumed {
+                stage_id: stage.clone(),
+                attempt: *attempt,
+                resumed_at_token: *tokens,
             },
             Event::DecisionRequested => self.needed(wire::Question::Review),
             Event::Decided(decision) => {

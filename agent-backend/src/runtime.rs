@@ -164,6 +164,7 @@ impl Runtime {
         match self.0.services.journal.create(new).await? {
             Created::New => {
                 let state = fold(&events).ok_or_else(|| Error::internal("a new workflow has no state"))?;
+                shared::crash::point("runtime:after_create");
                 meter::workflow_started();
                 self.start(state, actor::Begin::New(events));
                 Ok((id, correlation))

@@ -279,6 +279,18 @@ impl Workflow {
                     message,
                 });
             }
+            Body::AttemptResumed {
+                stage_id,
+                resumed_at_token,
+                ..
+            } => {
+                let message = format!("{stage_id}: the model goes on after {resumed_at_token} tokens");
+                self.notice(Notice {
+                    level: NoticeLevel::Info,
+                    code: None,
+                    message,
+                });
+            }
             Body::RetrievalResult { mode, items, tokens } => {
                 self.retrieval = Some(Retrieval {
                     mode: *mode,

@@ -5,6 +5,7 @@
 //! It must never know how anything is done: no sockets, no database, no model.
 
 pub mod config;
+pub mod crash;
 pub mod error;
 pub mod id;
 pub mod paths;

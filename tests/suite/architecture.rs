@@ -36,6 +36,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
         ],
     ),
     ("evaluate", &["inference", "retrieval", "shared"]),
+    ("simulation", &["engine", "shared"]),
     ("gui-client", &["proto", "shared"]),
     ("vectordb-launcher", &["proto", "shared"]),
     ("python-environment", &[]),

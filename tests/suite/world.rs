@@ -104,6 +104,13 @@ impl World {
 
     /// A world whose model answers from `script`.
     pub async fn with(script: &str) -> Self {
+        let mut world = Self::prepared(script).await;
+        world.start().await;
+        world
+    }
+
+    /// A world whose backend is not started.
+    pub async fn prepared(script: &str) -> Self {
         let ollama = ScriptedOllama::builder()
             .script(script)
             .tokens_per_second(0.0)
@@ -111,7 +118,7 @@ impl World {
             .await
             .unwrap();
         let dir = TempDir::new().unwrap();
-        let mut world = Self {
+        let world = Self {
             dir,
             ollama_url: ollama.url(),
             // Nothing listens there: tests of the vector database name their own.
@@ -124,7 +131,6 @@ impl World {
             http: client(),
         };
         world.make_repository();
-        world.start().await;
         world
     }
 
@@ -215,6 +221,12 @@ impl World {
 
     /// Starts the backend and waits until it listens.
     pub async fn start(&mut self) {
+        assert!(self.try_start(&[]).await, "the backend ended: {}", self.log());
+    }
+
+    /// Starts the backend with these variables; whether it lived until it
+    /// listened.
+    pub async fn try_start(&mut self, variables: &[(&str, &str)]) -> bool {
         let port_file = self.path("port");
         let _none = fs::remove_file(&port_file);
         let log = fs::File::options()
@@ -225,22 +237,29 @@ impl World {
         let mut command = self.backend();
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--port-file"])
-            .arg(&port_file);
+            .arg(&port_file)
+            .envs(variables.iter().copied());
         let child = command.stderr(log).stdout(Stdio::null()).spawn().unwrap();
         self.backend = Some(child);
-        let log = self.path("backend.log");
         let child = self.backend.as_mut().unwrap();
         let address = until("the backend to listen", || {
-            let ended = child.try_wait().unwrap();
-            assert!(
-                ended.is_none(),
-                "the backend ended: {}",
-                fs::read_to_string(&log).unwrap()
-            );
-            fs::read_to_string(&port_file).ok()
+            if child.try_wait().unwrap().is_some() {
+                return Some(None);
+            }
+            fs::read_to_string(&port_file).ok().map(Some)
         });
-        let address = address.await;
-        self.url = format!("http://{address}");
+        match address.await {
+            Some(address) => self.url = format!("http://{address}"),
+            None => return false,
+        }
+        true
+    }
+
+    /// Whether the backend has died by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.backend
+            .as_mut()
+            .is_none_or(|child| child.try_wait().unwrap().is_some())
     }
 
     /// `kill -9`.
@@ -258,10 +277,16 @@ impl World {
 
     /// SIGTERM; the exit code.
     pub fn terminate(&mut self) -> Option<i32> {
+        self.signal(nix::sys::signal::Signal::SIGTERM);
         let mut child = self.backend.take().unwrap();
-        let pid = nix::unistd::Pid::from_raw(child.id().try_into().unwrap());
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
         child.wait().unwrap().code()
+    }
+
+    /// Sends a signal to the backend.
+    pub fn signal(&self, signal: nix::sys::signal::Signal) {
+        let child = self.backend.as_ref().unwrap();
+        let pid = nix::unistd::Pid::from_raw(child.id().try_into().unwrap());
+        nix::sys::signal::kill(pid, signal).unwrap();
     }
 
     /// What the backend has logged.
@@ -287,6 +312,12 @@ impl World {
     /// Status and body of a POST.
     pub async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         self.post_text(path, body.to_string()).await
+    }
+
+    /// The same, of a backend that may die; none if it did.
+    pub async fn try_post(&self, path: &str, body: &Value) -> Option<(u16, Value)> {
+        let request = self.http.post(format!("{}{path}", self.url));
+        try_answer(request.body(body.to_string())).await.ok()
     }
 
     /// The body of a submit.
@@ -320,13 +351,25 @@ impl World {
         mode: &str,
         until: impl Fn(&Value) -> bool,
     ) -> Vec<Value> {
+        let events = self.try_events(id, after, mode, until).await;
+        events.expect("the stream is whole")
+    }
+
+    /// The same, of a backend that may die; none if the stream broke off.
+    pub async fn try_events(
+        &self,
+        id: &str,
+        after: u64,
+        mode: &str,
+        until: impl Fn(&Value) -> bool,
+    ) -> Option<Vec<Value>> {
         let url = self.url.replace("http", "ws");
         let url = format!("{url}/api/workflow/{id}/stream?after={after}&mode={mode}");
-        let (mut socket, _) = connect_async(url).await.unwrap();
         let mut events = Vec::new();
         let reading = async {
+            let (mut socket, _) = connect_async(url).await.ok()?;
             while let Some(message) = socket.next().await {
-                if let Message::Text(text) = message.expect("the stream is whole") {
+                if let Message::Text(text) = message.ok()? {
                     let event: Value = serde_json::from_str(&text).unwrap();
                     let last = until(&event);
                     events.push(event);
@@ -335,10 +378,13 @@ impl World {
                     }
                 }
             }
+            Some(())
         };
-        let hung = tokio::time::timeout(PATIENCE, reading).await.is_err();
-        assert!(!hung, "no such event; {}", brief(&events).join("\n"));
-        events
+        let read = tokio::time::timeout(PATIENCE, reading).await;
+        let Ok(whole) = read else {
+            panic!("no such event; {}", brief(&events).join("\n"));
+        };
+        whole.map(|()| events)
     }
 
     /// Events up to the question.
@@ -423,10 +469,14 @@ fn client() -> reqwest::Client {
 }
 
 async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
-    let answer = request.send().await.unwrap();
+    try_answer(request).await.unwrap()
+}
+
+async fn try_answer(request: reqwest::RequestBuilder) -> reqwest::Result<(u16, Value)> {
+    let answer = request.send().await?;
     let status = answer.status().as_u16();
-    let text = answer.text().await.unwrap();
-    (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    let text = answer.text().await?;
+    Ok((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
 }
 
 /// Waits until `probe` has something.

@@ -10,6 +10,7 @@
 
 pub mod budget;
 pub mod commit;
+pub mod continuation;
 pub mod edit;
 pub mod failure;
 pub mod plan;

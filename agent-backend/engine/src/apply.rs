@@ -8,7 +8,9 @@ use crate::{
     artifact::Decision,
     event::{Ending, Event, LanePlan, Recorded},
     graph::{Graph, StageKind},
-    state::{Fork, Joined, Joining, LaneOrigin, Phase, Question, Running, StageRecord, StageStatus, State},
+    state::{
+        Fork, Joined, Joining, LaneOrigin, Phase, Question, Running, StageRecord, StageStatus, State, Text,
+    },
 };
 
 /// The state after `recorded`. Only `Submitted` begins a state; anything
@@ -98,6 +100,7 @@ fn running(stage: StageId, attempt: u32, started_at_ms: u64) -> Phase {
         started_at_ms,
         streamed_chars: 0,
         streamed_tokens: 0,
+        text: None,
     })
 }
 
@@ -105,13 +108,27 @@ fn change(state: &mut State, now: Moment, event: &Event) {
     state.head = now.seq;
     state.updated_at_ms = now.at_ms;
     match event {
-        Event::Submitted { .. } | Event::Noticed(_) | Event::DeadlinePassed { .. } => {}
+        Event::Submitted { .. }
+        | Event::Noticed(_)
+        | Event::DeadlinePassed { .. }
+        | Event::AttemptResumed { .. } => {}
         Event::StageStarted { stage, attempt } => stage_started(state, now, stage, *attempt),
         Event::Streamed(streamed) => {
             if let Phase::Running(running) = &mut state.phase {
                 let chars = u64::try_from(streamed.delta.chars().count()).unwrap_or(u64::MAX);
                 running.streamed_chars = streamed.offset.saturating_add(chars);
                 running.streamed_tokens = streamed.tokens;
+                if let Some(origin) = &streamed.origin {
+                    let (from, origin) = (now.seq, origin.clone());
+                    running.text = Some(Arc::new(Text {
+                        from,
+                        origin,
+                        total: None,
+                    }));
+                }
+                if let (Some(text), Some(total)) = (&mut running.text, streamed.total) {
+                    Arc::make_mut(text).total = Some(total);
+                }
             }
         }
         Event::ContextRetrieved(context) => state.context = Some(Arc::new(context.clone())),
@@ -131,6 +148,7 @@ fn change(state: &mut State, now: Moment, event: &Event) {
             if let Phase::Running(running) = &mut state.phase {
                 running.streamed_chars = 0;
                 running.streamed_tokens = 0;
+                running.text = None;
             }
         }
         Event::DecisionRequested => {
@@ -164,7 +182,10 @@ fn change(state: &mut State, now: Moment, event: &Event) {
         }
         Event::ApplyIntended(intent) => state.intent = Some(Arc::new(intent.clone())),
         Event::Applied(applied) => state.applied = Some(Arc::new(applied.clone())),
-        Event::Resumed => state.resumes += 1,
+        Event::Resumed => {
+            state.resumes += 1;
+            renew(state, now);
+        }
         Event::Finished(outcome) => state.phase = Phase::Finished(outcome.clone()),
         Event::RetryScheduled {
             stage,
@@ -210,6 +231,21 @@ fn change(state: &mut State, now: Moment, event: &Event) {
             }));
         }
         Event::Continued { .. } => state.base = now.seq,
+    }
+}
+
+/// The time that nobody worked does not count against what goes on.
+fn renew(state: &mut State, now: Moment) {
+    if state.continuing().is_empty() {
+        return;
+    }
+    if let Phase::Running(running) = &mut state.phase {
+        running.started_at_ms = now.at_ms;
+    }
+    for lane in state.lanes.values_mut() {
+        if !lane.continuing().is_empty() {
+            renew(Arc::make_mut(lane), now);
+        }
     }
 }
 

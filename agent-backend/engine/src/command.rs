@@ -8,7 +8,7 @@ use shared::{
 use crate::{
     artifact::{Applied, ApplyIntent, CheckReport, Context, Decision, Failure, Plan, Proposal},
     blob::BlobId,
-    event::{GenerationTotal, Notice},
+    event::{GenerationTotal, Notice, Origin},
 };
 
 /// What is known at the moment of a decision. The engine has no clock and no
@@ -54,6 +54,15 @@ pub enum Command {
         tokens: u64,
         /// Set on the last one.
         total: Option<GenerationTotal>,
+        /// Set on the first one, if the text may be gone on with.
+        origin: Option<Origin>,
+    },
+    /// After a restart the model goes on with the attempt's text.
+    ContinueText {
+        /// The stage.
+        stage: StageId,
+        /// The attempt.
+        attempt: u32,
     },
     /// The attempt begins its text anew: another provider or try took over.
     RestartText {

@@ -12,7 +12,7 @@ mod turn;
 
 use shared::id::{CorrelationId, Seq, StageId, WorkflowId};
 
-pub use self::timers::next_due_ms;
+pub use self::timers::{next_due_ms, now_ms};
 use self::turn::Turn;
 use crate::{
     artifact::Task,
@@ -20,7 +20,7 @@ use crate::{
     event::{Event, Recorded, Streamed},
     graph::Graph,
     limits::QUERY_BYTES_MAX,
-    state::State,
+    state::{Running, State},
 };
 
 /// First events of a new workflow.
@@ -73,17 +73,28 @@ pub fn decide(state: &State, command: Command, ctx: &Ctx) -> Result<Vec<Event>, 
             delta,
             tokens,
             total,
+            origin,
         } => {
-            let (path, offset) = streaming(state, &stage, attempt)?;
+            let (path, running) = working(state, &stage, attempt)?;
             let streamed = Event::Streamed(Streamed {
                 stage,
                 attempt,
-                offset,
+                offset: running.streamed_chars,
                 delta,
                 tokens,
                 total,
+                origin,
             });
             Ok(vec![turn::within(path, streamed)])
+        }
+        Command::ContinueText { stage, attempt } => {
+            let (path, running) = working(state, &stage, attempt)?;
+            let resumed = Event::AttemptResumed {
+                stage,
+                attempt,
+                tokens: running.streamed_tokens,
+            };
+            Ok(vec![turn::within(path, resumed)])
         }
         Command::Notify(notice) => Ok(vec![Event::Noticed(notice)]),
         Command::Continue { history } => Ok(vec![Event::Continued { history }]),
@@ -149,17 +160,22 @@ fn act(draft: &mut turn::Draft, command: Command) -> Result<(), Reject> {
         Command::Resume => resume::resume(&mut Turn::root(draft)),
         Command::Tick => timers::tick(draft),
         // Answered without a draft.
-        Command::StreamText { .. } | Command::Notify(_) | Command::Continue { .. } => {}
+        Command::StreamText { .. }
+        | Command::ContinueText { .. }
+        | Command::Notify(_)
+        | Command::Continue { .. } => {}
     }
     Ok(())
 }
 
-/// Where a stage runs, if it is this attempt at it: the lanes down to it, and
-/// the code points it has streamed.
-fn streaming(state: &State, stage: &StageId, attempt: u32) -> Result<(Vec<StageId>, u64), Reject> {
+/// The lanes down to where a stage runs, if it is this attempt at it.
+fn working<'a>(
+    state: &'a State,
+    stage: &StageId,
+    attempt: u32,
+) -> Result<(Vec<StageId>, &'a Running), Reject> {
     turn::find(state, stage)
         .filter(|(_, running)| running.attempt == attempt)
-        .map(|(path, running)| (path, running.streamed_chars))
         .ok_or_else(|| Reject::Stale {
             stage: stage.clone(),
             attempt,
@@ -168,6 +184,6 @@ fn streaming(state: &State, stage: &StageId, attempt: u32) -> Result<(Vec<StageI
 }
 
 fn current<'a>(draft: &'a mut turn::Draft, stage: &StageId, attempt: u32) -> Result<Turn<'a>, Reject> {
-    let (path, _) = streaming(&draft.state, stage, attempt)?;
+    let (path, _) = working(&draft.state, stage, attempt)?;
     Ok(Turn::at(draft, path))
 }

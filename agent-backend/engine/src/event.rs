@@ -90,6 +90,16 @@ pub enum Event {
     Applied(Applied),
     /// The backend was restarted while the workflow was running.
     Resumed,
+    /// After a restart the model goes on with the text that the attempt had
+    /// written; legal while that attempt runs.
+    AttemptResumed {
+        /// The stage.
+        stage: StageId,
+        /// The attempt.
+        attempt: u32,
+        /// Tokens of the attempt that need not be generated again.
+        tokens: u64,
+    },
     /// Something a person should know.
     Noticed(Notice),
     /// A stage failed for a passing reason and is tried again later; legal
@@ -224,6 +234,7 @@ impl Event {
             | Self::IterationStarted { .. }
             | Self::Applied(_)
             | Self::Resumed
+            | Self::AttemptResumed { .. }
             | Self::Noticed(_)
             | Self::RetryScheduled { .. }
             | Self::HelpRequested { .. }
@@ -258,9 +269,21 @@ pub struct Streamed {
     pub tokens: u64,
     /// Set on the last one.
     pub total: Option<GenerationTotal>,
+    /// Set on the first one, if the text may be gone on with.
+    pub origin: Option<Origin>,
 }
 
-/// Totals of one generation.
+/// What an attempt's text comes from. Another model, or the same one with
+/// another prompt, must not go on with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The model's name.
+    pub model: String,
+    /// Hash of everything that it was asked.
+    pub request: BlobId,
+}
+
+/// Totals of one generation; of its last part, where a restart cut it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GenerationTotal {
     /// Milliseconds from the first to the last token.
@@ -269,6 +292,8 @@ pub struct GenerationTotal {
     pub prompt_tokens: u64,
     /// Tokens of the answer, as the model server counted them.
     pub generated_tokens: u64,
+    /// Whether a limit cut the answer off.
+    pub cut: bool,
 }
 
 /// Something a person should know; the workflow goes on.

@@ -15,7 +15,10 @@ use crate::{
 /// it.
 pub fn compact(history: impl IntoIterator<Item = Recorded>) -> Vec<Recorded> {
     let lasts = |recorded: &Recorded| match recorded.event.innermost() {
-        Event::Streamed(_) | Event::Noticed(_) | Event::AttemptDiscarded { .. } => false,
+        Event::Streamed(_)
+        | Event::Noticed(_)
+        | Event::AttemptDiscarded { .. }
+        | Event::AttemptResumed { .. } => false,
         Event::Submitted { .. }
         | Event::StageStarted { .. }
         | Event::ContextRetrieved(_)

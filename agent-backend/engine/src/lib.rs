@@ -27,7 +27,7 @@ mod tests;
 
 pub use apply::{advance, apply, fold};
 pub use command::{Command, Ctx, Output, Reject};
-pub use decide::{decide, next_due_ms, submit};
+pub use decide::{decide, next_due_ms, now_ms, submit};
 pub use event::{Ending, Event, Recorded};
 pub use graph::{Graph, Presence, Stage, StageKind, Work};
 pub use react::{Action, react};

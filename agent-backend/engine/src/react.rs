@@ -37,6 +37,11 @@ pub enum Action {
 pub fn react(state: &State, event: &Event) -> Vec<Action> {
     match event {
         Event::StageStarted { stage, attempt } => start(state, stage, *attempt).into_iter().collect(),
+        Event::Resumed => state
+            .continuing()
+            .into_iter()
+            .filter_map(|(owner, running)| start(owner, &running.stage, running.attempt))
+            .collect(),
         Event::ApplyIntended(_) => match state.running() {
             Some((running, _)) => {
                 let (stage, attempt) = (running.stage.clone(), running.attempt);
@@ -60,7 +65,7 @@ pub fn react(state: &State, event: &Event) -> Vec<Action> {
         | Event::Decided(_)
         | Event::IterationStarted { .. }
         | Event::Applied(_)
-        | Event::Resumed
+        | Event::AttemptResumed { .. }
         | Event::Noticed(_)
         | Event::RetryScheduled { .. }
         | Event::HelpRequested { .. }

@@ -10,7 +10,7 @@ use shared::id::{CorrelationId, Seq, StageId, WorkflowId};
 
 use crate::{
     artifact::{Applied, ApplyIntent, CheckReport, Context, Failure, Plan, Proposal, Selection, Task},
-    event::LanePlan,
+    event::{GenerationTotal, LanePlan, Origin},
     graph::{Graph, Stage, StageKind},
 };
 
@@ -155,6 +155,19 @@ pub struct Running {
     pub streamed_chars: u64,
     /// Tokens that were streamed in this attempt.
     pub streamed_tokens: u64,
+    /// Where the text of this attempt comes from, if it may be gone on with.
+    pub text: Option<Arc<Text>>,
+}
+
+/// The text of an attempt, which is in its events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    /// The event that begins it.
+    pub from: Seq,
+    /// What it comes from.
+    pub origin: Origin,
+    /// Set when the model has ended it.
+    pub total: Option<GenerationTotal>,
 }
 
 /// The group whose lanes run.
@@ -303,6 +316,14 @@ impl State {
             Phase::Joining(_) => self.lanes.values().flat_map(|lane| lane.working()).collect(),
             Phase::Waiting { .. } | Phase::AwaitingDecision { .. } | Phase::Finished(_) => Vec::new(),
         }
+    }
+
+    /// The running stages whose text is gone on with after a restart of the
+    /// process, where their model can.
+    pub fn continuing(&self) -> Vec<(&Self, &Running)> {
+        let mut working = self.working();
+        working.retain(|(_, running)| running.text.is_some());
+        working
     }
 
     /// The state that a running stage belongs to: the workflow's own or that

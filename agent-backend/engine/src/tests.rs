@@ -10,12 +10,12 @@ mod timers;
 
 use shared::{
     error::Class,
-    id::{CorrelationId, WorkflowId},
+    id::{CorrelationId, StageId, WorkflowId},
 };
 use support::*;
 
 use crate::{
-    Action, Command, Ctx, Output,
+    Action, Command, Ctx, Output, StageKind,
     artifact::{CheckStatus, Decision, FileSelection, Selection, Task},
     graph, submit,
 };
@@ -316,6 +316,55 @@ fn a_restart_discards_text_and_nothing_else() {
         "a restart costs no attempt"
     );
     Run::to_review().check(Command::Resume, &[]);
+}
+
+#[test]
+fn a_restart_leaves_text_that_can_be_gone_on_with() {
+    let mut run = Run::to_generation();
+    run.write("def", 1);
+    run.write(" f", 2);
+    let (stage, attempt) = run.at();
+    let begun_ms = run.now_ms;
+    run.check(Command::Resume, &["resumed"]);
+    let kind = StageKind::CodeGeneration;
+    assert_eq!(
+        run.actions,
+        [Action::RunStage {
+            stage: stage.clone(),
+            attempt,
+            kind
+        }]
+    );
+    let (running, _) = run.state.running().unwrap();
+    assert_eq!(running.started_at_ms, begun_ms + 1_000, "its time begins anew");
+    let go_on = Command::ContinueText {
+        stage: stage.clone(),
+        attempt,
+    };
+    run.check(go_on, &["go on code_generation 1 at 2"]);
+    run.check(text(&stage, attempt, "()"), &["text at 5"]);
+    // Killed again, and the model cannot go on.
+    run.check(Command::Resume, &["resumed"]);
+    let anew = Command::RestartText {
+        stage: stage.clone(),
+        attempt,
+        reason: "another model".into(),
+    };
+    run.check(anew, &["discard code_generation 1", "start code_generation 2"]);
+    assert!(matches!(run.actions[..], [Action::RunStage { attempt: 2, .. }]));
+    run.refuse(Command::ContinueText { stage, attempt }, "no longer counts");
+    run.check(Command::Resume, &["resumed", "start code_generation 3"]);
+}
+
+fn text(stage: &StageId, attempt: u32, delta: &str) -> Command {
+    Command::StreamText {
+        stage: stage.clone(),
+        attempt,
+        delta: delta.into(),
+        tokens: 3,
+        total: None,
+        origin: None,
+    }
 }
 
 #[test]

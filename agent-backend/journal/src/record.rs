@@ -97,6 +97,13 @@ pub(crate) fn decode(workflow: &WorkflowId, row: &Row) -> Result<Recorded, Error
     }
 }
 
+/// The event of a text of the newest version.
+pub(crate) fn decode_text(text: &str) -> Result<Event, Error> {
+    decode_body(VERSION, text).map_err(|unreadable| match unreadable {
+        Unreadable::TooNew(reason) | Unreadable::Damaged(reason) => Error::Invalid { reason },
+    })
+}
+
 fn decode_body(version: u32, body: &str) -> Result<Event, Unreadable> {
     if version > VERSION {
         return Err(Unreadable::TooNew(format!(

@@ -21,6 +21,9 @@ use crate::http::{self, Address, Http, STATUS_BYTES_MAX, Speaks};
 use crate::{ChatRequest, ChunkStream, Context, Error, Health, Loaded, LoadedModel, Phase, Provider};
 pub use options::{KeepAlive, OllamaOptions};
 
+/// The ability of a model that thinks before it answers.
+const THINKING: &str = "thinking";
+
 /// Bytes in a MiB.
 const MIB: u64 = 1 << 20;
 
@@ -176,6 +179,13 @@ impl Provider for Ollama {
 
     async fn chat(&self, request: ChatRequest) -> Result<ChunkStream, Error> {
         chat::chat(self, request).await
+    }
+
+    async fn continues(&self) -> Result<bool, Error> {
+        let model = self.options.model.clone();
+        let info = self.status(self.client.show_model_info(model)).await?;
+        // Servers before 0.6.4 list no abilities, and know no thinking.
+        Ok(info.capabilities.iter().all(|ability| ability != THINKING))
     }
 
     async fn preload(&self) -> Result<Loaded, Error> {

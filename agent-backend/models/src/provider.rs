@@ -166,6 +166,10 @@ pub trait Provider: Send + Sync {
     /// before that cancels the call as dropping the stream does after it.
     async fn chat(&self, request: ChatRequest) -> Result<ChunkStream, Error>;
 
+    /// Whether the model goes on with a beginning of its own, given as the last
+    /// message: one that thinks first does not, for its thoughts are lost.
+    async fn continues(&self) -> Result<bool, Error>;
+
     /// Loads the model and keeps it loaded.
     async fn preload(&self) -> Result<Loaded, Error>;
 

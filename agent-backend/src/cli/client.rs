@@ -337,6 +337,7 @@ impl Follow {
             | Body::StageStarted { .. }
             | Body::StageFinished { .. }
             | Body::AttemptDiscarded { .. }
+            | Body::AttemptResumed { .. }
             | Body::RetrievalResult { .. }
             | Body::Plan { .. }
             | Body::CheckResult { .. }

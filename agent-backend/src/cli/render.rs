@@ -104,6 +104,12 @@ impl Screen {
                     Style::new().yellow().apply_to("↻")
                 ))?;
             }
+            Body::AttemptResumed { resumed_at_token, .. } => {
+                self.line(&format!(
+                    "{} the backend was restarted; the model goes on after {resumed_at_token} tokens",
+                    Style::new().yellow().apply_to("↻")
+                ))?;
+            }
             Body::RetrievalResult { mode, items, tokens } => {
                 self.line(&format!(
                     "  {} pieces of code, about {tokens} tokens ({mode:?})",

@@ -121,6 +121,7 @@ pub(super) async fn follow(client: &Client, id: WorkflowId, manner: Manner) -> R
             | Body::StageStarted { .. }
             | Body::StageFinished { .. }
             | Body::AttemptDiscarded { .. }
+            | Body::AttemptResumed { .. }
             | Body::RetrievalResult { .. }
             | Body::Plan { .. }
             | Body::CheckResult { .. }

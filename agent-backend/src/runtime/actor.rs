@@ -11,6 +11,7 @@ use engine::{
     react,
 };
 use shared::{
+    crash,
     error::Class,
     id::{Seq, StageId},
 };
@@ -220,20 +221,20 @@ impl Actor {
         if let Err(refused) = self.append(append, patience).await? {
             return Ok(Err(refused));
         }
+        crash::point("runtime:after_append");
         meter::appended(&events, begun.elapsed());
         self.state = Arc::new(after);
         self.published.send_replace(self.state.clone());
         for event in &events {
             self.publish(event);
         }
+        crash::point("runtime:before_actions");
         self.act(&events);
         Ok(Ok(()))
     }
 
-    /// The time by which things are due: it never goes back, whatever the
-    /// clock does.
     fn now_ms(&self) -> u64 {
-        clock::now_ms().max(self.state.updated_at_ms)
+        engine::now_ms(&self.state, clock::now_ms())
     }
 
     /// Stores a shorter history, from which the next start can read.

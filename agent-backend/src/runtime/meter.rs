@@ -61,6 +61,7 @@ pub(super) fn appended(events: &[Recorded], waited: Duration) {
             | Event::Checked(_)
             | Event::StageFinished { .. }
             | Event::AttemptDiscarded { .. }
+            | Event::AttemptResumed { .. }
             | Event::DecisionRequested
             | Event::Decided(_)
             | Event::IterationStarted { .. }

@@ -130,6 +130,7 @@ mod tests {
                     delta: "text".to_owned(),
                     tokens: 1,
                     total: None,
+                    origin: None,
                 };
                 give(&journal, &mut state, command, Vec::new()).await;
             }

@@ -4,6 +4,7 @@
 
 mod apply;
 mod checks;
+mod draft;
 mod generation;
 mod material;
 mod planning;
@@ -17,7 +18,7 @@ use engine::{
     Command, Output, StageKind, State,
     artifact::ApplyIntent,
     blob::{Blob, BlobId},
-    event::{GenerationTotal, Notice, NoticeLevel},
+    event::{Notice, NoticeLevel},
 };
 use shared::{error::Code, id::StageId};
 use tokio::sync::mpsc;
@@ -68,8 +69,14 @@ impl Desk {
             .await;
     }
 
-    async fn stream(&self, delta: String, tokens: u64, total: Option<GenerationTotal>) {
+    async fn stream(&self, piece: stream::Piece) {
         let (stage, attempt) = (self.stage.clone(), self.attempt);
+        let stream::Piece {
+            delta,
+            tokens,
+            total,
+            origin,
+        } = piece;
         self.send(
             Command::StreamText {
                 stage,
@@ -77,10 +84,34 @@ impl Desk {
                 delta,
                 tokens,
                 total,
+                origin,
             },
             Vec::new(),
         )
         .await;
+    }
+
+    /// The model goes on with the text of the attempt.
+    async fn go_on(&self) {
+        let (stage, attempt) = (self.stage.clone(), self.attempt);
+        self.send(Command::ContinueText { stage, attempt }, Vec::new())
+            .await;
+    }
+
+    /// The text of the attempt counts for nothing, and another attempt begins.
+    /// Never returns: what works on this one is stopped.
+    async fn begin_anew(&self, reason: &str) -> std::convert::Infallible {
+        let (stage, attempt, reason) = (self.stage.clone(), self.attempt, reason.to_owned());
+        self.send(
+            Command::RestartText {
+                stage,
+                attempt,
+                reason,
+            },
+            Vec::new(),
+        )
+        .await;
+        std::future::pending().await
     }
 
     async fn notify(&self, level: NoticeLevel, code: Option<Code>, message: String) {

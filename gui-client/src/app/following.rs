@@ -97,6 +97,7 @@ impl App {
             | Body::StageStarted { .. }
             | Body::StageFinished { .. }
             | Body::AttemptDiscarded { .. }
+            | Body::AttemptResumed { .. }
             | Body::RetrievalResult { .. }
             | Body::Plan { .. }
             | Body::CheckResult { .. }

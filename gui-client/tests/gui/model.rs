@@ -178,6 +178,18 @@ fn a_discarded_attempt_takes_its_text_along() {
 }
 
 #[test]
+fn a_resumed_attempt_keeps_its_text() {
+    let resumed = Body::AttemptResumed {
+        stage_id: StageId::new("code_generation"),
+        attempt: 1,
+        resumed_at_token: 5,
+    };
+    let whole = fold(&events([text("def f", 0, 5), resumed, text("()", 5, 6)]));
+    let live = whole.live.unwrap();
+    assert_eq!((live.lines, live.tokens), (vec!["def f()".to_owned()], 6));
+}
+
+#[test]
 fn a_proposal_waits_for_its_answer() {
     let workflow = fold(&events([
         Body::DiffReady {

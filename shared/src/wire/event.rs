@@ -85,6 +85,16 @@ pub enum Body {
         /// Why.
         reason: String,
     },
+    /// After a restart of the backend the model goes on with what the attempt
+    /// has written: the text so far counts, and the next update follows it.
+    AttemptResumed {
+        /// The stage.
+        stage_id: StageId,
+        /// The attempt that goes on.
+        attempt: u32,
+        /// Tokens of the attempt that are not generated again.
+        resumed_at_token: u64,
+    },
     /// The context that was found for the model.
     RetrievalResult {
         /// How it was searched.

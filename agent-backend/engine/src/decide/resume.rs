@@ -1,4 +1,5 @@
-//! The process was away: what ran begins again, and what was cut between two
+//! The process was away: what ran begins again or, where a model was writing
+//! text that it may go on with, is left as it is; and what was cut between two
 //! events of one command is finished.
 
 use shared::{
@@ -83,6 +84,9 @@ fn begin_again(turn: &mut Turn<'_>, stage: &StageId, attempt: u32) {
             | StageKind::Checks
             | StageKind::Apply,
         ) => {
+            if !turn.state().continuing().is_empty() {
+                return;
+            }
             if running.streamed_chars > 0 {
                 turn.emit(Event::AttemptDiscarded {
                     stage: stage.clone(),

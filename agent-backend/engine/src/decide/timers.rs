@@ -16,6 +16,12 @@ use crate::{
     state::{Phase, State},
 };
 
+/// The time by which things are due: it never goes back, whatever the clock
+/// does.
+pub fn now_ms(state: &State, clock_ms: u64) -> u64 {
+    clock_ms.max(state.updated_at_ms)
+}
+
 /// Milliseconds since the Unix epoch at which the next [`crate::Command::Tick`]
 /// brings something about; none where only others can.
 pub fn next_due_ms(state: &State) -> Option<u64> {

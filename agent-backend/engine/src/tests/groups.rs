@@ -190,6 +190,7 @@ fn cancel_and_restart_reach_into_lanes() {
             delta: "def".into(),
             tokens: 1,
             total: None,
+            origin: None,
         })
     };
     assert_eq!(text(&mut run).unwrap(), ["a> text at 0"]);

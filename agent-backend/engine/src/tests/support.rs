@@ -12,7 +12,9 @@ use crate::{
         Proposal, RetrievalMode, Selection, StageChoice, Task,
     },
     blob::BlobId,
-    decide, graph, react, submit,
+    decide,
+    event::Origin,
+    graph, react, submit,
 };
 
 pub const GRAPH: &str = include_str!("../../../../config/workflows/feature_implementation.yaml");
@@ -215,6 +217,29 @@ impl Run {
             delta,
             tokens: 1,
             total: None,
+            origin: None,
+        })
+        .unwrap();
+    }
+
+    /// Text that its model may go on with.
+    pub fn write(&mut self, delta: &str, tokens: u64) {
+        let (stage, attempt) = self.at();
+        let origin = Origin {
+            model: "mistral".into(),
+            request: BlobId::of(b"asked"),
+        };
+        self.give(Command::StreamText {
+            stage,
+            attempt,
+            delta: delta.to_owned(),
+            tokens,
+            total: None,
+            origin: Some(origin).filter(|_| {
+                self.state
+                    .running()
+                    .is_some_and(|(running, _)| running.text.is_none())
+            }),
         })
         .unwrap();
     }
@@ -300,6 +325,11 @@ pub fn line(event: &Event) -> String {
         Event::ApplyIntended(_) => "intend".into(),
         Event::Applied(_) => "applied".into(),
         Event::Resumed => "resumed".into(),
+        Event::AttemptResumed {
+            stage,
+            attempt,
+            tokens,
+        } => format!("go on {stage} {attempt} at {tokens}"),
         Event::Noticed(notice) => format!("notice {}", notice.message),
         Event::RetryScheduled {
             stage,

@@ -7,7 +7,7 @@ use engine::{
         Failure, FileChange, FileSelection, Plan, Proposal, RetrievalMode, Selection, StageChoice, Task,
     },
     blob::BlobId,
-    event::{Ending, Event, GenerationTotal, LanePlan, Notice, NoticeLevel, Recorded, Streamed},
+    event::{Ending, Event, GenerationTotal, LanePlan, Notice, NoticeLevel, Origin, Recorded, Streamed},
     graph::{
         Backoff, Branch, Deadline, DefaultAnswer, Expr, Graph, Group, Join, Lanes, List, OnFailure, Presence,
         Retry, Stage, StageKind, Work,
@@ -91,6 +91,7 @@ fn samples() -> Vec<Event> {
             delta: " b):".to_owned(),
             tokens: 10,
             total: None,
+            origin: None,
         }),
         Event::Streamed(Streamed {
             stage: code.clone(),
@@ -102,7 +103,9 @@ fn samples() -> Vec<Event> {
                 duration_ms: 900,
                 prompt_tokens: 2500,
                 generated_tokens: 10,
+                cut: false,
             }),
+            origin: None,
         }),
         Event::ContextRetrieved(Context {
             mode: RetrievalMode::LocalKeyword,
@@ -357,6 +360,37 @@ fn added_samples() -> Vec<Event> {
         Event::Continued {
             history: BlobId::of(b"history"),
         },
+        Event::Streamed(Streamed {
+            stage: id("code"),
+            attempt: 1,
+            offset: 0,
+            delta: "def".to_owned(),
+            tokens: 1,
+            total: None,
+            origin: Some(Origin {
+                model: "mistral".to_owned(),
+                request: BlobId::of(b"asked"),
+            }),
+        }),
+        Event::AttemptResumed {
+            stage: id("code"),
+            attempt: 1,
+            tokens: 900,
+        },
+        Event::Streamed(Streamed {
+            stage: id("code"),
+            attempt: 1,
+            offset: 3,
+            delta: String::new(),
+            tokens: 2,
+            total: Some(GenerationTotal {
+                duration_ms: 5,
+                prompt_tokens: 7,
+                generated_tokens: 1,
+                cut: true,
+            }),
+            origin: None,
+        }),
     ]
 }
 
@@ -540,13 +574,17 @@ fn events() -> impl Strategy<Value = Event> {
             symbol,
             score,
         });
-    let totals = prop::option::of((any::<u64>(), any::<u64>(), any::<u64>())).prop_map(|total| {
-        let (duration_ms, prompt_tokens, generated_tokens) = total?;
-        Some(GenerationTotal {
+    let totals = (any::<u64>(), any::<u64>(), any::<u64>(), any::<bool>()).prop_map(
+        |(duration_ms, prompt_tokens, generated_tokens, cut)| GenerationTotal {
             duration_ms,
             prompt_tokens,
             generated_tokens,
-        })
+            cut,
+        },
+    );
+    let origins = (texts(), any::<Vec<u8>>()).prop_map(|(model, asked)| Origin {
+        model,
+        request: BlobId::of(&asked),
     });
     let selections = prop::collection::vec(
         (
@@ -564,9 +602,10 @@ fn events() -> impl Strategy<Value = Event> {
             any::<u64>(),
             texts(),
             any::<u64>(),
-            totals
+            prop::option::of(totals),
+            prop::option::of(origins),
         )
-            .prop_map(|(stage, attempt, offset, delta, tokens, total)| {
+            .prop_map(|(stage, attempt, offset, delta, tokens, total, origin)| {
                 Event::Streamed(Streamed {
                     stage,
                     attempt,
@@ -574,6 +613,7 @@ fn events() -> impl Strategy<Value = Event> {
                     delta,
                     tokens,
                     total,
+                    origin,
                 })
             }),
         (prop::collection::vec(items, 0..3), any::<u64>()).prop_map(|(items, tokens)| {

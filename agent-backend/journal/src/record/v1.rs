@@ -92,6 +92,15 @@ pub(super) enum Event {
     Applied(Applied),
     #[serde(rename = "resumed")]
     Resumed {},
+    #[serde(rename = "attempt_resumed")]
+    AttemptResumed {
+        #[serde(rename = "st")]
+        stage: String,
+        #[serde(rename = "att")]
+        attempt: u32,
+        #[serde(rename = "tok")]
+        tokens: u64,
+    },
     #[serde(rename = "notice")]
     Noticed(Notice),
     #[serde(rename = "finished")]
@@ -205,6 +214,17 @@ pub(super) struct Streamed {
     tokens: u64,
     #[serde(rename = "tot", default, skip_serializing_if = "Option::is_none")]
     total: Option<GenerationTotal>,
+    #[serde(rename = "by", default, skip_serializing_if = "Option::is_none")]
+    origin: Option<Origin>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Origin {
+    #[serde(rename = "m")]
+    model: String,
+    #[serde(rename = "req")]
+    request: String,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -216,6 +236,13 @@ struct GenerationTotal {
     prompt_tokens: u64,
     #[serde(rename = "out")]
     generated_tokens: u64,
+    #[serde(rename = "cut", default, skip_serializing_if = "is_false")]
+    cut: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -282,6 +309,15 @@ impl From<&event::Event> for Event {
             event::Event::ApplyIntended(intent) => Self::ApplyIntended(intent.into()),
             event::Event::Applied(applied) => Self::Applied(applied.into()),
             event::Event::Resumed => Self::Resumed {},
+            event::Event::AttemptResumed {
+                stage,
+                attempt,
+                tokens,
+            } => Self::AttemptResumed {
+                stage: stage.to_string(),
+                attempt: *attempt,
+                tokens: *tokens,
+            },
             event::Event::Noticed(notice) => Self::Noticed(notice.into()),
             event::Event::Finished(outcome) => Self::Finished {
                 outcome: outcome.into(),
@@ -393,6 +429,15 @@ impl TryFrom<Event> for event::Event {
             Event::ApplyIntended(intent) => Self::ApplyIntended(intent.try_into()?),
             Event::Applied(applied) => Self::Applied(applied.into()),
             Event::Resumed {} => Self::Resumed,
+            Event::AttemptResumed {
+                stage,
+                attempt,
+                tokens,
+            } => Self::AttemptResumed {
+                stage: StageId::parse(&stage)?,
+                attempt,
+                tokens,
+            },
             Event::Noticed(notice) => Self::Noticed(notice.try_into()?),
             Event::Finished { outcome } => Self::Finished(outcome.try_into()?),
             Event::RetryScheduled {
@@ -484,6 +529,7 @@ impl From<&event::Streamed> for Streamed {
             delta,
             tokens,
             total,
+            origin,
         } = streamed;
         Self {
             stage: stage.to_string(),
@@ -491,18 +537,8 @@ impl From<&event::Streamed> for Streamed {
             offset: *offset,
             delta: delta.clone(),
             tokens: *tokens,
-            total: total.map(|total| {
-                let event::GenerationTotal {
-                    duration_ms,
-                    prompt_tokens,
-                    generated_tokens,
-                } = total;
-                GenerationTotal {
-                    duration_ms,
-                    prompt_tokens,
-                    generated_tokens,
-                }
-            }),
+            total: total.map(Into::into),
+            origin: origin.as_ref().map(Into::into),
         }
     }
 }
@@ -518,6 +554,7 @@ impl TryFrom<Streamed> for event::Streamed {
             delta,
             tokens,
             total,
+            origin,
         } = streamed;
         Ok(Self {
             stage: StageId::parse(&stage)?,
@@ -525,18 +562,64 @@ impl TryFrom<Streamed> for event::Streamed {
             offset,
             delta,
             tokens,
-            total: total.map(|total| {
-                let GenerationTotal {
-                    duration_ms,
-                    prompt_tokens,
-                    generated_tokens,
-                } = total;
-                event::GenerationTotal {
-                    duration_ms,
-                    prompt_tokens,
-                    generated_tokens,
-                }
-            }),
+            total: total.map(Into::into),
+            origin: origin.map(TryInto::try_into).transpose()?,
+        })
+    }
+}
+
+impl From<event::GenerationTotal> for GenerationTotal {
+    fn from(total: event::GenerationTotal) -> Self {
+        let event::GenerationTotal {
+            duration_ms,
+            prompt_tokens,
+            generated_tokens,
+            cut,
+        } = total;
+        Self {
+            duration_ms,
+            prompt_tokens,
+            generated_tokens,
+            cut,
+        }
+    }
+}
+
+impl From<GenerationTotal> for event::GenerationTotal {
+    fn from(total: GenerationTotal) -> Self {
+        let GenerationTotal {
+            duration_ms,
+            prompt_tokens,
+            generated_tokens,
+            cut,
+        } = total;
+        Self {
+            duration_ms,
+            prompt_tokens,
+            generated_tokens,
+            cut,
+        }
+    }
+}
+
+impl From<&event::Origin> for Origin {
+    fn from(origin: &event::Origin) -> Self {
+        let event::Origin { model, request } = origin;
+        Self {
+            model: model.clone(),
+            request: request.to_hex(),
+        }
+    }
+}
+
+impl TryFrom<Origin> for event::Origin {
+    type Error = Unreadable;
+
+    fn try_from(origin: Origin) -> Result<Self, Unreadable> {
+        let Origin { model, request } = origin;
+        Ok(Self {
+            model,
+            request: artifact::blob(&request)?,
         })
     }
 }

@@ -95,6 +95,7 @@ pub fn text(seq: u64) -> Recorded {
             delta: format!("text {seq}"),
             tokens: seq,
             total: None,
+            origin: None,
         }),
     )
 }

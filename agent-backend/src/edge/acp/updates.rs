@@ -97,6 +97,7 @@ impl Updates {
                     "\n\n_{reason}: what was written so far is dropped._\n\n"
                 ))]
             }
+            Event::AttemptResumed { tokens, .. } => vec![goes_on(*tokens)],
             Event::IterationStarted { iteration } => {
                 self.iteration = *iteration;
                 Vec::new()
@@ -181,6 +182,7 @@ impl Updates {
             },
             Event::Streamed(streamed) => self.streamed(streamed).into_iter().collect(),
             Event::AttemptDiscarded { reason, .. } => vec![think(&format!("{reason}\n"))],
+            Event::AttemptResumed { tokens, .. } => vec![goes_on(*tokens)],
             Event::RetryScheduled { stage, .. } => vec![think(&format!("`{stage}` is tried again.\n"))],
             Event::Submitted { .. }
             | Event::ContextRetrieved(_)
@@ -294,6 +296,10 @@ impl Updates {
 /// Words of the agent.
 pub(super) fn say(words: &str) -> SessionUpdate {
     SessionUpdate::AgentMessageChunk(ContentChunk::new(text(words)))
+}
+
+fn goes_on(tokens: u64) -> SessionUpdate {
+    think(&format!("The model goes on after {tokens} tokens.\n"))
 }
 
 fn think(words: &str) -> SessionUpdate {

@@ -142,6 +142,7 @@ fn event(envelope: Envelope) -> Result<v1::Event, Error> {
         | Body::StageStarted { .. }
         | Body::StageFinished { .. }
         | Body::AttemptDiscarded { .. }
+        | Body::AttemptResumed { .. }
         | Body::RetrievalResult { .. }
         | Body::Plan { .. }
         | Body::CheckResult { .. }

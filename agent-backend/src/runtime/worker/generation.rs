@@ -34,7 +34,7 @@ pub(super) async fn run(services: &Services, state: &State, desk: &Desk, what: W
     };
     material::report(desk, &built.left_out).await;
     let request = stream::request(services, built.prompt);
-    let answer = stream::ask(services, desk, request).await?;
+    let answer = stream::ask(services, state, desk, request).await?;
     let read = edit::read(&answer)?;
     if read.unnamed_fences > 0 {
         let message = format!(

@@ -25,7 +25,7 @@ pub(super) async fn run(services: &Services, state: &State, desk: &Desk) -> Resu
     let mut request = stream::request(services, built.prompt);
     request.format = Some(agents::plan::schema(&stages));
     request.temperature = Some(0.0);
-    let answer = stream::ask(services, desk, request).await?;
+    let answer = stream::ask(services, state, desk, request).await?;
     let plan = agents::plan::parse(&answer, &stages)?;
     Ok((Output::Plan(plan), Vec::new()))
 }

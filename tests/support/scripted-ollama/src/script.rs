@@ -311,6 +311,10 @@ pub struct Respond {
     /// do that know no schemas.
     #[serde(default)]
     pub breaks_format: bool,
+    /// Answer from the beginning even if the request ends with one: what
+    /// servers do that take it for a whole message.
+    #[serde(default)]
+    pub begins_anew: bool,
     /// Thinking in front of it.
     #[serde(default)]
     pub thinking: Option<String>,

@@ -244,7 +244,8 @@ fn text(respond: &Respond, messages: &[Message], format: Option<&Value>) -> Resu
             ));
         }
     }
-    match messages.last().filter(|message| message.role == "assistant") {
+    let last = messages.last().filter(|_| !respond.begins_anew);
+    match last.filter(|message| message.role == "assistant") {
         None => Ok(text),
         Some(begun) => match text.strip_prefix(&begun.content) {
             Some(rest) => Ok(rest.to_owned()),
