@@ -147,7 +147,9 @@ async fn clients_that_are_cut_off_end_with_the_same_list() {
             world.accept(&id)
         )
     };
-    let (first, second, third, _) = tokio::time::timeout(PATIENCE, following).await.expect("all end");
+    let (first, second, third, _) = Box::pin(tokio::time::timeout(PATIENCE, following))
+        .await
+        .expect("all end");
     let all = world.events(&id, 0, "delta", is_end).await;
     assert_same(&first, &all, "the first");
     assert_same(&second, &all, "the second");
