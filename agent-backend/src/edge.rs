@@ -9,6 +9,7 @@ mod index;
 pub mod mcp;
 mod metrics;
 mod rest;
+pub(crate) mod search;
 pub mod server;
 mod stream;
 

@@ -22,7 +22,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use retrieval::{CaughtUp, Change, Progress};
+use retrieval::{CaughtUp, Change, Embedding, Progress};
 use shared::error::{Class, Code};
 use tokio::sync::{Semaphore, oneshot, watch as latest};
 use tokio_util::sync::CancellationToken;
@@ -49,6 +49,8 @@ pub trait Index: Send + Sync {
     async fn catch_up(&self, root: &Path, change: Change) -> Result<CaughtUp, Error>;
     /// From now on every question looks at the files first.
     async fn unwatch(&self, root: &Path);
+    /// Whether a question may embed what the database lacks.
+    fn embedding(&self, root: &Path, may: Embedding);
     /// Brings the vectors up to date. May be dropped at any point; what is
     /// stored stays stored.
     async fn embed(

@@ -5,6 +5,7 @@
 
 mod diff;
 mod index;
+mod search;
 mod view;
 
 use std::{collections::HashMap, sync::Arc};
@@ -17,6 +18,7 @@ use engine::{
     ports::{Journal, journal::Head},
 };
 pub use index::index;
+pub use search::search;
 use shared::{
     error::Code,
     id::{Seq, StageId},
@@ -430,6 +432,7 @@ fn retrieval(context: &artifact::Context) -> Body {
                 end_line: item.end_line,
                 symbol: item.symbol.clone(),
                 score: item.score,
+                found_by: item.found_by.clone(),
             })
             .collect(),
         tokens: context.tokens,

@@ -4,6 +4,7 @@
 //! Questions and the work in the background use the same index through two
 //! services: the second lets the first go ahead.
 
+mod hub;
 mod local;
 mod models;
 mod remote;
@@ -12,8 +13,10 @@ use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use retrieval::{
-    CaughtUp, Change, Embedder, Mode, Models, Notice, Options, Progress, Reach, Request, Retrieved, Service,
+    CaughtUp, Change, Embedder, Embedding, Mode, Models, Notice, Options, Progress, Reach, Request,
+    Retrieved, Service, Session,
     adaptive::{self, Boost},
+    identity::WorkspaceId,
     queries::{self, Merged, SubQuery},
 };
 use shared::error::Code;
@@ -76,6 +79,11 @@ impl CodeSearch {
         })
     }
 
+    /// By words and history alone, in this process.
+    pub fn without_models() -> Result<Self, Error> {
+        Self::new(Options::default(), SearchModels::none())
+    }
+
     /// The same, with vectors that were made before.
     pub fn with_vectors(self, vectors: Option<Vectors>) -> Self {
         Self { vectors, ..self }
@@ -105,6 +113,21 @@ impl CodeSearch {
         Ok(found)
     }
 
+    /// The workspace for several questions that need no model.
+    pub async fn open(&self, root: &Path) -> Result<Session, Error> {
+        Ok(Box::pin(self.keyword.open(root)).await?)
+    }
+
+    /// Its files as they are now; its words as the last question saw them.
+    pub async fn look(&self, root: &Path) -> Result<Session, Error> {
+        Ok(Box::pin(self.keyword.look(root)).await?)
+    }
+
+    /// Frees the memory that a workspace takes.
+    pub fn close(&self, root: &Path) {
+        self.keyword.close(root);
+    }
+
     /// Answers several questions as one: the parts that each found, joined.
     pub async fn retrieve_all(
         &self,
@@ -114,7 +137,7 @@ impl CodeSearch {
     ) -> Result<Joined, Error> {
         let _asking = self.quiet.ask();
         let (service, problem) = self.asked(Reach::Everything).await;
-        let mut session = Box::pin(service.open(root)).await?;
+        let session = Box::pin(service.open(root)).await?;
         let mut joined: Option<Joined> = None;
         let mut answers = Vec::new();
         for query in queries {
@@ -203,6 +226,10 @@ impl Index for CodeSearch {
         self.keyword.unwatch(root).await;
     }
 
+    fn embedding(&self, root: &Path, may: Embedding) {
+        self.keyword.embedding(root, may);
+    }
+
     async fn embed(
         &self,
         root: &Path,
@@ -231,14 +258,13 @@ impl Index for CodeSearch {
     async fn forget(&self, root: &Path) -> Result<(), Error> {
         self.keyword.forget(root).await?;
         if let Some(vectors) = &self.vectors {
-            // They do not say whose they are.
-            vectors.clear().await;
+            vectors.forget(&WorkspaceId::of(root)).await;
         }
         Ok(())
     }
 
     fn close(&self, root: &Path) {
-        self.keyword.close(root);
+        Self::close(self, root);
     }
 }
 

@@ -7,6 +7,7 @@
 pub mod event;
 pub mod index;
 pub mod rest;
+pub mod search;
 
 pub use event::{
     Body, ChangeKind, CheckStatus, ContextItem, Decision, Envelope, FileDiff, Metrics, NoticeLevel,
@@ -16,4 +17,9 @@ pub use index::{IndexCommand, IndexPage, IndexProgress, IndexRequest, IndexState
 pub use rest::{
     DecisionRequest, ErrorBody, ForkRequest, HunkChoice, ImportResponse, StageView, SubmitRequest,
     SubmitResponse, WorkflowPage, WorkflowSummary, WorkflowView,
+};
+pub use search::{
+    CodeAnswer, CodeRequest, SearchAnswer, SearchDuplicate, SearchExplanation, SearchFileReasons,
+    SearchIndex, SearchItem, SearchNotice, SearchPacked, SearchPartReasons, SearchRequest, SearchReranked,
+    SearchReranking, SearchSignal,
 };

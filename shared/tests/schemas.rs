@@ -13,8 +13,8 @@ use schemars::{
 };
 use serde_json::Value;
 use shared::wire::{
-    DecisionRequest, Envelope, ErrorBody, IndexPage, IndexRequest, IndexView, SubmitRequest, SubmitResponse,
-    WorkflowPage, WorkflowView,
+    CodeAnswer, CodeRequest, DecisionRequest, Envelope, ErrorBody, IndexPage, IndexRequest, IndexView,
+    SearchAnswer, SearchRequest, SubmitRequest, SubmitResponse, WorkflowPage, WorkflowView,
 };
 
 /// Writes the files instead of comparing them.
@@ -60,6 +60,10 @@ fn the_committed_schemas_are_those_of_the_wire_types() {
     check("index-view", &written::<IndexView>());
     check("index-request", &read::<IndexRequest>());
     check("index-page", &written::<IndexPage>());
+    check("search-request", &read::<SearchRequest>());
+    check("search-answer", &written::<SearchAnswer>());
+    check("code-request", &read::<CodeRequest>());
+    check("code-answer", &written::<CodeAnswer>());
     check("submit-request", &read::<SubmitRequest>());
     check("submit-response", &written::<SubmitResponse>());
     check("decision-request", &read::<DecisionRequest>());

@@ -21,7 +21,11 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
-use crate::{demo_repo, support::root, world::program};
+use crate::{
+    demo_repo,
+    support::root,
+    world::{World, program},
+};
 
 /// The demo's repository, and what must not get out of it.
 struct Desk {
@@ -68,21 +72,25 @@ impl Desk {
     }
 
     async fn connect(&self, roots: &[String]) -> Connection {
-        let mut command = Command::from(self.command(&self.repository()));
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let pipes = (child.stdout.take().unwrap(), child.stdin.take().unwrap());
-        let person = Person {
-            roots: roots.to_vec(),
-        };
-        Connection {
-            client: person.serve(pipes).await.unwrap(),
-            child,
-        }
+        connect(self.command(&self.repository()), roots).await
+    }
+}
+
+/// Starts the server and speaks with it.
+async fn connect(command: std::process::Command, roots: &[String]) -> Connection {
+    let mut child = Command::from(command)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let pipes = (child.stdout.take().unwrap(), child.stdin.take().unwrap());
+    let person = Person {
+        roots: roots.to_vec(),
+    };
+    Connection {
+        client: person.serve(pipes).await.unwrap(),
+        child,
     }
 }
 
@@ -284,6 +292,49 @@ async fn each_tool_answers_on_a_workspace_that_was_never_indexed() {
         (&status["state"], &status["commits"]),
         (&json!("ready"), &json!(10))
     );
+    server.end().await;
+}
+
+/// The index of the running backend answers where it keeps the workspace, and
+/// one of the server's own before and after.
+#[tokio::test]
+async fn a_running_backend_that_keeps_the_workspace_is_asked() {
+    let mut world = World::new().await;
+    let mut command = world.backend();
+    command.args(["mcp", "--root"]).arg(world.repo());
+    let server = connect(command, &[]).await;
+    let check = async |world: &World, expect: &str| {
+        let (_, status) = server.ask("index_status", json!({})).await;
+        assert_eq!(status["kept_by"], expect);
+        let (_, found) = server.ask("search_code", json!({ "query": "greet" })).await;
+        assert!(
+            strings(&found["items"], "path").contains(&"greeting.py"),
+            "{found}"
+        );
+        let (_, found) = server.ask("find_definition", json!({ "symbol": "greet" })).await;
+        assert_eq!(strings(&found["definitions"], "path"), ["greeting.py"]);
+        let (_, related) = server
+            .ask("related_files", json!({ "path": "greeting.py" }))
+            .await;
+        assert_eq!(related["path"], "greeting.py");
+        let refused = server.call("search_code", json!({ "query": "" })).await;
+        assert!(text(&refused).starts_with("error[E1006]"), "{}", text(&refused));
+        let searched = world.cli(&["search", "greet", "--json"]);
+        let searched: Value = serde_json::from_slice(&searched.stdout).unwrap();
+        let own = if expect == "backend" { "backend" } else { "own" };
+        assert_eq!(searched["index"], own);
+        assert!(
+            strings(&searched["items"], "path").contains(&"greeting.py"),
+            "{searched}"
+        );
+    };
+    world.write("greeting.py", "def greet():\n    return 1\n");
+    check(&world, "this process").await;
+    let request = json!({ "workspace": world.repo(), "command": "open" });
+    assert_eq!(world.post("/api/index", &request).await.0, 200);
+    check(&world, "backend").await;
+    world.kill();
+    check(&world, "this process").await;
     server.end().await;
 }
 

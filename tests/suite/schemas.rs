@@ -81,6 +81,19 @@ async fn every_event_and_answer_fits_its_schema() {
     check(&ours("workflow-page"), &[world.get("/api/workflows").await.1]);
     check(&ours("error-body"), &[world.get("/api/workflow/none").await.1]);
 
+    let request = json!({ "workspace": world.repo(), "query": "greet", "explain": true });
+    check(&ours("search-request"), std::slice::from_ref(&request));
+    check(
+        &ours("search-answer"),
+        &[world.post("/api/search", &request).await.1],
+    );
+    let request = json!({ "roots": [world.repo()], "arguments": { "symbol": "greet" } });
+    check(&ours("code-request"), std::slice::from_ref(&request));
+    check(
+        &ours("code-answer"),
+        &[world.post("/api/code/find_definition", &request).await.1],
+    );
+
     let request = json!({ "workspace": world.repo(), "command": "rescan" });
     check(&ours("index-request"), std::slice::from_ref(&request));
     check(&ours("index-view"), &[world.post("/api/index", &request).await.1]);

@@ -55,6 +55,8 @@ pub struct ContextItem {
     pub symbol: Option<String>,
     /// Larger is better, within one result.
     pub score: f64,
+    /// The questions that found it, where more than the request was asked.
+    pub found_by: Vec<String>,
 }
 
 /// What the planner decided.

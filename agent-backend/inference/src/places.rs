@@ -71,6 +71,19 @@ impl Places {
         }
     }
 
+    /// The same, with another folder laid out as the hub's cache, the last one
+    /// looked into.
+    pub fn with_hub(mut self, folder: PathBuf) -> Self {
+        self.hub.push(folder);
+        self
+    }
+
+    /// Whether there is an ONNX Runtime library; `given` goes before
+    /// everything else.
+    pub fn has_library(&self, given: Option<&Path>) -> bool {
+        self.library(given).is_ok()
+    }
+
     /// The folder of a model.
     pub(crate) fn model(&self, model: &Model) -> Result<PathBuf, Error> {
         match model {

@@ -73,15 +73,6 @@ impl Ollama {
         &self.options
     }
 
-    /// Whether the configured embedding model is pulled; `false` if none is
-    /// configured.
-    pub async fn embedding_model_available(&self) -> Result<bool, Error> {
-        let Some(model) = &self.options.embed_model else {
-            return Ok(false);
-        };
-        Ok(self.models().await?.iter().any(|name| same_model(name, model)))
-    }
-
     /// Names of the pulled models, sorted.
     async fn models(&self) -> Result<Vec<String>, Error> {
         let list = self.status(self.client.list_local_models()).await?;

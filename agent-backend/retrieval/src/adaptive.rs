@@ -231,14 +231,11 @@ pub fn adapt(findings: &[Finding]) -> Adaptation {
     for finding in findings {
         let kind = finding.kind;
         let path = finding.path.clone();
-        let boost = |of| Boost { of, because: kind };
         let mut keep = false;
         let mut asks = true;
         match kind {
             FailureKind::UnresolvedImport => {
-                adaptation
-                    .boosts
-                    .push(boost(Boosted::Module(finding.subject.clone())));
+                adaptation.boost(Boosted::Module(finding.subject.clone()), kind);
                 keep = true;
             }
             FailureKind::UndefinedName | FailureKind::NoSuchMember | FailureKind::WrongType => {
@@ -250,9 +247,9 @@ pub fn adapt(findings: &[Finding]) -> Adaptation {
                 asks = false;
             }
             FailureKind::FailingTest => {
-                adaptation
-                    .boosts
-                    .extend(path.clone().map(|path| boost(Boosted::SubjectOf(path))));
+                if let Some(path) = path.clone() {
+                    adaptation.boost(Boosted::SubjectOf(path), kind);
+                }
             }
             FailureKind::MissingFile => {}
             FailureKind::Unusable => asks = false,
@@ -262,7 +259,7 @@ pub fn adapt(findings: &[Finding]) -> Adaptation {
             if keep && !adaptation.keep.contains(&path) {
                 adaptation.keep.push(path.clone());
             }
-            adaptation.boosts.push(boost(Boosted::Path(path)));
+            adaptation.boost(Boosted::Path(path), kind);
         }
         if asks && !finding.subject.is_empty() {
             adaptation.queries.push(SubQuery {
@@ -271,19 +268,16 @@ pub fn adapt(findings: &[Finding]) -> Adaptation {
             });
         }
     }
-    let mut seen: Vec<&Boosted> = Vec::new();
-    let fresh: Vec<bool> = adaptation
-        .boosts
-        .iter()
-        .map(|boost| {
-            let fresh = !seen.contains(&&boost.of);
-            seen.push(&boost.of);
-            fresh
-        })
-        .collect();
-    let mut fresh = fresh.into_iter();
-    adaptation.boosts.retain(|_| fresh.next().unwrap_or(false));
     adaptation
+}
+
+impl Adaptation {
+    /// Files count more once, for the first reason.
+    fn boost(&mut self, of: Boosted, because: FailureKind) {
+        if !self.boosts.iter().any(|boost| boost.of == of) {
+            self.boosts.push(Boost { of, because });
+        }
+    }
 }
 
 /// What is asked about a finding: its subject, and of a file its name.

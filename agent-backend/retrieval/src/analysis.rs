@@ -19,8 +19,13 @@ const WORDS_MAX: usize = 500_000;
 /// a place in a table.
 pub(crate) struct Analyzer {
     stemmer: Stemmer,
-    /// Word to its range of `numbers`.
-    words: HashMap<Box<str>, (u32, u32), FxBuildHasher>,
+    /// Word to its range of `numbers`; most words are so short that they are
+    /// their own key.
+    short: HashMap<u128, (u32, u32), FxBuildHasher>,
+    long: HashMap<Box<str>, (u32, u32), FxBuildHasher>,
+    /// Part of an identifier to the number of its term, or [`NO_TERM`]: most
+    /// new words are made of old parts.
+    parts: HashMap<u128, u32, FxBuildHasher>,
     /// The numbers of the terms of all words.
     numbers: Vec<u32>,
     /// Term id to its number.
@@ -36,7 +41,9 @@ impl Default for Analyzer {
     fn default() -> Self {
         Self {
             stemmer: tokenize::stemmer(),
-            words: HashMap::default(),
+            short: HashMap::default(),
+            long: HashMap::default(),
+            parts: HashMap::default(),
             numbers: Vec::new(),
             known: TermMap::default(),
             terms: Vec::new(),
@@ -49,7 +56,7 @@ impl Default for Analyzer {
 impl std::fmt::Debug for Analyzer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Analyzer")
-            .field("words", &self.words.len())
+            .field("words", &(self.short.len() + self.long.len()))
             .finish_non_exhaustive()
     }
 }
@@ -92,33 +99,129 @@ impl Analyzer {
 
     /// The range of the word's terms in `numbers`.
     fn word(&mut self, word: &str) -> (usize, usize) {
-        if let Some(&(from, to)) = self.words.get(word) {
+        let key = packed(word.as_bytes());
+        let known = match key {
+            Some(key) => self.short.get(&key),
+            None => self.long.get(word),
+        };
+        if let Some(&(from, to)) = known {
             return (usize_of(from), usize_of(to));
         }
-        if self.words.len() >= WORDS_MAX {
+        if self.short.len() + self.long.len() >= WORDS_MAX {
             // The numbers of this text's terms must stay; the words need not.
-            self.words.clear();
+            self.short.clear();
+            self.long.clear();
             self.numbers.clear();
         }
-        self.scratch.clear();
-        tokenize::word_terms(word, &self.stemmer, &mut self.scratch);
         let from = self.numbers.len();
-        for term in &self.scratch {
-            let id = bm25::term_id(term);
-            let next = u32::try_from(self.terms.len()).unwrap_or(u32::MAX);
-            let number = *self.known.entry(id).or_insert(next);
-            if number == next {
-                self.terms.push((id, 0));
+        if word.is_ascii() {
+            self.identifier(word);
+        } else {
+            let mut scratch = std::mem::take(&mut self.scratch);
+            tokenize::word_terms(word, &self.stemmer, &mut scratch);
+            for term in scratch.drain(..) {
+                let number = self.number(&term);
+                self.numbers.push(number);
             }
-            self.numbers.push(number);
+            self.scratch = scratch;
         }
         let to = self.numbers.len();
-        let range = (u32::try_from(from), u32::try_from(to));
-        if let (Ok(from), Ok(to)) = range {
-            self.words.insert(word.into(), (from, to));
+        if let (Ok(from), Ok(to)) = (u32::try_from(from), u32::try_from(to)) {
+            match key {
+                Some(key) => self.short.insert(key, (from, to)),
+                None => self.long.insert(word.into(), (from, to)),
+            };
         }
         (from, to)
     }
+
+    /// Adds the numbers of an ASCII word's terms, as [`tokenize::word_terms`]
+    /// has them, without a text for each.
+    fn identifier(&mut self, word: &str) {
+        if word.len() > tokenize::WORD_BYTES_MAX {
+            return;
+        }
+        let mut lower = [0; tokenize::WORD_BYTES_MAX];
+        let mut ends = [0; tokenize::WORD_BYTES_MAX];
+        let (mut length, mut parts) = (0, 0);
+        tokenize::ascii_parts(word.as_bytes(), |part| {
+            for byte in part {
+                lower[length] = byte.to_ascii_lowercase();
+                length += 1;
+            }
+            ends[parts] = length;
+            parts += 1;
+        });
+        // It is ASCII.
+        let whole = std::str::from_utf8(&lower[..length]).unwrap_or_default();
+        if parts > 1 && length <= tokenize::WHOLE_BYTES_MAX {
+            let number = self.number(whole);
+            self.numbers.push(number);
+        }
+        let mut start = 0;
+        for end in &ends[..parts] {
+            let part = &whole[start..*end];
+            start = *end;
+            if parts == 1 || part.len() > 1 {
+                let number = self.part(part);
+                if number != NO_TERM {
+                    self.numbers.push(number);
+                }
+            }
+        }
+    }
+
+    /// The number of a part's term, or [`NO_TERM`].
+    fn part(&mut self, part: &str) -> u32 {
+        let key = packed(part.as_bytes());
+        if let Some(known) = key.and_then(|key| self.parts.get(&key)) {
+            return *known;
+        }
+        let number = match tokenize::part_term(part, &self.stemmer) {
+            Some(term) => self.number(&term),
+            None => NO_TERM,
+        };
+        if let Some(key) = key {
+            self.parts.insert(key, number);
+        }
+        number
+    }
+
+    fn number(&mut self, term: &str) -> u32 {
+        let id = bm25::term_id(term);
+        let next = u32::try_from(self.terms.len()).unwrap_or(u32::MAX);
+        let number = *self.known.entry(id).or_insert(next);
+        if number == next {
+            self.terms.push((id, 0));
+        }
+        number
+    }
+}
+
+/// The number of a part that is no term.
+const NO_TERM: u32 = u32::MAX;
+
+/// A word of at most 15 bytes and its length as a number, different for each.
+fn packed(word: &[u8]) -> Option<u128> {
+    let length = word.len();
+    let bytes = match (word.first_chunk::<8>(), word.last_chunk::<8>()) {
+        _ if length > 15 => return None,
+        (Some(first), Some(last)) => {
+            let (first, last) = (u64::from_le_bytes(*first), u64::from_le_bytes(*last));
+            u128::from(first) | u128::from(last) << (8 * (length - 8))
+        }
+        _ => match (word.first_chunk::<4>(), word.last_chunk::<4>()) {
+            (Some(first), Some(last)) => {
+                let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
+                u128::from(first) | u128::from(last) << (8 * (length - 4))
+            }
+            _ => word
+                .iter()
+                .rev()
+                .fold(0, |bytes, byte| bytes << 8 | u128::from(*byte)),
+        },
+    };
+    Some(bytes | (length as u128) << 120)
 }
 
 fn usize_of(index: u32) -> usize {
@@ -135,7 +238,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_counts_what_the_tokenizer_says(texts in prop::collection::vec("[a-zA-Z_0-9 字.]{0,60}", 1..6)) {
+        fn it_counts_what_the_tokenizer_says(texts in prop::collection::vec("[a-zA-Z_0-9 字.]{0,60}|[a-zA-Z ]{0,80}|[asS_1 ]{0,300}", 1..6)) {
             let mut analyzer = Analyzer::default();
             for text in texts {
                 let mut expect: BTreeMap<u32, u32> = BTreeMap::new();
@@ -148,6 +251,15 @@ mod tests {
                 got.sort_unstable();
                 prop_assert_eq!(got, Vec::from_iter(expect));
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn words_have_the_same_key_only_if_they_are_the_same(a in "[ab\u{0}é]{0,16}", b in "[ab\u{0}é]{0,16}") {
+            let (left, right) = (packed(a.as_bytes()), packed(b.as_bytes()));
+            prop_assert_eq!(left.is_none(), a.len() > 15);
+            prop_assert_eq!(left.is_some() && left == right, a == b && a.len() <= 15);
         }
     }
 

@@ -1,24 +1,19 @@
-//! A workspace looked at without any database or model: search, definitions,
-//! references and related files, always of the files as they are now.
+//! What can be told of a workspace beside a search: definitions, references and
+//! related files, of the files as a [`Session`](crate::Session) sees them.
 //!
-//! Owns the keyword index and the history of one workspace in this process and
-//! when they are brought up to date, and reads the files that a question needs.
-//! Must never know who asks or how the answers are shown.
+//! Reads the files that a question needs: call it off the async threads. Must
+//! never know who asks or how the answers are shown.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use shared::redact::redact;
 
 use crate::corpus::rank::Detail;
-use crate::corpus::{Corpus, stem};
-use crate::dedup::{self, Candidate};
-use crate::error::Error;
+use crate::corpus::stem;
 use crate::filter::Matcher;
-use crate::history::History;
-use crate::index;
 use crate::language::Language;
-use crate::pack::{self, Packed};
+use crate::local::Local;
 use crate::profile::Profile;
 use crate::references::{self, Found, How};
 use crate::related::{Evidence, Reason, Related, Subject};
@@ -34,13 +29,12 @@ pub const READ_BYTES_MAX: u64 = 256 << 20;
 /// Files that vote for being similar.
 const SIMILAR_MAX: usize = 20;
 
-/// A workspace.
-#[derive(Debug)]
-pub struct Workspace {
-    root: PathBuf,
-    scan: Scan,
-    corpus: Corpus,
-    history: History,
+/// A workspace. Of the files that there were when its session was opened.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    pub(crate) root: &'a Path,
+    pub(crate) scan: &'a Scan,
+    pub(crate) local: &'a Local,
 }
 
 /// What a look through many files found.
@@ -74,83 +68,8 @@ pub struct Status {
     pub commits: usize,
 }
 
-impl Workspace {
-    /// Opens the directory at `root`; nothing is read yet.
-    ///
-    /// # Errors
-    /// `NotADirectory`, `Unreadable`.
-    pub fn open(root: &Path) -> Result<Self, Error> {
-        Ok(Self {
-            root: walk::canonical_root(root)?,
-            scan: Scan::default(),
-            corpus: Corpus::default(),
-            history: History::default(),
-        })
-    }
-
-    /// The canonical path.
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
-
-    /// Sees which files there are now.
-    ///
-    /// # Errors
-    /// `TaskBroke`.
-    pub async fn look(&mut self) -> Result<(), Error> {
-        if self.corpus.files() > 0 {
-            // It knows which of them have changed; scanning reads all.
-            return self.refresh().await;
-        }
-        let root = self.root.clone();
-        self.scan = index::blocking(move || walk::scan(&root)).await?;
-        Ok(())
-    }
-
-    /// Sees which files there are now, and brings the index and the history up
-    /// to date.
-    ///
-    /// # Errors
-    /// `TaskBroke`; the index is then made anew by the next call.
-    pub async fn refresh(&mut self) -> Result<(), Error> {
-        let news = self.history.update(&self.root).await;
-        let (root, mut corpus) = (self.root.clone(), std::mem::take(&mut self.corpus));
-        let history = std::mem::take(&mut self.history);
-        let (scan, corpus, history) = index::blocking(move || {
-            corpus.refresh(&root);
-            corpus.join(&history, news);
-            (corpus.scan(), corpus, history)
-        })
-        .await?;
-        (self.scan, self.corpus, self.history) = (scan, corpus, history);
-        Ok(())
-    }
-
-    /// The best code for a query, at most `top` pieces within `tokens`. Of what
-    /// [`Workspace::refresh`] saw. Reads: call it off the async threads.
-    pub fn search(&self, query: &str, filter: &Matcher, top: usize, tokens: usize) -> Packed {
-        let question = Question::new(query);
-        let mut profile = Profile::best();
-        profile.files.top = profile.files.top.max(top);
-        profile.parts.top = profile.parts.top.max(top);
-        profile.parts.files = profile.parts.files.max(top.div_ceil(profile.parts.per_file));
-        let mut accept = |path: &str| filter.accepts(&self.root, path);
-        let ranking = self
-            .corpus
-            .rank(&question, &Near::default(), &profile, Detail::Values, &mut accept);
-        let mut items = self.corpus.items(&self.root, &ranking.parts);
-        if let Some(options) = &profile.dedup {
-            let candidates = items.into_iter().map(|item| Candidate { item, vector: None });
-            let unique = dedup::unique(candidates.collect(), options);
-            items = unique.into_iter().map(|(item, _duplicates)| item).collect();
-        }
-        items.truncate(top);
-        pack::pack(&items, tokens)
-    }
-
-    /// Where a name is defined, best first. Of the files that
-    /// [`Workspace::look`] saw; stops when `stop` says so. Reads: call it off
-    /// the async threads.
+impl View<'_> {
+    /// Where a name is defined, best first; stops when `stop` says so.
     pub fn definitions(
         &self,
         wanted: &Wanted,
@@ -165,7 +84,7 @@ impl Workspace {
         places(found, top, complete)
     }
 
-    /// The text of definitions, in the same order. Reads.
+    /// The text of definitions, in the same order.
     pub fn definition_items(&self, found: &[Found]) -> Vec<Item> {
         let mut texts: HashMap<&str, Option<String>> = HashMap::new();
         let mut items = Vec::new();
@@ -173,7 +92,7 @@ impl Workspace {
             let Some(definition) = &found.place.definition else {
                 continue;
             };
-            let read = || walk::read(&self.root, &found.path).ok().map(|(text, _)| text);
+            let read = || walk::read(self.root, &found.path).ok().map(|(text, _)| text);
             let Some(text) = texts.entry(&found.path).or_insert_with(read) else {
                 continue;
             };
@@ -196,7 +115,7 @@ impl Workspace {
         items
     }
 
-    /// Where a name is used and defined. Like [`Workspace::definitions`].
+    /// Where a name is used and defined. Like [`View::definitions`].
     pub fn references(
         &self,
         wanted: &Wanted,
@@ -219,19 +138,18 @@ impl Workspace {
             .is_ok()
     }
 
-    /// The files that belong with the one at `path`, closest first. Of what
-    /// [`Workspace::refresh`] saw; empty for a file that is not in the index.
-    /// Reads: call it off the async threads.
+    /// The files that belong with the one at `path`, closest first; empty for
+    /// a file that is not in the index.
     pub fn related(&self, path: &str, filter: &Matcher, top: usize, stop: &dyn Fn() -> bool) -> Vec<Related> {
-        let Ok((text, _)) = walk::read(&self.root, path) else {
+        let Ok((text, _)) = walk::read(self.root, path) else {
             return Vec::new();
         };
-        let definers = self.corpus.definers();
+        let definers = self.local.corpus.definers();
         let subject = Subject::new(path, &text, &definers);
         let mut evidence = Evidence::default();
         self.by_history(path, filter, &mut evidence);
         for (other, names) in subject.uses() {
-            if filter.accepts(&self.root, other) {
+            if filter.accepts(self.root, other) {
                 evidence.add(other, Reason::Defines(names));
             }
         }
@@ -239,13 +157,13 @@ impl Workspace {
             .scan
             .files
             .iter()
-            .filter(|stamp| stamp.path != path && filter.accepts(&self.root, &stamp.path));
+            .filter(|stamp| stamp.path != path && filter.accepts(self.root, &stamp.path));
         let mut budget = Budget::default();
         for stamp in others {
             if stop() || budget.is_spent() {
                 break;
             }
-            let Ok((text, _)) = walk::read(&self.root, &stamp.path) else {
+            let Ok((text, _)) = walk::read(self.root, &stamp.path) else {
                 continue;
             };
             budget.read(&text);
@@ -255,12 +173,13 @@ impl Workspace {
         }
         // The name and the definitions say what it is about; the text explains.
         let question = Question::new(&format!("{}\n{text}", stem(path)));
-        let mut accept = |other: &str| other != path && filter.accepts(&self.root, other);
+        let mut accept = |other: &str| other != path && filter.accepts(self.root, other);
         let mut profile = Profile::best();
         profile.files.top = SIMILAR_MAX;
-        let ranking = self
-            .corpus
-            .rank(&question, &Near::default(), &profile, Detail::Values, &mut accept);
+        let ranking =
+            self.local
+                .corpus
+                .rank(&question, &Near::default(), &profile, Detail::Values, &mut accept);
         let best = ranking.files.first().map_or(1.0, |file| file.score);
         for file in &ranking.files {
             evidence.similar(&file.path, file.score / best);
@@ -268,7 +187,7 @@ impl Workspace {
         evidence.ranked(top)
     }
 
-    /// What is known. Of the files that [`Workspace::look`] saw.
+    /// What is known.
     pub fn status(&self) -> Status {
         let mut languages: BTreeMap<Language, usize> = BTreeMap::new();
         for stamp in &self.scan.files {
@@ -279,9 +198,9 @@ impl Workspace {
             bytes: self.scan.bytes,
             languages,
             skipped: self.scan.skipped.clone(),
-            indexed_files: self.corpus.files(),
-            indexed_parts: self.corpus.parts(),
-            commits: self.history.commits(),
+            indexed_files: self.local.corpus.files(),
+            indexed_parts: self.local.corpus.parts(),
+            commits: self.local.history.commits(),
         }
     }
 
@@ -292,10 +211,10 @@ impl Workspace {
             .map(|(at, stamp)| (stamp.path.as_str(), at))
             .collect();
         let Some(of) = places.get(path) else { return };
-        let together = self.history.together(&places, *of);
+        let together = self.local.history.together(&places, *of);
         for (other, commits) in together.others {
             let other = &files[size(other)].path;
-            if filter.accepts(&self.root, other) {
+            if filter.accepts(self.root, other) {
                 let of = together.commits;
                 evidence.add(other, Reason::Together { commits, of });
             }
@@ -316,12 +235,12 @@ impl Workspace {
             .scan
             .files
             .iter()
-            .filter(|stamp| filter.accepts(&self.root, &stamp.path))
+            .filter(|stamp| filter.accepts(self.root, &stamp.path))
         {
             if stop() || budget.is_spent() {
                 return (found, false);
             }
-            let Ok((text, _)) = walk::read(&self.root, &stamp.path) else {
+            let Ok((text, _)) = walk::read(self.root, &stamp.path) else {
                 continue;
             };
             budget.read(&text);

@@ -1,8 +1,12 @@
 //! The port to an embedding model, and what each family of models wants to see
 //! in front of a text.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use shared::error::{Class, Code};
+
+use crate::identity::WorkspaceId;
 
 /// Which model made a vector and how long the vector is. Vectors of two
 /// identities are never compared; each identity has its own collection.
@@ -38,6 +42,11 @@ pub trait Embedder: Send + Sync {
     async fn embed_documents(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>, Failure>;
     /// Vectors for texts that search.
     async fn embed_queries(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>, Failure>;
+    /// The same model for the documents of one workspace, where whose they are
+    /// makes a difference.
+    fn of_workspace(&self, _workspace: &WorkspaceId) -> Option<Arc<dyn Embedder>> {
+        None
+    }
 }
 
 /// Models that were trained with the same prefixes.

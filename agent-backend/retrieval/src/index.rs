@@ -312,7 +312,8 @@ async fn points(target: &Target<'_>, documents: &[Document]) -> Result<Option<Ve
         ));
     };
     let texts: Vec<String> = documents.iter().map(Document::embedding_text).collect();
-    let embedding = embed::documents(embedder, &texts);
+    let own = embedder.of_workspace(target.workspace);
+    let embedding = embed::documents(own.as_deref().unwrap_or(embedder), &texts);
     let vectors = match target.deadline {
         None => embedding.await?,
         Some(deadline) => match tokio::time::timeout_at(deadline, embedding).await {

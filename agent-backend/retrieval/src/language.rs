@@ -2,8 +2,21 @@
 
 use std::path::Path;
 
+/// What files of a language are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Programs, and what else people write for machines to run or draw.
+    Source,
+    /// Commands: code that is rarely what is looked for.
+    Script,
+    /// Text for people.
+    Document,
+    /// Everything else.
+    Data,
+}
+
 macro_rules! languages {
-    ($($name:ident = $text:literal, $separator:literal, [$($extension:literal),*];)*) => {
+    ($($name:ident = $text:literal, $form:ident, $separator:literal, [$($extension:literal),*];)*) => {
         /// The languages the crate tells apart.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Language { $(#[doc = $text] $name,)* }
@@ -15,6 +28,11 @@ macro_rules! languages {
             /// The name used in payloads and events.
             pub fn as_str(self) -> &'static str {
                 match self { $(Language::$name => $text,)* }
+            }
+
+            /// What it is for.
+            pub fn form(self) -> Form {
+                match self { $(Language::$name => Form::$form,)* }
             }
 
             /// What stands between a type and its member in a symbol.
@@ -30,22 +48,22 @@ macro_rules! languages {
 }
 
 languages! {
-    Python = "python", ".", ["py", "pyi", "pyw"];
-    Rust = "rust", "::", ["rs"];
-    JavaScript = "javascript", ".", ["js", "jsx", "mjs", "cjs"];
-    TypeScript = "typescript", ".", ["ts", "mts", "cts"];
-    Tsx = "tsx", ".", ["tsx"];
-    Go = "go", ".", ["go"];
-    Java = "java", ".", ["java"];
-    C = "c", "::", ["c", "h"];
-    Cpp = "cpp", "::", ["cc", "cpp", "cxx", "c++", "hh", "hpp", "hxx", "h++", "ipp", "inl"];
-    Markdown = "markdown", ".", ["md", "markdown", "rst", "adoc", "txt"];
-    Data = "data", ".", ["json", "jsonc", "json5", "yaml", "yml", "toml", "ini", "cfg", "xml", "csv"];
-    Web = "web", ".", ["html", "htm", "css", "scss", "less", "vue", "svelte", "jinja", "jinja2", "j2"];
-    Shell = "shell", ".", ["sh", "bash", "zsh", "fish", "ps1"];
-    Sql = "sql", ".", ["sql"];
-    Proto = "proto", ".", ["proto"];
-    Other = "other", ".", [];
+    Python = "python", Source, ".", ["py", "pyi", "pyw"];
+    Rust = "rust", Source, "::", ["rs"];
+    JavaScript = "javascript", Source, ".", ["js", "jsx", "mjs", "cjs"];
+    TypeScript = "typescript", Source, ".", ["ts", "mts", "cts"];
+    Tsx = "tsx", Source, ".", ["tsx"];
+    Go = "go", Source, ".", ["go"];
+    Java = "java", Source, ".", ["java"];
+    C = "c", Source, "::", ["c", "h"];
+    Cpp = "cpp", Source, "::", ["cc", "cpp", "cxx", "c++", "hh", "hpp", "hxx", "h++", "ipp", "inl"];
+    Markdown = "markdown", Document, ".", ["md", "markdown", "rst", "adoc", "txt"];
+    Data = "data", Data, ".", ["json", "jsonc", "json5", "yaml", "yml", "toml", "ini", "cfg", "xml", "csv"];
+    Web = "web", Source, ".", ["html", "htm", "css", "scss", "less", "vue", "svelte", "jinja", "jinja2", "j2"];
+    Shell = "shell", Script, ".", ["sh", "bash", "zsh", "fish", "ps1"];
+    Sql = "sql", Source, ".", ["sql"];
+    Proto = "proto", Source, ".", ["proto"];
+    Other = "other", Data, ".", [];
 }
 
 impl Language {

@@ -28,6 +28,7 @@ pub mod history;
 pub mod identity;
 pub mod index;
 pub mod language;
+mod local;
 pub mod pack;
 mod postings;
 pub mod profile;
@@ -46,6 +47,7 @@ pub mod walk;
 pub use embed::Embedder;
 pub use error::Error;
 pub use filter::Filter;
+pub use local::Touch;
 pub use pack::TokenCounter;
 pub use profile::Profile;
 pub use report::{
@@ -53,7 +55,7 @@ pub use report::{
 };
 pub use rerank::Reranker;
 pub use service::{
-    CaughtUp, Change, Models, Options, Reach, Request, Service, Session, Size, Stores, Touch, Touched,
+    CaughtUp, Change, Embedding, Models, Options, Reach, Request, Service, Session, Size, Stores, Touched,
 };
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::corpus::class::Class;
 use crate::corpus::stem;
-use crate::language::Language;
+use crate::language::{Form, Language};
 use crate::tokenize;
 
 /// A name that more files define says little about each of them.
@@ -226,21 +226,9 @@ fn shorten(names: &mut Vec<String>) {
 }
 
 fn is_code(path: &str) -> bool {
-    match Language::of(path) {
-        Language::Markdown | Language::Data | Language::Other => false,
-        Language::Python
-        | Language::Rust
-        | Language::JavaScript
-        | Language::TypeScript
-        | Language::Tsx
-        | Language::Go
-        | Language::Java
-        | Language::C
-        | Language::Cpp
-        | Language::Web
-        | Language::Shell
-        | Language::Sql
-        | Language::Proto => true,
+    match Language::of(path).form() {
+        Form::Source | Form::Script => true,
+        Form::Document | Form::Data => false,
     }
 }
 

@@ -14,13 +14,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use self::degrade::Look;
-pub use self::live::{CaughtUp, Change, Touch, Touched};
+pub use self::live::{CaughtUp, Change, Embedding, Touched};
 pub use self::session::{Reach, Request, Session, Size};
 use crate::embed::Embedder;
 use crate::error::Error;
 use crate::identity::WorkspaceId;
 use crate::index::{self, Manifest, Target};
+use crate::local::{self, Local, Look, Touch};
 use crate::pack::TokenCounter;
 use crate::profile::Profile;
 use crate::report::{Completeness, IndexReport, Mode, Phase, Progress, Retrieved};
@@ -102,18 +102,17 @@ struct Inner {
     roots: Arc<Roots>,
 }
 
-type Roots = Mutex<HashMap<PathBuf, Arc<tokio::sync::Mutex<RootState>>>>;
+type Roots = Mutex<HashMap<PathBuf, Arc<Kept>>>;
 
-/// What is remembered of a workspace between calls. Its lock is held while the
-/// keyword index is brought up to date, that of `hybrid` while vectors are, so
-/// that two calls never do the same work, and no question waits for vectors.
+/// What is remembered of a workspace between calls. The lock of `hybrid` is
+/// held while vectors are brought up to date, so that two calls never do the
+/// same work, and no question waits for vectors.
 #[derive(Default)]
-struct RootState {
-    hybrid: Arc<tokio::sync::Mutex<Option<Manifest>>>,
-    local: degrade::Local,
-    /// The files, while somebody watches them.
-    live: Option<Arc<Scan>>,
-    behind: Arc<live::Behind>,
+struct Kept {
+    local: local::Shared,
+    hybrid: tokio::sync::Mutex<Option<Manifest>>,
+    behind: live::Behind,
+    may: live::May,
 }
 
 impl Service {
@@ -183,16 +182,15 @@ impl Service {
         progress: impl Fn(Progress) + Send + Sync,
     ) -> Result<IndexReport, Error> {
         let root = canonical(root).await?;
-        let state = self.state(&root);
-        let mut state = state.lock().await;
+        let kept = self.kept(&root);
         progress(Progress {
             phase: Phase::Scanning,
             files_done: 0,
             files_total: 0,
             chunks_done: 0,
         });
-        let (update, scan) =
-            degrade::refresh(&root, Look::Everything, Touch::Changed, &mut state.local).await?;
+        let local = Arc::clone(&kept.local).write_owned().await;
+        let (_local, update, scan) = Local::refresh(local, &root, Look::Everything, Touch::Changed).await?;
         self.inner.stores.keyword.health().await?;
         let mut notices = Vec::new();
         let workspace = WorkspaceId::of(&root);
@@ -205,8 +203,7 @@ impl Service {
                 root: &root,
                 deadline: None,
             };
-            let hybrid = Arc::clone(&state.hybrid);
-            let mut hybrid = hybrid.lock().await;
+            let mut hybrid = kept.hybrid.lock().await;
             match index::update(&target, &scan, &mut hybrid, &progress).await {
                 Err(Error::Embedding(failure)) => notices.push(degrade::embedding_failed(&failure)),
                 result => return result,
@@ -252,28 +249,35 @@ impl Service {
         self.open(root).await?.search(request).await
     }
 
-    /// The workspace as it is now, for several questions. Nobody else is
-    /// answered about it meanwhile.
+    /// The workspace as it is now, for several questions. It changes for
+    /// nobody while one of these lives.
     pub async fn open(&self, root: &Path) -> Result<Session, Error> {
         let root = canonical(root).await?;
-        let mut state = self.state(&root).lock_owned().await;
-        let scan = match &state.live {
-            // Who watches has brought it up to date.
-            Some(known) => Arc::clone(known),
-            None => {
-                let (_, scan) =
-                    degrade::refresh(&root, Look::Everything, Touch::Changed, &mut state.local).await?;
-                scan
-            }
-        };
-        Ok(Session::new(Arc::clone(&self.inner), state, root, scan))
+        let kept = self.kept(&root);
+        let (local, scan) = local::current(&kept.local, &root).await?;
+        Ok(Session::new(Arc::clone(&self.inner), kept, local, root, scan))
     }
 
-    fn state(&self, root: &Path) -> Arc<tokio::sync::Mutex<RootState>> {
+    /// The files of the workspace as they are now. Its words and history are
+    /// as the last question saw them; before the first one there are none.
+    pub async fn look(&self, root: &Path) -> Result<Session, Error> {
+        let root = canonical(root).await?;
+        let kept = self.kept(&root);
+        let local = Arc::clone(&kept.local).read_owned().await;
+        if local.corpus.files() > 0 {
+            // It knows which of them have changed; a scan reads all.
+            drop(local);
+            return self.open(&root).await;
+        }
+        let scan = Arc::new(scan(&root).await?);
+        Ok(Session::new(Arc::clone(&self.inner), kept, local, root, scan))
+    }
+
+    fn kept(&self, root: &Path) -> Arc<Kept> {
         Arc::clone(self.roots().entry(root.to_owned()).or_default())
     }
 
-    fn roots(&self) -> MutexGuard<'_, HashMap<PathBuf, Arc<tokio::sync::Mutex<RootState>>>> {
+    fn roots(&self) -> MutexGuard<'_, HashMap<PathBuf, Arc<Kept>>> {
         self.inner.roots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

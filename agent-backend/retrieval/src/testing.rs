@@ -17,6 +17,7 @@ use crate::history::History;
 use crate::identity::{ContentHash, WorkspaceId};
 use crate::language::Language;
 use crate::rerank::Reranker;
+use crate::service::{Models, Options, Service};
 use crate::store::{Hit, MemoryStore, Point, Query, Record, Store, StoredPoint};
 use crate::tokenize;
 
@@ -364,5 +365,65 @@ impl Repository {
             String::from_utf8_lossy(&output.stderr)
         );
         String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+/// A real vector database: the one at `QDRANT_URL`, or the program that
+/// `QDRANT_BIN` names, over an empty folder until this is dropped.
+pub struct Database {
+    pub url: String,
+    program: Option<(std::process::Child, tempfile::TempDir)>,
+}
+
+impl Database {
+    /// None where neither is named.
+    pub async fn start() -> Option<Self> {
+        if let Ok(url) = std::env::var("QDRANT_URL") {
+            return Some(Self { url, program: None });
+        }
+        let program = std::env::var_os("QDRANT_BIN")?;
+        let dir = tempfile::tempdir().unwrap();
+        // Both at once, so that they differ.
+        let ports = [(); 2].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+        let [http, grpc] = ports.map(|port| port.local_addr().unwrap().port().to_string());
+        let child = std::process::Command::new(program)
+            .current_dir(dir.path())
+            .env("QDRANT__SERVICE__HOST", "127.0.0.1")
+            .env("QDRANT__SERVICE__HTTP_PORT", http)
+            .env("QDRANT__SERVICE__GRPC_PORT", &grpc)
+            .env("QDRANT__STORAGE__STORAGE_PATH", dir.path().join("storage"))
+            .env("QDRANT__STORAGE__SNAPSHOTS_PATH", dir.path().join("snapshots"))
+            .env("QDRANT__TELEMETRY_DISABLED", "true")
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let url = format!("http://127.0.0.1:{grpc}");
+        let program = Some((child, dir));
+        let started = Self { url, program };
+        let service = Service::new(
+            Options {
+                qdrant_url: started.url.clone(),
+                ..Options::default()
+            },
+            Models::default(),
+        );
+        let service = service.unwrap();
+        let up = async {
+            while service.health().await.is_err() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), up).await.unwrap();
+        Some(started)
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if let Some((child, _dir)) = &mut self.program {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
     }
 }

@@ -4,12 +4,14 @@
 //! `calculateSum`, `calculate_sum` and `CALCULATE_SUM` meet, and its parts,
 //! stemmed, so that "calculates a sum" meets them too.
 
+use std::borrow::Cow;
+
 use rust_stemmers::{Algorithm, Stemmer};
 
 /// Longer runs are encoded data, not words; bytes.
-const WORD_BYTES_MAX: usize = 256;
+pub(crate) const WORD_BYTES_MAX: usize = 256;
 /// Longer identifiers are searched by their parts alone; bytes.
-const WHOLE_BYTES_MAX: usize = 64;
+pub(crate) const WHOLE_BYTES_MAX: usize = 64;
 /// Shorter words are not stemmed; bytes.
 const STEM_BYTES_MIN: usize = 4;
 /// Terms taken from one text, so that no input makes a vector without bound.
@@ -76,16 +78,28 @@ enum Of {
     Others,
 }
 
+/// Whether each ASCII character is part of a word.
+const IN_WORDS: [bool; 128] = {
+    let mut table = [false; 128];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        table[byte as usize] = byte.is_ascii_alphanumeric() || byte == b'_';
+        byte += 1;
+    }
+    table
+};
+
 /// Where the characters of one sort from `at` on end. Most of a text is ASCII,
 /// and this is where an index spends its time.
 fn skip(text: &str, mut at: usize, of: Of) -> usize {
     let bytes = text.as_bytes();
     while let Some(&byte) = bytes.get(at) {
-        let (is_word, length) = if byte.is_ascii() {
-            (byte.is_ascii_alphanumeric() || byte == b'_', 1)
-        } else {
-            let c = text[at..].chars().next().unwrap_or_default();
-            (c.is_alphanumeric(), c.len_utf8())
+        let (is_word, length) = match IN_WORDS.get(usize::from(byte)) {
+            Some(is_word) => (*is_word, 1),
+            None => {
+                let c = text[at..].chars().next().unwrap_or_default();
+                (c.is_alphanumeric(), c.len_utf8())
+            }
         };
         if is_word != (of == Of::Words) {
             break;
@@ -115,14 +129,59 @@ fn identifier(word: &str, stemmer: &Stemmer, out: &mut Vec<String>) {
 }
 
 fn push_part(part: &str, stemmer: &Stemmer, out: &mut Vec<String>) {
+    out.extend(part_term(part, stemmer).map(Cow::into_owned));
+}
+
+/// The term of a part in small letters; none if it says nothing.
+pub(crate) fn part_term<'p>(part: &'p str, stemmer: &Stemmer) -> Option<Cow<'p, str>> {
     if STOP_WORDS.binary_search(&part).is_ok() {
-        return;
+        return None;
     }
-    if part.len() >= STEM_BYTES_MIN && part.bytes().all(|b| b.is_ascii_lowercase()) {
-        out.push(stemmer.stem(part).into_owned());
-    } else {
-        out.push(part.to_owned());
+    Some(
+        if part.len() >= STEM_BYTES_MIN && part.bytes().all(|b| b.is_ascii_lowercase()) {
+            stemmer.stem(part)
+        } else {
+            Cow::Borrowed(part)
+        },
+    )
+}
+
+/// [`parts`] of a word in ASCII, without a list of them.
+pub(crate) fn ascii_parts(word: &[u8], mut each: impl FnMut(&[u8])) {
+    let mut start = 0;
+    for (at, &byte) in word.iter().enumerate() {
+        if byte == b'_' {
+            if at > start {
+                each(&word[start..at]);
+            }
+            start = at + 1;
+        } else if at > start && is_ascii_boundary(word, at) {
+            each(&word[start..at]);
+            start = at;
+        }
     }
+    if word.len() > start {
+        each(&word[start..]);
+    }
+}
+
+/// [`is_boundary`] for ASCII.
+fn is_ascii_boundary(word: &[u8], at: usize) -> bool {
+    let (previous, current) = (word[at - 1], word[at]);
+    if previous.is_ascii_digit() != current.is_ascii_digit()
+        || previous.is_ascii_lowercase() && current.is_ascii_uppercase()
+    {
+        return true;
+    }
+    let next = word.get(at + 1);
+    let ends_word = |index: usize| {
+        word.get(index)
+            .is_none_or(|byte| *byte == b'_' || byte.is_ascii_uppercase())
+    };
+    let starts_word = previous.is_ascii_uppercase()
+        && current.is_ascii_uppercase()
+        && next.is_some_and(u8::is_ascii_lowercase);
+    starts_word && !(next == Some(&b's') && ends_word(at + 2))
 }
 
 /// Splits an identifier at underscores, at case changes and between letters
@@ -251,6 +310,13 @@ mod tests {
             let split = text.split(|c: char| !(c.is_alphanumeric() || c == '_'));
             let expect: Vec<&str> = split.filter(|word| !word.is_empty()).collect();
             prop_assert_eq!(words(&text).collect::<Vec<_>>(), expect);
+        }
+
+        #[test]
+        fn parts_of_ascii_are_those_of_any_word(word in "[A-Zas0-9_]{0,12}") {
+            let mut got = Vec::new();
+            ascii_parts(word.as_bytes(), |part| got.push(String::from_utf8_lossy(part).into_owned()));
+            prop_assert_eq!(got, parts(&word));
         }
 
         #[test]

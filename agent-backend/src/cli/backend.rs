@@ -1,7 +1,12 @@
 //! The backend that a command talks to: the one that was named, the one that
 //! runs on this data folder, or one inside this process.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::Path,
+};
+
+use shared::wire::IndexState;
 
 use super::{client::Client, serve};
 use crate::{
@@ -75,4 +80,19 @@ pub(super) async fn running(config: &Config) -> Option<Client> {
     let address = serve::address(config)?;
     let client = Client::new(&address.url, config.auth_token.clone()).ok()?;
     client.alive().await.ok().map(|()| client)
+}
+
+/// The backend that runs on this data folder, if it keeps the index of the
+/// workspace at `root`.
+pub(super) async fn keeping(config: &Config, root: &Path) -> Option<Client> {
+    let client = running(config).await?;
+    let root = std::path::absolute(root).ok()?;
+    match client.index(root.to_str()?).await.ok()?.state {
+        IndexState::Scanning
+        | IndexState::Indexing
+        | IndexState::Paused
+        | IndexState::Waiting
+        | IndexState::Ready => Some(client),
+        IndexState::Idle | IndexState::Failed | IndexState::Deleting => None,
+    }
 }

@@ -9,8 +9,9 @@ use shared::{
     error::{Class, Code},
     id::{Seq, WorkflowId},
     wire::{
-        Body, DecisionRequest, Envelope, ErrorBody, ForkRequest, ImportResponse, IndexPage, IndexRequest,
-        IndexView, SubmitRequest, SubmitResponse, WorkflowPage, WorkflowView,
+        Body, CodeAnswer, CodeRequest, DecisionRequest, Envelope, ErrorBody, ForkRequest, ImportResponse,
+        IndexPage, IndexRequest, IndexView, SearchAnswer, SearchRequest, SubmitRequest, SubmitResponse,
+        WorkflowPage, WorkflowView,
     },
 };
 use tokio::net::TcpStream;
@@ -141,6 +142,20 @@ impl Client {
     pub(super) async fn control_index(&self, request: &IndexRequest) -> Result<IndexView, Error> {
         self.send(self.request(Method::POST, "/api/index").json(request))
             .await
+    }
+
+    pub(super) async fn search(&self, request: &SearchRequest) -> Result<SearchAnswer, Error> {
+        self.send(self.request(Method::POST, "/api/search").json(request))
+            .await
+    }
+
+    /// One of the tools of the MCP server.
+    pub(super) async fn code(&self, tool: &str, call: &CodeRequest) -> Result<CodeAnswer, Error> {
+        self.send(
+            self.request(Method::POST, &format!("/api/code/{tool}"))
+                .json(call),
+        )
+        .await
     }
 
     /// Follows the index of a workspace.

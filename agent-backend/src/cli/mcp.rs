@@ -1,13 +1,24 @@
-//! `mcp`: the code search for other agents, on standard input and output. It
-//! neither needs nor joins a running backend.
+//! `mcp`: the code search for other agents, on standard input and output. Where
+//! the backend on this data folder keeps a workspace, its index answers.
 
-use std::path::PathBuf;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
+use async_trait::async_trait;
 use clap::Args;
-use shared::error::Code;
+use shared::{
+    error::Code,
+    wire::{CodeAnswer, CodeRequest},
+};
 
-use super::Exit;
-use crate::{config::Config, edge::mcp, error::Error};
+use super::{Exit, backend};
+use crate::{
+    config::Config,
+    edge::mcp::{self, Elsewhere},
+    error::Error,
+};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -26,6 +37,21 @@ pub(super) async fn run(config: Config, arguments: Arguments) -> Result<Exit, Er
     };
     // A wrong root is said at once, not with the first question.
     let root = retrieval::walk::canonical_root(&root)?;
-    mcp::serve(root).await?;
+    mcp::serve(root, Arc::new(Running(config))).await?;
     Ok(Exit::Done)
+}
+
+/// The backend that runs on a data folder, whenever there is one.
+struct Running(Config);
+
+#[async_trait]
+impl Elsewhere for Running {
+    async fn answer(&self, tool: &str, root: &Path, call: &CodeRequest) -> Option<Result<CodeAnswer, Error>> {
+        let client = backend::keeping(&self.0, root).await?;
+        match client.code(tool, call).await {
+            // It has gone meanwhile.
+            Err(error) if error.code == Code::BackendUnreachable => None,
+            answer => Some(answer),
+        }
+    }
 }

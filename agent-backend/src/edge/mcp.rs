@@ -3,8 +3,9 @@
 //!
 //! Owns the protocol: which tools there are, how their arguments are read and
 //! their answers written, which directories may be asked about. How code is
-//! found belongs to the crate `retrieval`. It reads files, writes none, and
-//! needs neither a database nor a model.
+//! found belongs to the crate `retrieval`. It reads files and writes none. Where
+//! a running backend keeps the workspace its index answers ([`Elsewhere`]); else
+//! this process makes one, with neither a database nor a model.
 
 mod input;
 mod output;
@@ -12,7 +13,12 @@ mod roots;
 mod stop;
 mod tools;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use async_trait::async_trait;
 
 use rmcp::{
     ErrorData, RoleServer, ServerHandler, ServiceExt as _,
@@ -25,10 +31,17 @@ use rmcp::{
     service::{NotificationContext, RequestContext, ServerInitializeError},
 };
 use schemars::JsonSchema;
-use shared::version;
+use shared::{
+    error::Code,
+    version,
+    wire::{CodeAnswer, CodeRequest},
+};
 
 use self::{output::Answer, roots::Roots, stop::Stop, tools::Workspaces};
-use crate::error::Error;
+use crate::{error::Error, runtime::Runtime};
+
+/// Workspaces of one request over REST.
+const ROOTS_MAX: usize = 32;
 
 const INSTRUCTIONS: &str = "\
 Finds code in the workspace: by question (search_code), by name (find_definition, find_references) and by \
@@ -53,6 +66,10 @@ impl Tool {
         Self::RelatedFiles,
         Self::IndexStatus,
     ];
+
+    fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|tool| tool.name() == name)
+    }
 
     fn name(self) -> &'static str {
         match self {
@@ -128,19 +145,79 @@ fn schemas<I: JsonSchema + 'static, O: JsonSchema + 'static>() -> Result<(Schema
     Ok((schema_for_input::<I>()?, schema_for_output::<O>()))
 }
 
+/// A backend that may keep a workspace up to date.
+#[async_trait]
+pub trait Elsewhere: Send + Sync {
+    /// Its answer to a call about the workspace at `root`; none if there is no
+    /// such backend.
+    async fn answer(&self, tool: &str, root: &Path, call: &CodeRequest) -> Option<Result<CodeAnswer, Error>>;
+}
+
+/// Answers one call from the indexes of this backend.
+pub(super) async fn answer(runtime: &Runtime, tool: &str, call: CodeRequest) -> Result<CodeAnswer, Error> {
+    let refuse = |message: String| Error::user(Code::InvalidRequest, message);
+    let tool = Tool::parse(tool).ok_or_else(|| refuse(no_such(tool)))?;
+    let roots: Vec<PathBuf> = call.roots.into_iter().map(PathBuf::from).collect();
+    if roots.is_empty() || roots.len() > ROOTS_MAX || !roots.iter().all(|root| root.is_absolute()) {
+        return Err(refuse(format!(
+            "`roots` must be 1 to {ROOTS_MAX} absolute paths of workspaces"
+        )));
+    }
+    let services = runtime.services();
+    let workspaces = Workspaces::of_backend(services.search.clone(), services.indexing.clone());
+    let stop = Stop::default();
+    let _dropped = stop.when_dropped();
+    let answer = Box::pin(tools::run(&workspaces, tool, call.arguments, &roots, stop)).await?;
+    Ok(answer.into())
+}
+
+fn no_such(tool: &str) -> String {
+    let names = Tool::ALL.map(Tool::name).join(", ");
+    format!("there is no tool `{tool}`; there are {names}")
+}
+
 /// The server of one client.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct Server {
     roots: Arc<Roots>,
     workspaces: Arc<Workspaces>,
+    elsewhere: Arc<dyn Elsewhere>,
+}
+
+impl Server {
+    /// Answers from the backend that keeps the workspace, if there is one, and
+    /// else from an index of this process.
+    async fn run(
+        self,
+        tool: Tool,
+        arguments: serde_json::Value,
+        roots: Vec<PathBuf>,
+        stop: Stop,
+    ) -> Result<Answer, Error> {
+        let given = |name: &str| arguments.get(name).and_then(serde_json::Value::as_str);
+        let path = given("path").or_else(|| arguments.get("paths")?.get(0)?.as_str());
+        let root = roots::choose(&roots, given("root"), path)?;
+        let listed = roots.iter().map(|root| root.to_str().map(str::to_owned));
+        if let Some(listed) = listed.collect::<Option<Vec<String>>>() {
+            let call = CodeRequest {
+                roots: listed,
+                arguments: arguments.clone(),
+            };
+            if let Some(answer) = self.elsewhere.answer(tool.name(), &root, &call).await {
+                return answer.map(Answer::from);
+            }
+        }
+        tools::run(&self.workspaces, tool, arguments, &roots, stop).await
+    }
 }
 
 /// Serves one client on standard input and output until it closes its end.
 /// `root` is the workspace of a client that names none.
-pub async fn serve(root: PathBuf) -> Result<(), Error> {
+pub async fn serve(root: PathBuf, elsewhere: Arc<dyn Elsewhere>) -> Result<(), Error> {
     let server = Server {
         roots: Arc::new(Roots::new(root)),
-        workspaces: Arc::default(),
+        workspaces: Arc::new(Workspaces::own()?),
+        elsewhere,
     };
     match server.serve(rmcp::transport::stdio()).await {
         Ok(running) => match running.waiting().await {
@@ -149,10 +226,7 @@ pub async fn serve(root: PathBuf) -> Result<(), Error> {
         },
         // A client that leaves without a word has not asked for anything.
         Err(ServerInitializeError::ConnectionClosed(_) | ServerInitializeError::Cancelled) => Ok(()),
-        Err(error) => Err(Error::user(
-            shared::error::Code::InvalidRequest,
-            error.to_string(),
-        )),
+        Err(error) => Err(Error::user(Code::InvalidRequest, error.to_string())),
     }
 }
 
@@ -178,17 +252,15 @@ impl ServerHandler for Server {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let Some(tool) = Tool::ALL.into_iter().find(|tool| tool.name() == request.name) else {
-            let names = Tool::ALL.map(Tool::name).join(", ");
-            let message = format!("there is no tool `{}`; there are {names}", request.name);
-            return Err(ErrorData::invalid_params(message, None));
+        let Some(tool) = Tool::parse(&request.name) else {
+            return Err(ErrorData::invalid_params(no_such(&request.name), None));
         };
         let roots = self.roots.of(&context).await;
         let stop = Stop::default();
         let arguments = serde_json::Value::Object(request.arguments.unwrap_or_default());
         // A task of its own: an index that is half made must not be lost when
         // the client stops waiting for it.
-        let work = tools::run(Arc::clone(&self.workspaces), tool, arguments, roots, stop.clone());
+        let work = self.clone().run(tool, arguments, roots, stop.clone());
         let mut work = tokio::spawn(Box::pin(work));
         let done = tokio::select! {
             done = &mut work => done,

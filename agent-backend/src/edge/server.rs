@@ -6,7 +6,7 @@ use axum::{Router, extract::DefaultBodyLimit, middleware};
 use shared::error::{Class, Code};
 use tokio::net::TcpListener;
 
-use super::{access, acp, grpc, index, metrics, rest};
+use super::{access, acp, grpc, index, metrics, rest, search};
 use crate::{error::Error, runtime::Runtime};
 
 /// Largest request body, in bytes.
@@ -63,6 +63,7 @@ impl Bound {
 pub fn app(runtime: &Runtime, hub: &acp::Hub, token: Option<&str>) -> Router {
     let rest = rest::routes()
         .merge(index::routes())
+        .merge(search::routes())
         .merge(metrics::routes())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(runtime.clone());

@@ -215,11 +215,16 @@ impl Actor {
 
     async fn act(&mut self, effect: Effect) {
         match effect {
-            Effect::Look(change) => self.look(change),
+            Effect::Look(change) => {
+                // Before the look: what is closed has forgotten it.
+                self.shared.index.embedding(&self.root, self.machine.embedding());
+                self.look(change);
+            }
             Effect::Embed => self.embed(),
             Effect::StopEmbedding => self.stop_embedding(),
             Effect::Wait(time) => self.due = Some(Instant::now() + time),
             Effect::Remember(wish) => {
+                self.shared.index.embedding(&self.root, self.machine.embedding());
                 let (shared, root) = (Arc::clone(&self.shared), self.root.clone());
                 let written = tokio::task::spawn_blocking(move || shared.known.remember(&root, wish));
                 if let Ok(Err(error)) = written.await {

@@ -10,7 +10,7 @@ mod status;
 
 use std::time::Duration;
 
-use retrieval::{CaughtUp, Change, Progress, Touch, Touched};
+use retrieval::{CaughtUp, Change, Embedding, Progress, Touch, Touched};
 use shared::error::{Class, Code};
 
 pub use self::status::{State, Status};
@@ -194,6 +194,14 @@ impl Machine {
             progress: None,
             pace: Pace::default(),
             unwatched: None,
+        }
+    }
+
+    /// Whether anybody may embed.
+    pub fn embedding(&self) -> Embedding {
+        match self.wish {
+            Wish::Run => Embedding::Allowed,
+            Wish::Pause => Embedding::Paused,
         }
     }
 

@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use retrieval::{
     Embedder,
     embed::{Failure, Identity},
+    identity::WorkspaceId,
 };
 use rusqlite::{Connection, OptionalExtension as _, params};
 use sha2::{Digest as _, Sha256};
@@ -38,7 +39,18 @@ const SCHEMA: &str = "
         used INTEGER NOT NULL
     ) WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS vectors_used ON vectors (used);
+    CREATE TABLE IF NOT EXISTS owners (
+        workspace TEXT NOT NULL,
+        key BLOB NOT NULL,
+        PRIMARY KEY (workspace, key)
+    ) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS owners_key ON owners (key);
 ";
+
+/// Drops the vectors that nobody but one workspace has used.
+const FORGET: &str = "
+    DELETE FROM vectors WHERE key IN (SELECT key FROM owners WHERE workspace = ?1)
+        AND key NOT IN (SELECT key FROM owners WHERE workspace <> ?1)";
 
 /// The vectors of all models. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -86,28 +98,43 @@ impl Vectors {
             vectors: this.cloned(),
             inner,
             quiet,
+            owner: None,
         })
     }
 
-    /// Forgets all of them.
-    pub async fn clear(&self) {
-        self.with(|connection| connection.execute_batch("DELETE FROM vectors; VACUUM"))
-            .await;
+    /// Forgets what was used for this workspace and for no other.
+    pub async fn forget(&self, owner: &WorkspaceId) {
+        let owner = owner.as_str().to_owned();
+        self.with(move |connection| {
+            let transaction = connection.transaction()?;
+            transaction.execute(FORGET, params![owner])?;
+            transaction.execute("DELETE FROM owners WHERE workspace = ?", params![owner])?;
+            transaction.commit()?;
+            connection.execute_batch("VACUUM")
+        })
+        .await;
     }
 
-    async fn get(&self, keys: Vec<Key>, length: usize) -> Vec<Option<Vec<f32>>> {
-        let count = keys.len();
+    async fn get(&self, owner: Option<&WorkspaceId>, keys: Vec<Key>, length: usize) -> Vec<Option<Vec<f32>>> {
+        let (count, owner) = (keys.len(), owner.cloned());
         let found = self.with(move |connection| {
             let transaction = connection.transaction()?;
-            let found: Result<Vec<_>, _> = keys.iter().map(|key| get(&transaction, key, length)).collect();
+            let mut found = Vec::with_capacity(keys.len());
+            for key in &keys {
+                let vector = get(&transaction, key, length)?;
+                if vector.is_some() {
+                    own(&transaction, owner.as_ref(), key)?;
+                }
+                found.push(vector);
+            }
             transaction.commit()?;
-            found
+            Ok(found)
         });
         found.await.unwrap_or_else(|| vec![None; count])
     }
 
-    async fn put(&self, made: Vec<(Key, Vec<f32>)>) {
-        let bytes_max = self.bytes_max;
+    async fn put(&self, owner: Option<&WorkspaceId>, made: Vec<(Key, Vec<f32>)>) {
+        let (bytes_max, owner) = (self.bytes_max, owner.cloned());
         self.with(move |connection| {
             let transaction = connection.transaction()?;
             for (key, vector) in made {
@@ -115,6 +142,7 @@ impl Vectors {
                 transaction
                     .prepare_cached("INSERT OR REPLACE INTO vectors (key, vector, used) VALUES (?, ?, ?)")?
                     .execute(params![key, bytes, today()])?;
+                own(&transaction, owner.as_ref(), &key)?;
             }
             shrink(&transaction, bytes_max)?;
             shared::crash::point("vectors:before_commit");
@@ -175,6 +203,15 @@ fn get(connection: &Connection, key: &Key, length: usize) -> rusqlite::Result<Op
     Ok((vector.len() == length).then_some(vector))
 }
 
+/// Notes who uses a vector.
+fn own(connection: &Connection, owner: Option<&WorkspaceId>, key: &Key) -> rusqlite::Result<()> {
+    let Some(owner) = owner else { return Ok(()) };
+    connection
+        .prepare_cached("INSERT OR IGNORE INTO owners (workspace, key) VALUES (?, ?)")?
+        .execute(params![owner.as_str(), key])?;
+    Ok(())
+}
+
 /// Drops what was not used for longest where the file has become too large.
 fn shrink(connection: &Connection, bytes_max: u64) -> rusqlite::Result<()> {
     let pragma = |name: &str| connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, u64>(0));
@@ -186,6 +223,10 @@ fn shrink(connection: &Connection, bytes_max: u64) -> rusqlite::Result<()> {
     connection.execute(
         "DELETE FROM vectors WHERE key IN (SELECT key FROM vectors ORDER BY used LIMIT ?)",
         params![all / DROP_SHARE + 1],
+    )?;
+    connection.execute(
+        "DELETE FROM owners WHERE key NOT IN (SELECT key FROM vectors)",
+        [],
     )?;
     Ok(())
 }
@@ -204,6 +245,8 @@ struct Remembering {
     vectors: Option<Vectors>,
     inner: Arc<dyn Embedder>,
     quiet: Option<Quiet>,
+    /// Whose documents it embeds.
+    owner: Option<WorkspaceId>,
 }
 
 #[async_trait]
@@ -216,7 +259,10 @@ impl Embedder for Remembering {
         let identity = self.identity();
         let keys: Vec<Key> = texts.iter().map(|text| key(&identity, text)).collect();
         let mut found = match &self.vectors {
-            Some(vectors) => vectors.get(keys.clone(), identity.dimension).await,
+            Some(vectors) => {
+                let owner = self.owner.as_ref();
+                vectors.get(owner, keys.clone(), identity.dimension).await
+            }
             None => vec![None; texts.len()],
         };
         let (mut places, mut missing) = (Vec::new(), Vec::new());
@@ -240,12 +286,8 @@ impl Embedder for Remembering {
                     vector.len() == identity.dimension && vector.iter().all(|value| value.is_finite())
                 };
                 let news = places.iter().zip(&made).filter(|(_, vector)| fits(vector));
-                vectors
-                    .put(
-                        news.map(|(place, vector)| (keys[*place], vector.clone()))
-                            .collect(),
-                    )
-                    .await;
+                let news = news.map(|(place, vector)| (keys[*place], vector.clone()));
+                vectors.put(self.owner.as_ref(), news.collect()).await;
             }
             for (place, vector) in places.into_iter().zip(made) {
                 found[place] = Some(vector);
@@ -256,6 +298,15 @@ impl Embedder for Remembering {
 
     async fn embed_queries(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>, Failure> {
         self.inner.embed_queries(texts).await
+    }
+
+    fn of_workspace(&self, workspace: &WorkspaceId) -> Option<Arc<dyn Embedder>> {
+        Some(Arc::new(Self {
+            vectors: self.vectors.clone(),
+            inner: Arc::clone(&self.inner),
+            quiet: self.quiet.clone(),
+            owner: Some(workspace.clone()),
+        }))
     }
 }
 

@@ -16,6 +16,7 @@ use retrieval::{
 };
 use tokio::sync::watch;
 
+use super::hub::Hub;
 use crate::{
     config::{self, Cpu},
     error::Error,
@@ -154,10 +155,12 @@ pub(super) struct LocalReranker {
 }
 
 impl LocalReranker {
-    pub(super) fn new(options: Options, places: Places) -> Self {
+    pub(super) fn new(options: Options, hub: Hub, places: Places) -> Self {
         Self {
             name: options.name.clone().unwrap_or_else(|| options.model.to_string()),
-            model: Lazy::new(move || inference::Reranker::load(&options, &places)),
+            model: Lazy::new(move || {
+                hub.load(&options, &places, || inference::Reranker::load(&options, &places))
+            }),
         }
     }
 

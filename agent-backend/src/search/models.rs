@@ -2,14 +2,15 @@
 //! first needed, because a server may come up later and a local model takes a
 //! second to load.
 
-use std::{env, fs, sync::Arc};
+use std::{env, fs, sync::Arc, time::Duration};
 
 use inference::Places;
 use models::{Key, Ollama, OpenAiEmbeddings, OpenAiOptions};
 use retrieval::{Embedder, Reranker};
-use shared::error::Code;
+use shared::error::{Class, Code};
 
 use super::{
+    hub::Hub,
     local::{self, LocalEmbedder, LocalReranker},
     remote::{RemoteEmbedder, Server},
 };
@@ -17,6 +18,12 @@ use crate::{
     config::{self, Config, Provider},
     error::Error,
 };
+
+/// Folder in the data folder for models that were fetched.
+const MODELS: &str = "models";
+/// A question does not wait longer for a model, which may be on its way from
+/// the hub.
+const LOAD_WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// The models of a configuration.
 #[derive(Debug)]
@@ -40,6 +47,8 @@ impl SearchModels {
         embedding
             .check()
             .map_err(|reason| Error::user(Code::ConfigInvalid, reason))?;
+        let hub = Hub::new(config.data_dir.join(MODELS), |name| env::var(name).ok());
+        let places = hub.places(Places::new(|name| env::var_os(name)));
         let embedding = match embedding.provider {
             Provider::None => Embedding::None,
             Provider::Ollama if ollama.options().embed_model.is_none() => Embedding::None,
@@ -51,17 +60,26 @@ impl SearchModels {
                     embedding.model.as_deref(),
                     &embedding.cpu,
                 );
+                let (hub, places) = (hub.clone(), places.clone());
                 Embedding::Local(local::Lazy::new(move || {
-                    inference::Embedder::load(&options, &places())
+                    hub.load(&options, &places, || inference::Embedder::load(&options, &places))
                 }))
             }
         };
         let rerank = &config.retrieval.rerank;
         let reranker = (rerank.dir.is_some() || rerank.model.is_some()).then(|| {
             let options = local::options(rerank.dir.as_deref(), rerank.model.as_deref(), &rerank.cpu);
-            Arc::new(LocalReranker::new(options, places()))
+            Arc::new(LocalReranker::new(options, hub.clone(), places.clone()))
         });
         Ok(Self { embedding, reranker })
+    }
+
+    /// No model.
+    pub fn none() -> Self {
+        Self {
+            embedding: Embedding::None,
+            reranker: None,
+        }
     }
 
     /// Whether there is an embedding model by the configuration.
@@ -82,7 +100,10 @@ impl SearchModels {
                 let server = Server::OpenAi(Box::new(OpenAiEmbeddings::new(openai(config)?)?));
                 Some(Arc::new(RemoteEmbedder::connect(server).await?))
             }
-            Embedding::Local(model) => Some(Arc::new(LocalEmbedder::new(model.get().await?))),
+            Embedding::Local(model) => {
+                let loaded = tokio::time::timeout(LOAD_WAIT_MAX, model.get()).await;
+                Some(Arc::new(LocalEmbedder::new(loaded.map_err(|_| loading())??)))
+            }
         })
     }
 
@@ -129,9 +150,12 @@ impl SearchModels {
     }
 }
 
-/// This machine.
-fn places() -> Places {
-    Places::new(|name| env::var_os(name))
+fn loading() -> Error {
+    Error {
+        class: Class::Transient,
+        code: Code::EmbeddingFailed,
+        message: "the embedding model is still being loaded, or fetched from the hub".to_owned(),
+    }
 }
 
 fn openai(config: &config::Embedding) -> Result<OpenAiOptions, Error> {

@@ -261,6 +261,9 @@ pub struct ContextItem {
     pub symbol: Option<String>,
     /// Fused score; larger is better, comparable within one result only.
     pub score: f64,
+    /// The questions that found it, where more than the request was asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub found_by: Vec<String>,
 }
 
 /// What the plan says of one optional stage.

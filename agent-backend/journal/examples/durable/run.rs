@@ -132,6 +132,7 @@ impl Run {
             end_line: number + 40,
             symbol: Some(format!("function_{number}")),
             score: 0.5,
+            found_by: Vec::new(),
         };
         let context = Context {
             mode: RetrievalMode::Hybrid,

@@ -116,6 +116,7 @@ fn samples() -> Vec<Event> {
                     end_line: 9,
                     symbol: Some("calculate_sum".to_owned()),
                     score: 0.1,
+                    found_by: Vec::new(),
                 },
                 ContextItem {
                     path: "README.md".to_owned(),
@@ -123,6 +124,7 @@ fn samples() -> Vec<Event> {
                     end_line: 1,
                     symbol: None,
                     score: 1.0 / 3.0,
+                    found_by: Vec::new(),
                 },
             ],
             packed: BlobId::of(b"packed"),
@@ -566,14 +568,18 @@ fn events() -> impl Strategy<Value = Event> {
         any::<u32>(),
         prop::option::of(texts()),
         scores(),
+        prop::collection::vec(texts(), 0..3),
     )
-        .prop_map(|(path, start_line, end_line, symbol, score)| ContextItem {
-            path,
-            start_line,
-            end_line,
-            symbol,
-            score,
-        });
+        .prop_map(
+            |(path, start_line, end_line, symbol, score, found_by)| ContextItem {
+                path,
+                start_line,
+                end_line,
+                symbol,
+                score,
+                found_by,
+            },
+        );
     let totals = (any::<u64>(), any::<u64>(), any::<u64>(), any::<bool>()).prop_map(
         |(duration_ms, prompt_tokens, generated_tokens, cut)| GenerationTotal {
             duration_ms,

@@ -97,7 +97,6 @@ async fn nobody_listens() {
     assert_eq!(ollama.vram().await, Err(expect.clone()));
     assert_eq!(ollama.preload().await, Err(expect.clone()));
     assert_eq!(ollama.embed(&["x".to_owned()]).await, Err(expect.clone()));
-    assert_eq!(ollama.embedding_model_available().await, Err(expect.clone()));
     assert_eq!(ollama.chat(ask("x")).await.map(drop), Err(expect));
 }
 
@@ -126,10 +125,9 @@ async fn a_model_that_is_not_pulled() {
         model: "other".to_owned(),
     };
     assert_eq!(ollama.embed(&["x".to_owned()]).await, Err(expect));
-    assert_eq!(ollama.embedding_model_available().await, Ok(false));
     assert!(!ollama.health().await.unwrap().model_available);
     // Nothing is tried twice.
-    assert_eq!(server.requests().len(), 6);
+    assert_eq!(server.requests().len(), 5);
 }
 
 #[tokio::test]
@@ -432,7 +430,6 @@ async fn mistakes_of_the_caller() {
         ollama.embed(&["x".to_owned()]).await,
         Err(invalid("no embedding model is configured"))
     );
-    assert_eq!(ollama.embedding_model_available().await, Ok(false));
     let check = |options: OllamaOptions, reason: &str| {
         assert_eq!(Ollama::new(options).map(drop), Err(invalid(reason)));
     };

@@ -16,7 +16,6 @@ async fn health() {
         models: vec![MODEL.to_owned(), "nomic-embed-text:latest".to_owned()],
     };
     assert_eq!(ollama.health().await, Ok(expect));
-    assert_eq!(ollama.embedding_model_available().await, Ok(true));
     assert_eq!(ollama.name(), "ollama");
 }
 

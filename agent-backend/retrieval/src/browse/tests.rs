@@ -1,7 +1,11 @@
 use super::*;
+use std::sync::Arc;
+
 use crate::corpus::class::Class;
 use crate::filter::Filter;
+use crate::store::MemoryStore;
 use crate::testing::{Repository, workspace, write};
+use crate::{Models, Options, Reach, Request, Service, Session, Stores};
 
 const FILES: &[(&str, &str)] = &[
     (
@@ -33,10 +37,18 @@ fn never() -> bool {
     false
 }
 
-async fn open(dir: &Path) -> Workspace {
-    let mut workspace = Workspace::open(dir).unwrap();
-    workspace.refresh().await.unwrap();
-    workspace
+fn service() -> Service {
+    let store = Arc::new(MemoryStore::default());
+    let stores = Stores {
+        hybrid: store.clone(),
+        files: store.clone(),
+        keyword: store,
+    };
+    Service::over(Options::default(), Models::default(), stores)
+}
+
+async fn open(dir: &Path) -> Session {
+    service().open(dir).await.unwrap()
 }
 
 fn lines(places: &Places) -> Vec<String> {
@@ -54,7 +66,8 @@ fn lines(places: &Places) -> Vec<String> {
 #[tokio::test]
 async fn names_are_found_where_they_are_and_secrets_stay_out() {
     let dir = workspace(FILES);
-    let shop = open(dir.path()).await;
+    let session = open(dir.path()).await;
+    let shop = session.view();
     let wanted = Wanted::parse("round_cents").unwrap();
     let check = |how: How, filter: &Matcher, expect: &[&str]| {
         let places = shop.references(&wanted, how, filter, 50, &never);
@@ -96,7 +109,8 @@ async fn names_are_found_where_they_are_and_secrets_stay_out() {
 #[tokio::test]
 async fn what_is_asked_to_stop_says_that_it_is_not_complete() {
     let dir = workspace(FILES);
-    let shop = open(dir.path()).await;
+    let session = open(dir.path()).await;
+    let shop = session.view();
     let wanted = Wanted::parse("round_cents").unwrap();
     let places = shop.references(&wanted, How::Syntax, &every_file(), 50, &|| true);
     assert_eq!(places, Places::default());
@@ -105,32 +119,37 @@ async fn what_is_asked_to_stop_says_that_it_is_not_complete() {
 }
 
 #[tokio::test]
-async fn a_search_keeps_to_its_filter_and_sees_what_is_new() {
+async fn a_look_sees_the_files_and_a_question_makes_the_index() {
     let dir = workspace(FILES);
-    let mut shop = open(dir.path()).await;
-    let paths =
-        |packed: &Packed| -> Vec<String> { packed.items.iter().map(|item| item.path.clone()).collect() };
-    let filter = Filter {
-        globs: vec!["shop/**".to_owned()],
-        ..Filter::default()
+    let service = service();
+    let check = |session: &Session, files: usize, indexed: usize| {
+        let status = session.view().status();
+        assert_eq!(
+            (status.files, status.indexed_files, status.commits),
+            (files, indexed, 0)
+        );
+        assert_eq!(status.skipped[&SkipReason::Secret], 2);
     };
-    let filter = filter.matcher().unwrap();
-    let found = shop.search("total of a day", &filter, 10, 2_500);
+    check(&service.look(dir.path()).await.unwrap(), 5, 0);
+    let request = Request {
+        filter: Filter {
+            globs: vec!["shop/**".to_owned()],
+            ..Filter::default()
+        },
+        reach: Reach::ThisProcess,
+        ..Request::new("total of a day")
+    };
+    let found = service.search(dir.path(), &request).await.unwrap();
+    let mut paths = found.ranked.iter().map(|item| &item.path);
     assert!(
-        !found.items.is_empty() && paths(&found).iter().all(|path| path.starts_with("shop/")),
+        !found.ranked.is_empty() && paths.all(|path| path.starts_with("shop/")),
         "{found:?}"
     );
     write(dir.path(), "shop/refund.py", "def refund_customer():\n    pass\n");
-    shop.refresh().await.unwrap();
-    assert_eq!(
-        paths(&shop.search("refund", &filter, 10, 2_500)),
-        ["shop/refund.py"]
-    );
-    assert!(shop.search("refund customer", &filter, 10, 0).items.is_empty());
+    let session = service.look(dir.path()).await.unwrap();
+    check(&session, 6, 6);
+    let shop = session.view();
     assert!(shop.has("shop/refund.py") && !shop.has(".env") && !shop.has("deploy/server.pem"));
-    let status = shop.status();
-    assert_eq!((status.files, status.indexed_files, status.commits), (6, 6, 0));
-    assert_eq!(status.skipped[&SkipReason::Secret], 2);
 }
 
 #[tokio::test]
@@ -147,7 +166,8 @@ async fn related_files_say_why() {
             day,
         );
     }
-    let shop = open(repository.root()).await;
+    let session = open(repository.root()).await;
+    let shop = session.view();
     let check = |path: &str, expect: &[(&str, &[&str])]| {
         let related = shop.related(path, &every_file(), 10, &never);
         let got: Vec<(String, Vec<&str>)> = related

@@ -1,8 +1,9 @@
 //! A source text without what is inside of functions.
 //!
 //! Only the outlines of definitions matter to the chunker, and most of a text is
-//! inside of functions: without it, parsing costs a fraction. What is left out
-//! leaves its line ends, so that every row stays where it was.
+//! inside of functions, fields, comments and strings: without it, parsing costs
+//! a fraction. What is left out leaves its line ends, so that every row stays
+//! where it was.
 //!
 //! Pure. It reads tokens, not syntax, and may be wrong about a text: `None`
 //! says that it does not understand it, and a mistake shows as a syntax error
@@ -10,9 +11,10 @@
 
 use crate::language::Language;
 
+mod python;
 mod tokens;
 
-use self::tokens::{Kind, Token, Tokens};
+use self::tokens::{Kind, Strings, Token, Tokens};
 
 /// The language family, as far as braces are concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,8 +37,8 @@ pub(super) fn of(language: Language, text: &str) -> Option<String> {
         Language::Java => Family::Java,
         Language::C => Family::C,
         Language::Cpp => Family::Cpp,
-        Language::Python
-        | Language::Markdown
+        Language::Python => return python::of(text),
+        Language::Markdown
         | Language::Data
         | Language::Web
         | Language::Shell
@@ -60,6 +62,8 @@ pub(super) fn of(language: Language, text: &str) -> Option<String> {
 /// What the tokens since the last statement say about the brace that follows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Header {
+    /// Where its first word is.
+    start: Option<usize>,
     about: About,
     /// Parentheses, as a function has.
     call: bool,
@@ -76,7 +80,9 @@ enum About {
     Container,
     /// `extern`: a block of declarations, unless a function follows.
     Extern,
-    /// A declaration of something else.
+    /// A type without definitions in it, or a macro.
+    Leaf,
+    /// A declaration that defines nothing.
     Other,
 }
 
@@ -98,7 +104,6 @@ struct Scanner<'t> {
     /// Open parentheses and brackets.
     nesting: usize,
     header: Header,
-    hidden: Vec<(usize, usize)>,
 }
 
 impl<'t> Scanner<'t> {
@@ -109,21 +114,32 @@ impl<'t> Scanner<'t> {
             containers: 0,
             nesting: 0,
             header: Header::default(),
-            hidden: Vec::new(),
         }
     }
 
     /// The ranges to leave out, in order.
     fn scan(mut self) -> Option<Vec<(usize, usize)>> {
-        while let Some(token) = self.tokens.next()? {
+        loop {
+            self.tokens.strings = self.strings();
+            let Some(token) = self.tokens.next()? else { break };
             match token.kind {
-                Kind::Word(word) if self.nesting == 0 => self.header.about = self.about(word, &token),
+                Kind::Word(word) if self.nesting == 0 => {
+                    self.header.start.get_or_insert(token.at);
+                    self.header.about = self.about(word, &token);
+                }
+                Kind::Open if self.holds_nothing(&token) => {
+                    self.header.call = true;
+                    self.leave_out_parentheses(&token)?;
+                }
                 Kind::Open => {
                     self.header.call |= self.nesting == 0;
                     self.nesting += 1;
                 }
                 Kind::Close => self.nesting = self.nesting.checked_sub(1)?,
-                Kind::End if self.nesting == 0 => self.header = Header::default(),
+                Kind::End if self.nesting == 0 => {
+                    self.leave_out_statement(token.at);
+                    self.header = Header::default();
+                }
                 Kind::BraceOpen => self.brace(&token)?,
                 Kind::BraceClose => {
                     self.containers = self.containers.checked_sub(1)?;
@@ -135,7 +151,100 @@ impl<'t> Scanner<'t> {
                 Kind::Word(_) | Kind::End | Kind::Other => {}
             }
         }
-        (self.containers == 0 && self.nesting == 0).then_some(self.hidden)
+        (self.containers == 0 && self.nesting == 0).then_some(self.tokens.hidden)
+    }
+
+    /// Leaves out a statement that defines nothing, up to its semicolon.
+    fn leave_out_statement(&mut self, end: usize) {
+        let Header { start, about, call } = self.header;
+        let defines_nothing = match (self.family, about) {
+            (Family::Rust, About::Unknown | About::Extern | About::Other) => true,
+            // With parentheses it may be a method.
+            (Family::Java, About::Unknown) => !call,
+            (Family::C, About::Unknown | About::Extern) => true,
+            (Family::Rust | Family::Java | Family::C | Family::Script | Family::Go | Family::Cpp, _) => false,
+        };
+        let Some(start) = start.filter(|_| defines_nothing) else {
+            return;
+        };
+        // A condition of the preprocessor that begins or ends in it stays.
+        if self.tokens.directive_at.is_none_or(|at| at < start) {
+            self.leave_out(start, end);
+        }
+    }
+
+    /// Whether what is in the parentheses is neither a name nor a definition.
+    fn holds_nothing(&self, token: &Token<'_>) -> bool {
+        let opens = self.tokens.is_parenthesis(token);
+        let is_call = opens && self.nesting == 0 && !token.word_before.is_empty();
+        match self.family {
+            Family::Rust => opens && self.nesting == 0 && self.header.about == About::Function,
+            Family::Script => {
+                is_call
+                    && !matches!(
+                        token.word_before,
+                        "if" | "for"
+                            | "while"
+                            | "switch"
+                            | "catch"
+                            | "with"
+                            | "return"
+                            | "await"
+                            | "of"
+                            | "in"
+                            | "typeof"
+                            | "void"
+                            | "delete"
+                            | "new"
+                            | "default"
+                            | "yield"
+                            | "else"
+                            | "do"
+                            | "case"
+                            | "throw"
+                            | "import"
+                            | "extends"
+                            | "as"
+                            | "satisfies"
+                    )
+            }
+            Family::Java => {
+                is_call
+                    && !matches!(
+                        token.word_before,
+                        "if" | "for" | "while" | "switch" | "catch" | "record"
+                    )
+            }
+            Family::Go | Family::C | Family::Cpp => false,
+        }
+    }
+
+    /// Leaves out what is in the parentheses that were just opened.
+    fn leave_out_parentheses(&mut self, token: &Token<'_>) -> Option<()> {
+        let end = self.tokens.closing_parenthesis()?;
+        self.leave_out(token.at + 1, end);
+        Some(())
+    }
+
+    fn leave_out(&mut self, from: usize, to: usize) {
+        let hidden = &mut self.tokens.hidden;
+        while hidden.last().is_some_and(|(other, _)| *other >= from) {
+            hidden.pop();
+        }
+        if from < to {
+            hidden.push((from, to));
+        }
+    }
+
+    /// In scripts a string may name a module, a method or a member.
+    fn strings(&self) -> Strings {
+        let is_name = self.containers > 0 || self.nesting > 0 || self.tokens.follows("module");
+        match self.family {
+            Family::Script if is_name => Strings::Kept,
+            Family::Script | Family::Rust | Family::Go | Family::Java | Family::C | Family::Cpp => {
+                Strings::Hidden
+            }
+        }
     }
 
     /// What the header is about with one more word.
@@ -144,11 +253,10 @@ impl<'t> Scanner<'t> {
         match (self.family, word) {
             (Family::Rust, "fn") if matches!(about, About::Unknown | About::Extern) => About::Function,
             (Family::Rust, "impl" | "trait" | "mod") if about == About::Unknown => About::Container,
-            (Family::Rust, "struct" | "enum" | "union" | "static" | "use" | "type")
-                if about == About::Unknown =>
-            {
-                About::Other
+            (Family::Rust, "struct" | "enum" | "union" | "macro_rules") if about == About::Unknown => {
+                About::Leaf
             }
+            (Family::Rust, "static" | "use" | "type") if about == About::Unknown => About::Other,
             // A declaration begins in the first column; nothing need end the one before.
             (Family::Go, "func" | "type" | "var" | "const" | "import") if token.begins_line => {
                 self.header.call = false;
@@ -161,19 +269,20 @@ impl<'t> Scanner<'t> {
             (Family::Script, "class" | "namespace" | "module" | "global")
             | (Family::Java, "class" | "interface" | "enum" | "record")
             | (Family::Cpp, "class" | "struct" | "union" | "namespace" | "enum") => About::Container,
+            (Family::C, "struct" | "union" | "enum") => About::Leaf,
             (Family::Rust | Family::C | Family::Cpp, "extern") if about == About::Unknown => About::Extern,
             _ => about,
         }
     }
 
     fn inside(&self, token: &Token<'_>) -> Inside {
-        let Header { about, call } = self.header;
+        let Header { about, call, .. } = self.header;
         let before = token.before;
         let is_top = self.nesting == 0;
         match self.family {
-            Family::Rust | Family::Go if about == About::Function => Inside::Hidden,
             Family::Rust if is_top && matches!(about, About::Container | About::Extern) => Inside::Scanned,
-            Family::Rust | Family::Go => Inside::Kept,
+            // Fields, values and macros.
+            Family::Rust | Family::Go => Inside::Hidden,
             // Not the braces of a type that is an argument of the base class.
             Family::Script if is_top && about == About::Container && !b"<,:|&".contains(&before) => {
                 Inside::Scanned
@@ -186,6 +295,7 @@ impl<'t> Scanner<'t> {
                 Inside::Scanned
             }
             // A type with parentheses (`alignas`) is none that a function returns.
+            Family::C if about == About::Leaf => Inside::Hidden,
             Family::C | Family::Cpp
                 if before == b'=' || call && (about != About::Container || before == b')') =>
             {
@@ -205,16 +315,25 @@ impl<'t> Scanner<'t> {
         }
         // `interface{}` and the like are part of what follows.
         let goes_on = match self.family {
-            Family::Go => matches!(token.word_before, "interface" | "struct"),
+            Family::Go => {
+                self.header.about == About::Function && matches!(token.word_before, "interface" | "struct")
+            }
             Family::Script => b"<,:|&".contains(&token.before),
             Family::Rust | Family::Java | Family::C | Family::Cpp => false,
         };
         let is_top = self.containers == 0 && self.nesting == 0;
         let end = self.tokens.closing(is_top)?;
         if inside == Inside::Hidden && !goes_on {
-            self.hidden.push((token.at + 1, end));
+            self.leave_out(token.at + 1, end);
         }
-        if self.nesting == 0 && !goes_on {
+        // A value or a list of names ends with a semicolon, and a type in C with its name.
+        let Header { about, call, .. } = self.header;
+        let ends = match self.family {
+            Family::Rust => about != About::Other,
+            Family::C => about != About::Leaf || call,
+            Family::Script | Family::Go | Family::Java | Family::Cpp => true,
+        };
+        if self.nesting == 0 && !goes_on && ends {
             self.header = Header::default();
         }
         Some(())

@@ -63,7 +63,7 @@ pub(super) fn definitions(language: Language, text: &str) -> Outcome {
     // What is left of it says the same, if it is understood.
     if let Some(outline) = skeleton::of(language, text)
         && let Some(tree) = parse(&grammar, &outline)
-        && (!tree.root_node().has_error() || is_macro_heavy(language, text))
+        && (!tree.root_node().has_error() || is_macro_heavy(language, &outline))
     {
         return Outcome::Parsed(collect(language, &outline, &tree));
     }
@@ -71,6 +71,15 @@ pub(super) fn definitions(language: Language, text: &str) -> Outcome {
         Some((language, tree)) => Outcome::Parsed(collect(language, text, &tree)),
         None => Outcome::GivenUp,
     }
+}
+
+/// What parsing the whole text finds.
+#[cfg(test)]
+pub(super) fn definitions_of_whole(language: Language, text: &str) -> Vec<Definition> {
+    let Some((language, tree)) = tree(language, text) else {
+        return Vec::new();
+    };
+    collect(language, text, &tree)
 }
 
 /// The syntax of a text and the language it turned out to be in; none without
@@ -89,8 +98,9 @@ pub(crate) fn tree(language: Language, text: &str) -> Option<(Language, Tree)> {
 
 /// Whether syntax errors are likely to be the preprocessor's doing and in the
 /// whole text as well: in C, where macros stand for half a declaration.
-fn is_macro_heavy(language: Language, text: &str) -> bool {
-    language == Language::C && !is_like_cpp(text)
+fn is_macro_heavy(language: Language, outline: &str) -> bool {
+    // Without comments: their words say nothing.
+    language == Language::C && !is_like_cpp(outline)
 }
 
 /// Whether there is a word that C does not have.

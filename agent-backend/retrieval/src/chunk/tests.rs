@@ -4,6 +4,15 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod outlines;
+
+fn definitions(language: Language, text: &str) -> Vec<syntax::Definition> {
+    match syntax::definitions(language, text) {
+        syntax::Outcome::Parsed(definitions) => definitions,
+        syntax::Outcome::NoGrammar | syntax::Outcome::GivenUp => Vec::new(),
+    }
+}
+
 /// One line per chunk: kind, symbol, lines.
 fn outline(language: Language, text: &str) -> String {
     let chunks = chunk(language, text);
@@ -33,6 +42,10 @@ fn check(language: Language, text: &str, expect: &str) {
         .collect();
     assert_eq!(chunk(language, text).cut, Cut::Syntax);
     assert_eq!(outline(language, text), expect);
+    assert_eq!(
+        definitions(language, text),
+        syntax::definitions_of_whole(language, text)
+    );
 }
 
 #[test]

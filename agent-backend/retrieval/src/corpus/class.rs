@@ -1,6 +1,6 @@
 //! What a file is for, told from its path. Pure.
 
-use crate::language::Language;
+use crate::language::{Form, Language};
 
 /// What a file is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -77,22 +77,11 @@ impl Class {
         if has(EXAMPLES) {
             return Self::Example;
         }
-        match Language::of(path) {
-            Language::Markdown => Self::Documentation,
+        match Language::of(path).form() {
+            Form::Document => Self::Documentation,
             _ if has(DOCUMENTATION) => Self::Documentation,
-            Language::Data | Language::Other | Language::Shell => Self::Data,
-            Language::Python
-            | Language::Rust
-            | Language::JavaScript
-            | Language::TypeScript
-            | Language::Tsx
-            | Language::Go
-            | Language::Java
-            | Language::C
-            | Language::Cpp
-            | Language::Web
-            | Language::Sql
-            | Language::Proto => Self::Source,
+            Form::Script | Form::Data => Self::Data,
+            Form::Source => Self::Source,
         }
     }
 }

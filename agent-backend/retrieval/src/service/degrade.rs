@@ -3,20 +3,19 @@
 //! Keywords and history are searched in this process, every time. What the
 //! vector database adds, the similarity of meaning, may be missing.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 
 use shared::error::Code;
 use tokio::time::Instant;
 
-use super::{Inner, Reach, Request, RootState, Touch};
+use super::{Embedding, Inner, Kept, Reach, Request};
+use crate::corpus::Corpus;
 use crate::corpus::signals::Signal;
-use crate::corpus::{Corpus, Update};
 use crate::embed::{Embedder, Failure};
 use crate::error::Error;
-use crate::history::History;
 use crate::identity::WorkspaceId;
 use crate::index::{self, Manifest, Target};
+use crate::local::Local;
 use crate::profile::Profile;
 use crate::report::{Completeness, Mode, Notice, Progress};
 use crate::search::{Near, Question};
@@ -31,6 +30,8 @@ const NARROW_SLACK: usize = 4;
 /// One call's view of the service.
 pub(super) struct Call<'a> {
     pub inner: &'a Inner,
+    pub kept: &'a Kept,
+    pub local: &'a Local,
     pub workspace: WorkspaceId,
     pub root: &'a Path,
     pub scan: &'a Scan,
@@ -38,15 +39,8 @@ pub(super) struct Call<'a> {
     pub request: &'a Request,
 }
 
-/// The keyword index of a workspace and where it comes from.
-#[derive(Debug, Default)]
-pub(super) struct Local {
-    pub(super) corpus: Corpus,
-    pub(super) history: History,
-}
-
 /// What the vector database adds, and how far down the answer had to go.
-pub(super) async fn near(call: &Call<'_>, state: &mut RootState, notices: &mut Vec<Notice>) -> (Mode, Near) {
+pub(super) async fn near(call: &Call<'_>, notices: &mut Vec<Notice>) -> (Mode, Near) {
     match call.request.reach {
         Reach::ThisProcess => return (Mode::LocalKeyword, Near::default()),
         Reach::Everything => {}
@@ -54,14 +48,14 @@ pub(super) async fn near(call: &Call<'_>, state: &mut RootState, notices: &mut V
     if !call.request.profile.asks_database() {
         return (Mode::Keyword, Near::default());
     }
-    match in_database(call, state, notices).await {
+    match in_database(call, notices).await {
         Ok(Some(near)) => (Mode::Hybrid, near),
         Ok(None) => (Mode::Keyword, Near::default()),
         Err(error) => {
             tracing::warn!(%error, code = %error.code(), "searching without the vector database");
             // It may come back with less than it had. Whoever holds the lock finds
             // out by itself.
-            if let Ok(mut known) = state.hybrid.try_lock() {
+            if let Ok(mut known) = call.kept.hybrid.try_lock() {
                 known.iter_mut().for_each(Manifest::doubt);
             }
             let message = format!("{error}; the search used keywords and history alone, in this process");
@@ -74,57 +68,15 @@ pub(super) async fn near(call: &Call<'_>, state: &mut RootState, notices: &mut V
     }
 }
 
-/// Which files are looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Look {
-    Nothing,
-    Paths(Vec<PathBuf>),
-    Everything,
-}
-
-/// Makes the keyword index equal to the workspace by a look at some of its
-/// files, and its history too, if that may have changed. Returns what was done
-/// and the files that there are.
-pub(super) async fn refresh(
-    root: &Path,
-    look: Look,
-    history: Touch,
-    local: &mut Local,
-) -> Result<(Update, Arc<Scan>), Error> {
-    let news = match history {
-        Touch::Changed => local.history.update(root).await,
-        Touch::Same => false,
-    };
-    let mut taken = std::mem::take(local);
-    let root: Arc<Path> = root.into();
-    let (taken, update, scan) = index::blocking(move || {
-        let update = match look {
-            Look::Nothing => Update::default(),
-            Look::Paths(paths) => taken.corpus.refresh_paths(&root, &paths),
-            Look::Everything => taken.corpus.refresh(&root),
-        };
-        taken.corpus.join(&taken.history, news);
-        let scan = Arc::new(taken.corpus.scan());
-        (taken, update, scan)
-    })
-    .await?;
-    *local = taken;
-    Ok((update, scan))
-}
-
 /// What is near the question in meaning; none if there is no model, it fails,
 /// or its index is not complete in time.
-async fn in_database(
-    call: &Call<'_>,
-    state: &mut RootState,
-    notices: &mut Vec<Notice>,
-) -> Result<Option<Near>, Error> {
+async fn in_database(call: &Call<'_>, notices: &mut Vec<Notice>) -> Result<Option<Near>, Error> {
     call.inner.stores.keyword.health().await?;
     let Some(embedder) = &call.inner.models.embedder else {
         notices.push(no_embedder());
         return Ok(None);
     };
-    match by_meaning(call, &**embedder, state, notices).await {
+    match by_meaning(call, &**embedder, notices).await {
         Err(Error::Embedding(failure)) => {
             notices.push(embedding_failed(&failure));
             Ok(None)
@@ -136,18 +88,28 @@ async fn in_database(
 async fn by_meaning(
     call: &Call<'_>,
     embedder: &dyn Embedder,
-    state: &mut RootState,
     notices: &mut Vec<Notice>,
 ) -> Result<Option<Near>, Error> {
-    let embedded = match &state.live {
-        Some(scan) if is_whole(call, state).await? => state.behind.too_few(scan.files.len()),
+    let Kept {
+        hybrid, behind, may, ..
+    } = call.kept;
+    let embedded = match &call.local.live {
+        Some(scan) if is_whole(call).await? => behind.too_few(scan.files.len()),
+        Some(_) if may.get() == Embedding::Paused => {
+            let message = "the vector database has lost vectors, and embedding is paused; this search used keywords alone";
+            notices.push(Notice {
+                code: Code::IndexFailed,
+                message: message.to_owned(),
+            });
+            return Ok(None);
+        }
         Some(scan) => {
-            let embedded = embed_now(call, embedder, &state.hybrid).await?;
+            let embedded = embed_now(call, embedder, hybrid).await?;
             let all = scan.files.len();
-            state.behind.set(all.saturating_sub(embedded.unwrap_or(all)));
+            behind.set(all.saturating_sub(embedded.unwrap_or(all)));
             embedded
         }
-        None => embed_now(call, embedder, &state.hybrid).await?,
+        None => embed_now(call, embedder, hybrid).await?,
     };
     if let Some(done) = embedded {
         let all = call.scan.files.len();
@@ -159,13 +121,13 @@ async fn by_meaning(
         return Ok(None);
     }
     let vector = call.question.embed(embedder).await?;
-    ask(call, &state.local.corpus, vector).await.map(Some)
+    ask(call, &call.local.corpus, vector).await.map(Some)
 }
 
 /// Whether the database still holds the vectors that were written.
-async fn is_whole(call: &Call<'_>, state: &RootState) -> Result<bool, Error> {
+async fn is_whole(call: &Call<'_>) -> Result<bool, Error> {
     let stores = &call.inner.stores;
-    match state.hybrid.try_lock().as_deref() {
+    match call.kept.hybrid.try_lock().as_deref() {
         Ok(Some(known)) => {
             known
                 .holds(&*stores.hybrid, Some(&*stores.files), &call.workspace)

@@ -7,13 +7,13 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::degrade::Look;
-use super::{Service, canonical, degrade, scan};
+use super::{Service, canonical, scan};
 use crate::error::Error;
 use crate::identity::WorkspaceId;
 use crate::index::{self, Target};
+use crate::local::{Local, Look, Touch};
 use crate::report::{IndexReport, Progress};
 use crate::walk::some::Paths;
 
@@ -42,16 +42,6 @@ pub enum Touched {
     Paths(Paths),
     /// Any: look at all of them.
     Everything,
-}
-
-/// Whether something may have changed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Touch {
-    /// It has not.
-    #[default]
-    Same,
-    /// It may have.
-    Changed,
 }
 
 impl Change {
@@ -106,16 +96,45 @@ impl Behind {
     }
 }
 
+/// Whether a question about a watched workspace may embed what the database
+/// turns out to lack.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Embedding {
+    /// It may, in the time that it has.
+    #[default]
+    Allowed,
+    /// Whoever watches wants nothing to be embedded.
+    Paused,
+}
+
+/// An [`Embedding`] that may change.
+#[derive(Debug, Default)]
+pub(super) struct May(AtomicBool);
+
+impl May {
+    fn set(&self, may: Embedding) {
+        self.0.store(may == Embedding::Paused, Ordering::Relaxed);
+    }
+
+    pub(super) fn get(&self) -> Embedding {
+        if self.0.load(Ordering::Relaxed) {
+            Embedding::Paused
+        } else {
+            Embedding::Allowed
+        }
+    }
+}
+
 impl Service {
     /// Makes the keyword index equal to the workspace by a look at what may
     /// have changed, and answers from it until the next call, without a look of
     /// its own, or until [`Service::unwatch`]. The first call looks at
     /// everything, whatever it is told.
     pub async fn catch_up(&self, root: &Path, change: Change) -> Result<CaughtUp, Error> {
-        let state = self.state(root);
-        let mut state = state.lock().await;
+        let kept = self.kept(root);
+        let mut local = Arc::clone(&kept.local).write_owned().await;
         // Whatever goes wrong: the next question, or the next call, looks.
-        let known = state.live.take();
+        let known = local.live.take();
         let root = canonical(root).await?;
         let (look, history) = match (change.files, known) {
             (_, None) => (Look::Everything, Touch::Changed),
@@ -126,12 +145,12 @@ impl Service {
             }
             (Touched::Everything, Some(_)) => (Look::Everything, change.history),
         };
-        let (update, scan) = degrade::refresh(&root, look, history, &mut state.local).await?;
-        state.behind.add(update.indexed);
-        state.live = Some(scan);
+        let (mut local, update, scan) = Local::refresh(local, &root, look, history).await?;
+        kept.behind.add(update.indexed);
+        local.live = Some(scan);
         Ok(CaughtUp {
-            files: state.local.corpus.files(),
-            parts: state.local.corpus.parts(),
+            files: local.corpus.files(),
+            parts: local.corpus.parts(),
             indexed: update.indexed,
             removed: update.removed,
         })
@@ -139,7 +158,12 @@ impl Service {
 
     /// From now on every question looks at the files first.
     pub async fn unwatch(&self, root: &Path) {
-        self.state(root).lock().await.live = None;
+        self.kept(root).local.write().await.live = None;
+    }
+
+    /// Whether questions about a watched workspace may embed.
+    pub fn embedding(&self, root: &Path, may: Embedding) {
+        self.kept(root).may.set(may);
     }
 
     /// Brings the vectors up to date with what the last look found, however
@@ -154,21 +178,14 @@ impl Service {
         let Some(embedder) = self.embedder() else {
             return Ok(None);
         };
-        let state = self.state(root);
-        let (known, hybrid, behind) = {
-            let state = state.lock().await;
-            (
-                state.live.clone(),
-                Arc::clone(&state.hybrid),
-                Arc::clone(&state.behind),
-            )
-        };
+        let kept = self.kept(root);
+        let known = kept.local.read().await.live.clone();
         let root = canonical(root).await?;
         let scan = match known {
             Some(known) => known,
             None => Arc::new(scan(&root).await?),
         };
-        let mut hybrid = hybrid.lock().await;
+        let mut hybrid = kept.hybrid.lock().await;
         self.health().await?;
         let workspace = WorkspaceId::of(&root);
         let target = Target {
@@ -180,7 +197,7 @@ impl Service {
             deadline: None,
         };
         let tell = |now: Progress| {
-            behind.set(now.files_total.saturating_sub(now.files_done));
+            kept.behind.set(now.files_total.saturating_sub(now.files_done));
             progress(now);
         };
         index::update(&target, &scan, &mut hybrid, &tell).await.map(Some)

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use shared::error::Code;
-use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 
 use super::degrade::{self, Call};
-use super::{Inner, RootState};
+use super::{Inner, Kept};
+use crate::browse::View;
 use crate::corpus::class::Class;
 use crate::corpus::rank::{Detail, Ranking};
 use crate::corpus::signals::Values;
@@ -20,6 +20,7 @@ use crate::explain::{Explanation, Reranked};
 use crate::filter::Filter;
 use crate::identity::WorkspaceId;
 use crate::index;
+use crate::local::{Local, Reading};
 use crate::pack::{self, Estimate, TokenCounter};
 use crate::profile::{Profile, Rerank};
 use crate::report::{Item, Mode, Notice, Reranking, Retrieved, Stage, StageTime};
@@ -68,10 +69,13 @@ impl Request {
     }
 }
 
-/// See the module. Nobody else is answered about the workspace while it lives.
+/// See the module. The index does not change while one lives.
 pub struct Session {
     inner: Arc<Inner>,
-    state: OwnedMutexGuard<RootState>,
+    kept: Arc<Kept>,
+    /// Shared with work off the async threads, which goes on when nobody waits
+    /// for it any more.
+    local: Arc<Reading>,
     root: PathBuf,
     scan: Arc<Scan>,
 }
@@ -115,21 +119,37 @@ impl Clock {
 impl Session {
     pub(super) fn new(
         inner: Arc<Inner>,
-        state: OwnedMutexGuard<RootState>,
+        kept: Arc<Kept>,
+        local: Reading,
         root: PathBuf,
         scan: Arc<Scan>,
     ) -> Self {
         Self {
             inner,
-            state,
+            kept,
+            local: Arc::new(local),
             root,
             scan,
         }
     }
 
+    /// The canonical path of the workspace.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Its files and what is known of them.
+    pub fn view(&self) -> View<'_> {
+        View {
+            root: &self.root,
+            scan: &self.scan,
+            local: &self.local,
+        }
+    }
+
     /// How large the index in this process is.
     pub fn size(&self) -> Size {
-        let local = &self.state.local;
+        let local = &self.local;
         Size {
             files: local.corpus.files(),
             parts: local.corpus.parts(),
@@ -140,7 +160,7 @@ impl Session {
 
     /// Answers a question. Degrades with a notice each time; an error only if
     /// the request makes no sense.
-    pub async fn search(&mut self, request: &Request) -> Result<Retrieved, Error> {
+    pub async fn search(&self, request: &Request) -> Result<Retrieved, Error> {
         request.profile.check()?;
         let matcher = request.filter.matcher()?;
         let mut clock = Clock {
@@ -204,52 +224,39 @@ impl Session {
     }
 
     /// The signals of every file for a question, for measurements.
-    pub async fn signals(&mut self, request: &Request) -> Vec<(String, Class, Values)> {
+    pub async fn signals(&self, request: &Request) -> Vec<(String, Class, Values)> {
         let question = Question::new(&request.query);
         let (_, near) = self.near(request, &question, &mut Vec::new()).await;
-        self.state.local.corpus.signals(&question, &near)
+        self.local.corpus.signals(&question, &near)
     }
 
-    async fn near(
-        &mut self,
-        request: &Request,
-        question: &Question,
-        notices: &mut Vec<Notice>,
-    ) -> (Mode, Near) {
+    async fn near(&self, request: &Request, question: &Question, notices: &mut Vec<Notice>) -> (Mode, Near) {
         let call = Call {
             inner: &self.inner,
+            kept: &self.kept,
+            local: &self.local,
             workspace: WorkspaceId::of(&self.root),
             root: &self.root,
             scan: &self.scan,
             question,
             request,
         };
-        degrade::near(&call, &mut self.state, notices).await
+        degrade::near(&call, notices).await
     }
 
     /// Works with the index off the async threads.
     async fn with_local<T: Send + 'static>(
-        &mut self,
-        work: impl FnOnce(&degrade::Local) -> T + Send + 'static,
+        &self,
+        work: impl FnOnce(&Local) -> T + Send + 'static,
     ) -> Result<T, Error> {
-        let local = std::mem::take(&mut self.state.local);
-        // A question that is dropped here loses the index: the next one has to
-        // look at the files, watched or not.
-        let live = self.state.live.take();
-        let (local, result) = index::blocking(move || {
-            let result = work(&local);
-            (local, result)
-        })
-        .await?;
-        self.state.local = local;
-        self.state.live = live;
-        Ok(result)
+        let local = Arc::clone(&self.local);
+        index::blocking(move || work(&local)).await
     }
 
     /// The text of the parts, with their vectors where the database gave them
     /// and, if it was asked, with the reasons for their place.
     async fn read(
-        &mut self,
+        &self,
         request: &Request,
         ranking: Ranking,
         near: &Arc<Near>,

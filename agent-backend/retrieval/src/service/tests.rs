@@ -3,7 +3,7 @@ use shared::error::Code;
 use super::*;
 use crate::pack;
 use crate::report::{Completeness, Mode};
-use crate::testing::{Behaviour, FakeEmbedder, FlakyStore, workspace, write};
+use crate::testing::{Behaviour, Database, FakeEmbedder, FlakyStore, workspace, write};
 
 const FILES: &[(&str, &str)] = &[
     (
@@ -290,15 +290,15 @@ async fn index_reports() {
     assert_eq!(error.code(), Code::VectorDbUnavailable);
 }
 
-/// Against a real server; runs when `QDRANT_URL` names one.
+/// Against a real server, where `QDRANT_URL` or `QDRANT_BIN` names one.
 #[tokio::test]
 async fn a_real_database_answers_as_the_one_in_memory() {
-    let Ok(qdrant_url) = std::env::var("QDRANT_URL") else {
+    let Some(database) = Database::start().await else {
         return;
     };
     let fixture = Fixture::new(Some(Behaviour::Works));
     let options = Options {
-        qdrant_url,
+        qdrant_url: database.url.clone(),
         ..Options::default()
     };
     let root = fixture.dir.path();

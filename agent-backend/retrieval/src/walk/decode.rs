@@ -37,7 +37,7 @@ pub(super) fn text(bytes: &[u8]) -> Result<Cow<'_, str>, SkipReason> {
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str, SkipReason> {
-    if bytes.contains(&0) {
+    if memchr::memchr(0, bytes).is_some() {
         return Err(SkipReason::Binary);
     }
     std::str::from_utf8(bytes).map_err(|_| SkipReason::NotUtf8)

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::language::Language;
+use crate::language::{Form, Language};
 
 /// Larger files are cut by lines, not parsed, and have no vectors, bytes.
 pub const PARSED_BYTES_MAX: u64 = 500 * 1024;
@@ -185,22 +185,9 @@ fn extension(name: &str) -> &str {
 
 /// Bytes that a file at `path` may have. Nobody edits half a megabyte of data.
 pub fn bytes_max(path: &str) -> u64 {
-    match Language::of(path) {
-        Language::Data | Language::Other => PARSED_BYTES_MAX,
-        Language::Python
-        | Language::Rust
-        | Language::JavaScript
-        | Language::TypeScript
-        | Language::Tsx
-        | Language::Go
-        | Language::Java
-        | Language::C
-        | Language::Cpp
-        | Language::Markdown
-        | Language::Web
-        | Language::Shell
-        | Language::Sql
-        | Language::Proto => FILE_BYTES_MAX,
+    match Language::of(path).form() {
+        Form::Data => PARSED_BYTES_MAX,
+        Form::Source | Form::Script | Form::Document => FILE_BYTES_MAX,
     }
 }
 

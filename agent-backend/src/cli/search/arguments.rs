@@ -1,14 +1,10 @@
 //! The arguments of `search` and the request that they make.
 
-use clap::{Args, ValueEnum};
-use retrieval::{
-    Filter, Reach, Request,
-    corpus::{class::Class, rank::Detail},
-    language::Language,
-};
-use shared::error::Code;
+use std::path::Path;
 
-use crate::{config, error::Error};
+use clap::{Args, ValueEnum};
+use retrieval::{corpus::class::Class, language::Language};
+use shared::wire::SearchRequest;
 
 /// Results that are shown.
 const RESULTS: usize = 10;
@@ -101,49 +97,33 @@ impl Arguments {
         }
     }
 
-    pub(super) fn request(&self, config: &config::Retrieval) -> Result<Request, Error> {
-        let name = self.profile.as_ref().unwrap_or(&config.profile);
-        let mut profile = config.named(name)?;
-        profile.top = profile.top.max(self.top);
-        let query = self.query.join(" ");
-        if query.trim().is_empty() {
-            return Err(Error::user(Code::QueryEmpty, "there is nothing to search for"));
-        }
-        Ok(Request {
-            profile,
-            filter: self.filter(),
-            top: Some(self.top),
-            detail: if self.explain || self.json {
-                Detail::Ranks
-            } else {
-                Detail::Values
-            },
-            reach: if self.local {
-                Reach::ThisProcess
-            } else {
-                Reach::Everything
-            },
-            ..Request::new(&query)
-        })
-    }
-
-    fn filter(&self) -> Filter {
-        let mut without = Vec::new();
-        for (given, classes) in [
+    /// What is asked of the workspace at `root`.
+    pub(super) fn request(&self, root: &Path) -> SearchRequest {
+        let without = [
             (self.no_tests, &[Class::Test][..]),
             (self.no_docs, &[Class::Documentation, Class::Example]),
             (self.no_generated, &[Class::Generated]),
             (self.no_vendored, &[Class::Vendored]),
-        ] {
-            if given {
-                without.extend_from_slice(classes);
-            }
-        }
-        Filter {
-            without,
-            languages: self.lang.clone(),
-            globs: self.path.clone(),
-            bytes_max: self.max_size,
+        ];
+        let without = without.iter().filter(|(given, _)| *given);
+        let names = without
+            .flat_map(|(_, classes)| *classes)
+            .map(|class| class.as_str());
+        SearchRequest {
+            workspace: root.display().to_string(),
+            query: self.query.join(" "),
+            profile: self.profile.clone(),
+            top: Some(self.top),
+            languages: self
+                .lang
+                .iter()
+                .map(|language| language.as_str().to_owned())
+                .collect(),
+            paths: self.path.clone(),
+            without: names.map(str::to_owned).collect(),
+            max_size: self.max_size,
+            explain: self.explain || self.json,
+            local: self.local,
         }
     }
 }

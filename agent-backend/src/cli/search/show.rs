@@ -4,11 +4,8 @@
 use std::{collections::HashSet, fmt::Write as _};
 
 use console::{Style, Term};
-use retrieval::{
-    Item, Request, Reranking, Retrieved,
-    explain::{Component, Explanation},
-    tokenize,
-};
+use retrieval::tokenize;
+use shared::wire::{SearchAnswer, SearchExplanation, SearchItem, SearchReranking, SearchSignal};
 use tools::diff::printable;
 
 use crate::{cli::print, error::Error};
@@ -17,21 +14,21 @@ use crate::{cli::print, error::Error};
 const LINE_CHARS_MAX: usize = 160;
 
 /// What made the answer worse than it could be.
-pub(super) fn notices(found: &Retrieved) -> Result<(), Error> {
+pub(super) fn notices(found: &SearchAnswer) -> Result<(), Error> {
     let head = Style::new().yellow().for_stderr();
     for notice in &found.notices {
         let head = head.apply_to(format!("note[{}]", notice.code));
         note(&format!("{head}: {}", printable(&notice.message)))?;
     }
     match found.reranking {
-        Reranking::Done { reranked, candidates } if reranked < candidates => {
+        SearchReranking::Done { reranked, candidates } if reranked < candidates => {
             note(&format!(
                 "{reranked} of {candidates} candidates were reranked in the time for it"
             ))?;
         }
-        Reranking::Done { .. } | Reranking::Off | Reranking::NoModel => {}
+        SearchReranking::Done { .. } | SearchReranking::Off | SearchReranking::NoModel => {}
     }
-    if found.ranked.is_empty() {
+    if found.items.is_empty() {
         note("nothing was found")?;
     }
     Ok(())
@@ -45,12 +42,12 @@ fn note(line: &str) -> Result<(), Error> {
 
 /// The results, best first, each with the lines that say most; at once, so that
 /// a pipe that is closed after the first lines is no error.
-pub(super) fn results(found: &Retrieved, request: &Request, lines: usize) -> Result<(), Error> {
-    let asked: HashSet<String> = tokenize::terms(&request.query).into_iter().collect();
-    let blocks = found.ranked.iter().map(|item| {
+pub(super) fn results(found: &SearchAnswer, query: &str, lines: usize) -> Result<(), Error> {
+    let asked: HashSet<String> = tokenize::terms(query).into_iter().collect();
+    let blocks = found.items.iter().map(|item| {
         let mut block = vec![heading(item)];
         block.extend(chosen(item, &asked, lines));
-        block.extend(item.explanation.as_deref().map(explained));
+        block.extend(item.explanation.as_ref().map(explained));
         block
     });
     let blocks: Vec<Vec<String>> = blocks.collect();
@@ -66,7 +63,7 @@ pub(super) fn results(found: &Retrieved, request: &Request, lines: usize) -> Res
     print(&blocks.join(between))
 }
 
-fn heading(item: &Item) -> String {
+fn heading(item: &SearchItem) -> String {
     let (path, line) = (Style::new().magenta(), Style::new().green());
     let place = line.apply_to(format!("{}-{}", item.start_line, item.end_line));
     let score = Style::new().dim().apply_to(format!("{:.3}", item.score));
@@ -80,7 +77,7 @@ fn heading(item: &Item) -> String {
 
 /// The line that begins the definition and those with most of the question's
 /// words, as many as `wanted`, in order.
-fn chosen(item: &Item, asked: &HashSet<String>, wanted: usize) -> Vec<String> {
+fn chosen(item: &SearchItem, asked: &HashSet<String>, wanted: usize) -> Vec<String> {
     let lines: Vec<&str> = item.text.split('\n').collect();
     let name = item
         .symbol
@@ -137,20 +134,17 @@ fn highlighted(line: &str, asked: &HashSet<String>) -> String {
     out
 }
 
-fn explained(why: &Explanation) -> String {
+fn explained(why: &SearchExplanation) -> String {
     let mut out = String::new();
     let mut line = |text: String| {
         let _infallible = writeln!(out, "        {text}");
     };
     line(format!(
         "file #{}: {:.3}, {} files count {}",
-        why.file_rank,
-        why.file_score,
-        why.class.as_str(),
-        why.class_weight
+        why.file.rank, why.file.score, why.file.class, why.file.class_weight
     ));
-    let counts = |component: &&Component| component.value > 0.0 && component.weight > 0.0;
-    for component in why.signals.iter().filter(counts) {
+    let counts = |component: &&SearchSignal| component.value > 0.0 && component.weight > 0.0;
+    for component in why.file.signals.iter().filter(counts) {
         let rank = component.rank.map(|rank| format!("#{rank}")).unwrap_or_default();
         line(format!(
             "  {:<9} {:.3} x {:<4} = {:.3}  {rank}",
@@ -160,14 +154,15 @@ fn explained(why: &Explanation) -> String {
             component.value * component.weight
         ));
     }
-    let shown =
-        |component: &Component| format!("{} {:.2} x {}", component.name, component.value, component.weight);
-    let found = why.part.iter().filter(|component| component.value > 0.0);
+    let shown = |component: &SearchSignal| {
+        format!("{} {:.2} x {}", component.name, component.value, component.weight)
+    };
+    let found = why.part.signals.iter().filter(|component| component.value > 0.0);
     let part: Vec<String> = found.map(shown).collect();
     line(format!(
         "part #{}: {:.3} ({})",
-        why.part_rank,
-        why.part_score,
+        why.part.rank,
+        why.part.score,
         part.join(", ")
     ));
     if let Some(rerank) = why.rerank {
@@ -179,7 +174,7 @@ fn explained(why: &Explanation) -> String {
             printable(&duplicate.path),
             duplicate.start_line,
             duplicate.likeness,
-            duplicate.by.as_str()
+            duplicate.by
         ));
     }
     out.truncate(out.trim_end().len());
@@ -191,11 +186,14 @@ mod tests {
     use super::*;
 
     fn check(query: &str, text: &str, symbol: Option<&str>, wanted: usize, expect: &[&str]) {
-        let item = Item {
+        let item = SearchItem {
+            path: String::new(),
             start_line: 9,
+            end_line: 9,
             symbol: symbol.map(str::to_owned),
+            score: 0.0,
             text: text.to_owned(),
-            ..Item::default()
+            explanation: None,
         };
         let asked = tokenize::terms(query).into_iter().collect();
         console::set_colors_enabled(false);

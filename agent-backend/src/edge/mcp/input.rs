@@ -2,12 +2,7 @@
 
 use std::path::{Component, Path};
 
-use retrieval::{
-    corpus::class::Class,
-    filter::{Filter, Matcher},
-    language::Language,
-    symbols::Wanted,
-};
+use retrieval::{Filter, corpus::class::Class, language::Language, symbols::Wanted};
 use schemars::JsonSchema;
 use serde::{Deserialize, de::DeserializeOwned};
 use shared::error::Code;
@@ -193,7 +188,7 @@ pub(super) fn filter(
     globs: &[String],
     language_name: Option<&str>,
     include_tests: Option<bool>,
-) -> Result<Matcher, Error> {
+) -> Result<Filter, Error> {
     if globs.len() > GLOBS_MAX || globs.iter().any(|glob| glob.len() > WORD_BYTES_MAX) {
         return Err(refuse(format!(
             "at most {GLOBS_MAX} globs of at most {WORD_BYTES_MAX} bytes are possible"
@@ -210,7 +205,9 @@ pub(super) fn filter(
         globs: globs?,
         bytes_max: None,
     };
-    Ok(filter.matcher()?)
+    // A glob that is none is said at once.
+    filter.matcher()?;
+    Ok(filter)
 }
 
 /// The language of a name, with those that are one to whoever asks.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use retrieval::{
-    Item,
+    Item, Retrieved,
     browse::{self, Places},
     pack,
     references::Found,
@@ -13,6 +13,7 @@ use retrieval::{
 };
 use schemars::JsonSchema;
 use serde::Serialize;
+use shared::wire::CodeAnswer;
 
 use crate::error::Error;
 
@@ -28,6 +29,20 @@ impl Answer {
         let structured =
             serde_json::to_value(structured).map_err(|error| Error::internal(error.to_string()))?;
         Ok(Self { text, structured })
+    }
+}
+
+impl From<CodeAnswer> for Answer {
+    fn from(answer: CodeAnswer) -> Self {
+        let CodeAnswer { text, structured } = answer;
+        Self { text, structured }
+    }
+}
+
+impl From<Answer> for CodeAnswer {
+    fn from(answer: Answer) -> Self {
+        let Answer { text, structured } = answer;
+        Self { text, structured }
     }
 }
 
@@ -66,6 +81,9 @@ impl From<Item> for Piece {
 pub(super) struct Code {
     /// The workspace that was searched.
     root: String,
+    /// What was searched: `hybrid` (words, history and meaning), `keyword` or
+    /// `local_keyword` (words and history).
+    mode: String,
     /// Pieces of code, best first; no two overlap.
     items: Vec<Piece>,
     /// Estimated tokens of the code.
@@ -74,14 +92,22 @@ pub(super) struct Code {
     notes: Vec<String>,
 }
 
-/// The answer to a search.
-pub(super) fn code(root: &Path, packed: pack::Packed, mut notes: Vec<String>) -> Result<Answer, Error> {
+/// The answer to a search, within `tokens`.
+pub(super) fn code(
+    root: &Path,
+    found: &Retrieved,
+    tokens: usize,
+    mut notes: Vec<String>,
+) -> Result<Answer, Error> {
+    let packed = pack::pack(&found.ranked, tokens);
     if packed.items.is_empty() {
         notes.insert(0, "nothing was found".to_owned());
     }
+    notes.extend(found.notices.iter().map(|notice| notice.message.clone()));
     let text = with_notes(packed.text, &notes);
     let answer = Code {
         root: root.display().to_string(),
+        mode: found.mode.as_str().to_owned(),
         items: packed.items.into_iter().map(Piece::from).collect(),
         tokens: packed.tokens,
         notes,
@@ -337,6 +363,15 @@ pub(super) fn related(
     Answer::new(text, &answer)
 }
 
+/// Who brings an index up to date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum KeptBy {
+    /// The backend that runs on this machine.
+    Backend,
+    /// The process that serves the tools, with each question.
+    ThisProcess,
+}
+
 /// Answer of `index_status`.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Status {
@@ -346,8 +381,9 @@ pub(super) struct Status {
     roots: Vec<String>,
     /// `absent` before the first search, then `ready`.
     state: String,
-    /// How it is searched.
-    mode: String,
+    /// Whose index it is: `backend`, the running backend's, which follows the
+    /// files, or `this process`, brought up to date with each question.
+    kept_by: String,
     /// Files that belong in the index, as they are now.
     files: usize,
     /// Their text in bytes.
@@ -369,6 +405,7 @@ pub(super) fn status(
     root: &Path,
     roots: &[std::path::PathBuf],
     status: &browse::Status,
+    kept_by: KeptBy,
 ) -> Result<Answer, Error> {
     let state = if status.indexed_files == 0 {
         "absent"
@@ -381,7 +418,11 @@ pub(super) fn status(
         root: root.display().to_string(),
         roots: roots.iter().map(|root| root.display().to_string()).collect(),
         state: state.to_owned(),
-        mode: "keywords, names, paths and git history, in this process".to_owned(),
+        kept_by: match kept_by {
+            KeptBy::Backend => "backend",
+            KeptBy::ThisProcess => "this process",
+        }
+        .to_owned(),
         files: status.files,
         bytes: status.bytes,
         languages: languages
@@ -406,10 +447,11 @@ pub(super) fn status(
         }
     };
     let text = format!(
-        "{}: {} files, {} bytes; index {}: {} files, {} pieces, {} commits\nlanguages: {}\nleft out: {}\nworkspaces: {}\n",
+        "{}: {} files, {} bytes; index of {} {}: {} files, {} pieces, {} commits\nlanguages: {}\nleft out: {}\nworkspaces: {}\n",
         answer.root,
         answer.files,
         answer.bytes,
+        answer.kept_by,
         answer.state,
         answer.indexed_files,
         answer.indexed_parts,

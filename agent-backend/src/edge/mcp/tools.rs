@@ -1,53 +1,100 @@
 //! The work of the tools: from arguments to an answer.
 
 use std::{
-    collections::HashMap,
+    collections::HashSet,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
 };
 
-use retrieval::{browse::Workspace, references::How};
+use retrieval::{Reach, Request, Session, references::How};
 use shared::error::Code;
-use tokio::sync::OwnedMutexGuard;
 
 use super::{Stop, Tool, input, output, output::Answer, roots};
-use crate::error::Error;
+use crate::{error::Error, indexing::Indexing, search::CodeSearch};
 
-/// Workspaces whose index is kept; beyond that all are made anew.
+/// Workspaces whose index is kept in a process of its own; beyond that all are
+/// made anew.
 const WORKSPACES_MAX: usize = 8;
 
-/// The workspaces that were asked about, by canonical root. Calls for one wait
-/// for each other.
-#[derive(Debug, Default)]
-pub(super) struct Workspaces {
-    open: Mutex<HashMap<PathBuf, Arc<tokio::sync::Mutex<Workspace>>>>,
+/// The search that the tools use, and who keeps the indexes up to date.
+#[derive(Debug)]
+pub(crate) struct Workspaces {
+    search: CodeSearch,
+    keeper: Keeper,
+}
+
+#[derive(Debug)]
+enum Keeper {
+    /// The running backend: before a question it has seen what was changed.
+    Backend(Indexing),
+    /// Each question looks at the files first. By canonical root.
+    Questions(Mutex<HashSet<PathBuf>>),
+}
+
+/// What a tool needs to know of a workspace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Needs {
+    /// The files that there are.
+    Files,
+    /// Their words and their history.
+    Words,
 }
 
 impl Workspaces {
-    async fn get(&self, root: &Path) -> Result<OwnedMutexGuard<Workspace>, Error> {
+    /// Indexes of this process alone.
+    pub(super) fn own() -> Result<Self, Error> {
+        Ok(Self {
+            search: CodeSearch::without_models()?,
+            keeper: Keeper::Questions(Mutex::default()),
+        })
+    }
+
+    /// The indexes of the running backend.
+    pub(super) fn of_backend(search: CodeSearch, indexing: Indexing) -> Self {
+        Self {
+            search,
+            keeper: Keeper::Backend(indexing),
+        }
+    }
+
+    /// Makes the workspace ready for a question. Returns its canonical path.
+    async fn prepare(&self, root: &Path) -> Result<PathBuf, Error> {
         let root = root.to_owned();
-        let workspace = blocking(move || Ok(Workspace::open(&root)?)).await?;
-        let shared = {
-            let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-            if open.len() >= WORKSPACES_MAX && !open.contains_key(workspace.root()) {
-                open.clear();
+        let root = blocking(move || Ok(retrieval::walk::canonical_root(&root)?)).await?;
+        match &self.keeper {
+            Keeper::Backend(indexing) => indexing.settle(&root).await?,
+            Keeper::Questions(asked) => {
+                let mut asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
+                if asked.len() >= WORKSPACES_MAX && !asked.contains(&root) {
+                    asked.drain().for_each(|root| self.search.close(&root));
+                }
+                asked.insert(root.clone());
             }
-            let key = workspace.root().to_owned();
-            Arc::clone(
-                open.entry(key)
-                    .or_insert_with(|| Arc::new(tokio::sync::Mutex::new(workspace))),
-            )
-        };
-        Ok(shared.lock_owned().await)
+        }
+        Ok(root)
+    }
+
+    async fn open(&self, root: &Path, needs: Needs) -> Result<Session, Error> {
+        match needs {
+            Needs::Files => self.search.look(root).await,
+            Needs::Words => self.search.open(root).await,
+        }
+    }
+
+    fn kept_by(&self) -> output::KeptBy {
+        match &self.keeper {
+            Keeper::Backend(_) => output::KeptBy::Backend,
+            Keeper::Questions(_) => output::KeptBy::ThisProcess,
+        }
     }
 }
 
-/// Answers one call.
+/// Answers one call about one of `roots`.
 pub(super) async fn run(
-    workspaces: Arc<Workspaces>,
+    workspaces: &Workspaces,
     tool: Tool,
     arguments: serde_json::Value,
-    roots: Vec<PathBuf>,
+    roots: &[PathBuf],
     stop: Stop,
 ) -> Result<Answer, Error> {
     let call = Call {
@@ -65,20 +112,16 @@ pub(super) async fn run(
 }
 
 /// One call.
-struct Call {
-    workspaces: Arc<Workspaces>,
-    roots: Vec<PathBuf>,
+struct Call<'a> {
+    workspaces: &'a Workspaces,
+    roots: &'a [PathBuf],
     stop: Stop,
 }
 
-impl Call {
+impl Call<'_> {
     /// The workspace that is meant, and what to say about the choice.
-    async fn open(
-        &self,
-        root: Option<&str>,
-        path: Option<&str>,
-    ) -> Result<(OwnedMutexGuard<Workspace>, Vec<String>), Error> {
-        let chosen = roots::choose(&self.roots, root, path)?;
+    async fn choose(&self, root: Option<&str>, path: Option<&str>) -> Result<(PathBuf, Vec<String>), Error> {
+        let chosen = roots::choose(self.roots, root, path)?;
         let mut notes = Vec::new();
         if self.roots.len() > 1 && root.is_none() {
             let others = self.roots.iter().filter(|other| **other != chosen);
@@ -89,45 +132,47 @@ impl Call {
                 others.join(", ")
             ));
         }
-        Ok((self.workspaces.get(&chosen).await?, notes))
+        Ok((self.workspaces.prepare(&chosen).await?, notes))
     }
 
     async fn search_code(self, asked: input::SearchCode) -> Result<Answer, Error> {
-        let query = input::query(&asked.query)?.to_owned();
+        let query = input::query(&asked.query)?;
         let (top, tokens) = (input::top(asked.top, 10)?, input::tokens(asked.max_tokens)?);
         let globs = asked.paths.unwrap_or_default();
         let first = globs.first().map(String::as_str);
-        let (mut workspace, notes) = self.open(asked.root.as_deref(), first).await?;
-        let filter = input::filter(
-            workspace.root(),
-            &globs,
-            asked.language.as_deref(),
-            asked.include_tests,
-        )?;
-        workspace.refresh().await?;
-        blocking(move || {
-            let packed = workspace.search(&query, &filter, top, tokens);
-            output::code(workspace.root(), packed, notes)
-        })
-        .await
+        let (root, notes) = self.choose(asked.root.as_deref(), first).await?;
+        let mut request = Request {
+            filter: input::filter(&root, &globs, asked.language.as_deref(), asked.include_tests)?,
+            top: Some(top),
+            reach: match self.workspaces.keeper {
+                Keeper::Backend(_) => Reach::Everything,
+                Keeper::Questions(_) => Reach::ThisProcess,
+            },
+            ..Request::new(query)
+        };
+        let profile = &mut request.profile;
+        profile.files.top = profile.files.top.max(top);
+        profile.parts.top = profile.parts.top.max(top);
+        profile.parts.files = profile.parts.files.max(top.div_ceil(profile.parts.per_file));
+        profile.top = profile.top.max(top);
+        let found = Box::pin(self.workspaces.search.search(&root, &request)).await?;
+        output::code(&root, &found, tokens, notes)
     }
 
     async fn find_definition(self, asked: input::FindDefinition) -> Result<Answer, Error> {
         let wanted = input::symbol(&asked.symbol)?;
         let (top, tokens) = (input::top(asked.top, 10)?, input::tokens(asked.max_tokens)?);
-        let (mut workspace, notes) = self.open(asked.root.as_deref(), asked.path.as_deref()).await?;
-        let filter = input::filter(
-            workspace.root(),
-            asked.path.as_slice(),
-            asked.language.as_deref(),
-            None,
-        )?;
-        workspace.look().await?;
+        let (root, notes) = self.choose(asked.root.as_deref(), asked.path.as_deref()).await?;
+        let globs = asked.path.as_slice();
+        let filter = input::filter(&root, globs, asked.language.as_deref(), None)?.matcher()?;
+        let session = self.workspaces.open(&root, Needs::Files).await?;
         let stop = self.stop;
         blocking(move || {
-            let places = workspace.definitions(&wanted, &filter, top, &|| stop.is_told());
-            let items = workspace.definition_items(&places.found);
-            output::definitions(workspace.root(), &asked.symbol, places, &items, tokens, notes)
+            let places = session
+                .view()
+                .definitions(&wanted, &filter, top, &|| stop.is_told());
+            let items = session.view().definition_items(&places.found);
+            output::definitions(session.root(), &asked.symbol, places, &items, tokens, notes)
         })
         .await
     }
@@ -139,30 +184,28 @@ impl Call {
             Some(input::Manner::Text) => How::Text,
             Some(input::Manner::Syntax) | None => How::Syntax,
         };
-        let (mut workspace, notes) = self.open(asked.root.as_deref(), asked.path.as_deref()).await?;
+        let (root, notes) = self.choose(asked.root.as_deref(), asked.path.as_deref()).await?;
         let globs = asked.path.as_slice();
-        let filter = input::filter(
-            workspace.root(),
-            globs,
-            asked.language.as_deref(),
-            asked.include_tests,
-        )?;
-        workspace.look().await?;
+        let filter =
+            input::filter(&root, globs, asked.language.as_deref(), asked.include_tests)?.matcher()?;
+        let session = self.workspaces.open(&root, Needs::Files).await?;
         let stop = self.stop;
         blocking(move || {
-            let places = workspace.references(&wanted, how, &filter, top, &|| stop.is_told());
-            output::references(workspace.root(), &wanted.name, places, tokens, notes)
+            let places = session
+                .view()
+                .references(&wanted, how, &filter, top, &|| stop.is_told());
+            output::references(session.root(), &wanted.name, places, tokens, notes)
         })
         .await
     }
 
     async fn related_files(self, asked: input::RelatedFiles) -> Result<Answer, Error> {
         let top = input::top(asked.top, 10)?;
-        let (mut workspace, notes) = self.open(asked.root.as_deref(), Some(&asked.path)).await?;
-        let filter = input::filter(workspace.root(), &[], None, asked.include_tests)?;
-        let path = input::path(workspace.root(), &asked.path)?;
-        workspace.refresh().await?;
-        if !workspace.has(&path) {
+        let (root, notes) = self.choose(asked.root.as_deref(), Some(&asked.path)).await?;
+        let filter = input::filter(&root, &[], None, asked.include_tests)?.matcher()?;
+        let path = input::path(&root, &asked.path)?;
+        let session = self.workspaces.open(&root, Needs::Words).await?;
+        if !session.view().has(&path) {
             let message = format!(
                 "`{path}` is not a file that can be searched: it does not exist, is ignored, or is left out \
                  (index_status counts why)"
@@ -171,16 +214,21 @@ impl Call {
         }
         let stop = self.stop;
         blocking(move || {
-            let files = workspace.related(&path, &filter, top, &|| stop.is_told());
-            output::related(workspace.root(), path, files, notes)
+            let files = session.view().related(&path, &filter, top, &|| stop.is_told());
+            output::related(session.root(), path, files, notes)
         })
         .await
     }
 
     async fn index_status(self, asked: input::IndexStatus) -> Result<Answer, Error> {
-        let (mut workspace, _notes) = self.open(asked.root.as_deref(), None).await?;
-        workspace.look().await?;
-        output::status(workspace.root(), &self.roots, &workspace.status())
+        let (root, _notes) = self.choose(asked.root.as_deref(), None).await?;
+        let session = self.workspaces.open(&root, Needs::Files).await?;
+        output::status(
+            &root,
+            self.roots,
+            &session.view().status(),
+            self.workspaces.kept_by(),
+        )
     }
 }
 

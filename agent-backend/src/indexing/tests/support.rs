@@ -170,6 +170,9 @@ impl Index for Engine {
     async fn unwatch(&self, root: &Path) {
         self.0.unwatch(root).await;
     }
+    fn embedding(&self, root: &Path, may: Embedding) {
+        self.0.embedding(root, may);
+    }
     async fn embed(
         &self,
         root: &Path,

@@ -66,9 +66,27 @@ async fn what_was_made_once_is_not_made_again() {
     // Another process.
     let again = Vectors::open(&path).unwrap();
     check(&again, "m", &["a", "ccc", "new"], &["new"]).await;
-    vectors.clear().await;
-    check(&again, "m", &["a"], &["a"]).await;
     assert_eq!(asked(None, "m", &["a"]).await, texts(&["a"]));
+}
+
+#[tokio::test]
+async fn what_a_workspace_alone_has_used_goes_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let vectors = Vectors::open(&dir.path().join("vectors.sqlite")).unwrap();
+    let counting = Arc::new(Counting::default());
+    let embedder = Vectors::before(Some(&vectors), counting.clone(), None);
+    let check = async |owner: &str, list: &[&str], expect: &[&str]| {
+        let own = embedder.of_workspace(&WorkspaceId::parse(owner)).unwrap();
+        own.embed_documents(texts(list)).await.unwrap();
+        let asked = std::mem::take(&mut *counting.asked.lock().unwrap());
+        assert_eq!(asked, texts(expect), "{owner}");
+    };
+    check("one", &["alone", "shared"], &["alone", "shared"]).await;
+    check("two", &["shared", "other"], &["other"]).await;
+    vectors.forget(&WorkspaceId::parse("one")).await;
+    check("two", &["alone", "shared", "other"], &["alone"]).await;
+    vectors.forget(&WorkspaceId::parse("two")).await;
+    check("one", &["alone", "shared"], &["alone", "shared"]).await;
 }
 
 #[tokio::test]

@@ -8,10 +8,13 @@ use engine::{
     blob::Blob,
     event::NoticeLevel,
 };
-use retrieval::{Item, Mode, pack, queries::SubQuery};
+use retrieval::{
+    Item, Mode, pack,
+    queries::{Merged, SubQuery},
+};
 
 use super::{Desk, Done, questions};
-use crate::{config::Agentic, error::Error, runtime::services::Services, search::Joined};
+use crate::{config::Agentic, error::Error, runtime::services::Services};
 
 /// Files that a notice names.
 const NAMED_MAX: usize = 5;
@@ -32,11 +35,11 @@ pub(super) async fn run(services: &Services, state: &State, desk: &Desk) -> Resu
         desk.notify(NoticeLevel::Warning, Some(notice.code), notice.message.clone())
             .await;
     }
-    tracing::debug!(found_by = %found_by(&queries, &found), "questions and what they found");
-    let items: Vec<Item> = found.parts.into_iter().map(|part| part.item).collect();
+    let items: Vec<Item> = found.parts.iter().map(|part| part.item.clone()).collect();
     let packed = pack::pack(&items, services.search.context_tokens());
     let text = Blob::new(packed.text.into_bytes());
     let items = packed.items.into_iter().map(|item| ContextItem {
+        found_by: found_by(&queries, &found.parts, &item),
         path: item.path,
         start_line: item.start_line,
         end_line: item.end_line,
@@ -153,17 +156,21 @@ async fn known(state: &State, named: Vec<String>) -> Result<Vec<String>, Error> 
     .await
 }
 
-/// How many pieces each question found, for the log.
-fn found_by(queries: &[SubQuery], found: &Joined) -> String {
-    let count = |number: usize| {
-        let parts = found.parts.iter();
-        parts.filter(|part| part.found_by.contains(&number)).count()
+/// The questions that found what was packed, where there were several. What is
+/// packed of a part may be less than the part.
+fn found_by(queries: &[SubQuery], parts: &[Merged], packed: &Item) -> Vec<String> {
+    if queries.len() < 2 {
+        return Vec::new();
+    }
+    let holds = |part: &&Merged| {
+        part.item.path == packed.path
+            && part.item.start_line <= packed.start_line
+            && packed.end_line <= part.item.end_line
     };
-    let tell = |(number, query): (usize, &SubQuery)| format!("{} {}", query.origin.as_str(), count(number));
-    queries
-        .iter()
-        .enumerate()
-        .map(tell)
-        .collect::<Vec<_>>()
-        .join(", ")
+    let numbers = parts.iter().find(holds).map(|part| part.found_by.as_slice());
+    let asked = numbers.into_iter().flatten();
+    asked
+        .filter_map(|number| queries.get(*number))
+        .map(|query| query.text.clone())
+        .collect()
 }

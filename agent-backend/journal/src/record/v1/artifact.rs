@@ -45,6 +45,8 @@ struct ContextItem {
     /// and not every reader of JSON numbers is exact.
     #[serde(rename = "s")]
     score: String,
+    #[serde(rename = "f", default, skip_serializing_if = "Vec::is_empty")]
+    found_by: Vec<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -239,6 +241,7 @@ impl From<&artifact::Context> for Context {
                 end_line,
                 symbol,
                 score,
+                found_by,
             } = item.clone();
             ContextItem {
                 path,
@@ -246,6 +249,7 @@ impl From<&artifact::Context> for Context {
                 end_line,
                 symbol,
                 score: format!("{score:?}"),
+                found_by,
             }
         };
         Self {
@@ -274,6 +278,7 @@ impl TryFrom<Context> for artifact::Context {
                 end_line,
                 symbol,
                 score,
+                found_by,
             } = item;
             let score = score
                 .parse()
@@ -284,6 +289,7 @@ impl TryFrom<Context> for artifact::Context {
                 end_line,
                 symbol,
                 score,
+                found_by,
             })
         };
         Ok(Self {

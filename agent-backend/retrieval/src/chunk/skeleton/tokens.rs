@@ -40,6 +40,20 @@ pub(super) struct Tokens<'t> {
     before: u8,
     word_before: &'t str,
     templates: usize,
+    /// What is inside of comments and strings, in order.
+    pub hidden: Vec<(usize, usize)>,
+    /// Whether the strings that follow may be names.
+    pub strings: Strings,
+    /// Where the last line of the preprocessor is.
+    pub directive_at: Option<usize>,
+}
+
+/// What strings are good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Strings {
+    Hidden,
+    /// They may be names.
+    Kept,
 }
 
 impl<'t> Tokens<'t> {
@@ -52,9 +66,13 @@ impl<'t> Tokens<'t> {
             before: 0,
             word_before: "",
             templates: 0,
+            hidden: Vec::new(),
+            strings: Strings::Hidden,
+            directive_at: None,
         };
         if family == Family::Script && text.starts_with("#!") {
             tokens.line();
+            tokens.hidden.clear();
         }
         tokens
     }
@@ -72,6 +90,11 @@ impl<'t> Tokens<'t> {
                 return Some(Some(self.token(byte)));
             }
         }
+    }
+
+    /// Whether the token before is this word.
+    pub fn follows(&self, word: &str) -> bool {
+        self.word_before == word
     }
 
     /// Where the brace ends that was just opened. In C, the brace of a function
@@ -93,6 +116,29 @@ impl<'t> Tokens<'t> {
                     }
                 }
                 Kind::Word(_) | Kind::Open | Kind::Close | Kind::End | Kind::Other => {}
+            }
+        }
+    }
+
+    /// Whether the token is a parenthesis and no bracket.
+    pub fn is_parenthesis(&self, token: &Token<'_>) -> bool {
+        self.bytes[token.at] == b'('
+    }
+
+    /// Where the parenthesis ends that was just opened.
+    pub fn closing_parenthesis(&mut self) -> Option<usize> {
+        let mut depth = 1_usize;
+        loop {
+            let token = self.next()??;
+            match token.kind {
+                Kind::Open | Kind::BraceOpen => depth += 1,
+                Kind::Close | Kind::BraceClose => {
+                    depth -= 1;
+                    if depth == 0 {
+                        return Some(token.at);
+                    }
+                }
+                Kind::Word(_) | Kind::End | Kind::Other => {}
             }
         }
     }
@@ -141,11 +187,15 @@ impl<'t> Tokens<'t> {
                 self.literal();
             }
             (b'"', _) => {
-                if self.family == Family::Java && self.bytes[self.at..].starts_with(b"\"\"\"") {
+                let from = self.at;
+                let quotes = if self.family == Family::Java && self.bytes[from..].starts_with(b"\"\"\"") {
                     self.until(3, b"\"\"\"")?;
+                    3
                 } else {
                     self.quoted(byte, self.family == Family::Rust)?;
-                }
+                    1
+                };
+                self.hide_string(from + quotes, self.at - quotes);
                 self.literal();
             }
             (b'\'', _) => {
@@ -154,7 +204,9 @@ impl<'t> Tokens<'t> {
                 }
             }
             (b'`', _) if self.family == Family::Go => {
+                let from = self.at + 1;
                 self.until(1, b"`")?;
+                self.hide_string(from, self.at - 1);
                 self.literal();
             }
             (b'`', _) if self.family == Family::Script => {
@@ -183,8 +235,25 @@ impl<'t> Tokens<'t> {
     }
 
     fn line(&mut self) {
-        let rest = &self.bytes[self.at..];
+        let from = self.at;
+        let rest = &self.bytes[from..];
         self.at += memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+        // In C it goes on in the next line after a backslash.
+        if !self.bytes[..self.at].trim_ascii_end().ends_with(b"\\") {
+            self.hide(from + 2, self.at);
+        }
+    }
+
+    fn hide(&mut self, from: usize, to: usize) {
+        if from < to {
+            self.hidden.push((from, to));
+        }
+    }
+
+    fn hide_string(&mut self, from: usize, to: usize) {
+        if self.strings == Strings::Hidden {
+            self.hide(from, to);
+        }
     }
 
     /// Goes behind the next `end` after `skip` bytes.
@@ -195,6 +264,13 @@ impl<'t> Tokens<'t> {
     }
 
     fn block_comment(&mut self) -> Option<()> {
+        let from = self.at + 2;
+        self.behind_comment()?;
+        self.hide(from, self.at.saturating_sub(2));
+        Some(())
+    }
+
+    fn behind_comment(&mut self) -> Option<()> {
         if self.family != Family::Rust {
             return self.until(2, b"*/");
         }
@@ -252,7 +328,11 @@ impl<'t> Tokens<'t> {
             }
             Family::Script | Family::Go | Family::Java | Family::C | Family::Cpp => {}
         }
+        let from = self.at + 1;
         self.quoted(b'\'', false)?;
+        if self.family == Family::Script {
+            self.hide_string(from, self.at - 1);
+        }
         self.literal();
         Some(true)
     }
@@ -273,6 +353,7 @@ impl<'t> Tokens<'t> {
         if rest.get(letters + hashes) != Some(&b'"') || (hashes > 0 && !is_raw) {
             return Some(false);
         }
+        let from = self.at + letters + hashes + 1;
         if is_raw {
             let end = [b"\"".as_slice(), &b"#".repeat(hashes)].concat();
             self.until(letters + hashes + 1, &end)?;
@@ -280,12 +361,23 @@ impl<'t> Tokens<'t> {
             self.at += letters;
             self.quoted(b'"', true)?;
         }
+        self.hide_string(from, self.at - 1 - hashes);
         self.literal();
         Some(true)
     }
 
     /// Goes behind a line that may go on in the next one and hold a comment.
     fn preprocessor(&mut self) -> Option<()> {
+        self.directive_at = Some(self.at);
+        let from = behind_name(&self.bytes[self.at..]).map(|length| self.at + length);
+        self.directive()?;
+        if let Some(from) = from {
+            self.hide(from, self.at);
+        }
+        Some(())
+    }
+
+    fn directive(&mut self) -> Option<()> {
         loop {
             let rest = &self.bytes[self.at..];
             let Some(found) = memchr::memchr2(b'\n', b'/', rest) else {
@@ -374,6 +466,15 @@ impl<'t> Tokens<'t> {
         self.templates -= 1;
         Some(())
     }
+}
+
+/// How long `#define` with the name is at the beginning of a line.
+fn behind_name(line: &[u8]) -> Option<usize> {
+    let rest = line.strip_prefix(b"#")?.trim_ascii_start();
+    let rest = rest.strip_prefix(b"define")?;
+    let name = rest.trim_ascii_start();
+    let end = name.iter().position(|byte| !is_word(*byte)).unwrap_or(name.len());
+    (end > 0 && name.len() < rest.len()).then(|| line.len() - name.len() + end)
 }
 
 fn is_word(byte: u8) -> bool {

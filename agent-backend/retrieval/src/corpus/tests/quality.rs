@@ -198,7 +198,7 @@ async fn mrr_of(profile: &Profile) -> (f64, Vec<String>) {
         keyword: store(),
     };
     let service = Service::over(Options::default(), models, stores);
-    let mut session = service.open(repository.root()).await.unwrap();
+    let session = service.open(repository.root()).await.unwrap();
     let (mut sum, mut wrong) = (0.0, Vec::new());
     for (question, wanted) in QUESTIONS {
         let request = Request {

@@ -67,19 +67,33 @@ impl Fixture {
     }
 }
 
-#[tokio::test]
-async fn a_question_that_is_dropped_takes_nothing_with_it() {
+/// On a runtime whose only thread for blocking work is busy when the question
+/// needs it.
+#[test]
+fn a_question_that_is_dropped_takes_nothing_with_it() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(1)
+        .build();
+    runtime.unwrap().block_on(drop_a_question());
+}
+
+async fn drop_a_question() {
     let fixture = Fixture::new(None);
     fixture.look(&[]).await;
-    let mut session = fixture.service.open(fixture.dir.path()).await.unwrap();
+    let session = fixture.service.open(fixture.dir.path()).await.unwrap();
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let busy = tokio::task::spawn_blocking(move || released.recv());
     let request = Request::new("alpha");
-    // Dropped at its first wait, while the index is away at work.
+    // Dropped at its first wait, before the index is at work for it.
     let answered = tokio::select! {
         biased;
         _ = session.search(&request) => true,
         () = std::future::ready(()) => false,
     };
     assert!(!answered);
+    release.send(()).unwrap();
+    busy.await.unwrap().unwrap();
     drop(session);
     fixture
         .check("alpha", Mode::Keyword, &[Code::EmbeddingFailed], &["a.py"])
@@ -292,4 +306,23 @@ async fn a_database_that_lost_points_is_made_whole_by_a_question() {
     fixture.store.is_mended();
     assert_eq!(fixture.ask("alpha").await.mode, Mode::Hybrid);
     assert_eq!((listings(), embedded()), (before + 1, 4));
+}
+
+#[tokio::test]
+async fn a_question_embeds_nothing_while_that_is_paused() {
+    let fixture = Fixture::new(Some(Behaviour::Works));
+    fixture.look(&[]).await;
+    fixture.service.embed(fixture.dir.path(), |_| {}).await.unwrap();
+    let points = fixture.store.inner.points();
+    fixture.service.embedding(fixture.dir.path(), Embedding::Paused);
+    assert_eq!(fixture.ask("alpha").await.mode, Mode::Hybrid);
+    fixture.store.inner.delete(vec![points[0].id]).await.unwrap();
+    let embedded = || fixture.embedder.documents.lock().unwrap().len();
+    fixture
+        .check("alpha", Mode::Keyword, &[Code::IndexFailed], &["a.py"])
+        .await;
+    assert_eq!(embedded(), 2);
+    fixture.service.embedding(fixture.dir.path(), Embedding::Allowed);
+    assert_eq!(fixture.ask("alpha").await.mode, Mode::Hybrid);
+    assert_eq!(embedded(), 3);
 }
