@@ -234,18 +234,18 @@ fn change(state: &mut State, now: Moment, event: &Event) {
     }
 }
 
-/// The time that nobody worked does not count against what goes on.
+/// The time that nobody worked does not count against what goes on. Whether a
+/// stage has text does not matter here: a shorter history has none, and what
+/// has none begins again anyway.
 fn renew(state: &mut State, now: Moment) {
-    if state.continuing().is_empty() {
-        return;
-    }
-    if let Phase::Running(running) = &mut state.phase {
-        running.started_at_ms = now.at_ms;
-    }
-    for lane in state.lanes.values_mut() {
-        if !lane.continuing().is_empty() {
-            renew(Arc::make_mut(lane), now);
+    match &mut state.phase {
+        Phase::Running(running) => running.started_at_ms = now.at_ms,
+        Phase::Joining(_) => {
+            for lane in state.lanes.values_mut().filter(|lane| !lane.is_finished()) {
+                renew(Arc::make_mut(lane), now);
+            }
         }
+        Phase::Waiting { .. } | Phase::AwaitingDecision { .. } | Phase::Finished(_) => {}
     }
 }
 

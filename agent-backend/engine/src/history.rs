@@ -5,7 +5,7 @@ use shared::id::{CorrelationId, Seq, WorkflowId};
 use crate::{
     event::{Event, Recorded},
     limits::HISTORY_EVENTS_MAX,
-    state::State,
+    state::{Phase, State},
 };
 
 /// The history without the text of streams, which no later state depends on
@@ -92,14 +92,28 @@ pub enum Unforkable {
     Writing,
 }
 
+fn is_half_answered(state: &State, history: &[Recorded]) -> bool {
+    let last = history.last().map(|last| &last.event);
+    matches!(state.phase, Phase::AwaitingDecision { .. })
+        && matches!(
+            last,
+            Some(Event::Decided(_) | Event::DeadlinePassed { .. } | Event::StageFinished { .. })
+        )
+}
+
 /// The history of a new workflow that goes on from where `history`, a whole
 /// one up to the event, has led. Text of streams stays behind; everything
-/// happens at the moment of the fork, so that no deadline has passed.
-pub fn fork(history: Vec<Recorded>, new: &NewFork) -> Result<Vec<Recorded>, Unforkable> {
+/// happens at the moment of the fork, so that no deadline has passed. An answer
+/// is several events: where they are cut in the middle, it is asked for again.
+pub fn fork(mut history: Vec<Recorded>, new: &NewFork) -> Result<Vec<Recorded>, Unforkable> {
     if history.last().is_none_or(|last| last.seq != new.at) {
         return Err(Unforkable::Unknown);
     }
-    let state = crate::fold(&history).ok_or(Unforkable::Unknown)?;
+    let mut state = crate::fold(&history).ok_or(Unforkable::Unknown)?;
+    while is_half_answered(&state, &history) {
+        history.pop();
+        state = crate::fold(&history).ok_or(Unforkable::Unknown)?;
+    }
     if state.is_finished() {
         return Err(Unforkable::Finished);
     }

@@ -76,6 +76,20 @@ fn a_fork_from_the_middle_of_a_stage_begins_it_again() {
 }
 
 #[test]
+fn a_fork_in_the_middle_of_an_answer_asks_again() {
+    let run = whole();
+    for cut in [at(&run, "accepted"), at(&run, "end review 1 after 1000")] {
+        let mut fork = Run::resumed(&fork(run.history[..cut].to_vec(), &new(cut, None)).unwrap());
+        fork.check(Command::Resume, &[]);
+        assert_eq!(line(&fork.history.last().unwrap().event), "ask");
+        fork.check(
+            accept(),
+            &["accepted", "end review 1 after 2000", "start apply 1"],
+        );
+    }
+}
+
+#[test]
 fn nothing_goes_on_from_the_end_or_from_a_write() {
     let run = whole();
     let refuse = |cut: usize, expect: Unforkable| {
