@@ -52,8 +52,8 @@ impl Served {
         ("206 Partial Content", text[from..].to_owned())
     }
 
-    fn serve(&self, stream: TcpStream) -> Option<()> {
-        let mut lines = BufReader::new(&stream).lines().map_while(Result::ok);
+    fn serve(&self, mut stream: &TcpStream) -> Option<()> {
+        let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
         let request = lines.next()?;
         let range = lines
             .take_while(|line| !line.is_empty())
@@ -62,7 +62,7 @@ impl Served {
         let (status, body) = self.answer(request.split(' ').nth(1)?, from.unwrap_or(0));
         let length = body.len();
         let head = format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
-        (&stream).write_all(format!("{head}{body}").as_bytes()).ok()
+        stream.write_all(format!("{head}{body}").as_bytes()).ok()
     }
 }
 
@@ -73,7 +73,7 @@ fn serve(served: Arc<Served>) -> String {
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             // A client that has gone wants no answer.
-            let _gone = served.serve(stream);
+            let _gone = served.serve(&stream);
         }
     });
     format!("http://{address}")

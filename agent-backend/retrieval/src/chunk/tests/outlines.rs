@@ -164,7 +164,7 @@ fn program(parts: &Parts, steps: &[Step]) -> String {
             // None is empty.
             push(parts.leaves[0], open.len(), &mut out);
         }
-        push(*leaf.get::<&str>(parts.leaves), open.len(), &mut out);
+        push(leaf.get::<&str>(parts.leaves), open.len(), &mut out);
         while let Some((end, left)) = open.pop() {
             if let Some(left) = left.checked_sub(1) {
                 open.push((end, left));
