@@ -10,7 +10,11 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use shared::{config::Source, paths, telemetry::LogFormat};
+use shared::{
+    config::{Prefix, Source},
+    paths,
+    telemetry::LogFormat,
+};
 
 pub use self::models::{Cpu, Embedding, Provider, Rerank, Runtime};
 
@@ -182,5 +186,5 @@ impl Default for Qdrant {
 pub fn load(named: Option<&PathBuf>) -> Result<Config, shared::config::Error> {
     let usual = paths::config_dir().join("backend.yaml");
     let source = named.map_or(Source::Usual(&usual), |path| Source::Named(path));
-    shared::config::load(source, "AGENTIC_IDE_")
+    shared::config::load(source, Prefix::Shared("AGENTIC_IDE_"))
 }

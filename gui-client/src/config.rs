@@ -4,14 +4,17 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use shared::config::Source;
+use shared::config::{Prefix, Source};
 
 use crate::Error;
 
 /// Name of the file in the configuration folder.
 pub const FILE: &str = "gui_config.yaml";
-/// What the variables begin with: `AGENTIC_IDE_GUI_BACKEND` sets `backend`.
-pub const PREFIX: &str = "AGENTIC_IDE_GUI_";
+/// `AGENTIC_IDE_GUI_BACKEND` sets `backend`.
+const VARIABLES: Prefix<'_> = Prefix::Own {
+    prefix: "AGENTIC_IDE_GUI_",
+    beside: &[],
+};
 /// Smallest and largest text size, in logical pixels.
 pub const FONT_SIZE: std::ops::RangeInclusive<u16> = 10..=24;
 
@@ -60,7 +63,7 @@ impl Config {
         let usual: PathBuf = shared::paths::config_dir().join(FILE);
         let source = named.map_or(Source::Usual(&usual), Source::Named);
         let config: Self =
-            shared::config::load(source, PREFIX).map_err(|error| Error::Config(error.to_string()))?;
+            shared::config::load(source, VARIABLES).map_err(|error| Error::Config(error.to_string()))?;
         config.checked()
     }
 

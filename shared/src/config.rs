@@ -41,6 +41,14 @@ pub enum Error {
         /// Line, column and reason.
         message: String,
     },
+    /// A variable is no setting.
+    #[error("the variable {name} is no setting{}", nearest.as_ref().map_or(String::new(), |nearest| format!("; did you mean {nearest}?")))]
+    Variable {
+        /// As it is called.
+        name: String,
+        /// What may have been meant.
+        nearest: Option<String>,
+    },
     /// A variable does not parse, or belongs to no key.
     #[error("the configuration cannot be used: {0}")]
     Value(Box<figment::Error>),
@@ -55,9 +63,33 @@ pub enum Source<'a> {
     Usual(&'a Path),
 }
 
-/// Loads `T`: its defaults, the file, then variables that begin with `prefix`
-/// (`AGENTIC_IDE_OLLAMA__URL` sets `ollama.url` for the prefix `AGENTIC_IDE_`).
-pub fn load<T: Serialize + DeserializeOwned + Default>(source: Source<'_>, prefix: &str) -> Result<T, Error> {
+/// How the names of variables that set a key begin (`AGENTIC_IDE_OLLAMA__URL`
+/// sets `ollama.url` after `AGENTIC_IDE_`).
+#[derive(Debug, Clone, Copy)]
+pub enum Prefix<'a> {
+    /// Other programs' variables begin so, too: what is no key is theirs.
+    Shared(&'a str),
+    /// Only this program's begin so: what is no key is a mistake.
+    Own {
+        /// The beginning.
+        prefix: &'a str,
+        /// What the program reads beside the keys, as variables behind the prefix.
+        beside: &'a [&'a str],
+    },
+}
+
+/// How alike a name and the one that was meant are at least, from 0 to 1
+/// (Jaro and Winkler).
+const LIKENESS_MIN: f64 = 0.8;
+
+/// Loads `T`: its defaults, the file, then variables that begin with `prefix`.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn load<T: Serialize + DeserializeOwned + Default>(
+    source: Source<'_>,
+    prefix: Prefix<'_>,
+) -> Result<T, Error> {
     let (path, must_exist) = match source {
         Source::Named(path) => (path, true),
         Source::Usual(path) => (path, false),
@@ -74,25 +106,55 @@ pub fn load<T: Serialize + DeserializeOwned + Default>(source: Source<'_>, prefi
     };
     let figment = Figment::from(Serialized::defaults(T::default()));
     let figment = figment.merge(Serialized::defaults(parse(path, &text)?));
-    // Variables that are not keys of `T` belong to somebody else (the log
-    // filter, for one) and must not be refused as unknown keys.
     let known = figment.data().map_err(|error| Error::Value(Box::new(error)))?;
     let known: Vec<String> = known.values().flat_map(|dict| dict.keys().cloned()).collect();
+    let prefix = match prefix {
+        Prefix::Shared(prefix) => prefix,
+        Prefix::Own { prefix, beside } => {
+            let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+            refuse_unknown(names, prefix, &known, beside)?;
+            prefix
+        }
+    };
+    // Variables that are not keys of `T` belong to somebody else (the log
+    // filter, for one) and must not be refused as unknown keys.
     let env = Env::prefixed(prefix)
-        .filter(move |key| {
-            let first = key
-                .as_str()
-                .split("__")
-                .next()
-                .unwrap_or_default()
-                .to_ascii_lowercase();
-            known.contains(&first)
-        })
+        .filter(move |key| known.contains(&first(key.as_str())))
         .split("__");
     figment
         .merge(env)
         .extract()
         .map_err(|error| blame::<T>(path, &text, error))
+}
+
+/// The key that a variable sets, or is part of; `name` is without the prefix.
+fn first(name: &str) -> String {
+    name.split("__").next().unwrap_or_default().to_ascii_lowercase()
+}
+
+fn refuse_unknown(
+    names: impl Iterator<Item = String>,
+    prefix: &str,
+    keys: &[String],
+    beside: &[&str],
+) -> Result<(), Error> {
+    let is_known = |name: &str| keys.contains(&first(name)) || beside.contains(&name);
+    for name in names {
+        let Some(rest) = name.strip_prefix(prefix).filter(|rest| !is_known(rest)) else {
+            continue;
+        };
+        let likeness = |known: &str| strsim::jaro_winkler(&rest.to_ascii_uppercase(), known);
+        let nearest = keys
+            .iter()
+            .map(|key| key.to_ascii_uppercase())
+            .chain(beside.iter().map(|name| (*name).to_owned()))
+            .map(|known| (likeness(&known), known))
+            .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
+            .max_by(|(one, _), (other, _)| one.total_cmp(other))
+            .map(|(_, known)| format!("{prefix}{known}"));
+        return Err(Error::Variable { name, nearest });
+    }
+    Ok(())
 }
 
 /// Values that were merged do not know where they stood; the file alone, read
@@ -142,6 +204,30 @@ mod tests {
             (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{error}"),
             (value, expect) => panic!("{value:?} is not {expect:?}"),
         }
+    }
+
+    #[test]
+    fn variables() {
+        let check = |name: &str, expect: Result<(), &str>| {
+            let keys = ["http_port".to_owned(), "host".to_owned(), "tls".to_owned()];
+            let names = [name.to_owned()].into_iter();
+            let judged = refuse_unknown(names, "P_", &keys, &["CONFIG"]).map_err(|error| error.to_string());
+            assert_eq!(judged, expect.map_err(str::to_owned), "{name}");
+        };
+        check("P_HTTP_PORT", Ok(()));
+        check("P_http_port", Ok(()));
+        check("P_TLS__CERT", Ok(()));
+        check("P_CONFIG", Ok(()));
+        check("HTTP_PROT", Ok(()));
+        check(
+            "P_HTTP_PROT",
+            Err("the variable P_HTTP_PROT is no setting; did you mean P_HTTP_PORT?"),
+        );
+        check(
+            "P_CONFG",
+            Err("the variable P_CONFG is no setting; did you mean P_CONFIG?"),
+        );
+        check("P_XYZ", Err("the variable P_XYZ is no setting"));
     }
 
     #[test]

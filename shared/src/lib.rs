@@ -1,6 +1,6 @@
 //! The vocabulary that every program of Agentic IDE speaks: ids, the event
 //! envelope that is streamed, error classes and codes, configuration loading,
-//! redaction and logging set-up.
+//! redaction, logging set-up and the lock of a data directory.
 //!
 //! It must never know how anything is done: no sockets, no database, no model.
 
@@ -8,6 +8,7 @@ pub mod config;
 pub mod crash;
 pub mod error;
 pub mod id;
+pub mod lock;
 pub mod paths;
 pub mod redact;
 pub mod telemetry;

@@ -8,7 +8,11 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use shared::{config::Source, paths, telemetry::LogFormat};
+use shared::{
+    config::{Prefix, Source},
+    paths,
+    telemetry::LogFormat,
+};
 
 use crate::{
     auth::Secret,
@@ -16,8 +20,11 @@ use crate::{
     tls::{Tls, Trust},
 };
 
-/// Beginning of the variables that set a key.
-pub const ENV_PREFIX: &str = "AGENTIC_IDE_VECTORDB_";
+/// The variables: keys, and those that only the command line has.
+const VARIABLES: Prefix<'_> = Prefix::Own {
+    prefix: "AGENTIC_IDE_VECTORDB_",
+    beside: &["CONFIG", "FROM_API_KEY", "TO_API_KEY"],
+};
 
 /// The configuration file below the configuration directory.
 const FILE: &str = "vectordb.yaml";
@@ -107,7 +114,7 @@ impl Config {
     pub fn load(file: Option<&Path>) -> Result<Self> {
         let usual = paths::config_dir().join(FILE);
         let source = file.map_or(Source::Usual(&usual), Source::Named);
-        Ok(shared::config::load(source, ENV_PREFIX)?)
+        Ok(shared::config::load(source, VARIABLES)?)
     }
 
     /// Where everything is kept, as an absolute path: a child has another

@@ -6,8 +6,8 @@
 //! port or the command line.
 //!
 //! The layers, each knowing only the ones above it in this list:
-//! [`error`], [`pool`] and [`space`]; [`query`], [`validate`] and [`collection`], which
-//! speak the engine's types; [`store`], which owns collections by name;
+//! [`error`], [`niced`], [`pool`], [`precedence`] and [`space`]; [`shard`], [`query`], [`validate`] and
+//! [`collection`], which speak the engine's types; [`store`], which owns collections by name;
 //! [`convert`], from Qdrant's messages to those types; [`calls`], what a call
 //! does; [`grpc`] and [`rest`], the edges.
 
@@ -17,9 +17,12 @@ pub mod convert;
 pub mod error;
 pub mod grpc;
 pub mod maintenance;
+pub mod niced;
 pub mod pool;
+pub mod precedence;
 pub mod query;
 pub mod rest;
+pub mod shard;
 pub mod space;
 pub mod store;
 pub mod validate;

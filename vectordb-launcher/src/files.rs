@@ -1,13 +1,13 @@
-//! Durable writes and the lock of the data directory.
+//! Durable writes, copies and sizes of files.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, File},
     io::{self, Write as _},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 /// Name of the lock file inside a data directory.
-const LOCK_FILE: &str = "lock";
+pub const LOCK_FILE: &str = "lock";
 
 /// Replaces `path` by `content` so that a crash at any moment leaves either the
 /// old or the new content: the new file is on disk before the name moves, and
@@ -83,87 +83,9 @@ pub fn bytes_below(folder: &Path) -> u64 {
         .sum()
 }
 
-/// The lock of a data directory: the system releases it when the process ends,
-/// however it ends.
-#[derive(Debug)]
-pub struct DirectoryLock {
-    _file: File,
-}
-
-/// Why a directory could not be locked.
-#[derive(Debug, thiserror::Error)]
-pub enum LockError {
-    /// Another process holds it.
-    #[error("another process uses {path}{}", holder.map_or(String::new(), |pid| format!(" (pid {pid})")))]
-    Held {
-        /// The directory.
-        path: PathBuf,
-        /// Who, if it said so.
-        holder: Option<u32>,
-    },
-    /// The lock file cannot be made.
-    #[error("cannot lock {path}: {source}")]
-    Io {
-        /// The directory.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-}
-
-impl DirectoryLock {
-    /// Takes the lock of `folder`, which must exist.
-    ///
-    /// # Errors
-    /// [`LockError::Held`] if somebody else has it.
-    pub fn take(folder: &Path) -> Result<Self, LockError> {
-        let path = folder.join(LOCK_FILE);
-        let io = |source| LockError::Io {
-            path: folder.to_owned(),
-            source,
-        };
-        let mut file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(&path)
-            .map_err(io)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let holder = fs::read_to_string(&path)
-                    .ok()
-                    .and_then(|text| text.trim().parse().ok());
-                return Err(LockError::Held {
-                    path: folder.to_owned(),
-                    holder,
-                });
-            }
-            Err(TryLockError::Error(source)) => return Err(io(source)),
-        }
-        // The number only helps a person; the lock itself is the system's.
-        file.set_len(0).map_err(io)?;
-        writeln!(file, "{}", std::process::id()).map_err(io)?;
-        Ok(Self { _file: file })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_second_lock_names_the_holder() {
-        let folder = tempfile::tempdir().unwrap();
-        let held = DirectoryLock::take(folder.path()).unwrap();
-        match DirectoryLock::take(folder.path()) {
-            Err(LockError::Held { holder, .. }) => assert_eq!(holder, Some(std::process::id())),
-            other => panic!("{other:?}"),
-        }
-        drop(held);
-        DirectoryLock::take(folder.path()).unwrap();
-    }
 
     #[test]
     fn a_bare_name_is_in_the_current_folder() {

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use shared::lock::DirectoryLock;
 use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tonic::{service::Routes, transport::server::TcpIncoming};
@@ -19,7 +20,7 @@ use crate::{
     config::{Config, Mode},
     control::{self, Control, Endpoints, Ready},
     error::{Error, Result},
-    files::DirectoryLock,
+    files,
     observe::{Observed, Watched},
     ports::{self, Ports},
     qdrant::{self, Launch, Probe, Snapshot, program},
@@ -257,7 +258,8 @@ async fn child(config: Config, program: &Path, stop: CancellationToken) -> Resul
     let (control_listener, control) = ports::listen("control", config.host, config.control_port)?;
     let folder = config.data_dir().join(QDRANT_FOLDER);
     make_folder(&folder)?;
-    let _lock = DirectoryLock::take(&folder).map_err(|error| Error::Store(error.to_string()))?;
+    let _lock =
+        DirectoryLock::take(&folder, files::LOCK_FILE).map_err(|error| Error::Store(error.to_string()))?;
     // Before the ports are looked at: an orphan holds them.
     qdrant::orphan::end(&folder).await;
     // Bound and given up again: Qdrant would only say that the address is in

@@ -16,6 +16,11 @@ use vectordb_launcher::{
     migrate::{self, Plan, Progress},
 };
 
+/// The system's own allocator keeps what the engine gave back.
+#[cfg(feature = "embedded")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// How long blocking work may go on after everything is flushed.
 const LINGER_TIME_MAX: Duration = Duration::from_secs(1);
 

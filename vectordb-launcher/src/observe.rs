@@ -102,14 +102,9 @@ impl Observed {
                 Ok(store.pool().run(move || restored.restore(&source)).await?)
             }
             Self::Qdrant(watched) => {
-                let Some(folder) = &watched.folder else {
-                    return Err(Status::unimplemented(
-                        "VectorDbService/Restore into a Qdrant that somebody else runs: it takes files of its own \
-                         machine alone; there, use its own snapshots",
-                    ));
-                };
-                let snapshots = folder.join(program::SNAPSHOTS_FOLDER);
-                let restored = copies::restore(&watched.probe, &snapshots, &source).await;
+                let snapshots = watched.folder.as_ref();
+                let snapshots = snapshots.map(|folder| folder.join(program::SNAPSHOTS_FOLDER));
+                let restored = copies::restore(&watched.probe, snapshots.as_deref(), &source).await;
                 watched.restores.fetch_add(1, Ordering::AcqRel);
                 restored.map_err(told)
             }
@@ -123,6 +118,7 @@ fn told(error: copies::Error) -> Status {
     match error {
         copies::Error::Exists(_) => Status::already_exists(text),
         copies::Error::NoCopy { .. } => Status::invalid_argument(text),
+        copies::Error::Cluster(_) => Status::failed_precondition(text),
         copies::Error::Io { .. } | copies::Error::Qdrant(_) => Status::internal(text),
     }
 }

@@ -6,7 +6,6 @@
 
 mod fault;
 mod group;
-mod lock;
 mod open;
 mod query;
 mod readers;
@@ -31,12 +30,14 @@ use engine::{
         journal::{Append, Created, Durability, Head, ListQuery, NewWorkflow},
     },
 };
-use shared::id::{CorrelationId, Seq, WorkflowId};
+use shared::{
+    id::{CorrelationId, Seq, WorkflowId},
+    lock::DirectoryLock,
+};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use self::{
     group::{AppendRows, Begin, Done, Request},
-    lock::Lock,
     readers::Readers,
     thread::Joined,
     writer::Job,
@@ -103,7 +104,7 @@ pub struct Journal {
     counters: Arc<Counters>,
     readers: Readers,
     _writer: Joined,
-    _lock: Lock,
+    _lock: DirectoryLock,
 }
 
 impl Journal {

@@ -83,6 +83,10 @@ struct Arguments {
     /// Stop after the upserts
     #[arg(long)]
     upserts_only: bool,
+    /// Keep the data in this folder: the first run fills it and measures no searches amid
+    /// upserts, each later one measures them alone, on a copy or on what the last run left
+    #[arg(long, value_name = "DIR", conflicts_with = "url")]
+    keep: Option<PathBuf>,
     /// Measure this program, supervised, instead of the embedded engine
     #[arg(long)]
     qdrant: Option<PathBuf>,
@@ -106,6 +110,13 @@ impl Figures {
             println!("{name:<52} {value:>10.3} {unit}");
         }
         self.rows.insert(name.to_owned(), serde_json::json!(value));
+    }
+
+    fn end(self) -> Result<(), Box<dyn Error>> {
+        if self.json {
+            println!("{}", serde_json::Value::Object(self.rows));
+        }
+        Ok(())
     }
 
     fn quantiles(&mut self, name: &str, (p50, p99): (f64, f64)) {
@@ -344,8 +355,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         json: arguments.json,
         rows: serde_json::Map::new(),
     };
-    let folder = tempfile::tempdir()?;
-    let start = || Server::start(folder.path(), arguments.qdrant.as_deref());
+    let scratch = tempfile::tempdir()?;
+    let folder = arguments.keep.as_deref().unwrap_or(scratch.path());
+    std::fs::create_dir_all(folder)?;
+    let start = || Server::start(folder, arguments.qdrant.as_deref());
     let server = if arguments.url.is_some() {
         None
     } else {
@@ -357,6 +370,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
         (None, None) => return Err("no server".into()),
     };
     let client = connect(&url)?;
+    if arguments.keep.is_some() && client.collection_exists(NAME).await? {
+        // The files are read into memory.
+        times(&client, |seed| hybrid(seed, Compare::Index)).await?;
+        amid_upserts(&url, &arguments, &mut figures).await?;
+        return figures.end();
+    }
     for batch in &arguments.batches {
         make(&client, &arguments).await?;
         let rate = rate(
@@ -387,7 +406,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
             figures.tell("idle memory without mapped files", own, "MiB");
             figures.tell("size of the dense vectors", vectors, "MiB");
         }
-        amid_upserts(&url, &arguments, &mut figures).await?;
+        if arguments.keep.is_none() {
+            amid_upserts(&url, &arguments, &mut figures).await?;
+        }
     }
     drop(client);
     if let Some(server) = server
@@ -404,8 +425,5 @@ async fn main() -> Result<(), Box<dyn Error>> {
         figures.tell("ready after kill -9", server.ready.as_secs_f64(), "s");
         server.end(Signal::SIGTERM)?;
     }
-    if arguments.json {
-        println!("{}", serde_json::Value::Object(figures.rows));
-    }
-    Ok(())
+    figures.end()
 }

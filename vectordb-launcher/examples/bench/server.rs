@@ -101,16 +101,18 @@ impl Server {
         used.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / TICKS
     }
 
-    /// Resident memory in MiB: all of it, and the part that is no mapped file.
+    /// Memory in MiB: all of it, each page once (the engine maps its files twice,
+    /// and `VmRSS` would count their pages twice), and the part that is no mapped
+    /// file.
     pub fn memory(&self) -> (f64, f64) {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap_or_default();
+        let rollup = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.pid())).unwrap_or_default();
         let of = |key: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(key));
+            let line = rollup.lines().find_map(|line| line.strip_prefix(key));
             let number = line.and_then(|line| line.split_ascii_whitespace().next());
             let kib: f64 = number.and_then(|number| number.parse().ok()).unwrap_or_default();
             kib / 1024.0
         };
-        (of("VmRSS:"), of("RssAnon:"))
+        (of("Pss:"), of("Pss_Anon:"))
     }
 }
 

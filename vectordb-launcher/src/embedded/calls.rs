@@ -83,11 +83,11 @@ impl Calls {
         F: FnOnce() -> Result<UpdateOperation> + Send + 'static,
     {
         let collection = self.store.collection(name)?;
-        let operation = self.store.pool().run(convert).await?;
+        let operation = self.store.pool().write(convert).await?;
         let turn = collection.turn().lock_owned().await;
         self.store
             .pool()
-            .run(move || {
+            .write(move || {
                 let _turn = turn;
                 collection.update(operation)
             })
@@ -189,14 +189,6 @@ pub fn change(store: &Store, name: &str, changes: create::Changes) -> Result<()>
 pub fn aliases_of(store: &Store, name: &str) -> Vec<(String, String)> {
     let all = store.aliases().into_iter();
     all.filter(|(_, collection)| collection == name).collect()
-}
-
-/// The refusal of a name that is no vector of the collection.
-///
-/// # Errors
-/// [`Error::NotFound`], [`Error::BadInput`].
-pub fn needs_vector(store: &Store, name: &str, vector: &str) -> Result<()> {
-    store.collection(name)?.kind(vector).map(|_| ())
 }
 
 /// The refusal of a shard key: there is one shard, and a wrong key would

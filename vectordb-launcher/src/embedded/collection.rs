@@ -10,18 +10,21 @@ use std::{
         Arc, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use qdrant_edge::{
     CountRequest, EdgeConfig, EdgeShard, EdgeShardRead as _, FacetRequest, FacetResponse, Group,
-    GroupRequest, OperationError, PointId, PointOperations, QueryBatchRequest, QueryRequest, Record,
-    ResourceBudget, RetrieveRequest, ScoredPoint, ScrollRequest, SearchMatrixRequest, SearchMatrixResponse,
-    ShardInfo, UpdateOperation, VectorOperations, WithPayloadInterface, WithVector,
+    GroupRequest, OperationError, PointId, PointInsertOperations, PointOperations, QueryBatchRequest,
+    QueryRequest, Record, ResourceBudget, RetrieveRequest, ScoredPoint, ScrollRequest, SearchMatrixRequest,
+    SearchMatrixResponse, ShardInfo, UpdateOperation, VectorOperations, WithPayloadInterface, WithVector,
 };
 use tokio::sync::Mutex;
 
 use super::{
     error::{Error, Result},
+    precedence::Precedence,
+    shard::Shard,
     space, validate,
 };
 
@@ -32,6 +35,19 @@ const TEMP_SEGMENTS: &str = "temp_segments";
 /// Threads one optimizer run may use: indexing must not starve the searches.
 const OPTIMIZER_THREADS: usize = 1;
 
+/// Points that are applied at once while somebody searches: a search waits for one
+/// piece at most, two or three milliseconds.
+const PIECE_POINTS: usize = 64;
+
+/// How long one piece waits for searches to end, so that writes get on.
+const PATIENCE: Duration = Duration::from_millis(8);
+
+/// How long after a search the next one is expected.
+const SEARCHING_TIME: Duration = Duration::from_secs(1);
+
+/// Without a search for so long a collection is idle.
+const IDLE_TIME: Duration = Duration::from_secs(5);
+
 /// What can be said of a formula that fails.
 const FORMULA_FAILED: &str = "The formula cannot be computed for one of the points: a variable has no \
     value and no default or is no number, or a result is not finite";
@@ -41,7 +57,9 @@ const FORMULA_FAILED: &str = "The formula cannot be computed for one of the poin
 pub struct Collection {
     // Order matters: fields drop from the top, and the shard writes to its
     // folder when it closes.
-    shard: EdgeShard,
+    shard: Shard,
+    /// Lets searches go before writes.
+    precedence: Precedence,
     /// Held over each write, so that waiting writers occupy no pool thread.
     turn: Arc<Mutex<()>>,
     /// Held while the optimizer works or a copy is made: the optimizer exchanges
@@ -53,6 +71,8 @@ pub struct Collection {
     written: AtomicU64,
     flushed: AtomicU64,
     optimized: AtomicU64,
+    /// Whether the optimizer worked since the shard was opened.
+    stale: AtomicBool,
     folder: Folder,
 }
 
@@ -81,11 +101,7 @@ impl Collection {
     /// What the engine says about `config` or the disk.
     pub fn create(path: &Path, config: EdgeConfig) -> Result<Self> {
         space::check(crate::files::folder_of(path), space::reserve(&config))?;
-        let shard = EdgeShard::new(path, config)?;
-        // Without this flush a kill right after creation leaves a folder that
-        // the engine can no longer load.
-        shard.flush()?;
-        Ok(Self::around(shard, path))
+        Ok(Self::around(Shard::create(path, config)?, path))
     }
 
     /// Opens the collection in `path`, applying what its log holds.
@@ -98,12 +114,13 @@ impl Collection {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(Error::Internal(format!("cannot remove {TEMP_SEGMENTS}: {error}"))),
         }
-        Ok(Self::around(EdgeShard::load(path, None)?, path))
+        Ok(Self::around(Shard::open(path)?, path))
     }
 
-    fn around(shard: EdgeShard, path: &Path) -> Self {
+    fn around(shard: Shard, path: &Path) -> Self {
         Self {
             shard,
+            precedence: Precedence::default(),
             turn: Arc::default(),
             upkeep: Arc::default(),
             flushing: std::sync::Mutex::default(),
@@ -111,6 +128,7 @@ impl Collection {
             flushed: AtomicU64::new(0),
             // So that the first pass after a start looks at what an earlier run left.
             optimized: AtomicU64::new(u64::MAX),
+            stale: AtomicBool::new(false),
             folder: Folder {
                 path: path.to_owned(),
                 doomed: AtomicBool::new(false),
@@ -157,7 +175,7 @@ impl Collection {
 
     /// The engine's settings, vector names among them.
     pub fn config(&self) -> EdgeConfig {
-        self.shard.config().clone()
+        self.shard.config()
     }
 
     /// Whether vectors called `name` exist and what they are.
@@ -187,8 +205,33 @@ impl Collection {
         self.check(&operation)?;
         let needed = space::reserve(&self.shard.config()).saturating_add(space::weight(&operation));
         space::check(self.path(), needed)?;
-        self.shard.update(operation)?;
-        Ok(self.written.fetch_add(1, Ordering::AcqRel))
+        let applied = self.apply(operation);
+        // Of what failed in its midst a part may be there, to be flushed.
+        let number = self.written.fetch_add(1, Ordering::AcqRel);
+        applied.map(|()| number)
+    }
+
+    /// Hands a checked operation to the engine, points piece by piece while
+    /// somebody searches.
+    fn apply(&self, operation: UpdateOperation) -> Result<()> {
+        let mut points = match operation {
+            UpdateOperation::PointOperation(PointOperations::UpsertPoints(
+                PointInsertOperations::PointsList(points),
+            )) => points.into_iter().peekable(),
+            other => return self.shard.with(|shard| Ok(shard.update(other)?)),
+        };
+        while points.peek().is_some() {
+            let some = if self.precedence.searched_within(SEARCHING_TIME) {
+                self.precedence.give_way(PATIENCE);
+                points.by_ref().take(PIECE_POINTS).collect()
+            } else {
+                points.by_ref().collect()
+            };
+            let some = PointOperations::UpsertPoints(PointInsertOperations::PointsList(some));
+            self.shard
+                .with(|shard| Ok(shard.update(UpdateOperation::PointOperation(some))?))?;
+        }
+        Ok(())
     }
 
     fn check(&self, operation: &UpdateOperation) -> Result<()> {
@@ -224,18 +267,16 @@ impl Collection {
             | PointOperations::SyncPointsRaw(_) => return Err(Error::unsupported("shard transfer")),
         };
         match inserted {
-            qdrant_edge::PointInsertOperations::PointsList(points) => {
-                validate::points(&self.shard.config(), points)
-            }
-            qdrant_edge::PointInsertOperations::PointsBatch(_) => Err(Error::unsupported("a columnar batch")),
+            PointInsertOperations::PointsList(points) => validate::points(&self.shard.config(), points),
+            PointInsertOperations::PointsBatch(_) => Err(Error::unsupported("a columnar batch")),
         }
     }
 
     /// The engine would apply the points before the missing one.
     fn check_exist(&self, ids: &[PointId]) -> Result<()> {
-        let found = self.shard.retrieve(RetrieveRequest {
+        let found = self.retrieve(RetrieveRequest {
             point_ids: ids.to_vec(),
-            with_payload: Some(WithPayloadInterface::Bool(false)),
+            with_payload: None,
             with_vector: Some(WithVector::Bool(false)),
         })?;
         match ids
@@ -256,7 +297,7 @@ impl Collection {
         request
             .with_payload
             .get_or_insert(WithPayloadInterface::Bool(false));
-        Ok(self.shard.retrieve(request)?)
+        self.read(|shard| Ok(shard.retrieve(request)?))
     }
 
     /// A page of points and the id the next page starts with.
@@ -264,7 +305,7 @@ impl Collection {
     /// # Errors
     /// What the engine says.
     pub fn scroll(&self, request: ScrollRequest) -> Result<(Vec<Record>, Option<PointId>)> {
-        Ok(self.shard.scroll(request)?)
+        self.read(|shard| Ok(shard.scroll(request)?))
     }
 
     /// Number of points that match.
@@ -272,7 +313,7 @@ impl Collection {
     /// # Errors
     /// What the engine says.
     pub fn count(&self, request: CountRequest) -> Result<usize> {
-        Ok(self.shard.count(request)?)
+        self.read(|shard| Ok(shard.count(request)?))
     }
 
     /// Runs queries whose point ids were resolved, one result list each.
@@ -280,12 +321,13 @@ impl Collection {
     /// # Errors
     /// What the engine says.
     pub fn query(&self, queries: Vec<QueryRequest>) -> Result<Vec<Vec<ScoredPoint>>> {
-        match self.shard.query_batch(QueryBatchRequest { queries }) {
+        let _searching = self.precedence.search();
+        self.read(|shard| match shard.query_batch(QueryBatchRequest { queries }) {
             // Nothing here cancels a query. The engine does so itself when a
             // formula fails for a point, and forgets why.
             Err(OperationError::Cancelled { .. }) => Err(Error::BadInput(FORMULA_FAILED.to_owned())),
             answer => Ok(answer?),
-        }
+        })
     }
 
     /// A query's results by the value of a payload field.
@@ -293,7 +335,8 @@ impl Collection {
     /// # Errors
     /// What the engine says.
     pub fn query_groups(&self, request: GroupRequest) -> Result<Vec<Group>> {
-        Ok(self.shard.query_groups(request)?)
+        let _searching = self.precedence.search();
+        self.read(|shard| Ok(shard.query_groups(request)?))
     }
 
     /// Values of a payload field with the number of their points.
@@ -304,7 +347,7 @@ impl Collection {
         if request.limit == 0 {
             return Ok(FacetResponse { hits: Vec::new() });
         }
-        Ok(self.shard.facet(request)?)
+        self.read(|shard| Ok(shard.facet(request)?))
     }
 
     /// Distances among sampled points.
@@ -313,7 +356,7 @@ impl Collection {
     /// What the engine says.
     pub fn search_matrix(&self, request: SearchMatrixRequest) -> Result<SearchMatrixResponse> {
         validate::configured(&self.shard.config(), &request.using)?;
-        Ok(self.shard.search_matrix(request)?)
+        self.read(|shard| Ok(shard.search_matrix(request)?))
     }
 
     /// Counts and payload indexes.
@@ -321,7 +364,7 @@ impl Collection {
     /// # Errors
     /// What the engine says.
     pub fn info(&self) -> Result<ShardInfo> {
-        Ok(self.shard.info()?)
+        self.read(|shard| Ok(shard.info()?))
     }
 
     /// Changes settings that need no rebuild at once.
@@ -330,7 +373,7 @@ impl Collection {
     /// What the engine says.
     pub fn set_hnsw(&self, config: qdrant_edge::HnswIndexConfig) -> Result<()> {
         self.written.fetch_add(1, Ordering::AcqRel);
-        Ok(self.shard.set_hnsw_config(config)?)
+        self.shard.with(|shard| Ok(shard.set_hnsw_config(config)?))
     }
 
     /// As [`Self::set_hnsw`], for one vector.
@@ -339,7 +382,8 @@ impl Collection {
     /// [`Error::BadInput`] if there is no such vector.
     pub fn set_vector_hnsw(&self, name: &str, config: qdrant_edge::HnswIndexConfig) -> Result<()> {
         self.written.fetch_add(1, Ordering::AcqRel);
-        Ok(self.shard.set_vector_hnsw_config(name, config)?)
+        self.shard
+            .with(|shard| Ok(shard.set_vector_hnsw_config(name, config)?))
     }
 
     /// Changes when segments are merged and indexed.
@@ -348,7 +392,7 @@ impl Collection {
     /// What the engine says.
     pub fn set_optimizers(&self, config: qdrant_edge::EdgeOptimizersConfig) -> Result<()> {
         self.written.fetch_add(1, Ordering::AcqRel);
-        Ok(self.shard.set_optimizers_config(config)?)
+        self.shard.with(|shard| Ok(shard.set_optimizers_config(config)?))
     }
 
     /// Writes everything to the segments if there was a write since the last
@@ -362,7 +406,7 @@ impl Collection {
         if self.flushed.load(Ordering::Acquire) == written {
             return Ok(false);
         }
-        self.shard.flush()?;
+        self.shard.with(|shard| Ok(shard.flush()?))?;
         self.flushed.store(written, Ordering::Release);
         Ok(true)
     }
@@ -382,10 +426,36 @@ impl Collection {
         let own = crate::files::bytes_below(self.path());
         let needed = space::reserve(&self.shard.config()).saturating_add(own);
         space::check(self.path(), needed)?;
-        let changed = self
-            .shard
-            .optimize_with_budget(ResourceBudget::new(OPTIMIZER_THREADS, OPTIMIZER_THREADS))?;
+        let budget = ResourceBudget::new(OPTIMIZER_THREADS, OPTIMIZER_THREADS);
+        let changed = self.shard.with(|shard| Ok(shard.optimize_with_budget(budget)?))?;
         self.optimized.store(written, Ordering::Release);
+        if changed {
+            self.stale.store(true, Ordering::Release);
+        }
         Ok(changed)
+    }
+
+    /// Whether the optimizer has left files in memory that nobody needs, and
+    /// nobody has searched or written for a while.
+    pub fn wants_reopening(&self) -> bool {
+        self.stale.load(Ordering::Acquire)
+            && self.flushed.load(Ordering::Acquire) == self.written.load(Ordering::Acquire)
+            && !self.precedence.searched_within(IDLE_TIME)
+    }
+
+    /// Closes the engine's files and opens them again, which gives back the memory
+    /// that the optimizer left behind. Every call waits meanwhile, less than a
+    /// second. The caller holds [`turn`](Self::turn) and [`upkeep`](Self::upkeep).
+    ///
+    /// # Errors
+    /// [`Error::Internal`]: the files are damaged, and every later call says so.
+    pub fn reopen(&self) -> Result<()> {
+        let _flushing = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.stale.store(false, Ordering::Release);
+        self.shard.reopen()
+    }
+
+    fn read<T>(&self, work: impl FnOnce(&EdgeShard) -> Result<T>) -> Result<T> {
+        self.shard.with(work).map_err(Error::while_reading)
     }
 }

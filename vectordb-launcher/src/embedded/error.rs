@@ -10,6 +10,9 @@ pub enum Error {
     /// A message that cannot be understood at all.
     #[error("{0}")]
     Malformed(String),
+    /// A value in a REST request that may not be; the whole sentence.
+    #[error("{0}")]
+    Invalid(String),
     /// A message that does not fit the collection.
     #[error("Wrong input: {0}")]
     BadInput(String),
@@ -33,6 +36,9 @@ pub enum Error {
     Overloaded,
 }
 
+/// What helps a damaged collection: the store is an index.
+const REBUILD: &str = "delete the collection, and whoever filled it fills it anew";
+
 /// Result of an API call.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -55,6 +61,22 @@ impl Error {
     /// Several rows in place of one vector, or the other way round.
     pub fn wrong_multi() -> Self {
         Self::BadInput("Conversion between multi and regular vectors failed".to_owned())
+    }
+
+    /// The files of a collection cannot be read.
+    pub fn damaged(what: &str) -> Self {
+        Self::Internal(format!(
+            "{what}. If this stays, the collection's files are damaged: {REBUILD}"
+        ))
+    }
+
+    /// What goes wrong inside of the engine while it only reads, with a hint what
+    /// to do about it; any other error as it is.
+    pub fn while_reading(self) -> Self {
+        match self {
+            Self::Internal(what) => Self::damaged(&what),
+            other => other,
+        }
     }
 
     /// A call or a parameter that this server does not have.
@@ -100,7 +122,9 @@ impl From<OperationError> for Error {
 impl From<Error> for tonic::Status {
     fn from(error: Error) -> Self {
         let code = match &error {
-            Error::Malformed(_) | Error::BadInput(_) | Error::BadRequest(_) => tonic::Code::InvalidArgument,
+            Error::Malformed(_) | Error::Invalid(_) | Error::BadInput(_) | Error::BadRequest(_) => {
+                tonic::Code::InvalidArgument
+            }
             Error::AlreadyExists(_) => tonic::Code::AlreadyExists,
             Error::NotFound(_) => tonic::Code::NotFound,
             Error::Internal(_) => tonic::Code::Internal,
@@ -115,6 +139,7 @@ impl From<&Error> for http::StatusCode {
     fn from(error: &Error) -> Self {
         match error {
             Error::Malformed(_) | Error::BadInput(_) | Error::BadRequest(_) => Self::BAD_REQUEST,
+            Error::Invalid(_) => Self::UNPROCESSABLE_ENTITY,
             Error::AlreadyExists(_) => Self::CONFLICT,
             Error::NotFound(_) => Self::NOT_FOUND,
             Error::Internal(_) => Self::INTERNAL_SERVER_ERROR,

@@ -1,12 +1,16 @@
 //! Runs the engine's blocking calls off the async threads, a bounded number at
 //! once and a bounded number waiting, so that a burst of requests becomes an
-//! error for some of them and not a process without memory.
+//! error for some of them and not a process without memory. Writes have threads
+//! of their own, which leave the processors to searches.
 
-use std::{num::NonZeroUsize, sync::Arc, thread};
+use std::{future::Future, io, num::NonZeroUsize, sync::Arc, thread};
 
-use tokio::sync::{Semaphore, TryAcquireError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
-use super::error::{Error, Result};
+use super::{
+    error::{Error, Result},
+    niced::Niced,
+};
 
 /// Calls at work for each processor: the engine mixes computing and page faults.
 const RUNNING_PER_CPU: usize = 2;
@@ -17,27 +21,34 @@ const RUNNING_MIN: usize = 4;
 /// Calls that may wait for their turn.
 const WAITING_MAX: usize = 1024;
 
+/// How nice writes are: a search that comes gets a processor at once.
+const WRITING_NICENESS: u8 = 5;
+
 /// A bounded set of blocking threads; clones share it.
 #[derive(Debug, Clone)]
 pub struct Pool {
     admitted: Arc<Semaphore>,
     running: Arc<Semaphore>,
-}
-
-impl Default for Pool {
-    fn default() -> Self {
-        let cpus = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        Self::new((cpus * RUNNING_PER_CPU).max(RUNNING_MIN), WAITING_MAX)
-    }
+    writers: Arc<Niced>,
 }
 
 impl Pool {
-    /// A pool with `running` calls at work and `waiting` more in line.
-    pub fn new(running: usize, waiting: usize) -> Self {
-        Self {
+    /// A pool for this machine.
+    ///
+    /// # Errors
+    /// What the system says about threads.
+    pub fn start() -> io::Result<Self> {
+        let cpus = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        Self::with((cpus * RUNNING_PER_CPU).max(RUNNING_MIN), WAITING_MAX)
+    }
+
+    /// A pool with `running` calls of each kind at work and `waiting` more in line.
+    fn with(running: usize, waiting: usize) -> io::Result<Self> {
+        Ok(Self {
             admitted: Arc::new(Semaphore::new(running + waiting)),
             running: Arc::new(Semaphore::new(running)),
-        }
+            writers: Arc::new(Niced::start("writer", running, WRITING_NICENESS)?),
+        })
     }
 
     /// Runs `work` when it is its turn. A caller that goes away does not stop
@@ -51,10 +62,7 @@ impl Pool {
         T: Send + 'static,
         F: FnOnce() -> Result<T> + Send + 'static,
     {
-        let admitted = match Arc::clone(&self.admitted).try_acquire_owned() {
-            Ok(permit) => permit,
-            Err(TryAcquireError::NoPermits | TryAcquireError::Closed) => return Err(Error::Overloaded),
-        };
+        let admitted = self.admit()?;
         let Ok(running) = Arc::clone(&self.running).acquire_owned().await else {
             return Err(Error::Overloaded);
         };
@@ -62,9 +70,40 @@ impl Pool {
             let _held_to_the_end = (admitted, running);
             work()
         });
-        task.await
-            .unwrap_or_else(|error| Err(Error::Internal(format!("the engine panicked: {error}"))))
+        task.await.unwrap_or_else(|_| Err(panicked()))
     }
+
+    /// As [`run`](Self::run), on a thread for writes.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn write<T, F>(&self, work: F) -> impl Future<Output = Result<T>> + Send
+    where
+        T: Send + 'static,
+        F: FnOnce() -> Result<T> + Send + 'static,
+    {
+        let (admitted, writers) = (self.admit(), Arc::clone(&self.writers));
+        async move {
+            let admitted = admitted?;
+            let work = move || {
+                let _held_to_the_end = admitted;
+                work()
+            };
+            writers.run(work).await.unwrap_or_else(|| Err(panicked()))
+        }
+    }
+
+    fn admit(&self) -> Result<OwnedSemaphorePermit> {
+        match Arc::clone(&self.admitted).try_acquire_owned() {
+            Ok(permit) => Ok(permit),
+            Err(TryAcquireError::NoPermits | TryAcquireError::Closed) => Err(Error::Overloaded),
+        }
+    }
+}
+
+/// The panic's own words are in the log.
+fn panicked() -> Error {
+    Error::damaged("the engine panicked")
 }
 
 #[cfg(test)]
@@ -73,7 +112,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_pool_refuses_and_recovers() {
-        let pool = Pool::new(1, 0);
+        let pool = Pool::with(1, 0).unwrap();
         let (release, wait) = std::sync::mpsc::channel::<()>();
         let busy = tokio::spawn({
             let pool = pool.clone();
@@ -90,7 +129,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_an_error() {
-        let result: Result<()> = Pool::new(1, 1).run(|| panic!("no")).await;
-        assert!(matches!(result, Err(Error::Internal(_))), "{result:?}");
+        let pool = Pool::with(1, 1).unwrap();
+        let result: Result<()> = pool.run(|| panic!("no")).await;
+        assert_eq!(result, Err(panicked()));
+        let result: Result<()> = pool.write(|| panic!("no")).await;
+        assert_eq!(result, Err(panicked()));
+        assert_eq!(pool.write(|| Ok(3)).await, Ok(3));
     }
 }

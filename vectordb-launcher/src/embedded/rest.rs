@@ -2,7 +2,7 @@
 //!
 //! Handlers read JSON into the engine's own types, which have Qdrant's REST
 //! form, run the same [`calls`](super::calls) as gRPC and write JSON. A call
-//! that is missing answers 501 with its name.
+//! of Qdrant that is missing answers 501 with its name, any other 404.
 
 mod collections;
 mod create;
@@ -10,23 +10,24 @@ mod forms;
 mod formula;
 mod points;
 mod query;
+mod request;
 mod snapshots;
 mod writes;
 
-use std::{fmt::Write as _, sync::Arc};
+use std::{convert::Infallible, fmt::Write as _, sync::Arc};
 
 use axum::{
     Json, Router,
-    body::Bytes,
-    extract::{DefaultBodyLimit, Request, State, rejection::BytesRejection},
+    extract::{DefaultBodyLimit, Request, State},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{any, get},
 };
 use http::{HeaderMap, Method, StatusCode, Uri, header};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
+use tower::ServiceExt as _;
 
 use super::{
     API_VERSION, ENGINE,
@@ -38,6 +39,26 @@ use crate::auth::{Guard, KEY_HEADER};
 
 /// Paths that need no key, as in Qdrant.
 const OPEN_PATHS: &[&str] = &["/", "/healthz", "/livez", "/readyz"];
+
+/// What Qdrant has besides.
+const MISSING: &[&str] = &[
+    "/cluster/{*rest}",
+    "/collections/{name}/cluster",
+    "/collections/{name}/optimizations",
+    "/collections/{name}/shards",
+    "/collections/{name}/shards/{*rest}",
+    "/collections/{name}/snapshots/upload",
+    "/collections/{name}/points/search/groups",
+    "/collections/{name}/points/recommend",
+    "/collections/{name}/points/recommend/{*rest}",
+    "/collections/{name}/points/discover",
+    "/collections/{name}/points/discover/{*rest}",
+    "/issues",
+    "/logger",
+    "/quotas",
+    "/snapshots",
+    "/snapshots/{*rest}",
+];
 
 #[derive(Debug, Clone)]
 struct Rest {
@@ -51,20 +72,39 @@ pub fn routes(store: Arc<Store>, guard: Guard) -> Router {
         calls: Calls::new(store),
         guard,
     };
-    Router::new()
+    let missing = MISSING
+        .iter()
+        .fold(Router::new(), |router, path| router.route(path, any(unsupported)));
+    let all = Router::new()
         .route("/", get(title))
         .route("/healthz", get(|| async { "healthz check passed" }))
         .route("/livez", get(|| async { "livez check passed" }))
         .route("/readyz", get(|| async { "all shards are ready" }))
-        .merge(collections::routes())
-        .nest("/collections/{name}", points::routes().merge(snapshots::routes()))
+        .merge(collections::routes().route_layer(middleware::from_fn(request::check_name)))
+        .nest(
+            "/collections/{name}",
+            points::routes()
+                .merge(snapshots::routes())
+                .route_layer(middleware::from_fn(request::check_name)),
+        )
+        .merge(missing)
         .route("/metrics", get(metrics))
         .route("/telemetry", get(telemetry))
-        .fallback(unsupported)
-        .method_not_allowed_fallback(unsupported)
+        .route("/cluster", get(cluster))
+        .fallback(|| async { request::unknown() })
+        .method_not_allowed_fallback(points::no_such_method)
         .layer(DefaultBodyLimit::max(REQUEST_BYTES_MAX))
         .layer(middleware::from_fn_with_state(rest.clone(), admit))
-        .with_state(rest)
+        .with_state(rest);
+    // A path is rewritten before it is routed.
+    Router::new().fallback_service(tower::service_fn(move |mut request: Request| {
+        let all = all.clone();
+        async move {
+            request::without_slash(&mut request);
+            let answered: std::result::Result<Response, Infallible> = all.oneshot(request).await;
+            answered
+        }
+    }))
 }
 
 async fn admit(State(rest): State<Rest>, request: Request, next: Next) -> Response {
@@ -125,19 +165,6 @@ fn answer<T: Serialize>(result: Result<T>, started: Instant) -> Response {
     }
 }
 
-/// Reads a request's body. Large ones take a while, so this belongs in the pool.
-fn body<T: DeserializeOwned>(bytes: std::result::Result<Bytes, BytesRejection>) -> Result<T> {
-    let bytes = bytes.map_err(|rejected| {
-        Error::Malformed(if rejected.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            format!("JSON payload has exceeded limit ({REQUEST_BYTES_MAX} bytes).")
-        } else {
-            format!("JSON payload cannot be read: {rejected}")
-        })
-    })?;
-    serde_json::from_slice(&bytes)
-        .map_err(|error| Error::Malformed(format!("Format error in JSON body: {error}")))
-}
-
 async fn unsupported(method: Method, uri: Uri) -> Response {
     let error = Error::unsupported(format!("REST call {method} {} (gRPC has it)", uri.path()));
     failed(StatusCode::from(&error), &error.to_string())
@@ -157,6 +184,11 @@ async fn telemetry() -> Response {
         Ok(json!({"app": {"name": "qdrant", "version": API_VERSION}, "collections": {}})),
         Instant::now(),
     )
+}
+
+/// As of a Qdrant that is alone.
+async fn cluster() -> Response {
+    answer(Ok(json!({"status": "disabled"})), Instant::now())
 }
 
 async fn metrics(State(rest): State<Rest>) -> Response {

@@ -19,6 +19,7 @@ use std::{
 
 use qdrant_edge::EdgeConfig;
 use serde::{Deserialize, Serialize};
+use shared::lock::DirectoryLock;
 use uuid::Uuid;
 
 pub use index::OpenError;
@@ -30,10 +31,7 @@ use super::{
     pool::Pool,
     query, space,
 };
-use crate::{
-    clock,
-    files::{self, DirectoryLock},
-};
+use crate::{clock, files};
 
 /// The folder of the collections' folders.
 const COLLECTIONS_FOLDER: &str = "collections";
@@ -122,7 +120,7 @@ impl Store {
         };
         let folders = root.join(COLLECTIONS_FOLDER);
         fs::create_dir_all(&folders).map_err(io(&folders))?;
-        let lock = DirectoryLock::take(root)?;
+        let lock = DirectoryLock::take(root, files::LOCK_FILE)?;
         let needed = space::OPENING_BYTES_MIN;
         if let Some(free) = space::free_bytes(root).filter(|free| *free < needed) {
             let path = root.to_owned();
@@ -137,7 +135,7 @@ impl Store {
             state: RwLock::new(state),
             changing: Mutex::new(()),
             generation: Mutex::new(Uuid::new_v4()),
-            pool: Pool::default(),
+            pool: Pool::start().map_err(io(root))?,
             _lock: lock,
         })
     }

@@ -4,7 +4,9 @@
 //! says what they are. It appears under its name when it is complete. Qdrant
 //! takes its snapshots one after the other, and a restore replaces one
 //! collection after the other: unlike the embedded engine's copies, these are
-//! not of one moment, and a restore that is broken off has to be done again.
+//! not of one moment, and a restore that is broken off has to be done again. A
+//! node of a cluster has its own shards in its snapshots and no others, so copies
+//! of one are refused.
 
 use std::{
     fs, io,
@@ -39,6 +41,12 @@ pub enum Error {
         /// What is missing or wrong.
         reason: String,
     },
+    /// It is one of several nodes.
+    #[error(
+        "this Qdrant is one of {0} nodes of a cluster, and its snapshots hold its own shards alone; copy the collections \
+         with `agentic-ide-vectordb migrate`, or use the snapshots of each node"
+    )]
+    Cluster(usize),
     /// A file cannot be read or written.
     #[error("cannot use {path}: {source}")]
     Io {
@@ -90,6 +98,7 @@ pub async fn backup(probe: &Probe, target: &Path) -> Result<u64> {
     if fs::read_dir(target).is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(Error::Exists(target.to_owned()));
     }
+    alone(probe).await?;
     let beside = files::folder_of(target);
     // Goes by itself if anything fails.
     let partial = tempfile::Builder::new()
@@ -143,32 +152,26 @@ async fn fetch(probe: &Probe, name: &str, file: &Path) -> Result<()> {
 }
 
 /// Replaces everything that Qdrant holds by the copy in `source` and returns its
-/// number of points. `snapshots` is the child's folder of snapshots: it takes
-/// files from there alone.
+/// number of points. A child takes the files from `snapshots`, its folder of them;
+/// to one that may run elsewhere they are sent.
 ///
 /// # Errors
 /// [`Error`]. Before the first collection is replaced, nothing has changed.
-pub async fn restore(probe: &Probe, snapshots: &Path, source: &Path) -> Result<u64> {
+pub async fn restore(probe: &Probe, snapshots: Option<&Path>, source: &Path) -> Result<u64> {
     let about = read(source)?;
-    fs::create_dir_all(snapshots).map_err(io_error(snapshots))?;
+    alone(probe).await?;
     let present = names(probe).await?;
     let mut points = 0;
     for Collection { name, file } in &about.collections {
-        let lent = tempfile::Builder::new()
-            .suffix(".snapshot")
-            .tempfile_in(snapshots)
-            .map_err(io_error(snapshots))?;
         let from = source.join(file);
-        fs::copy(&from, lent.path()).map_err(io_error(&from))?;
-        let body = json!({
-            "location": format!("file://{}", lent.path().display()),
-            "priority": "snapshot",
-        });
-        let place = ["collections", name, "snapshots", "recover"];
-        probe
-            .call(Method::PUT, &place, Some(body))
-            .await
-            .map_err(Error::Qdrant)?;
+        match snapshots {
+            Some(snapshots) => lend(probe, name, snapshots, &from).await?,
+            None => {
+                let snapshot = tokio::fs::File::open(&from).await.map_err(io_error(&from))?;
+                let place = ["collections", name, "snapshots", "upload"];
+                probe.upload(&place, snapshot).await.map_err(Error::Qdrant)?;
+            }
+        }
         let info = probe.call(Method::GET, &["collections", name], None).await;
         points += info.map_err(Error::Qdrant)?["points_count"]
             .as_u64()
@@ -197,6 +200,23 @@ pub async fn restore(probe: &Probe, snapshots: &Path, source: &Path) -> Result<u
     Ok(points)
 }
 
+/// Has a child take a snapshot. It takes files of its own folder alone.
+async fn lend(probe: &Probe, name: &str, snapshots: &Path, from: &Path) -> Result<()> {
+    fs::create_dir_all(snapshots).map_err(io_error(snapshots))?;
+    let lent = tempfile::Builder::new()
+        .suffix(".snapshot")
+        .tempfile_in(snapshots)
+        .map_err(io_error(snapshots))?;
+    fs::copy(from, lent.path()).map_err(io_error(from))?;
+    let body = json!({
+        "location": format!("file://{}", lent.path().display()),
+        "priority": "snapshot",
+    });
+    let place = ["collections", name, "snapshots", "recover"];
+    let taken = probe.call(Method::PUT, &place, Some(body)).await;
+    taken.map(|_| ()).map_err(Error::Qdrant)
+}
+
 /// What the copy in `source` holds; all of it is there.
 fn read(source: &Path) -> Result<About> {
     let no_copy = |reason: String| Error::NoCopy {
@@ -221,6 +241,15 @@ fn read(source: &Path) -> Result<About> {
     {
         Some(missing) => Err(no_copy(format!("{} is missing", missing.file))),
         None => Ok(about),
+    }
+}
+
+/// Refuses a Qdrant that is not all there is.
+async fn alone(probe: &Probe) -> Result<()> {
+    let cluster = probe.get(&["cluster"]).await.map_err(Error::Qdrant)?;
+    match cluster["peers"].as_object().map_or(0, serde_json::Map::len) {
+        0 | 1 => Ok(()),
+        nodes => Err(Error::Cluster(nodes)),
     }
 }
 

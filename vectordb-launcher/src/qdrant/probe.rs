@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use reqwest::{Method, Url};
+use axum::body::Bytes;
+use reqwest::{Body, Method, Url, header::CONTENT_TYPE};
 use serde_json::Value;
+use tokio_stream::StreamExt as _;
+use tokio_util::io::ReaderStream;
 
 use crate::{
     auth::{KEY_HEADER, Secret},
@@ -16,6 +19,9 @@ const PROBE_TIME_MAX: Duration = Duration::from_secs(3);
 
 /// Longest call that makes, sends or takes a copy.
 const COPY_TIME_MAX: Duration = Duration::from_secs(3600);
+
+/// Between the parts of a form; no snapshot holds it.
+const BOUNDARY: &str = "agentic-ide-3f0c8d8e5b7a4c6c9a14d2f1e6b09a77";
 
 /// Asks Qdrant whether it is ready.
 #[derive(Debug, Clone)]
@@ -103,6 +109,33 @@ impl Probe {
             None => request,
         })
         .await
+    }
+
+    /// Sends a snapshot to a path of these `segments`; what it holds wins over what
+    /// is there.
+    ///
+    /// # Errors
+    /// What the client or Qdrant says.
+    pub async fn upload(
+        &self,
+        segments: &[&str],
+        file: tokio::fs::File,
+    ) -> std::result::Result<Value, String> {
+        // A form of one part (RFC 7578); nothing in it has to be escaped.
+        let start = format!(
+            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"snapshot\"; filename=\"snapshot\"\r\n\
+             Content-Type: application/octet-stream\r\n\r\n"
+        );
+        let end = format!("\r\n--{BOUNDARY}--\r\n");
+        let text = |text: String| tokio_stream::once(Ok::<_, std::io::Error>(Bytes::from(text)));
+        let form = text(start).chain(ReaderStream::new(file)).chain(text(end));
+        let request = self
+            .request(Method::POST, segments)?
+            .query(&[("priority", "snapshot")])
+            .header(CONTENT_TYPE, format!("multipart/form-data; boundary={BOUNDARY}"))
+            .timeout(COPY_TIME_MAX)
+            .body(Body::wrap_stream(form));
+        result(request).await
     }
 
     /// The bytes at a path of these `segments`.

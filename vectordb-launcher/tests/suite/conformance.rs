@@ -12,6 +12,7 @@ mod bad;
 mod data;
 mod exceptions;
 mod reads;
+mod rest;
 mod writes;
 
 use std::{collections::BTreeMap, env, fs};

@@ -179,7 +179,8 @@ async fn what_is_not_ready_is_not_serving() {
     assert_eq!(refused.code(), Code::Internal, "{refused}");
     assert!(refused.message().contains("refused"), "{refused}");
     let refused = control.restore(RestoreRequest { directory }).await.unwrap_err();
-    assert_eq!(refused.code(), Code::Unimplemented, "{refused}");
+    assert_eq!(refused.code(), Code::InvalidArgument, "{refused}");
+    assert!(refused.message().contains("is no copy of a Qdrant"), "{refused}");
     // Nothing is left of the attempt.
     let left = std::fs::read_dir(folder.path()).unwrap();
     let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();

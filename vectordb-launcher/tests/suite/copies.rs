@@ -21,7 +21,7 @@ use tonic::Code;
 
 use crate::{
     supervised::supervised,
-    support::{CODE, Launcher, fill, make, point},
+    support::{CODE, Launcher, Real, Start, fill, make, point},
 };
 
 async fn count(client: &Qdrant, name: &str) -> u64 {
@@ -218,6 +218,24 @@ async fn a_childs_backup_comes_back() {
     assert_ne!(generation(&launcher).await, before);
     let lent = folder.path().join("data/qdrant/snapshots");
     assert_eq!(fs::read_dir(lent).unwrap().count(), 0);
+}
+
+/// One that somebody else runs gets the files sent.
+#[tokio::test]
+async fn a_backup_comes_back_to_a_qdrant_that_is_only_watched() {
+    let Some(program) = Real::program() else { return };
+    let (folder, away) = (tempdir().unwrap(), tempdir().unwrap());
+    let launcher = Launcher::supervising(folder.path(), &program);
+    let client = launcher.client();
+    make(&client).await;
+    fill(&client).await;
+    let url = format!("http://127.0.0.1:{}", launcher.ports.http);
+    let watcher = Start::new(away.path()).arg("--url").arg(url).ready();
+    let copy = away.path().join("copy");
+    assert!(backup(&watcher, &copy).await.unwrap() > 0);
+    empty(&client).await;
+    assert_eq!(restore(&watcher, &copy).await.unwrap(), 5);
+    assert_eq!(count(&client, CODE).await, 5);
 }
 
 async fn generation(launcher: &Launcher) -> String {

@@ -278,6 +278,16 @@ fn a_launcher_says_why_it_does_not_start() {
 }
 
 #[test]
+fn a_misspelt_variable_is_refused() {
+    let folder = tempdir().unwrap();
+    let start = Start::new(folder.path()).arg("--embedded");
+    let (status, text) = start.env("AGENTIC_IDE_VECTORDB_GRCP_PORT", "7000").fails();
+    assert_eq!(status, 2);
+    let meant = "did you mean AGENTIC_IDE_VECTORDB_GRPC_PORT?";
+    assert!(text.contains("E1604") && text.contains(meant), "{text}");
+}
+
+#[test]
 fn a_taken_port_names_its_holder() {
     let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = held.local_addr().unwrap().port();

@@ -138,7 +138,7 @@ async fn points_over_rest() {
         "No point with id 77",
     )
     .await;
-    refused("/delete", "{}", bad, "Either list of point ids or filter").await;
+    refused("/delete", "{}", bad, "untagged enum PointsSelector").await;
     refused(
         "/count",
         r#"{"shard_key": "a"}"#,

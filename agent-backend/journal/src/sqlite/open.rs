@@ -7,11 +7,11 @@ use std::{
 };
 
 use rusqlite::{Connection, OpenFlags};
+use shared::lock::{self, DirectoryLock};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::{
     Counters, Journal, Options,
-    lock::Lock,
     readers::Readers,
     schema,
     thread::Joined,
@@ -25,6 +25,7 @@ use crate::{
 
 const FILE: &str = "journal.db";
 const LOG_FILE: &str = "journal.db-wal";
+const LOCK_FILE: &str = "journal.lock";
 
 pub(super) fn open(options: Options) -> Result<Journal, Error> {
     let Options { dir, bytes_max } = options;
@@ -33,7 +34,13 @@ pub(super) fn open(options: Options) -> Result<Journal, Error> {
         reason: error.to_string(),
     };
     make_dir(&dir).map_err(failed)?;
-    let lock = Lock::take(&dir)?;
+    let lock = DirectoryLock::take(&dir, LOCK_FILE).map_err(|error| match error {
+        lock::Error::Held { path: dir, holder } => Error::Locked { dir, holder },
+        lock::Error::Io { .. } => Error::Open {
+            dir: dir.clone(),
+            reason: error.to_string(),
+        },
+    })?;
     let path = dir.join(FILE);
     refuse(&dir, &path)?;
 

@@ -40,7 +40,7 @@ const VACUUM_VECTORS_MIN: usize = 1000;
 const SEGMENTS_CHOSEN: usize = 0;
 
 /// Dimensions Qdrant accepts.
-const DIMENSIONS_MAX: u64 = 65_536;
+pub const DIMENSIONS_MAX: u64 = 65_536;
 
 /// Bytes in the unit of `wal_capacity_mb`.
 const MIB: usize = 1024 * 1024;

@@ -2,8 +2,7 @@
 
 use axum::{
     Router,
-    body::Bytes,
-    extract::{Path, State, rejection::BytesRejection},
+    extract::{Path, State},
     response::Response,
     routing::{get, post},
 };
@@ -11,12 +10,11 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{
-    Rest, answer, body,
+    Rest, answer,
     create::{self, AliasForm, ChangeForm, NewForm},
+    request::{Changing, Parameters, Payload, body, check_new_name},
 };
 use crate::embedded::{calls, convert::info};
-
-type Payload = std::result::Result<Bytes, BytesRejection>;
 
 /// The routes of collections and aliases.
 pub fn routes() -> Router<Rest> {
@@ -47,9 +45,15 @@ async fn one(State(rest): State<Rest>, Path(name): Path<String>) -> Response {
     answer(found.await, started)
 }
 
-async fn make(State(rest): State<Rest>, Path(name): Path<String>, bytes: Payload) -> Response {
+async fn make(
+    State(rest): State<Rest>,
+    Path(name): Path<String>,
+    _: Parameters<Changing>,
+    bytes: Payload,
+) -> Response {
     let started = Instant::now();
     let made = rest.calls.run(move |store| {
+        check_new_name(&name)?;
         let new = create::create(name.clone(), body::<NewForm>(bytes)?)?;
         store.create(&name, new.config, new.metadata)?;
         Ok(true)
@@ -57,7 +61,12 @@ async fn make(State(rest): State<Rest>, Path(name): Path<String>, bytes: Payload
     answer(made.await, started)
 }
 
-async fn change(State(rest): State<Rest>, Path(name): Path<String>, bytes: Payload) -> Response {
+async fn change(
+    State(rest): State<Rest>,
+    Path(name): Path<String>,
+    _: Parameters<Changing>,
+    bytes: Payload,
+) -> Response {
     let started = Instant::now();
     let changed = rest.calls.run(move |store| {
         let changes = create::changes(body::<ChangeForm>(bytes)?)?;
@@ -67,7 +76,7 @@ async fn change(State(rest): State<Rest>, Path(name): Path<String>, bytes: Paylo
     answer(changed.await, started)
 }
 
-async fn delete(State(rest): State<Rest>, Path(name): Path<String>) -> Response {
+async fn delete(State(rest): State<Rest>, Path(name): Path<String>, _: Parameters<Changing>) -> Response {
     let started = Instant::now();
     answer(rest.calls.run(move |store| store.delete(&name)).await, started)
 }
@@ -77,7 +86,7 @@ async fn exists(State(rest): State<Rest>, Path(name): Path<String>) -> Response 
     answer(Ok(json!({ "exists": exists })), Instant::now())
 }
 
-async fn change_aliases(State(rest): State<Rest>, bytes: Payload) -> Response {
+async fn change_aliases(State(rest): State<Rest>, _: Parameters<Changing>, bytes: Payload) -> Response {
     let started = Instant::now();
     let changed = rest.calls.run(move |store| {
         store.change_aliases(body::<AliasForm>(bytes)?.changes())?;

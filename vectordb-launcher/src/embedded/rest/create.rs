@@ -2,15 +2,20 @@
 //! gRPC sends, so that defaults and refusals are decided in one place. Only
 //! quantization goes straight to the engine, which reads the REST form itself.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    num::{NonZeroU32, NonZeroU64},
+};
 
 use qdrant_client::qdrant::{
     self as grpc, vectors_config::Config as Vectors, vectors_config_diff::Config as VectorDiffs,
 };
 use qdrant_edge::{Distance, Memory, Modifier, MultiVectorConfig, QuantizationConfig, VectorStorageDatatype};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::Deserialize;
 use serde_json::{Map, Value};
+use validator::{Validate, ValidationError, ValidationErrors};
 
+use super::request::sentence;
 use crate::embedded::{
     convert::{
         create::{self, Changes, NewCollection},
@@ -22,14 +27,27 @@ use crate::embedded::{
     validate::UNNAMED,
 };
 
+type Checked = std::result::Result<(), ValidationErrors>;
+
 /// A new collection. Numbers of shards and replicas are taken and mean nothing.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Validate)]
 pub struct NewForm {
-    vectors: Option<Value>,
+    #[validate(nested)]
+    vectors: Option<VectorsConfig>,
+    #[validate(range(min = 1))]
+    shard_number: Option<u32>,
+    #[validate(range(min = 1))]
+    replication_factor: Option<u32>,
+    #[validate(range(min = 1))]
+    write_consistency_factor: Option<u32>,
     sparse_vectors: Option<HashMap<String, SparseForm>>,
+    #[validate(nested)]
     hnsw_config: Option<HnswForm>,
+    #[validate(nested)]
     wal_config: Option<WalForm>,
+    #[validate(nested)]
     optimizers_config: Option<OptimizersForm>,
+    #[validate(nested)]
     quantization_config: Option<QuantizationConfig>,
     on_disk_payload: Option<bool>,
     payload: Option<MemoryForm>,
@@ -39,11 +57,14 @@ pub struct NewForm {
     metadata: Option<Map<String, Value>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Validate)]
 struct DenseForm {
-    size: u64,
+    #[validate(custom(function = "dimensions"))]
+    size: NonZeroU64,
     distance: Distance,
+    #[validate(nested)]
     hnsw_config: Option<HnswForm>,
+    #[validate(nested)]
     quantization_config: Option<QuantizationConfig>,
     on_disk: Option<bool>,
     datatype: Option<VectorStorageDatatype>,
@@ -65,10 +86,12 @@ struct SparseIndexForm {
     memory: Option<Memory>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Validate)]
 struct HnswForm {
     m: Option<u64>,
+    #[validate(range(min = 4))]
     ef_construct: Option<u64>,
+    #[validate(range(min = 10))]
     full_scan_threshold: Option<u64>,
     max_indexing_threads: Option<u64>,
     on_disk: Option<bool>,
@@ -78,18 +101,22 @@ struct HnswForm {
 }
 
 /// What the embedded engine knows of it; the rest has no effect in either edge.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Validate)]
 struct OptimizersForm {
+    #[validate(range(min = 0.0, max = 1.0))]
     deleted_threshold: Option<f64>,
+    #[validate(range(min = 100))]
     vacuum_min_vector_number: Option<u64>,
     default_segment_number: Option<u64>,
+    #[validate(range(min = 1))]
     max_segment_size: Option<u64>,
     indexing_threshold: Option<u64>,
     prevent_unoptimized: Option<bool>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Validate)]
 struct WalForm {
+    #[validate(range(min = 1))]
     wal_capacity_mb: Option<u64>,
     wal_segments_ahead: Option<u64>,
     wal_retain_closed: Option<u64>,
@@ -173,7 +200,7 @@ impl From<DenseForm> for grpc::VectorParams {
     #[expect(deprecated, reason = "older clients send the deprecated fields")]
     fn from(form: DenseForm) -> Self {
         Self {
-            size: form.size,
+            size: form.size.get(),
             distance: info::distance(form.distance),
             hnsw_config: form.hnsw_config.map(Into::into),
             quantization_config: None,
@@ -187,21 +214,62 @@ impl From<DenseForm> for grpc::VectorParams {
     }
 }
 
-fn read<T: DeserializeOwned>(value: Value) -> Result<T> {
-    serde_json::from_value(value)
-        .map_err(|error| Error::Malformed(format!("Format error in JSON body: {error}")))
+/// One unnamed vector or several with names.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum VectorsConfig {
+    Single(Box<DenseForm>),
+    Multi(HashMap<String, DenseForm>),
 }
 
-/// One unnamed vector or several with names. A vector cannot be called `size`
-/// and be a number, so the two forms cannot be taken for each other.
-fn by_name(value: Option<Value>) -> Result<Vec<(String, DenseForm)>> {
-    match value {
-        None | Some(Value::Null) => Ok(Vec::new()),
-        Some(value) if value.get("size").is_some_and(Value::is_number) => {
-            Ok(vec![(UNNAMED.to_owned(), read(value)?)])
+impl Validate for VectorsConfig {
+    fn validate(&self) -> Checked {
+        match self {
+            Self::Single(form) => form.validate(),
+            Self::Multi(forms) => first_wrong(forms.values()),
         }
-        Some(value) => Ok(read::<HashMap<String, DenseForm>>(value)?.into_iter().collect()),
     }
+}
+
+impl VectorsConfig {
+    fn by_name(self) -> HashMap<String, DenseForm> {
+        match self {
+            Self::Single(form) => [(UNNAMED.to_owned(), *form)].into(),
+            Self::Multi(forms) => forms,
+        }
+    }
+}
+
+/// Changes of vectors.
+#[derive(Debug, Default, Deserialize)]
+#[serde(transparent)]
+struct ByName(HashMap<String, DenseChangeForm>);
+
+impl Validate for ByName {
+    fn validate(&self) -> Checked {
+        first_wrong(self.0.values())
+    }
+}
+
+/// The first that is wrong, at a place that does not tell its name, as in Qdrant.
+fn first_wrong<'a, T: Validate + 'a>(mut forms: impl Iterator<Item = &'a T>) -> Checked {
+    let Some(inside) = forms.find_map(|form| form.validate().err()) else {
+        return Ok(());
+    };
+    let mut errors = ValidationErrors::new();
+    errors.merge_self("?", Err(inside));
+    Err(errors)
+}
+
+fn dimensions(size: &NonZeroU64) -> std::result::Result<(), ValidationError> {
+    if size.get() <= create::DIMENSIONS_MAX {
+        return Ok(());
+    }
+    let text = format!(
+        "value {size} invalid, must be from 1 to {}",
+        create::DIMENSIONS_MAX
+    );
+    Err(sentence("range", text))
 }
 
 /// The collection that `form` asks for.
@@ -212,7 +280,7 @@ fn by_name(value: Option<Value>) -> Result<Vec<(String, DenseForm)>> {
 pub fn create(name: String, form: NewForm) -> Result<NewCollection> {
     let mut quantized = HashMap::new();
     let mut map = HashMap::new();
-    for (name, mut dense) in by_name(form.vectors)? {
+    for (name, mut dense) in form.vectors.map(VectorsConfig::by_name).unwrap_or_default() {
         if let Some(config) = dense.quantization_config.take() {
             quantized.insert(name.clone(), config);
         }
@@ -229,6 +297,9 @@ pub fn create(name: String, form: NewForm) -> Result<NewCollection> {
         }),
         optimizers_config: form.optimizers_config.map(Into::into),
         on_disk_payload: form.on_disk_payload,
+        shard_number: form.shard_number,
+        replication_factor: form.replication_factor,
+        write_consistency_factor: form.write_consistency_factor,
         vectors_config: Some(grpc::VectorsConfig {
             config: Some(Vectors::ParamsMap(grpc::VectorParamsMap { map })),
         }),
@@ -263,28 +334,37 @@ pub fn create(name: String, form: NewForm) -> Result<NewCollection> {
 }
 
 /// A change of a collection's settings.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Validate)]
 pub struct ChangeForm {
-    vectors: Option<HashMap<String, DenseChangeForm>>,
+    #[validate(nested)]
+    vectors: Option<ByName>,
+    #[validate(nested)]
     hnsw_config: Option<HnswForm>,
+    #[validate(nested)]
     optimizers_config: Option<OptimizersForm>,
     quantization_config: Option<Value>,
     sparse_vectors: Option<Value>,
+    #[validate(nested)]
     params: Option<ParamsForm>,
     strict_mode_config: Option<StrictForm>,
     metadata: Option<Map<String, Value>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Validate)]
 struct DenseChangeForm {
+    #[validate(nested)]
     hnsw_config: Option<HnswForm>,
     quantization_config: Option<Value>,
     on_disk: Option<bool>,
     memory: Option<Memory>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Validate)]
 struct ParamsForm {
+    #[serde(rename = "replication_factor")]
+    _replication_factor: Option<NonZeroU32>,
+    #[serde(rename = "write_consistency_factor")]
+    _write_consistency_factor: Option<NonZeroU32>,
     on_disk_payload: Option<bool>,
     payload: Option<MemoryForm>,
     id_tracker: Option<MemoryForm>,
@@ -296,7 +376,7 @@ struct ParamsForm {
 /// [`Error::Unsupported`] for what the engine cannot change.
 #[expect(deprecated, reason = "older clients send the deprecated fields")]
 pub fn changes(form: ChangeForm) -> Result<Changes> {
-    let vectors = form.vectors.unwrap_or_default();
+    let vectors = form.vectors.unwrap_or_default().0;
     if form.quantization_config.is_some() || vectors.values().any(|diff| diff.quantization_config.is_some()) {
         return Err(Error::unsupported("changing the quantization of a collection"));
     }
@@ -339,25 +419,34 @@ pub fn changes(form: ChangeForm) -> Result<Changes> {
 }
 
 /// Changes of aliases.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Validate)]
 pub struct AliasForm {
-    actions: Vec<AliasAction>,
+    actions: Vec<AliasOperations>,
 }
 
 #[derive(Debug, Deserialize)]
-enum AliasAction {
-    #[serde(rename = "create_alias")]
-    Create {
-        collection_name: String,
-        alias_name: String,
-    },
-    #[serde(rename = "rename_alias")]
-    Rename {
-        old_alias_name: String,
-        new_alias_name: String,
-    },
-    #[serde(rename = "delete_alias")]
-    Delete { alias_name: String },
+#[serde(untagged)]
+enum AliasOperations {
+    Create { create_alias: CreateAlias },
+    Rename { rename_alias: RenameAlias },
+    Delete { delete_alias: DeleteAlias },
+}
+
+#[derive(Debug, Deserialize)]
+struct CreateAlias {
+    collection_name: String,
+    alias_name: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct RenameAlias {
+    old_alias_name: String,
+    new_alias_name: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct DeleteAlias {
+    alias_name: String,
 }
 
 impl AliasForm {
@@ -366,15 +455,17 @@ impl AliasForm {
         let actions = self.actions.into_iter();
         actions
             .map(|action| match action {
-                AliasAction::Create {
-                    collection_name: collection,
-                    alias_name: alias,
-                } => AliasChange::Create { alias, collection },
-                AliasAction::Rename {
-                    old_alias_name: old,
-                    new_alias_name: new,
-                } => AliasChange::Rename { old, new },
-                AliasAction::Delete { alias_name: alias } => AliasChange::Delete { alias },
+                AliasOperations::Create { create_alias } => AliasChange::Create {
+                    alias: create_alias.alias_name,
+                    collection: create_alias.collection_name,
+                },
+                AliasOperations::Rename { rename_alias } => AliasChange::Rename {
+                    old: rename_alias.old_alias_name,
+                    new: rename_alias.new_alias_name,
+                },
+                AliasOperations::Delete { delete_alias } => AliasChange::Delete {
+                    alias: delete_alias.alias_name,
+                },
             })
             .collect()
     }

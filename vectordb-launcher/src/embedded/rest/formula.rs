@@ -1,23 +1,21 @@
 //! Score formulas as REST writes them: numbers, variable names, conditions and
 //! one-key objects.
 
-use std::collections::HashMap;
-
-use qdrant_edge::{Condition, DecayKind, Expression, Formula, GeoPoint, JsonPath};
-use serde::{Deserialize, de::DeserializeOwned};
+use qdrant_edge::{Condition, DecayKind, Expression, GeoPoint, JsonPath};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
 use crate::embedded::error::{Error, Result};
 
-/// A whole formula.
-///
-/// # Errors
-/// [`Error::Malformed`].
-pub fn formula(value: Value, defaults: HashMap<String, Value>) -> Result<Formula> {
-    Ok(Formula {
-        formula: expression(value)?,
-        defaults,
-    })
+/// A formula that was read.
+#[derive(Debug)]
+pub struct Written(pub Expression);
+
+impl<'de> Deserialize<'de> for Written {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        expression(value).map(Self).map_err(serde::de::Error::custom)
+    }
 }
 
 fn malformed(what: &dyn std::fmt::Display) -> Error {

@@ -4,11 +4,11 @@ use std::{future::Future, pin::Pin};
 
 use axum::{
     Router,
-    body::Bytes,
-    extract::{Path, Query as Parameters, State, rejection::BytesRejection},
+    extract::{Path, State},
     response::Response,
     routing::{delete, get, post, put},
 };
+use http::{Method, Uri};
 use qdrant_edge::{
     CountRequest, FacetRequest, Filter, JsonPath, OrderByInterface, PointId, RetrieveRequest, ScrollRequest,
     SearchMatrixRequest, SearchMatrixResponse, UpdateOperation, VectorNameConfig, WithPayloadInterface,
@@ -17,14 +17,16 @@ use qdrant_edge::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tokio::time::Instant;
+use validator::{Validate, ValidationErrors};
 
 use super::{
-    Rest, answer, body, forms,
-    query::{OldSearch, Query, no_shard_key},
+    Rest, answer, forms,
+    query::{Groups, OldSearch, Query, no_shard_key},
+    request::{Parameters, Payload, Reading, Writing, body, unknown},
     writes,
 };
 use crate::embedded::{
-    calls::{self, FACET_LIMIT, GROUP_SIZE, GROUPS, Grouping, MATRIX_LIMIT, MATRIX_SAMPLE, SCROLL_LIMIT},
+    calls::{self, FACET_LIMIT, MATRIX_LIMIT, MATRIX_SAMPLE, SCROLL_LIMIT},
     error::{Error, Result},
     store::Store,
     validate::UNNAMED,
@@ -32,15 +34,6 @@ use crate::embedded::{
 
 /// A handler's answer; boxed, because the helpers below return handlers.
 type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
-
-type Payload = std::result::Result<Bytes, BytesRejection>;
-
-/// The parameters of a write that have a meaning here.
-#[derive(Debug, Default, Deserialize)]
-pub struct Waiting {
-    #[serde(default)]
-    wait: bool,
-}
 
 /// The routes below `/collections/{name}`.
 pub fn routes() -> Router<Rest> {
@@ -73,9 +66,9 @@ pub fn routes() -> Router<Rest> {
 }
 
 /// A handler that applies what `convert` makes of the body.
-fn write<B: DeserializeOwned + Send + 'static>(
+fn write<B: DeserializeOwned + Validate + Send + 'static>(
     convert: fn(B) -> Result<UpdateOperation>,
-) -> impl Fn(State<Rest>, Path<String>, Parameters<Waiting>, Payload) -> Answering + Clone + Send + Sync + 'static
+) -> impl Fn(State<Rest>, Path<String>, Parameters<Writing>, Payload) -> Answering + Clone + Send + Sync + 'static
 {
     move |State(rest), Path(name), Parameters(waiting), bytes| {
         Box::pin(async move {
@@ -89,12 +82,12 @@ fn write<B: DeserializeOwned + Send + 'static>(
 /// A handler that answers what `work` finds. It blocks, in the pool.
 fn read<B, T>(
     work: fn(&Store, &str, B) -> Result<T>,
-) -> impl Fn(State<Rest>, Path<String>, Payload) -> Answering + Clone + Send + Sync + 'static
+) -> impl Fn(State<Rest>, Path<String>, Parameters<Reading>, Payload) -> Answering + Clone + Send + Sync + 'static
 where
-    B: DeserializeOwned + Send + 'static,
+    B: DeserializeOwned + Validate + Send + 'static,
     T: Serialize + Send + 'static,
 {
-    move |State(rest), Path(name), bytes| {
+    move |State(rest), Path(name), _, bytes| {
         Box::pin(async move {
             let started = Instant::now();
             let found = rest.calls.run(move |store| work(store, &name, body(bytes)?));
@@ -103,7 +96,7 @@ where
     }
 }
 
-async fn written<F>(rest: &Rest, name: &str, waiting: &Waiting, convert: F) -> Result<Value>
+async fn written<F>(rest: &Rest, name: &str, waiting: &Writing, convert: F) -> Result<Value>
 where
     F: FnOnce() -> Result<UpdateOperation> + Send + 'static,
 {
@@ -116,7 +109,7 @@ where
 async fn batch(
     State(rest): State<Rest>,
     Path(name): Path<String>,
-    Parameters(waiting): Parameters<Waiting>,
+    Parameters(waiting): Parameters<Writing>,
     bytes: Payload,
 ) -> Response {
     let started = Instant::now();
@@ -135,41 +128,54 @@ async fn batch(
 async fn delete_index(
     State(rest): State<Rest>,
     Path((name, field)): Path<(String, String)>,
-    Parameters(waiting): Parameters<Waiting>,
+    Parameters(waiting): Parameters<Writing>,
 ) -> Response {
     let started = Instant::now();
-    let work = move || writes::delete_index(&field);
+    let Ok(field) = field.parse::<JsonPath>() else {
+        let text = format!("Deserialize error in path parameters: Invalid json path: '{field}'");
+        return answer::<()>(Err(Error::Malformed(text)), started);
+    };
+    let work = move || Ok(writes::delete_index(field));
     answer(written(&rest, &name, &waiting, work).await, started)
+}
+
+/// The engine's own form.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+struct NewVector(VectorNameConfig);
+
+impl Validate for NewVector {
+    fn validate(&self) -> std::result::Result<(), ValidationErrors> {
+        Ok(())
+    }
 }
 
 async fn create_vector(
     State(rest): State<Rest>,
     Path((name, vector)): Path<(String, String)>,
-    Parameters(waiting): Parameters<Waiting>,
+    Parameters(waiting): Parameters<Writing>,
     bytes: Payload,
 ) -> Response {
     let started = Instant::now();
-    let work = move || writes::create_vector(vector, body::<VectorNameConfig>(bytes)?);
+    let work = move || writes::create_vector(vector, body::<NewVector>(bytes)?.0);
     answer(written(&rest, &name, &waiting, work).await, started)
 }
 
 async fn delete_vector(
     State(rest): State<Rest>,
     Path((name, vector)): Path<(String, String)>,
-    Parameters(waiting): Parameters<Waiting>,
+    Parameters(waiting): Parameters<Writing>,
 ) -> Response {
     let started = Instant::now();
-    if let Err(error) = calls::needs_vector(rest.calls.store(), &name, &vector) {
-        return answer::<()>(Err(error), started);
-    }
     let work = move || Ok(writes::delete_vector(vector));
     answer(written(&rest, &name, &waiting, work).await, started)
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Validate)]
 struct Retrieve {
     ids: Vec<PointId>,
     with_payload: Option<WithPayloadInterface>,
+    #[serde(alias = "with_vectors")]
     with_vector: Option<WithVector>,
     shard_key: Option<Value>,
 }
@@ -184,12 +190,31 @@ fn retrieve(store: &Store, name: &str, body: Retrieve) -> Result<Vec<forms::Poin
     Ok(records.into_iter().map(forms::Point::from).collect())
 }
 
-async fn one_point(State(rest): State<Rest>, Path((name, id)): Path<(String, String)>) -> Response {
+fn point_id(text: &str) -> Result<PointId> {
+    text.parse()
+        .map_err(|()| Error::BadInput(format!("Can not recognize \"{text}\" as point id")))
+}
+
+/// A path of another method. Whoever asks for one like `points/query` asks for a
+/// point, which is none.
+pub async fn no_such_method(method: Method, uri: Uri) -> Response {
+    let parts: Vec<&str> = uri.path().split('/').collect();
+    match (method, &*parts) {
+        (Method::GET, ["", "collections", _, "points", id]) => {
+            answer(point_id(id).map(|_| ()), Instant::now())
+        }
+        _ => unknown(),
+    }
+}
+
+async fn one_point(
+    State(rest): State<Rest>,
+    Path((name, id)): Path<(String, String)>,
+    _: Parameters<Reading>,
+) -> Response {
     let started = Instant::now();
     let work = move |store: &Store| {
-        let id: PointId = id
-            .parse()
-            .map_err(|()| Error::BadInput(format!("Can not recognize \"{id}\" as point id")))?;
+        let id = point_id(&id)?;
         let records = store.collection(&name)?.retrieve(RetrieveRequest {
             point_ids: vec![id],
             with_payload: Some(WithPayloadInterface::Bool(true)),
@@ -202,19 +227,33 @@ async fn one_point(State(rest): State<Rest>, Path((name, id)): Path<(String, Str
     answer(rest.calls.run(work).await, started)
 }
 
-#[derive(Debug, Deserialize)]
-struct Scroll {
-    offset: Option<PointId>,
-    limit: Option<usize>,
-    filter: Option<Filter>,
-    with_payload: Option<WithPayloadInterface>,
-    with_vector: Option<WithVector>,
-    order_by: Option<OrderByInterface>,
+// The outer structs have Qdrant's own names and parts, because its refusals say
+// them.
+
+#[derive(Debug, Deserialize, Validate)]
+struct ScrollForm {
+    #[serde(flatten)]
+    #[validate(nested)]
+    scroll_request: Scroll,
     shard_key: Option<Value>,
 }
 
-fn scroll(store: &Store, name: &str, body: Scroll) -> Result<forms::Page> {
-    no_shard_key(body.shard_key.as_ref())?;
+#[derive(Debug, Deserialize, Validate)]
+struct Scroll {
+    offset: Option<PointId>,
+    #[validate(range(min = 1))]
+    limit: Option<usize>,
+    #[validate(nested)]
+    filter: Option<Filter>,
+    with_payload: Option<WithPayloadInterface>,
+    #[serde(alias = "with_vectors")]
+    with_vector: Option<WithVector>,
+    order_by: Option<OrderByInterface>,
+}
+
+fn scroll(store: &Store, name: &str, form: ScrollForm) -> Result<forms::Page> {
+    no_shard_key(form.shard_key.as_ref())?;
+    let body = form.scroll_request;
     let page = store.collection(name)?.scroll(ScrollRequest {
         offset: body.offset,
         limit: Some(body.limit.unwrap_or(SCROLL_LIMIT)),
@@ -226,15 +265,24 @@ fn scroll(store: &Store, name: &str, body: Scroll) -> Result<forms::Page> {
     Ok(page.into())
 }
 
-#[derive(Debug, Deserialize)]
-struct Count {
-    filter: Option<Filter>,
-    exact: Option<bool>,
+#[derive(Debug, Deserialize, Validate)]
+struct CountForm {
+    #[serde(flatten)]
+    #[validate(nested)]
+    count_request: Count,
     shard_key: Option<Value>,
 }
 
-fn count(store: &Store, name: &str, body: Count) -> Result<Value> {
-    no_shard_key(body.shard_key.as_ref())?;
+#[derive(Debug, Deserialize, Validate)]
+struct Count {
+    #[validate(nested)]
+    filter: Option<Filter>,
+    exact: Option<bool>,
+}
+
+fn count(store: &Store, name: &str, form: CountForm) -> Result<Value> {
+    no_shard_key(form.shard_key.as_ref())?;
+    let body = form.count_request;
     let count = store.collection(name)?.count(CountRequest {
         filter: body.filter,
         exact: body.exact.unwrap_or(true),
@@ -247,8 +295,9 @@ fn query(store: &Store, name: &str, body: Query) -> Result<forms::Points> {
     Ok(lists.pop().unwrap_or_default().into())
 }
 
-#[derive(Debug, Deserialize)]
-struct Searches<T> {
+#[derive(Debug, Deserialize, Validate)]
+struct Searches<T: Validate> {
+    #[validate(nested)]
     searches: Vec<T>,
 }
 
@@ -269,38 +318,32 @@ fn search_batch(store: &Store, name: &str, body: Searches<OldSearch>) -> Result<
     Ok(lists.into_iter().map(forms::points).collect())
 }
 
-#[derive(Debug, Deserialize)]
-struct Grouped {
+fn query_groups(store: &Store, name: &str, body: Groups) -> Result<forms::Groups> {
+    let (search, by) = body.search()?;
+    Ok(calls::groups(store, name, by, search)?.into())
+}
+
+#[derive(Debug, Deserialize, Validate)]
+struct FacetForm {
     #[serde(flatten)]
-    query: Query,
-    group_by: JsonPath,
-    group_size: Option<usize>,
-    with_lookup: Option<Value>,
-}
-
-fn query_groups(store: &Store, name: &str, body: Grouped) -> Result<forms::Groups> {
-    if body.with_lookup.is_some() {
-        return Err(Error::unsupported("with_lookup"));
-    }
-    let by = Grouping {
-        field: body.group_by,
-        groups: body.query.limit().unwrap_or(GROUPS),
-        size: body.group_size.unwrap_or(GROUP_SIZE),
-    };
-    Ok(calls::groups(store, name, by, body.query.search()?)?.into())
-}
-
-#[derive(Debug, Deserialize)]
-struct Facet {
-    key: JsonPath,
-    limit: Option<usize>,
-    filter: Option<Filter>,
-    exact: Option<bool>,
+    #[validate(nested)]
+    facet_request: Facet,
     shard_key: Option<Value>,
 }
 
-fn facet(store: &Store, name: &str, body: Facet) -> Result<Value> {
-    no_shard_key(body.shard_key.as_ref())?;
+#[derive(Debug, Deserialize, Validate)]
+struct Facet {
+    key: JsonPath,
+    #[validate(range(min = 1))]
+    limit: Option<usize>,
+    #[validate(nested)]
+    filter: Option<Filter>,
+    exact: Option<bool>,
+}
+
+fn facet(store: &Store, name: &str, form: FacetForm) -> Result<Value> {
+    no_shard_key(form.shard_key.as_ref())?;
+    let body = form.facet_request;
     let response = store.collection(name)?.facet(FacetRequest {
         key: body.key,
         limit: body.limit.unwrap_or(FACET_LIMIT),
@@ -312,17 +355,28 @@ fn facet(store: &Store, name: &str, body: Facet) -> Result<Value> {
     Ok(json!({ "hits": hits.collect::<Vec<_>>() }))
 }
 
-#[derive(Debug, Deserialize)]
-struct Matrix {
-    sample: Option<usize>,
-    limit: Option<usize>,
-    filter: Option<Filter>,
-    using: Option<String>,
+#[derive(Debug, Deserialize, Validate)]
+struct MatrixForm {
+    #[serde(flatten)]
+    #[validate(nested)]
+    search_request: Matrix,
     shard_key: Option<Value>,
 }
 
-fn matrix(store: &Store, name: &str, body: Matrix) -> Result<SearchMatrixResponse> {
-    no_shard_key(body.shard_key.as_ref())?;
+#[derive(Debug, Deserialize, Validate)]
+struct Matrix {
+    #[validate(range(min = 2))]
+    sample: Option<usize>,
+    #[validate(range(min = 1))]
+    limit: Option<usize>,
+    #[validate(nested)]
+    filter: Option<Filter>,
+    using: Option<String>,
+}
+
+fn matrix(store: &Store, name: &str, form: MatrixForm) -> Result<SearchMatrixResponse> {
+    no_shard_key(form.shard_key.as_ref())?;
+    let body = form.search_request;
     let collection = store.collection(name)?;
     let using = body.using.unwrap_or_else(|| UNNAMED.to_owned());
     collection.search_matrix(SearchMatrixRequest {
@@ -333,10 +387,10 @@ fn matrix(store: &Store, name: &str, body: Matrix) -> Result<SearchMatrixRespons
     })
 }
 
-fn matrix_pairs(store: &Store, name: &str, body: Matrix) -> Result<forms::MatrixPairs> {
+fn matrix_pairs(store: &Store, name: &str, body: MatrixForm) -> Result<forms::MatrixPairs> {
     Ok(matrix(store, name, body)?.into())
 }
 
-fn matrix_offsets(store: &Store, name: &str, body: Matrix) -> Result<forms::MatrixOffsets> {
+fn matrix_offsets(store: &Store, name: &str, body: MatrixForm) -> Result<forms::MatrixOffsets> {
     Ok(matrix(store, name, body)?.into())
 }

@@ -1,57 +1,133 @@
 //! Searches as REST writes them. Filters, parameters and selectors are the
 //! engine's own types, which read Qdrant's REST form by themselves.
 
-use std::collections::HashMap;
+mod asked;
+mod old;
 
-use qdrant_edge::{
-    Filter, Fusion, NaiveFeedbackStrategy, OrderByInterface, PointId, SearchParams, SparseVector,
-    VectorInternal, WithPayloadInterface, WithVector, external::ordered_float::OrderedFloat,
-};
-use serde::Deserialize;
+use asked::{Asked, wanted};
+pub use old::OldSearch;
+use qdrant_edge::{Filter, JsonPath, SearchParams, WithPayloadInterface, WithVector};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use validator::{Validate, ValidationErrors};
 
-use super::formula;
 use crate::embedded::{
-    calls::shard_key_refused,
-    convert::{point, search::RRF_K},
+    calls::{GROUP_SIZE, GROUPS, Grouping, shard_key_refused},
     error::{Error, Result},
-    query::{DEFAULT_LIMIT, Input, Lookup, Search, Stage, Strategy, Wanted},
+    query::{DEFAULT_LIMIT, Lookup, Search, Stage},
     validate::UNNAMED,
 };
 
-/// One or several. Boxed, because a prefetch is a query again.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Several<T> {
-    Many(Vec<T>),
-    One(Box<T>),
-}
+type Checked = std::result::Result<(), ValidationErrors>;
 
-impl<T> Several<T> {
-    fn into_vec(value: Option<Self>) -> Vec<T> {
-        match value {
-            None => Vec::new(),
-            Some(Self::One(one)) => vec![*one],
-            Some(Self::Many(many)) => many,
-        }
-    }
-}
-
-/// The universal query, and each of its prefetches.
-#[derive(Debug, Deserialize)]
+/// The universal query. The outer structs have Qdrant's own names and parts,
+/// because its refusals say them.
+#[derive(Debug, Deserialize, Validate)]
+#[serde(expecting = "struct QueryRequest")]
 pub struct Query {
-    prefetch: Option<Several<Query>>,
+    #[serde(flatten)]
+    #[validate(nested)]
+    internal: Whole,
+    shard_key: Option<Value>,
+}
+
+#[derive(Debug, Deserialize, Validate)]
+struct Whole {
+    #[serde(default, deserialize_with = "one_or_many")]
+    #[validate(nested)]
+    prefetch: Option<Vec<Prefetch>>,
+    #[validate(nested)]
     query: Option<Asked>,
     using: Option<String>,
+    #[validate(nested)]
     filter: Option<Filter>,
+    #[validate(nested)]
     params: Option<SearchParams>,
     score_threshold: Option<f32>,
+    #[validate(range(min = 1))]
     limit: Option<usize>,
     offset: Option<usize>,
+    #[serde(alias = "with_vectors")]
     with_vector: Option<WithVector>,
     with_payload: Option<WithPayloadInterface>,
     lookup_from: Option<LookupFrom>,
+}
+
+#[derive(Debug, Deserialize, Validate)]
+struct Prefetch {
+    #[serde(default, deserialize_with = "one_or_many")]
+    #[validate(nested)]
+    prefetch: Option<Vec<Prefetch>>,
+    #[validate(nested)]
+    query: Option<Asked>,
+    using: Option<String>,
+    #[validate(nested)]
+    filter: Option<Filter>,
+    #[validate(nested)]
+    params: Option<SearchParams>,
+    score_threshold: Option<f32>,
+    #[validate(range(min = 1))]
+    limit: Option<usize>,
+    lookup_from: Option<LookupFrom>,
+}
+
+/// The universal query by groups.
+#[derive(Debug, Deserialize, Validate)]
+pub struct Groups {
+    #[serde(flatten)]
+    #[validate(nested)]
+    search_group_request: WholeGroups,
     shard_key: Option<Value>,
+}
+
+#[derive(Debug, Deserialize, Validate)]
+struct WholeGroups {
+    #[serde(default, deserialize_with = "one_or_many")]
+    #[validate(nested)]
+    prefetch: Option<Vec<Prefetch>>,
+    #[validate(nested)]
+    query: Option<Asked>,
+    using: Option<String>,
+    #[validate(nested)]
+    filter: Option<Filter>,
+    #[validate(nested)]
+    params: Option<SearchParams>,
+    score_threshold: Option<f32>,
+    #[serde(alias = "with_vectors")]
+    with_vector: Option<WithVector>,
+    with_payload: Option<WithPayloadInterface>,
+    lookup_from: Option<LookupFrom>,
+    #[serde(flatten)]
+    #[validate(nested)]
+    group_request: GroupRequest,
+}
+
+#[derive(Debug, Deserialize, Validate)]
+struct GroupRequest {
+    group_by: JsonPath,
+    #[validate(range(min = 1))]
+    group_size: Option<usize>,
+    #[validate(range(min = 1))]
+    limit: Option<usize>,
+    with_lookup: Option<Value>,
+}
+
+/// A list, or the one item of it.
+fn one_or_many<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> std::result::Result<Option<Vec<T>>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum MaybeOneOrMany<T> {
+        One(T),
+        Many(Vec<T>),
+        None(()),
+    }
+    Ok(match MaybeOneOrMany::deserialize(deserializer)? {
+        MaybeOneOrMany::One(one) => Some(vec![one]),
+        MaybeOneOrMany::Many(many) => Some(many),
+        MaybeOneOrMany::None(()) => None,
+    })
 }
 
 #[derive(Debug, Deserialize)]
@@ -61,160 +137,98 @@ struct LookupFrom {
     shard_key: Option<Value>,
 }
 
-/// What a query asks for: a tagged form, or a vector or id to be near to.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Asked {
-    Nearest {
-        nearest: Given,
-        mmr: Option<Mmr>,
-    },
-    Recommend {
-        recommend: Recommend,
-    },
-    Discover {
-        discover: Discover,
-    },
-    Context {
-        context: Several<Pair>,
-    },
-    OrderBy {
-        order_by: OrderByInterface,
-    },
-    Fusion {
-        fusion: FusionName,
-    },
-    Rrf {
-        rrf: Rrf,
-    },
-    Formula {
-        formula: Value,
-        defaults: Option<HashMap<String, Value>>,
-    },
-    Sample {
-        sample: SampleName,
-    },
-    Feedback {
-        relevance_feedback: Feedback,
-    },
-    Plain(Given),
-}
-
-/// A vector, or the point that has it.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Given {
-    Dense(Vec<f32>),
-    Sparse(SparseVector),
-    Multi(Vec<Vec<f32>>),
-    Id(PointId),
-    Inference {
-        #[serde(rename = "model")]
-        _model: String,
-    },
-}
-
-#[derive(Debug, Deserialize)]
-struct Mmr {
-    diversity: Option<f32>,
-    candidates_limit: Option<usize>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Recommend {
-    positive: Option<Vec<Given>>,
-    negative: Option<Vec<Given>>,
-    strategy: Option<StrategyName>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum StrategyName {
-    AverageVector,
-    BestScore,
-    SumScores,
-}
-
-#[derive(Debug, Deserialize)]
-struct Discover {
-    target: Given,
-    context: Option<Several<Pair>>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Pair {
-    positive: Given,
-    negative: Given,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum FusionName {
-    Rrf,
-    Dbsf,
-}
-
-#[derive(Debug, Deserialize)]
-struct Rrf {
-    k: Option<usize>,
-    weights: Option<Vec<f32>>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum SampleName {
-    Random,
-}
-
-#[derive(Debug, Deserialize)]
-struct Feedback {
-    target: Given,
-    feedback: Vec<Example>,
-    strategy: FeedbackStrategy,
-}
-
-#[derive(Debug, Deserialize)]
-struct Example {
-    example: Given,
-    score: f32,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum FeedbackStrategy {
-    Naive { a: f32, b: f32, c: f32 },
-}
-
 impl Query {
     /// The search it asks for.
     ///
     /// # Errors
-    /// [`Error::Unsupported`], [`Error::Malformed`].
+    /// [`Error::Unsupported`].
     pub fn search(self) -> Result<Search> {
-        let mut query = self;
-        let offset = query.offset.take().unwrap_or_default();
-        let with_vector = query.with_vector.take().unwrap_or(WithVector::Bool(false));
-        let with_payload = query
-            .with_payload
-            .take()
-            .unwrap_or(WithPayloadInterface::Bool(false));
-        Ok(Search {
-            stage: query.stage()?,
+        no_shard_key(self.shard_key.as_ref())?;
+        let Whole {
+            prefetch,
+            query,
+            using,
+            filter,
+            params,
+            score_threshold,
+            limit,
             offset,
             with_vector,
             with_payload,
+            lookup_from,
+        } = self.internal;
+        let stage = Prefetch {
+            prefetch,
+            query,
+            using,
+            filter,
+            params,
+            score_threshold,
+            limit,
+            lookup_from,
+        };
+        Ok(Search {
+            stage: stage.stage()?,
+            offset: offset.unwrap_or_default(),
+            with_vector: with_vector.unwrap_or(WithVector::Bool(false)),
+            with_payload: with_payload.unwrap_or(WithPayloadInterface::Bool(false)),
         })
     }
+}
 
-    /// Most results, if it says.
-    pub fn limit(&self) -> Option<usize> {
-        self.limit
-    }
-
-    fn stage(self) -> Result<Stage> {
+impl Groups {
+    /// The search it asks for, and how to group what it finds.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`].
+    pub fn search(self) -> Result<(Search, Grouping)> {
         no_shard_key(self.shard_key.as_ref())?;
+        let WholeGroups {
+            prefetch,
+            query,
+            using,
+            filter,
+            params,
+            score_threshold,
+            with_vector,
+            with_payload,
+            lookup_from,
+            group_request,
+        } = self.search_group_request;
+        if group_request.with_lookup.is_some() {
+            return Err(Error::unsupported("with_lookup"));
+        }
+        let stage = Prefetch {
+            prefetch,
+            query,
+            using,
+            filter,
+            params,
+            score_threshold,
+            limit: group_request.limit,
+            lookup_from,
+        };
+        let search = Search {
+            stage: stage.stage()?,
+            offset: 0,
+            with_vector: with_vector.unwrap_or(WithVector::Bool(false)),
+            with_payload: with_payload.unwrap_or(WithPayloadInterface::Bool(false)),
+        };
+        let by = Grouping {
+            field: group_request.group_by,
+            groups: group_request.limit.unwrap_or(GROUPS),
+            size: group_request.group_size.unwrap_or(GROUP_SIZE),
+        };
+        Ok((search, by))
+    }
+}
+
+impl Prefetch {
+    fn stage(self) -> Result<Stage> {
         Ok(Stage {
-            prefetch: Several::into_vec(self.prefetch)
+            prefetch: self
+                .prefetch
+                .unwrap_or_default()
                 .into_iter()
                 .map(Self::stage)
                 .collect::<Result<_>>()?,
@@ -248,158 +262,16 @@ fn lookup(value: LookupFrom) -> Result<Lookup> {
     })
 }
 
-fn input(value: Given) -> Result<Input> {
-    Ok(match value {
-        Given::Dense(values) => Input::Vector(VectorInternal::Dense(values)),
-        Given::Sparse(SparseVector { indices, values }) => Input::Vector(point::sparse(indices, values)),
-        Given::Multi(rows) => Input::Vector(point::multi(rows)?),
-        Given::Id(id) => Input::Point(id),
-        Given::Inference { .. } => return Err(point::no_inference()),
-    })
-}
-
-fn inputs(values: Option<Vec<Given>>) -> Result<Vec<Input>> {
-    values.unwrap_or_default().into_iter().map(input).collect()
-}
-
-fn pairs(values: Vec<Pair>) -> Result<Vec<(Input, Input)>> {
-    values
-        .into_iter()
-        .map(|pair| Ok((input(pair.positive)?, input(pair.negative)?)))
-        .collect()
-}
-
-fn wanted(value: Asked) -> Result<Wanted> {
-    Ok(match value {
-        Asked::Plain(given)
-        | Asked::Nearest {
-            nearest: given,
-            mmr: None,
-        } => Wanted::Nearest(input(given)?),
-        Asked::Nearest {
-            nearest,
-            mmr: Some(mmr),
-        } => Wanted::Mmr {
-            nearest: input(nearest)?,
-            lambda: mmr.diversity.map(|diversity| 1.0 - diversity),
-            candidates: mmr.candidates_limit,
-        },
-        Asked::Recommend { recommend } => Wanted::Recommend {
-            strategy: match recommend.strategy {
-                None | Some(StrategyName::AverageVector) => Strategy::Average,
-                Some(StrategyName::BestScore) => Strategy::BestScore,
-                Some(StrategyName::SumScores) => Strategy::SumScores,
-            },
-            positive: inputs(recommend.positive)?,
-            negative: inputs(recommend.negative)?,
-        },
-        Asked::Discover { discover } => Wanted::Discover {
-            target: input(discover.target)?,
-            pairs: pairs(Several::into_vec(discover.context))?,
-        },
-        Asked::Context { context } => Wanted::Context(pairs(Several::into_vec(Some(context)))?),
-        Asked::OrderBy { order_by } => Wanted::OrderBy(order_by.into()),
-        Asked::Fusion { fusion } => Wanted::Fusion(match fusion {
-            FusionName::Rrf => Fusion::Rrf {
-                k: RRF_K,
-                weights: None,
-            },
-            FusionName::Dbsf => Fusion::Dbsf,
-        }),
-        Asked::Rrf { rrf } => {
-            let k = rrf.k.unwrap_or(RRF_K);
-            if k == 0 {
-                return Err(Error::Malformed("rrf.k must be greater than 0".to_owned()));
-            }
-            let weights = rrf
-                .weights
-                .map(|weights| weights.into_iter().map(OrderedFloat).collect::<Vec<_>>());
-            Wanted::Fusion(Fusion::Rrf {
-                k,
-                weights: weights.filter(|weights| !weights.is_empty()),
-            })
-        }
-        Asked::Formula { formula, defaults } => {
-            Wanted::Formula(formula::formula(formula, defaults.unwrap_or_default())?)
-        }
-        Asked::Sample {
-            sample: SampleName::Random,
-        } => Wanted::Sample,
-        Asked::Feedback { relevance_feedback } => {
-            let FeedbackStrategy::Naive { a, b, c } = relevance_feedback.strategy;
-            Wanted::Feedback {
-                target: input(relevance_feedback.target)?,
-                examples: relevance_feedback
-                    .feedback
-                    .into_iter()
-                    .map(|item| Ok((input(item.example)?, item.score)))
-                    .collect::<Result<_>>()?,
-                strategy: NaiveFeedbackStrategy {
-                    a: OrderedFloat(a),
-                    b: OrderedFloat(b),
-                    c: OrderedFloat(c),
-                },
-            }
-        }
-    })
-}
-
-/// The older search by one vector.
-#[derive(Debug, Deserialize)]
-pub struct OldSearch {
-    vector: OldVector,
-    filter: Option<Filter>,
-    params: Option<SearchParams>,
-    limit: usize,
-    offset: Option<usize>,
-    with_payload: Option<WithPayloadInterface>,
-    with_vector: Option<WithVector>,
-    score_threshold: Option<f32>,
-    shard_key: Option<Value>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum OldVector {
-    Unnamed(Vec<f32>),
-    Dense { name: String, vector: Vec<f32> },
-    Sparse { name: String, vector: SparseVector },
-}
-
-impl OldSearch {
-    /// The search it asks for.
-    ///
-    /// # Errors
-    /// [`Error::Unsupported`].
-    pub fn search(self) -> Result<Search> {
-        no_shard_key(self.shard_key.as_ref())?;
-        let (using, vector) = match self.vector {
-            OldVector::Unnamed(vector) => (UNNAMED.to_owned(), VectorInternal::Dense(vector)),
-            OldVector::Dense { name, vector } => (name, VectorInternal::Dense(vector)),
-            OldVector::Sparse { name, vector } => (name, point::sparse(vector.indices, vector.values)),
-        };
-        Ok(Search {
-            stage: Stage {
-                wanted: Some(Wanted::Nearest(Input::Vector(vector))),
-                using,
-                filter: self.filter,
-                params: self.params,
-                score_threshold: self.score_threshold,
-                limit: self.limit,
-                ..Stage::default()
-            },
-            offset: self.offset.unwrap_or_default(),
-            with_vector: self.with_vector.unwrap_or(WithVector::Bool(false)),
-            with_payload: self.with_payload.unwrap_or(WithPayloadInterface::Bool(false)),
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use qdrant_edge::{Fusion, PointId, VectorInternal};
     use serde_json::json;
 
     use super::*;
+    use crate::embedded::{
+        convert::point,
+        query::{Input, Strategy, Wanted},
+    };
 
     #[expect(clippy::needless_pass_by_value, reason = "a table reads better with values")]
     fn check(form: Value, expect: Wanted) {

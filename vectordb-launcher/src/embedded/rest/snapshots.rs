@@ -4,8 +4,8 @@ use std::path::Path as FilePath;
 
 use axum::{
     Router,
-    body::{Body, Bytes},
-    extract::{Path, State, rejection::BytesRejection},
+    body::Body,
+    extract::{Path, State},
     response::{IntoResponse as _, Response},
     routing::{get, put},
 };
@@ -13,8 +13,12 @@ use http::header;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use tokio_util::io::ReaderStream;
+use validator::Validate;
 
-use super::{Rest, answer, body};
+use super::{
+    Rest, answer,
+    request::{Payload, body},
+};
 use crate::{
     clock,
     embedded::{
@@ -95,25 +99,31 @@ async fn download(State(rest): State<Rest>, Path((name, snapshot)): Path<(String
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Validate)]
 struct Recover {
     location: String,
 }
 
-async fn recover(
-    State(rest): State<Rest>,
-    Path(name): Path<String>,
-    bytes: std::result::Result<Bytes, BytesRejection>,
-) -> Response {
+async fn recover(State(rest): State<Rest>, Path(name): Path<String>, bytes: Payload) -> Response {
     let started = Instant::now();
     let recovered = rest.calls.run(move |store| -> Result<bool> {
         let Recover { location } = body(bytes)?;
+        if !location.contains(':') {
+            return Err(Error::Malformed(format!(
+                "Format error in JSON body: relative URL without a base: {location:?}"
+            )));
+        }
         let Some(path) = location.strip_prefix(FILE_SCHEME) else {
             return Err(Error::unsupported(
                 "recovering from another location than file://",
             ));
         };
-        store.recover(&name, FilePath::new(path))?;
+        let path = FilePath::new(path);
+        if !path.is_file() {
+            let text = format!("Snapshot file {path:?} does not exist");
+            return Err(Error::BadRequest(text));
+        }
+        store.recover(&name, path)?;
         Ok(true)
     });
     answer(recovered.await, started)

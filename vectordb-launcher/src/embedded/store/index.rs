@@ -10,10 +10,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::Record;
-use crate::{
-    embedded::error::Error,
-    files::{self, LockError},
-};
+use crate::{embedded::error::Error, files};
 
 /// Layout of the data directory; a newer number is refused.
 pub(super) const FORMAT: u32 = 1;
@@ -26,7 +23,7 @@ pub(super) const INDEX_FILE: &str = "store.json";
 pub enum OpenError {
     /// Somebody else has it open, or it cannot be locked.
     #[error(transparent)]
-    Lock(#[from] LockError),
+    Lock(#[from] shared::lock::Error),
     /// A file or folder cannot be used.
     #[error("cannot use {path}: {source}")]
     Io {

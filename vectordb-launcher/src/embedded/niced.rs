@@ -1,40 +1,46 @@
-//! A thread that gives way to all others.
+//! Threads that give way to others.
 //!
 //! On Linux a thread has its own niceness and hands it to the threads it
 //! starts, so the engine's indexing threads have it, too. The system call would
 //! take `unsafe` code; the `renice` program does it from outside, once.
 
-use std::{fs, io, process::Command, sync::mpsc, thread};
+use std::{
+    fs, io,
+    process::Command,
+    sync::{Arc, Mutex, PoisonError, mpsc},
+    thread,
+};
 
 use tokio::sync::oneshot;
 
-/// How nice: half a step from the most, so that it still gets on.
-const NICENESS: &str = "10";
-
 type Job = Box<dyn FnOnce() + Send>;
 
-/// The thread; it ends when this is dropped and its job is done.
+/// The threads; they end when this is dropped and their jobs are done.
 #[derive(Debug)]
 pub struct Niced {
     jobs: mpsc::Sender<Job>,
 }
 
 impl Niced {
-    /// Starts the thread.
+    /// Starts `count` threads of that niceness, 0 to 19.
     ///
     /// # Errors
     /// What the system says.
-    pub fn start(name: &str) -> io::Result<Self> {
+    pub fn start(name: &str, count: usize, niceness: u8) -> io::Result<Self> {
         let (jobs, queue) = mpsc::channel::<Job>();
-        thread::Builder::new().name(name.to_owned()).spawn(move || {
-            if let Err(error) = be_nice() {
-                tracing::debug!(%error, "the background thread runs with normal priority");
-            }
-            for job in queue {
-                // Its result is lost, and the one who waits for it notices.
-                let _panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(job));
-            }
-        })?;
+        let queue = Arc::new(Mutex::new(queue));
+        for _ in 0..count {
+            let queue = Arc::clone(&queue);
+            thread::Builder::new().name(name.to_owned()).spawn(move || {
+                if let Err(error) = be_nice(niceness) {
+                    tracing::debug!(%error, "a background thread runs with normal priority");
+                }
+                while let Some(job) = next(&queue) {
+                    // Its result is lost, and the one who waits for it notices.
+                    let _panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(job));
+                }
+            })?;
+        }
         Ok(Self { jobs })
     }
 
@@ -49,11 +55,16 @@ impl Niced {
     }
 }
 
-fn be_nice() -> io::Result<()> {
+/// Waits with the queue held: whoever holds it is the next to get a job.
+fn next(queue: &Mutex<mpsc::Receiver<Job>>) -> Option<Job> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
+}
+
+fn be_nice(niceness: u8) -> io::Result<()> {
     let own = fs::read_link("/proc/thread-self")?;
     let thread = own.file_name().unwrap_or_default();
     let status = Command::new("renice")
-        .args(["-n", NICENESS, "-p"])
+        .args(["-n", &niceness.to_string(), "-p"])
         .arg(thread)
         .output()?
         .status;
@@ -69,10 +80,11 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn it_works_survives_and_is_nice() {
-        let thread = Niced::start("test").unwrap();
-        assert_eq!(thread.run(|| panic!("no")).await, None::<()>);
-        let stat = thread
+    async fn they_work_survive_and_are_nice() {
+        let threads = Niced::start("test", 2, 7).unwrap();
+        assert_eq!(threads.run(|| panic!("no")).await, None::<()>);
+        assert_eq!(threads.run(|| panic!("no")).await, None::<()>);
+        let stat = threads
             .run(|| fs::read_to_string("/proc/thread-self/stat"))
             .await
             .unwrap();
@@ -81,7 +93,7 @@ mod tests {
             && Command::new("renice").arg("--version").output().is_ok()
         {
             let (_, fields) = stat.rsplit_once(") ").unwrap();
-            assert_eq!(fields.split(' ').nth(16), Some(NICENESS));
+            assert_eq!(fields.split(' ').nth(16), Some("7"));
         }
     }
 }

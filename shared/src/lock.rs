@@ -5,15 +5,11 @@
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
-    io::{Read, Seek, Write},
-    path::Path,
+    io::{self, Read, Seek, Write},
+    path::{Path, PathBuf},
     thread,
     time::Duration,
 };
-
-use crate::Error;
-
-const FILE: &str = "journal.lock";
 
 /// Bytes of the file that are read for the holder's id.
 const PID_BYTES_MAX: u64 = 20;
@@ -26,21 +22,46 @@ const LOOKS_MAX: u32 = 100;
 
 /// The directory is ours until this is dropped.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub struct DirectoryLock {
     _file: File,
 }
 
-impl Lock {
-    /// Takes the directory, or says who has it. Blocks for a moment if the
-    /// one who had it has just died.
-    pub(super) fn take(dir: &Path) -> Result<Self, Error> {
-        Self::take_pausing(dir, || thread::sleep(PAUSE))
+/// Why a directory could not be locked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Another process holds it.
+    #[error("another process uses {}{}", path.display(), holder.map_or(String::new(), |pid| format!(" (pid {pid})")))]
+    Held {
+        /// The directory.
+        path: PathBuf,
+        /// Who, if it said so.
+        holder: Option<u32>,
+    },
+    /// The lock file cannot be made.
+    #[error("cannot lock {}: {source}", path.display())]
+    Io {
+        /// The lock file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl DirectoryLock {
+    /// Takes the lock `name` of `folder`, which must exist. Blocks for a moment
+    /// if the one who had it has just died.
+    ///
+    /// # Errors
+    /// [`Error::Held`] if somebody who lives has it.
+    pub fn take(folder: &Path, name: &str) -> Result<Self, Error> {
+        Self::take_pausing(folder, name, || thread::sleep(PAUSE))
     }
 
-    fn take_pausing(dir: &Path, mut pause: impl FnMut()) -> Result<Self, Error> {
-        let failed = |error: std::io::Error| Error::Open {
-            dir: dir.to_owned(),
-            reason: format!("{FILE}: {error}"),
+    fn take_pausing(folder: &Path, name: &str, mut pause: impl FnMut()) -> Result<Self, Error> {
+        let path = folder.join(name);
+        let failed = |source| Error::Io {
+            path: path.clone(),
+            source,
         };
         let mut options = OpenOptions::new();
         let mut file = options
@@ -48,7 +69,7 @@ impl Lock {
             .write(true)
             .create(true)
             .truncate(false)
-            .open(dir.join(FILE))
+            .open(&path)
             .map_err(failed)?;
         let mut looks = 0;
         loop {
@@ -60,8 +81,8 @@ impl Lock {
             looks += 1;
             let holder = holder(&mut file);
             if looks == LOOKS_MAX || holder.is_none_or(lives) {
-                return Err(Error::Locked {
-                    dir: dir.to_owned(),
+                return Err(Error::Held {
+                    path: folder.to_owned(),
                     holder,
                 });
             }
@@ -92,14 +113,16 @@ mod tests {
 
     use super::*;
 
+    const NAME: &str = "lock";
+
     /// A directory locked by an open file that names `holder`.
     fn locked(holder: u32) -> (tempfile::TempDir, File) {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join(FILE);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(NAME);
         fs::write(&path, format!("{holder}\n")).unwrap();
         let file = File::open(path).unwrap();
         file.lock().unwrap();
-        (dir, file)
+        (folder, file)
     }
 
     fn dead() -> u32 {
@@ -109,11 +132,23 @@ mod tests {
     }
 
     #[test]
+    fn a_second_lock_names_the_holder() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = DirectoryLock::take(folder.path(), NAME).unwrap();
+        match DirectoryLock::take(folder.path(), NAME) {
+            Err(Error::Held { holder, .. }) => assert_eq!(holder, Some(process::id())),
+            other => panic!("{other:?}"),
+        }
+        drop(held);
+        DirectoryLock::take(folder.path(), NAME).unwrap();
+    }
+
+    #[test]
     fn what_a_dead_process_left_is_waited_for() {
-        let (dir, file) = locked(dead());
+        let (folder, file) = locked(dead());
         let mut file = Some(file);
         let mut pauses = 0;
-        let lock = Lock::take_pausing(dir.path(), || {
+        let lock = DirectoryLock::take_pausing(folder.path(), NAME, || {
             pauses += 1;
             if pauses == 3 {
                 file = None;
@@ -125,11 +160,11 @@ mod tests {
 
     #[test]
     fn who_lives_is_not_waited_for_and_nobody_for_ever() {
-        let check = |holder: u32, expect: u32| {
-            let (dir, _file) = locked(holder);
+        let check = |owner: u32, expect: u32| {
+            let (folder, _file) = locked(owner);
             let mut pauses = 0;
-            let refused = Lock::take_pausing(dir.path(), || pauses += 1).unwrap_err();
-            let who = matches!(refused, Error::Locked { holder: Some(named), .. } if named == holder);
+            let refused = DirectoryLock::take_pausing(folder.path(), NAME, || pauses += 1).unwrap_err();
+            let who = matches!(refused, Error::Held { holder: Some(named), .. } if named == owner);
             assert!(who, "{refused:?}");
             assert_eq!(pauses, expect);
         };
