@@ -6,6 +6,7 @@
 
 mod actor;
 mod archive;
+mod claims;
 mod mailbox;
 mod meter;
 mod replay;
@@ -53,6 +54,7 @@ struct Inner {
     stop: CancellationToken,
     tasks: TaskTracker,
     fatal: tokio::sync::watch::Sender<Option<Error>>,
+    claims: claims::Claims,
 }
 
 /// A request for a new workflow.
@@ -78,6 +80,7 @@ impl Runtime {
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             fatal: tokio::sync::watch::Sender::new(None),
+            claims: claims::Claims::default(),
         };
         Self(Arc::new(inner))
     }
@@ -90,31 +93,6 @@ impl Runtime {
     /// Names of the workflow definitions.
     pub fn workflow_types(&self) -> Vec<String> {
         self.0.graphs.keys().cloned().collect()
-    }
-
-    /// Goes on with everything that was unfinished when the process ended.
-    /// A workflow that cannot be read is reported and left alone.
-    pub async fn resume_all(&self) -> Result<usize, Error> {
-        let mut resumed = 0;
-        let mut before = None;
-        loop {
-            let query = ListQuery {
-                unfinished: true,
-                before: before.clone(),
-                limit: PAGE,
-            };
-            let heads = self.0.services.journal.list(query).await?;
-            let Some(last) = heads.last() else {
-                return Ok(resumed);
-            };
-            before = Some(last.workflow.clone());
-            for head in &heads {
-                match self.activate(&head.workflow).await {
-                    Ok(_) => resumed += 1,
-                    Err(error) => tracing::error!(workflow = %head.workflow, %error, "cannot be resumed"),
-                }
-            }
-        }
     }
 
     /// Begins a workflow, or finds the one that this correlation id has.
@@ -247,11 +225,29 @@ impl Runtime {
     async fn command(&self, id: &WorkflowId, command: Command) -> Result<(), Error> {
         match self.handle(id) {
             Some(handle) => handle.ask(command).await,
-            None => {
-                self.read_state(id).await?;
-                Err(engine::Reject::Finished.into())
-            }
+            None => self.not_here(id).await,
         }
+    }
+
+    /// Why nothing here takes commands for a workflow.
+    async fn not_here(&self, id: &WorkflowId) -> Result<(), Error> {
+        let journal = &self.0.services.journal;
+        let head = journal.head(id.clone()).await?;
+        let head = head.ok_or_else(|| Error::unknown_workflow(id.as_str()))?;
+        if let Some(reason) = head.aside {
+            return Err(Error::user(
+                Code::SetAside,
+                format!("workflow `{id}` was set aside: {reason}"),
+            ));
+        }
+        if self.read_state(id).await?.is_finished() || journal.changed().is_none() {
+            return Err(engine::Reject::Finished.into());
+        }
+        Err(Error {
+            class: shared::error::Class::Transient,
+            code: Code::RunsElsewhere,
+            message: format!("workflow `{id}` is run by another backend: try again there, or later"),
+        })
     }
 
     /// Events after `after`: first those on disk, then live ones.
@@ -265,10 +261,16 @@ impl Runtime {
     /// Resolves when the journal can no longer be trusted: the process must end.
     pub async fn fatal(&self) -> Error {
         let mut fatal = self.0.fatal.subscribe();
-        match fatal.wait_for(Option::is_some).await {
-            Ok(error) => error.clone().unwrap_or_else(|| Error::internal("stopped")),
-            // The sender lives as long as `self`; nothing to report without it.
-            Err(_) => std::future::pending().await,
+        let of_a_workflow = async {
+            match fatal.wait_for(Option::is_some).await {
+                Ok(error) => error.clone().unwrap_or_else(|| Error::internal("stopped")),
+                // The sender lives as long as `self`; nothing to report without it.
+                Err(_) => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            error = of_a_workflow => error,
+            error = self.0.services.journal.fenced() => error.into(),
         }
     }
 
@@ -277,18 +279,13 @@ impl Runtime {
         self.0.stop.cancel();
         self.0.tasks.close();
         self.0.tasks.wait().await;
+        if let Err(error) = self.0.services.journal.leave().await {
+            tracing::warn!(%error, code = %error.code, "others take over when the lease ends");
+        }
     }
 
     async fn read_state(&self, id: &WorkflowId) -> Result<State, Error> {
         replay::state(self.0.services.journal.as_ref(), id).await
-    }
-
-    async fn activate(&self, id: &WorkflowId) -> Result<(), Error> {
-        if self.handle(id).is_none() {
-            let state = self.read_state(id).await?;
-            self.start(state, actor::Begin::Resumed);
-        }
-        Ok(())
     }
 
     fn start(&self, state: State, begin: actor::Begin) {
@@ -302,18 +299,24 @@ impl Runtime {
         meter::workflows_active(count);
         let runtime = self.clone();
         self.0.tasks.spawn(async move {
-            if let Err(error) = actor.run(begin).await {
-                tracing::error!(workflow = %id, code = %error.code, %error, "workflow stopped");
-                if error.class == shared::error::Class::Fatal {
-                    runtime.0.fatal.send_replace(Some(error));
-                }
-            }
+            let outcome = claims::caught(actor.run(begin)).await;
             let count = {
                 let mut active = runtime.active();
                 active.remove(&id);
                 active.len()
             };
             meter::workflows_active(count);
+            match outcome {
+                Ok(()) => {}
+                Err(error) if error.class == shared::error::Class::Fatal => {
+                    tracing::error!(workflow = %id, code = %error.code, %error, "the journal cannot be used");
+                    runtime.0.fatal.send_replace(Some(error));
+                }
+                Err(error) if runtime.0.stop.is_cancelled() => {
+                    tracing::warn!(workflow = %id, code = %error.code, %error, "stopped while parking");
+                }
+                Err(error) => runtime.failed(&id, &error).await,
+            }
         });
     }
 

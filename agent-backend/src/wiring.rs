@@ -27,6 +27,7 @@ pub fn build(config: &Config) -> Result<Runtime, Error> {
     let other = config.clone();
     let services = Services {
         journal: Arc::new(journal),
+        data_dir: config.data_dir.clone(),
         model: ollama,
         model_name: config.ollama.model.clone(),
         other_model: Arc::new(move |name| {

@@ -86,6 +86,9 @@ codes! {
     StaleAppend = "E1106", "Another writer has moved the workflow on";
     AppendRefused = "E1107", "An append breaks the rules of the history";
     JournalStorageFailed = "E1108", "The journal's storage failed";
+    Fenced = "E1109", "Another backend has taken over";
+    SetAside = "E1110", "A workflow was set aside";
+    RunsElsewhere = "E1111", "Another backend runs this workflow";
 
     // E12xx: workspace, git, checks (tools).
     WorkspaceNotADirectory = "E1201", "The workspace is not a directory";

@@ -22,6 +22,7 @@ mod indexing;
 mod main_job;
 mod mcp;
 mod partitions;
+mod quarantine;
 mod resume;
 mod schema;
 mod schemas;

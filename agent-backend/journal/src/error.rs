@@ -101,6 +101,14 @@ pub enum Error {
         /// Where it is.
         head: Seq,
     },
+    /// Another holder has taken over; nothing was written, and nothing will be.
+    #[error("another backend has taken over what this one had: it holds epoch {ours}, the work is at {current}")]
+    Fenced {
+        /// Epoch of this writer.
+        ours: u64,
+        /// Epoch of what it wanted to write.
+        current: u64,
+    },
     /// No such workflow.
     #[error("there is no workflow {workflow}")]
     UnknownWorkflow {
@@ -120,7 +128,7 @@ impl Error {
     pub fn class(&self) -> Class {
         match self {
             Self::Busy { .. } | Self::Full { .. } => Class::Transient,
-            Self::Storage { .. } | Self::Stopped | Self::Corrupt { .. } => Class::Fatal,
+            Self::Storage { .. } | Self::Stopped | Self::Corrupt { .. } | Self::Fenced { .. } => Class::Fatal,
             Self::Damaged { .. }
             | Self::DamagedRow { .. }
             | Self::RecordTooNew { .. }
@@ -143,6 +151,7 @@ impl Error {
             Self::SchemaTooNew { .. } | Self::RecordTooNew { .. } => Code::JournalTooNew,
             Self::Locked { .. } => Code::JournalLocked,
             Self::Stale { .. } => Code::StaleAppend,
+            Self::Fenced { .. } => Code::Fenced,
             Self::UnknownWorkflow { .. } => Code::UnknownWorkflow,
             Self::Invalid { .. } => Code::AppendRefused,
         }

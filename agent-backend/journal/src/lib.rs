@@ -14,6 +14,7 @@ pub mod memory;
 mod record;
 mod rules;
 pub mod sqlite;
+mod words;
 
 pub use error::Error;
 pub use sqlite::{Journal, Options};

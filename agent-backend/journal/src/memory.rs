@@ -1,8 +1,9 @@
-//! The journal in memory, for tests: the same rules, no durability.
+//! The journal in memory, for tests: the same rules, no durability. Several
+//! handles may share one store, as several backends share a database.
 
 use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use engine::{
@@ -10,17 +11,18 @@ use engine::{
     event::{Event, Recorded},
     ports::{
         self, BoxFuture,
-        journal::{Append, Created, Head, ListQuery, NewWorkflow, Status},
+        journal::{Append, Claimed, Created, Epoch, Head, ListQuery, NewWorkflow, Release, Status},
     },
 };
 use shared::id::{CorrelationId, Seq, WorkflowId};
 
 use crate::{Error, rules};
 
-/// A journal that lasts as long as it is held.
-#[derive(Debug, Default)]
+/// A journal that lasts as long as a handle of it is held.
+#[derive(Debug)]
 pub struct Journal {
-    inner: Mutex<Inner>,
+    epoch: Epoch,
+    inner: Arc<Mutex<Inner>>,
 }
 
 #[derive(Debug, Default)]
@@ -28,6 +30,10 @@ struct Inner {
     /// In the order they began.
     runs: Vec<Run>,
     blobs: HashMap<BlobId, Vec<u8>>,
+    /// The last one that was given out.
+    epoch: u64,
+    /// Those whose holders live.
+    alive: BTreeSet<Epoch>,
 }
 
 #[derive(Debug)]
@@ -35,12 +41,44 @@ struct Run {
     head: Head,
     fingerprint: BlobId,
     events: Vec<Recorded>,
+    /// Of who has it.
+    epoch: Epoch,
+    tries: u32,
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        Self::handle(Arc::default())
+    }
 }
 
 impl Journal {
     /// An empty journal.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Another holder of the same store.
+    #[must_use]
+    pub fn share(&self) -> Self {
+        Self::handle(Arc::clone(&self.inner))
+    }
+
+    /// Takes this holder for dead, as others do when its lease ends.
+    pub fn expire(&self) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.alive.remove(&self.epoch);
+    }
+
+    fn handle(inner: Arc<Mutex<Inner>>) -> Self {
+        let epoch = {
+            let mut inner = inner.lock().unwrap_or_else(PoisonError::into_inner);
+            inner.epoch += 1;
+            let epoch = Epoch(inner.epoch);
+            inner.alive.insert(epoch);
+            epoch
+        };
+        Self { epoch, inner }
     }
 
     fn with<T>(&self, f: impl FnOnce(&mut Inner) -> Result<T, Error>) -> Result<T, ports::Error> {
@@ -54,7 +92,7 @@ impl Inner {
         self.runs.iter_mut().find(|run| run.head.workflow == *workflow)
     }
 
-    fn create(&mut self, new: NewWorkflow) -> Result<Created, Error> {
+    fn create(&mut self, epoch: Epoch, new: NewWorkflow) -> Result<Created, Error> {
         let task = rules::begin(&new)?.clone();
         if let Some(run) = self
             .runs
@@ -81,6 +119,7 @@ impl Inner {
             query: task.query,
             workspace: task.workspace,
             status: new.status,
+            aside: None,
             head: new.events.last().map_or(Seq(0), |last| last.seq),
             created_at_ms: at_ms(new.events.first()),
             updated_at_ms: at_ms(new.events.last()),
@@ -89,17 +128,20 @@ impl Inner {
             head,
             fingerprint: new.fingerprint,
             events: new.events,
+            epoch,
+            tries: 0,
         });
         Ok(Created::New)
     }
 
-    fn append(&mut self, append: Append) -> Result<(), Error> {
+    fn append(&mut self, epoch: Epoch, append: Append) -> Result<(), Error> {
         rules::append(&append)?;
         let Some(run) = self.run(&append.workflow) else {
             return Err(Error::UnknownWorkflow {
                 workflow: append.workflow,
             });
         };
+        run.fence(epoch)?;
         if run.head.head != append.after {
             let head = run.head.head;
             return Err(Error::Stale {
@@ -124,6 +166,47 @@ impl Inner {
         Ok(())
     }
 
+    fn claim(&mut self, epoch: Epoch, limit: usize) -> Vec<Claimed> {
+        let Self { runs, alive, .. } = self;
+        let free = |run: &&mut Run| {
+            run.head.aside.is_none() && unfinished(&run.head) && !alive.contains(&run.epoch)
+        };
+        let take = |run: &mut Run| {
+            run.epoch = epoch;
+            run.tries += 1;
+            Claimed {
+                head: run.head.clone(),
+                tries: run.tries,
+            }
+        };
+        runs.iter_mut().filter(free).take(limit).map(take).collect()
+    }
+
+    /// The workflow, if this holder has it.
+    fn held(&mut self, epoch: Epoch, workflow: WorkflowId) -> Result<&mut Run, Error> {
+        let run = self
+            .run(&workflow)
+            .ok_or(Error::UnknownWorkflow { workflow })?;
+        run.fence(epoch)?;
+        Ok(run)
+    }
+
+    fn release(&mut self, epoch: Epoch, workflow: WorkflowId, release: Release) -> Result<(), Error> {
+        if release == Release::Readmitted {
+            // What was not set aside may be running.
+            if let Some(run) = self.run(&workflow).filter(|run| run.head.aside.is_some()) {
+                (run.tries, run.head.aside) = (0, None);
+            }
+            return Ok(());
+        }
+        let run = self.held(epoch, workflow)?;
+        run.epoch = NOBODY;
+        if let Release::Aside { reason } = release {
+            run.head.aside = Some(reason);
+        }
+        Ok(())
+    }
+
     fn list(&self, query: &ListQuery) -> Vec<Head> {
         let older_than = match &query.before {
             None => self.runs.len(),
@@ -133,17 +216,34 @@ impl Inner {
                 .position(|run| run.head.workflow == *before)
                 .unwrap_or_default(),
         };
-        let wanted = |head: &&Head| {
-            !query.unfinished || matches!(head.status, Status::Running | Status::AwaitingDecision)
-        };
+        let wanted = |head: &&Head| !query.unfinished || unfinished(head);
         let newest_first = self.runs.iter().take(older_than).rev().map(|run| &run.head);
         newest_first.filter(wanted).take(query.limit).cloned().collect()
     }
 }
 
+/// The epoch of workflows that were given up.
+const NOBODY: Epoch = Epoch(0);
+
+impl Run {
+    fn fence(&self, epoch: Epoch) -> Result<(), Error> {
+        if self.epoch == epoch {
+            return Ok(());
+        }
+        Err(Error::Fenced {
+            ours: epoch.0,
+            current: self.epoch.0,
+        })
+    }
+}
+
+fn unfinished(head: &Head) -> bool {
+    matches!(head.status, Status::Running | Status::AwaitingDecision)
+}
+
 impl ports::Journal for Journal {
     fn create(&self, new: NewWorkflow) -> BoxFuture<'_, Result<Created, ports::Error>> {
-        Box::pin(async move { self.with(|inner| inner.create(new)) })
+        Box::pin(async move { self.with(|inner| inner.create(self.epoch, new)) })
     }
 
     fn find(
@@ -159,7 +259,7 @@ impl ports::Journal for Journal {
     }
 
     fn append(&self, append: Append) -> BoxFuture<'_, Result<(), ports::Error>> {
-        Box::pin(async move { self.with(|inner| inner.append(append)) })
+        Box::pin(async move { self.with(|inner| inner.append(self.epoch, append)) })
     }
 
     fn read(
@@ -202,5 +302,30 @@ impl ports::Journal for Journal {
 
     fn blob(&self, id: BlobId) -> BoxFuture<'_, Result<Option<Vec<u8>>, ports::Error>> {
         Box::pin(async move { self.with(|inner| Ok(inner.blobs.get(&id).cloned())) })
+    }
+
+    fn claim(&self, limit: usize) -> BoxFuture<'_, Result<Vec<Claimed>, ports::Error>> {
+        Box::pin(async move { self.with(|inner| Ok(inner.claim(self.epoch, limit))) })
+    }
+
+    fn settle(&self, workflow: WorkflowId) -> BoxFuture<'_, Result<(), ports::Error>> {
+        Box::pin(async move { self.with(|inner| inner.held(self.epoch, workflow).map(|run| run.tries = 0)) })
+    }
+
+    fn release(&self, workflow: WorkflowId, release: Release) -> BoxFuture<'_, Result<(), ports::Error>> {
+        Box::pin(async move { self.with(|inner| inner.release(self.epoch, workflow, release)) })
+    }
+
+    fn leave(&self) -> BoxFuture<'_, Result<(), ports::Error>> {
+        self.expire();
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn changed(&self) -> Option<BoxFuture<'_, ()>> {
+        None
+    }
+
+    fn fenced(&self) -> BoxFuture<'_, ports::Error> {
+        Box::pin(std::future::pending())
     }
 }

@@ -27,7 +27,7 @@ use engine::{
     event::Recorded,
     ports::{
         self, BoxFuture,
-        journal::{Append, Created, Durability, Head, ListQuery, NewWorkflow},
+        journal::{Append, Claimed, Created, Durability, Head, ListQuery, NewWorkflow, Release},
     },
 };
 use shared::{
@@ -141,7 +141,7 @@ impl Journal {
             .await?
         {
             Done::Created(created) => Ok(created),
-            Done::Appended => Err(Error::Stopped),
+            Done::Written | Done::Claimed(_) => Err(Error::Stopped),
         }
     }
 
@@ -166,6 +166,11 @@ impl Journal {
             status,
         });
         self.submit(request, bytes, durability).await.map(|_| ())
+    }
+
+    /// A request without rows, which must survive everything.
+    async fn note(&self, request: Request) -> Result<Done, Error> {
+        self.submit(request, 0, Durability::Synced).await
     }
 
     /// Waits for room, queues the request and waits for its commit. A caller
@@ -270,5 +275,36 @@ impl ports::Journal for Journal {
                 .ask(move |connection| query::blob(connection, id))
                 .await?)
         })
+    }
+
+    fn claim(&self, limit: usize) -> BoxFuture<'_, Result<Vec<Claimed>, ports::Error>> {
+        Box::pin(async move {
+            match self.note(Request::Claim(limit)).await? {
+                Done::Claimed(claimed) => Ok(claimed),
+                Done::Written | Done::Created(_) => Err(Error::Stopped.into()),
+            }
+        })
+    }
+
+    fn settle(&self, workflow: WorkflowId) -> BoxFuture<'_, Result<(), ports::Error>> {
+        Box::pin(async move { Ok(self.note(Request::Settle(workflow)).await.map(drop)?) })
+    }
+
+    fn release(&self, workflow: WorkflowId, release: Release) -> BoxFuture<'_, Result<(), ports::Error>> {
+        Box::pin(async move { Ok(self.note(Request::Release(workflow, release)).await.map(drop)?) })
+    }
+
+    /// The lock goes when this is dropped; the next opening has everything.
+    fn leave(&self) -> BoxFuture<'_, Result<(), ports::Error>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn changed(&self) -> Option<BoxFuture<'_, ()>> {
+        None
+    }
+
+    /// Who has the directory is asked at each commit, and nowhere else.
+    fn fenced(&self) -> BoxFuture<'_, ports::Error> {
+        Box::pin(std::future::pending())
     }
 }

@@ -125,6 +125,11 @@ impl Client {
         self.post(&format!("/api/workflow/{id}/decision"), decision).await
     }
 
+    pub(super) async fn readmit(&self, id: &WorkflowId) -> Result<(), Error> {
+        self.post(&format!("/api/workflow/{id}/readmit"), &serde_json::Value::Null)
+            .await
+    }
+
     pub(super) async fn cancel(&self, id: &WorkflowId) -> Result<(), Error> {
         self.post(&format!("/api/workflow/{id}/cancel"), &serde_json::Value::Null)
             .await

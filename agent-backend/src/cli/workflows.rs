@@ -72,6 +72,11 @@ pub(super) enum Command {
         /// Its id
         id: String,
     },
+    /// Have a workflow that was set aside tried anew
+    Readmit {
+        /// Its id
+        id: String,
+    },
     /// All events of a workflow, one line of JSON each
     Export {
         /// Its id
@@ -111,7 +116,10 @@ pub(super) async fn run(
     let unfinished = match &command {
         Command::Check { files } => return definitions::check(&config, files),
         Command::Graph { definition, format } => return definitions::draw(&config, definition, *format),
-        Command::Resume { .. } | Command::Cancel { .. } | Command::Fork { .. } => Unfinished::Resume,
+        Command::Resume { .. }
+        | Command::Cancel { .. }
+        | Command::Readmit { .. }
+        | Command::Fork { .. } => Unfinished::Resume,
         Command::List { .. }
         | Command::Show { .. }
         | Command::Diff { .. }
@@ -183,6 +191,7 @@ async fn act(backend: &Backend, model: Option<String>, command: Command) -> Resu
             return run::follow(&backend.client, id, Manner { yes, json: false }).await;
         }
         Command::Cancel { id } => backend.client.cancel(&parse(&id)?).await?,
+        Command::Readmit { id } => backend.client.readmit(&parse(&id)?).await?,
         Command::Export { id, file: Some(file) } => {
             let text = backend.client.export(&parse(&id)?).await?;
             std::fs::write(&file, text).map_err(|error| unusable(&file, &error))?;

@@ -48,6 +48,7 @@ pub(super) fn routes() -> Router<Runtime> {
         .route("/api/workflow/{id}/decision", post(decide))
         .route("/api/workflow/{id}/cancel", post(cancel))
         .route("/api/workflow/{id}/fork", post(fork))
+        .route("/api/workflow/{id}/readmit", post(readmit))
         .route("/api/workflow/{id}/export", get(export))
         .route(
             "/api/workflows/import",
@@ -168,6 +169,11 @@ async fn decide(
 
 async fn cancel(State(runtime): State<Runtime>, Path(id): Path<String>) -> Result<StatusCode, Error> {
     runtime.cancel(&convert::workflow_id(&id)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn readmit(State(runtime): State<Runtime>, Path(id): Path<String>) -> Result<StatusCode, Error> {
+    runtime.readmit(&convert::workflow_id(&id)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

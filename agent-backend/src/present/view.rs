@@ -22,6 +22,8 @@ pub fn summary(head: &Head) -> wire::WorkflowSummary {
         user_query: head.query.clone(),
         workspace: head.workspace.clone(),
         state: match head.status {
+            // As good as failed, until somebody looks.
+            Status::Running | Status::AwaitingDecision if head.aside.is_some() => wire::WorkflowState::Failed,
             Status::Running => wire::WorkflowState::Running,
             Status::AwaitingDecision => wire::WorkflowState::AwaitingDecision,
             Status::Completed => wire::WorkflowState::Completed,

@@ -45,8 +45,11 @@ const TIMER_SLEEP_MAX: Duration = Duration::from_secs(30);
 pub(super) enum Begin {
     /// With these first events, which are durable already.
     New(Vec<Recorded>),
-    /// After a restart of the process.
-    Resumed,
+    /// After a restart of the process, or another one's death.
+    Resumed {
+        /// How often it was claimed since it last got this far.
+        tries: u32,
+    },
 }
 
 /// The way to a running workflow. Cheap to clone.
@@ -144,8 +147,12 @@ impl Actor {
                 }
                 self.act(&events);
             }
-            Begin::Resumed => {
+            Begin::Resumed { tries } => {
                 let _already_told = self.handle(Command::Resume, Vec::new(), Patience::Wait).await?;
+                // Rarely, because it costs a sync for each workflow at a start.
+                if tries > 1 {
+                    self.services.journal.settle(self.state.workflow.clone()).await?;
+                }
             }
         }
         while !self.state.is_finished() {
@@ -315,9 +322,14 @@ impl Actor {
         let (services, state) = (self.services.clone(), worker::focus(owner));
         tokio::spawn(async move {
             // Dropping the worker at a cancel closes its connections.
-            let _cancelled = work
-                .run_until_cancelled(worker::run(services, state, job, desk))
-                .await;
+            let failed = desk.clone();
+            let running = super::claims::caught(async {
+                worker::run(services, state, job, desk).await;
+                Ok(())
+            });
+            if let Some(Err(error)) = work.run_until_cancelled(running).await {
+                failed.fail(error).await;
+            }
         });
     }
 }

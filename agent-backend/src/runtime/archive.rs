@@ -93,7 +93,7 @@ impl Runtime {
             events,
         };
         self.services().journal.create(create).await?;
-        self.start(state, actor::Begin::Resumed);
+        self.start(state, actor::Begin::Resumed { tries: 0 });
         Ok((new.workflow, new.correlation))
     }
 

@@ -16,6 +16,11 @@ pub(super) fn workflows_active(count: usize) {
     gauge!("agentic_ide_workflows_active").set(count as f64);
 }
 
+/// A workflow was set aside.
+pub(super) fn set_aside() {
+    counter!("agentic_ide_workflows_set_aside_total").increment(1);
+}
+
 /// Events are durable; `waited` is the time the journal took.
 pub(super) fn appended(events: &[Recorded], waited: Duration) {
     histogram!("agentic_ide_journal_append_seconds").record(waited.as_secs_f64());

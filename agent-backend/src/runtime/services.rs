@@ -15,6 +15,8 @@ pub type OtherModel = Arc<dyn Fn(&str) -> Result<Arc<dyn Provider>, Error> + Sen
 pub struct Services {
     /// Durable history.
     pub journal: Arc<dyn Journal>,
+    /// Where files of the backend lie.
+    pub data_dir: PathBuf,
     /// The language model.
     pub model: Arc<dyn Provider>,
     /// Name of the model, which decides the edit format.

@@ -1,12 +1,16 @@
 //! Following one workflow: events from disk until they are used up, then live
-//! ones, without a gap or a duplicate. A watcher that falls behind goes back
+//! ones, without a gap or a duplicate; where another backend runs the workflow,
+//! the disk is all there is, and is looked at again and again. A watcher that falls behind goes back
 //! to the disk; it never slows the workflow down.
 
 use std::{collections::VecDeque, sync::Arc};
 
 use engine::{
     Event, Recorded,
-    ports::{Journal, journal::Head},
+    ports::{
+        Journal,
+        journal::{Head, Status},
+    },
 };
 use shared::id::Seq;
 use tokio::sync::broadcast::{self, error::RecvError};
@@ -88,6 +92,15 @@ impl Watch {
                 continue;
             }
             let Some(live) = &mut self.live else {
+                // Whoever runs it writes where this one reads.
+                if self.head.aside.is_none()
+                    && matches!(self.head.status, Status::Running | Status::AwaitingDecision)
+                    && let Some(changed) = self.journal.changed()
+                {
+                    changed.await;
+                    self.behind = true;
+                    continue;
+                }
                 self.ended = true;
                 return Ok(None);
             };

@@ -145,7 +145,7 @@ impl Desk {
         .await;
     }
 
-    async fn fail(&self, error: Error) {
+    pub(super) async fn fail(&self, error: Error) {
         let (stage, attempt) = (self.stage.clone(), self.attempt);
         self.send(
             Command::FailStage {

@@ -18,7 +18,8 @@ pub trait Journal: Send + Sync {
     fn find(&self, correlation: CorrelationId) -> BoxFuture<'_, Result<Option<(WorkflowId, BlobId)>, Error>>;
 
     /// Adds events to a workflow. The first one must follow `Append::after`,
-    /// which must be the head; otherwise nothing is written (`E1106`).
+    /// which must be the head; otherwise nothing is written (`E1106`), as when
+    /// another holder has the workflow by now (`E1109`).
     fn append(&self, append: Append) -> BoxFuture<'_, Result<(), Error>>;
 
     /// Events after `after`, in order, at most `limit`.
@@ -41,6 +42,57 @@ pub trait Journal: Send + Sync {
 
     /// Contents of a blob.
     fn blob(&self, id: BlobId) -> BoxFuture<'_, Result<Option<Vec<u8>>, Error>>;
+
+    /// Takes unfinished workflows that nobody has, in the order they began, at
+    /// most `limit`. Each is counted as tried once more, before it is tried.
+    fn claim(&self, limit: usize) -> BoxFuture<'_, Result<Vec<Claimed>, Error>>;
+
+    /// Says that a claimed workflow got somewhere: its tries begin at nought.
+    fn settle(&self, workflow: WorkflowId) -> BoxFuture<'_, Result<(), Error>>;
+
+    /// Gives up a workflow that this holder has.
+    fn release(&self, workflow: WorkflowId, release: Release) -> BoxFuture<'_, Result<(), Error>>;
+
+    /// Gives up everything, so that others need not wait until this holder is
+    /// taken for dead. Nothing can be appended afterwards.
+    fn leave(&self) -> BoxFuture<'_, Result<(), Error>>;
+
+    /// Resolves when others may have written: a hint, which may be late, lost or
+    /// wrong. None where nobody else writes.
+    fn changed(&self) -> Option<BoxFuture<'_, ()>>;
+
+    /// Resolves when this holder was taken for dead and another one has its
+    /// work: the process must end.
+    fn fenced(&self) -> BoxFuture<'_, Error>;
+}
+
+/// A number that grows each time somebody opens the journal to write. Each
+/// event carries the one of its writer, and of two writers of a workflow the one
+/// with the lower number commits nothing more (`E1109`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Epoch(pub u64);
+
+/// A workflow that was claimed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claimed {
+    /// Its list entry.
+    pub head: Head,
+    /// How often it was tried since it last got somewhere, this time included.
+    pub tries: u32,
+}
+
+/// What is to become of a workflow that its holder gives up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Release {
+    /// Somebody claims it again.
+    Again,
+    /// Nobody claims it: it cannot be run. A person has to look.
+    Aside {
+        /// Why, for a person.
+        reason: String,
+    },
+    /// A person has looked: it is tried anew, as if it had never failed.
+    Readmitted,
 }
 
 /// A workflow that is about to begin.
@@ -128,6 +180,8 @@ pub struct Head {
     pub workspace: String,
     /// Status.
     pub status: Status,
+    /// Why it was set aside, if it was.
+    pub aside: Option<String>,
     /// Last event.
     pub head: Seq,
     /// Milliseconds since the Unix epoch of the first event.

@@ -5,13 +5,13 @@
 use engine::{
     artifact::Task,
     blob::{Blob, BlobId},
-    ports::journal::{Created, Status},
+    ports::journal::{Claimed, Created, Epoch, Release, Status},
 };
 use rusqlite::{OptionalExtension, Transaction, params};
 use shared::id::{CorrelationId, Seq, WorkflowId};
 
-use super::query::{run_of, status_text};
-use crate::{Error, record::Row};
+use super::query::{HEAD, head_of, run_of};
+use crate::{Error, record::Row, words::status_text};
 
 /// What is to be written.
 #[derive(Debug)]
@@ -20,6 +20,12 @@ pub(super) enum Request {
     Begin(Begin),
     /// More of one.
     Append(AppendRows),
+    /// Unfinished workflows that nobody has.
+    Claim(usize),
+    /// A claimed workflow got somewhere.
+    Settle(WorkflowId),
+    /// A workflow is given up.
+    Release(WorkflowId, Release),
 }
 
 /// A new workflow.
@@ -48,20 +54,84 @@ pub(super) struct AppendRows {
 pub(super) enum Done {
     /// Of a new workflow.
     Created(Created),
-    /// Of an append.
-    Appended,
+    /// Of an append, and of everything that answers nothing.
+    Written,
+    /// Of a claim.
+    Claimed(Vec<Claimed>),
 }
 
 /// The answer to one job; the outer error is the storage's and ends the
 /// transaction for all of them.
-pub(super) fn apply(transaction: &Transaction<'_>, request: &Request) -> Result<Result<Done, Error>, Error> {
+pub(super) fn apply(
+    transaction: &Transaction<'_>,
+    epoch: Epoch,
+    request: &Request,
+) -> Result<Result<Done, Error>, Error> {
     match request {
-        Request::Begin(new) => begin(transaction, new).map(|answer| answer.map(Done::Created)),
-        Request::Append(more) => append(transaction, more).map(|answer| answer.map(|()| Done::Appended)),
+        Request::Begin(new) => begin(transaction, epoch, new).map(|answer| answer.map(Done::Created)),
+        Request::Append(more) => append(transaction, epoch, more).map(|answer| answer.map(|()| Done::Written)),
+        Request::Claim(limit) => claim(transaction, epoch, *limit).map(|answer| answer.map(Done::Claimed)),
+        Request::Settle(workflow) => {
+            let sql = "UPDATE heads SET tries = 0 WHERE run = (SELECT run FROM runs WHERE workflow = ?1)";
+            let changed = transaction.prepare_cached(sql)?.execute([workflow.as_str()])?;
+            Ok(known(workflow, changed).map(|()| Done::Written))
+        }
+        Request::Release(workflow, release) => {
+            // What was not set aside may be running: it is not readmitted.
+            let (sql, reason) = match release {
+                Release::Again => ("epoch = 0, aside = ?2 WHERE TRUE", None),
+                Release::Aside { reason } => ("epoch = 0, aside = ?2 WHERE TRUE", Some(reason.as_str())),
+                Release::Readmitted => ("epoch = 0, tries = 0, aside = ?2 WHERE aside IS NOT NULL", None),
+            };
+            let sql = format!("UPDATE heads SET {sql} AND run = (SELECT run FROM runs WHERE workflow = ?1)");
+            transaction.prepare_cached(&sql)?.execute(params![workflow.as_str(), reason])?;
+            Ok(Ok(Done::Written))
+        }
     }
 }
 
-fn begin(transaction: &Transaction<'_>, new: &Begin) -> Result<Result<Created, Error>, Error> {
+fn known(workflow: &WorkflowId, changed: usize) -> Result<(), Error> {
+    if changed == 0 {
+        return Err(Error::UnknownWorkflow {
+            workflow: workflow.clone(),
+        });
+    }
+    Ok(())
+}
+
+/// Unfinished workflows of earlier openings, in the order they began. One whose
+/// list entry cannot be read is left out: it must not take the others with it.
+fn claim(
+    transaction: &Transaction<'_>,
+    epoch: Epoch,
+    limit: usize,
+) -> Result<Result<Vec<Claimed>, Error>, Error> {
+    let runs = {
+        let mut statement = transaction.prepare_cached(
+            "SELECT run FROM heads WHERE status IN ('running', 'awaiting_decision')
+             AND epoch < ?1 AND aside IS NULL ORDER BY run LIMIT ?2",
+        )?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = statement.query_map(params![epoch.0, limit], |row| row.get::<_, i64>(0))?;
+        rows.collect::<Result<Vec<_>, _>>()?
+    };
+    let mut take =
+        transaction.prepare_cached("UPDATE heads SET epoch = ?2, tries = tries + 1 WHERE run = ?1 RETURNING tries")?;
+    let mut entry = transaction.prepare_cached(&format!("{HEAD} WHERE run = ?1"))?;
+    let mut claimed = Vec::with_capacity(runs.len());
+    for run in runs {
+        let tries = take.query_row(params![run, epoch.0], |row| row.get(0))?;
+        let mut rows = entry.query([run])?;
+        match rows.next()?.map(head_of) {
+            Some(Ok(head)) => claimed.push(Claimed { head, tries }),
+            Some(Err(error)) => tracing::error!(%error, code = %error.code(), "a workflow is left out"),
+            None => {}
+        }
+    }
+    Ok(Ok(claimed))
+}
+
+fn begin(transaction: &Transaction<'_>, epoch: Epoch, new: &Begin) -> Result<Result<Created, Error>, Error> {
     let known: Option<(String, String)> = transaction
         .prepare_cached("SELECT workflow, fingerprint FROM runs WHERE correlation = ?1")?
         .query_row([new.correlation.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -104,13 +174,21 @@ fn begin(transaction: &Transaction<'_>, new: &Begin) -> Result<Result<Created, E
         ])?;
     let run = transaction.last_insert_rowid();
     transaction
-        .prepare_cached("INSERT INTO heads (run, head, status, updated_at_ms) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![run, last.seq.0, status_text(new.status), last.at_ms])?;
-    insert(transaction, run, &new.rows)?;
+        .prepare_cached(
+            "INSERT INTO heads (run, head, status, updated_at_ms, epoch, tries) VALUES (?1, ?2, ?3, ?4, ?5, 0)",
+        )?
+        .execute(params![
+            run,
+            last.seq.0,
+            status_text(new.status),
+            last.at_ms,
+            epoch.0
+        ])?;
+    insert(transaction, run, epoch, &new.rows)?;
     Ok(Ok(Created::New))
 }
 
-fn append(transaction: &Transaction<'_>, more: &AppendRows) -> Result<Result<(), Error>, Error> {
+fn append(transaction: &Transaction<'_>, epoch: Epoch, more: &AppendRows) -> Result<Result<(), Error>, Error> {
     let known: Option<(i64, u64)> = transaction
         .prepare_cached("SELECT run, head FROM runs JOIN heads USING (run) WHERE workflow = ?1")?
         .query_row([more.workflow.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -132,11 +210,11 @@ fn append(transaction: &Transaction<'_>, more: &AppendRows) -> Result<Result<(),
     for blob in &more.blobs {
         blobs.execute(params![blob.id().to_hex(), blob.bytes()])?;
     }
-    insert(transaction, run, &more.rows)?;
+    insert(transaction, run, epoch, &more.rows)?;
     if let Some(last) = more.rows.last() {
         transaction
-            .prepare_cached("UPDATE heads SET head = ?2, updated_at_ms = ?3 WHERE run = ?1")?
-            .execute(params![run, last.seq.0, last.at_ms])?;
+            .prepare_cached("UPDATE heads SET head = ?2, updated_at_ms = ?3, epoch = ?4 WHERE run = ?1")?
+            .execute(params![run, last.seq.0, last.at_ms, epoch.0])?;
     }
     // Apart, because it touches the index of unfinished workflows, too.
     if let Some(status) = more.status {
@@ -147,9 +225,9 @@ fn append(transaction: &Transaction<'_>, more: &AppendRows) -> Result<Result<(),
     Ok(Ok(()))
 }
 
-fn insert(transaction: &Transaction<'_>, run: i64, rows: &[Row]) -> Result<(), Error> {
+fn insert(transaction: &Transaction<'_>, run: i64, epoch: Epoch, rows: &[Row]) -> Result<(), Error> {
     let mut statement = transaction.prepare_cached(
-        "INSERT INTO events (run, seq, at_ms, v, digest, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO events (run, seq, at_ms, v, digest, body, epoch) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
     for row in rows {
         statement.execute(params![
@@ -158,7 +236,8 @@ fn insert(transaction: &Transaction<'_>, run: i64, rows: &[Row]) -> Result<(), E
             row.at_ms,
             row.version,
             row.digest,
-            row.body
+            row.body,
+            epoch.0
         ])?;
     }
     Ok(())

@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use engine::ports::journal::Epoch;
 use rusqlite::{Connection, OpenFlags};
 use shared::lock::{self, DirectoryLock};
 use tokio::sync::{Semaphore, mpsc};
@@ -48,7 +49,7 @@ pub(super) fn open(options: Options) -> Result<Journal, Error> {
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection =
         Connection::open_with_flags(&path, flags).map_err(|error| refused(&dir, error.into()))?;
-    prepare(&mut connection, bytes_max).map_err(|error| refused(&dir, error))?;
+    let epoch = prepare(&mut connection, bytes_max).map_err(|error| refused(&dir, error))?;
     let mut witness = Witness::open(&dir).map_err(failed)?;
     witness.note(schema::synced(&connection)?);
     sync_dir(&dir).map_err(failed)?;
@@ -56,7 +57,7 @@ pub(super) fn open(options: Options) -> Result<Journal, Error> {
     let counters = Arc::new(Counters::default());
     let (jobs, queue) = mpsc::channel(QUEUE_JOBS_MAX);
     let readers = Readers::start(&path)?;
-    let writer = Writer::new(connection, witness, Arc::clone(&counters));
+    let writer = Writer::new(connection, epoch, witness, Arc::clone(&counters));
     let writer = Joined::spawn("journal-writer", move || writer.run(queue)).map_err(failed)?;
     Ok(Journal {
         jobs,
@@ -86,7 +87,7 @@ fn refuse(dir: &Path, path: &Path) -> Result<(), Error> {
     schema::configure(&connection).map_err(|error| refused(dir, error))?;
     match schema::kind(&connection).map_err(|error| refused(dir, error))? {
         schema::Kind::New => has(0, witnessed),
-        schema::Kind::Current => {
+        schema::Kind::Current | schema::Kind::Older(_) => {
             let commits = schema::synced(&connection).map_err(|error| refused(dir, error))?;
             has(commits, witnessed)
         }
@@ -115,11 +116,16 @@ fn has(commits: u64, witnessed: u64) -> Result<(), Error> {
     Ok(())
 }
 
-fn prepare(connection: &mut Connection, bytes_max: Option<u64>) -> Result<(), Error> {
+fn prepare(connection: &mut Connection, bytes_max: Option<u64>) -> Result<Epoch, Error> {
     schema::configure_writer(connection)?;
-    if schema::kind(connection)? == schema::Kind::New {
-        schema::create(connection)?;
+    match schema::kind(connection)? {
+        schema::Kind::New => schema::create(connection)?,
+        schema::Kind::Older(from) => schema::migrate(connection, from)?,
+        schema::Kind::Current => {}
+        // Refused before; nothing changes them in between, for they are locked.
+        schema::Kind::Newer(_) | schema::Kind::Foreign => return Err(Error::Stopped),
     }
+    let epoch = schema::take_over(connection)?;
     // What a killed process committed without a sync is in the log and was
     // just recovered from the system's cache; from here on it is promised, so
     // it must be on the disk. This also keeps the log of the last run from
@@ -131,7 +137,7 @@ fn prepare(connection: &mut Connection, bytes_max: Option<u64>) -> Result<(), Er
         // Answers with the size there is when that is larger.
         connection.pragma_update_and_check(None, "max_page_count", pages.max(1), |_| Ok(()))?;
     }
-    Ok(())
+    Ok(epoch)
 }
 
 /// While opening, an error of the storage says that it cannot be opened; what

@@ -3,17 +3,17 @@
 use engine::{
     blob::BlobId,
     event::Recorded,
-    ports::journal::{Head, ListQuery, Status},
+    ports::journal::{Head, ListQuery},
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use shared::id::{CorrelationId, Seq, WorkflowId};
 
-use crate::{Error, record};
+use crate::{Error, record, words::status_of};
 
 /// Columns of a list entry, in the order [`head_of`] reads them.
-const HEAD: &str =
+pub(super) const HEAD: &str =
     "SELECT workflow, correlation, workflow_type, query, workspace, status, head, created_at_ms,
-    updated_at_ms FROM runs JOIN heads USING (run)";
+    updated_at_ms, aside FROM runs JOIN heads USING (run)";
 
 /// Events after `after`: a part of the history without a gap, or an error.
 pub(super) fn read(
@@ -151,7 +151,8 @@ pub(super) fn list(connection: &mut Connection, query: &ListQuery) -> Result<Vec
     Ok(heads)
 }
 
-fn head_of(row: &Row<'_>) -> Result<Head, Error> {
+/// A row of [`HEAD`].
+pub(super) fn head_of(row: &Row<'_>) -> Result<Head, Error> {
     let workflow = WorkflowId::parse(&row.get::<_, String>(0)?);
     let correlation = CorrelationId::parse(&row.get::<_, String>(1)?);
     let status: String = row.get(5)?;
@@ -163,6 +164,7 @@ fn head_of(row: &Row<'_>) -> Result<Head, Error> {
         query: row.get(3)?,
         workspace: row.get(4)?,
         status: status_of(&status).ok_or_else(|| damaged(format!("`{status}` is no status")))?,
+        aside: row.get(9)?,
         head: Seq(row.get(6)?),
         created_at_ms: row.get(7)?,
         updated_at_ms: row.get(8)?,
@@ -181,28 +183,4 @@ pub(super) fn blob(connection: &mut Connection, id: BlobId) -> Result<Option<Vec
         }),
         other => Ok(other),
     }
-}
-
-/// The status as it is stored.
-pub(super) fn status_text(status: Status) -> &'static str {
-    match status {
-        Status::Running => "running",
-        Status::AwaitingDecision => "awaiting_decision",
-        Status::Completed => "completed",
-        Status::Rejected => "rejected",
-        Status::Cancelled => "cancelled",
-        Status::Failed => "failed",
-    }
-}
-
-fn status_of(text: &str) -> Option<Status> {
-    let all = [
-        Status::Running,
-        Status::AwaitingDecision,
-        Status::Completed,
-        Status::Rejected,
-        Status::Cancelled,
-        Status::Failed,
-    ];
-    all.into_iter().find(|status| status_text(*status) == text)
 }

@@ -2,19 +2,23 @@
 
 use std::time::Duration;
 
+use engine::ports::journal::Epoch;
 use rusqlite::{Connection, config::DbConfig};
 
 use crate::{Error, limits::BUSY_TIMEOUT_MS};
 
 /// Version of the tables, in the file's `user_version`.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 
 /// Marks the file as ours, in its `application_id`: "AIDE".
 pub(super) const APPLICATION_ID: i64 = 0x4149_4445;
 
 /// `runs` is written once for each workflow; `heads` is its list entry's
 /// moving part, small because it is written with every append. `synced` is one
-/// number, see `witness`.
+/// number, see `witness`, and so is `owner`, the epoch of the last opening.
+///
+/// In `heads`, `epoch` is the holder's, `tries` counts claims since the workflow
+/// last got somewhere, and `aside` says why nobody may claim it.
 const TABLES: &str = "
 CREATE TABLE runs (
     run INTEGER PRIMARY KEY,
@@ -30,7 +34,10 @@ CREATE TABLE heads (
     run INTEGER PRIMARY KEY REFERENCES runs (run),
     head INTEGER NOT NULL,
     status TEXT NOT NULL,
-    updated_at_ms INTEGER NOT NULL
+    updated_at_ms INTEGER NOT NULL,
+    epoch INTEGER NOT NULL DEFAULT 0,
+    tries INTEGER NOT NULL DEFAULT 0,
+    aside TEXT
 ) STRICT;
 CREATE INDEX heads_unfinished ON heads (run) WHERE status IN ('running', 'awaiting_decision');
 CREATE TABLE events (
@@ -40,6 +47,7 @@ CREATE TABLE events (
     v INTEGER NOT NULL,
     digest INTEGER NOT NULL,
     body TEXT NOT NULL,
+    epoch INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (run, seq)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE synced (
@@ -47,10 +55,28 @@ CREATE TABLE synced (
     commits INTEGER NOT NULL
 ) STRICT;
 INSERT INTO synced (id, commits) VALUES (1, 0);
+CREATE TABLE owner (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    epoch INTEGER NOT NULL
+) STRICT;
+INSERT INTO owner (id, epoch) VALUES (1, 0);
 CREATE TABLE blobs (
     sha256 TEXT PRIMARY KEY,
     bytes BLOB NOT NULL
 ) STRICT;
+";
+
+/// What version 2 added to version 1. Rows of before have epoch 0, nobody's.
+const FROM_1_TO_2: &str = "
+ALTER TABLE heads ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE heads ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE heads ADD COLUMN aside TEXT;
+ALTER TABLE events ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE owner (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    epoch INTEGER NOT NULL
+) STRICT;
+INSERT INTO owner (id, epoch) VALUES (1, 0);
 ";
 
 /// What a file is.
@@ -60,6 +86,8 @@ pub(super) enum Kind {
     New,
     /// A journal of this version.
     Current,
+    /// A journal of an older version: tables are to be changed.
+    Older(i64),
     /// A journal of a newer version.
     Newer(i64),
     /// Some other database.
@@ -75,6 +103,7 @@ pub(super) fn kind(connection: &Connection) -> Result<Kind, Error> {
         (0, 0, 0) => Kind::New,
         (APPLICATION_ID, VERSION, _) => Kind::Current,
         (APPLICATION_ID, newer, _) if newer > VERSION => Kind::Newer(newer),
+        (APPLICATION_ID, older, _) if older >= 1 => Kind::Older(older),
         _ => Kind::Foreign,
     })
 }
@@ -138,4 +167,34 @@ pub(super) fn create(connection: &mut Connection) -> Result<(), Error> {
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()?;
     Ok(())
+}
+
+/// Brings the tables of an older version up to date, all or nothing.
+pub(super) fn migrate(connection: &mut Connection, from: i64) -> Result<(), Error> {
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    if from < 2 {
+        transaction.execute_batch(FROM_1_TO_2)?;
+    }
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()?;
+    tracing::info!(from, to = VERSION, "the journal was brought up to date");
+    Ok(())
+}
+
+/// Takes the journal over: from here on a writer of before commits nothing.
+pub(super) fn take_over(connection: &mut Connection) -> Result<Epoch, Error> {
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let epoch = transaction.query_row(
+        "UPDATE owner SET epoch = epoch + 1 WHERE id = 1 RETURNING epoch",
+        [],
+        |row| row.get(0),
+    )?;
+    transaction.commit()?;
+    Ok(Epoch(epoch))
+}
+
+/// Epoch of the last opening.
+pub(super) fn epoch(connection: &Connection) -> Result<Epoch, Error> {
+    let mut statement = connection.prepare_cached("SELECT epoch FROM owner WHERE id = 1")?;
+    Ok(Epoch(statement.query_row([], |row| row.get(0))?))
 }

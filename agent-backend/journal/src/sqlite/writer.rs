@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use engine::ports::journal::{Created, Durability};
+use engine::ports::journal::{Created, Durability, Epoch};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use shared::{crash, error::Class};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
@@ -44,6 +44,8 @@ pub(super) struct Job {
 #[derive(Debug)]
 pub(super) struct Writer {
     connection: Connection,
+    /// Of this opening: whoever opens later has a higher one.
+    epoch: Epoch,
     witness: Witness,
     counters: Arc<Counters>,
     /// What the connection is set to.
@@ -54,9 +56,15 @@ pub(super) struct Writer {
 
 impl Writer {
     /// A writer on a connection that is set to sync every commit.
-    pub(super) fn new(connection: Connection, witness: Witness, counters: Arc<Counters>) -> Self {
+    pub(super) fn new(
+        connection: Connection,
+        epoch: Epoch,
+        witness: Witness,
+        counters: Arc<Counters>,
+    ) -> Self {
         Self {
             connection,
+            epoch,
             witness,
             counters,
             durability: Durability::Synced,
@@ -115,9 +123,17 @@ impl Writer {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // Within the transaction, so that nobody can take over before its end.
+        let current = super::schema::epoch(&transaction)?;
+        if current != self.epoch {
+            return Err(Error::Fenced {
+                ours: self.epoch.0,
+                current: current.0,
+            });
+        }
         let answers: Vec<_> = group
             .iter()
-            .map(|job| group::apply(&transaction, &job.request))
+            .map(|job| group::apply(&transaction, self.epoch, &job.request))
             .collect::<Result<_, _>>()?;
         // A group of refused jobs changes nothing, and then nothing is synced.
         let synced = if durability == Durability::Synced && answers.iter().any(changes) {
@@ -210,7 +226,8 @@ impl Writer {
 
 fn changes(answer: &Result<Done, Error>) -> bool {
     match answer {
-        Ok(Done::Appended | Done::Created(Created::New)) => true,
+        Ok(Done::Written | Done::Created(Created::New)) => true,
+        Ok(Done::Claimed(claimed)) => !claimed.is_empty(),
         Ok(Done::Created(Created::Existing(_) | Created::Conflict(_))) | Err(_) => false,
     }
 }

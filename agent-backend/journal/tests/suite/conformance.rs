@@ -5,7 +5,7 @@ use engine::{
     event::Event,
     ports::{
         Journal,
-        journal::{Append, Created, Head, ListQuery, NewWorkflow, Status},
+        journal::{Append, Claimed, Created, Head, ListQuery, NewWorkflow, Release, Status},
     },
 };
 use shared::{
@@ -13,15 +13,15 @@ use shared::{
     id::{CorrelationId, Seq},
 };
 
-use crate::support::{all, at, kind, more, new, text, wf, with_status};
+use crate::support::{Store, all, at, kind, more, new, text, wf, with_status};
 
 macro_rules! on_every_journal {
     ($($test:ident)*) => {
         mod memory {
-            $(#[tokio::test] async fn $test() { super::$test(&journal::memory::Journal::new()).await; })*
+            $(#[tokio::test] async fn $test() { super::$test(&crate::support::Memory::default()).await; })*
         }
         mod sqlite {
-            $(#[tokio::test] async fn $test() { super::$test(&crate::support::store().journal).await; })*
+            $(#[tokio::test] async fn $test() { super::$test(&crate::support::Directory::default()).await; })*
         }
     };
 }
@@ -39,9 +39,13 @@ on_every_journal! {
     a_workflow_begins_with_its_status
     the_last_shorter_history_is_found
     what_is_not_there
+    what_is_unfinished_is_claimed_by_the_next_holder
+    an_older_holder_is_fenced
+    what_fails_is_tried_again_and_set_aside
 }
 
-async fn a_workflow_begins_once(journal: &impl Journal) {
+async fn a_workflow_begins_once(store: &impl Store) {
+    let journal = &store.open().await;
     assert_eq!(journal.create(new(1)).await, Ok(Created::New));
     assert_eq!(journal.create(new(1)).await, Ok(Created::Existing(wf(1))));
     // The same request again, under an id of its own that nobody has seen yet.
@@ -57,14 +61,16 @@ async fn a_workflow_begins_once(journal: &impl Journal) {
     assert_eq!(all(journal, wf(1)).await, Ok(new(1).events));
 }
 
-async fn a_correlation_id_is_found(journal: &impl Journal) {
+async fn a_correlation_id_is_found(store: &impl Store) {
+    let journal = &store.open().await;
     journal.create(new(1)).await.unwrap();
     let found = journal.find(CorrelationId::new("req-1")).await;
     assert_eq!(found, Ok(Some((wf(1), new(1).fingerprint))));
     assert_eq!(journal.find(CorrelationId::new("req-2")).await, Ok(None));
 }
 
-async fn a_workflow_must_begin_with_itself(journal: &impl Journal) {
+async fn a_workflow_must_begin_with_itself(store: &impl Store) {
+    let journal = &store.open().await;
     let refused = (Class::Permanent, Code::AppendRefused);
     let nothing = NewWorkflow {
         events: Vec::new(),
@@ -96,7 +102,8 @@ async fn a_workflow_must_begin_with_itself(journal: &impl Journal) {
     assert_eq!(kind(journal.create(taken).await), refused);
 }
 
-async fn events_are_read_in_order(journal: &impl Journal) {
+async fn events_are_read_in_order(store: &impl Store) {
+    let journal = &store.open().await;
     journal
         .create(NewWorkflow {
             events: vec![new(1).events.remove(0), text(2)],
@@ -118,7 +125,8 @@ async fn events_are_read_in_order(journal: &impl Journal) {
     assert_eq!(journal.read(wf(1), Seq(0), 0).await, Ok(Vec::new()));
 }
 
-async fn a_stale_append_writes_nothing(journal: &impl Journal) {
+async fn a_stale_append_writes_nothing(store: &impl Store) {
+    let journal = &store.open().await;
     journal.create(new(1)).await.unwrap();
     journal.append(more(wf(1), 1, 2)).await.unwrap();
     let blob = Blob::new(b"never".to_vec());
@@ -140,7 +148,8 @@ async fn a_stale_append_writes_nothing(journal: &impl Journal) {
     journal.append(more(wf(1), 3, 1)).await.unwrap();
 }
 
-async fn a_gap_is_refused(journal: &impl Journal) {
+async fn a_gap_is_refused(store: &impl Store) {
+    let journal = &store.open().await;
     journal.create(new(1)).await.unwrap();
     let refused = (Class::Permanent, Code::AppendRefused);
     for events in [
@@ -158,7 +167,8 @@ async fn a_gap_is_refused(journal: &impl Journal) {
     assert_eq!(all(journal, wf(1)).await, Ok(new(1).events));
 }
 
-async fn heads_follow_the_events(journal: &impl Journal) {
+async fn heads_follow_the_events(store: &impl Store) {
+    let journal = &store.open().await;
     journal.create(new(1)).await.unwrap();
     let mut head = Head {
         workflow: wf(1),
@@ -167,6 +177,7 @@ async fn heads_follow_the_events(journal: &impl Journal) {
         query: "request 1".to_owned(),
         workspace: "/shop".to_owned(),
         status: Status::Running,
+        aside: None,
         head: Seq(1),
         created_at_ms: 1001,
         updated_at_ms: 1001,
@@ -194,7 +205,8 @@ async fn heads_follow_the_events(journal: &impl Journal) {
     }
 }
 
-async fn lists_are_newest_first(journal: &impl Journal) {
+async fn lists_are_newest_first(store: &impl Store) {
+    let journal = &store.open().await;
     // Not in the order of their names: the order they began counts.
     for n in [3, 1, 4, 2, 5] {
         journal.create(new(n)).await.unwrap();
@@ -232,7 +244,8 @@ async fn lists_are_newest_first(journal: &impl Journal) {
     check(false, None, 0, &[]).await;
 }
 
-async fn blobs_are_kept_once(journal: &impl Journal) {
+async fn blobs_are_kept_once(store: &impl Store) {
+    let journal = &store.open().await;
     journal.create(new(1)).await.unwrap();
     journal.create(new(2)).await.unwrap();
     let (text_blob, empty) = (Blob::new(b"def f(): ...".to_vec()), Blob::new(Vec::new()));
@@ -257,7 +270,8 @@ async fn blobs_are_kept_once(journal: &impl Journal) {
     assert_eq!(journal.blob(BlobId::of(b"other")).await, Ok(None));
 }
 
-async fn a_workflow_begins_with_its_status(journal: &impl Journal) {
+async fn a_workflow_begins_with_its_status(store: &impl Store) {
+    let journal = &store.open().await;
     let finished = NewWorkflow {
         status: Status::Cancelled,
         ..new(1)
@@ -267,7 +281,8 @@ async fn a_workflow_begins_with_its_status(journal: &impl Journal) {
     assert_eq!(head.map(|head| head.status), Some(Status::Cancelled));
 }
 
-async fn the_last_shorter_history_is_found(journal: &impl Journal) {
+async fn the_last_shorter_history_is_found(store: &impl Store) {
+    let journal = &store.open().await;
     journal.create(new(1)).await.unwrap();
     journal.create(new(2)).await.unwrap();
     assert_eq!(journal.base(wf(1)).await, Ok(Seq(0)));
@@ -294,7 +309,8 @@ async fn the_last_shorter_history_is_found(journal: &impl Journal) {
     );
 }
 
-async fn what_is_not_there(journal: &impl Journal) {
+async fn what_is_not_there(store: &impl Store) {
+    let journal = &store.open().await;
     let unknown = (Class::User, Code::UnknownWorkflow);
     assert_eq!(kind(journal.append(more(wf(1), 1, 1)).await), unknown);
     assert_eq!(kind(all(journal, wf(1)).await), unknown);
@@ -308,4 +324,83 @@ async fn what_is_not_there(journal: &impl Journal) {
             .await,
         Ok(Vec::new())
     );
+}
+
+async fn what_is_unfinished_is_claimed_by_the_next_holder(store: &impl Store) {
+    let first = store.open().await;
+    for n in 1..=4 {
+        first.create(new(n)).await.unwrap();
+    }
+    first.append(with_status(more(wf(2), 1, 1), Status::Completed)).await.unwrap();
+    first.append(with_status(more(wf(4), 1, 1), Status::AwaitingDecision)).await.unwrap();
+    // It has them itself.
+    assert_eq!(first.claim(9).await, Ok(Vec::new()));
+    let second = store.take_over(&first).await;
+    let mut claimed = Vec::new();
+    while claimed.len() < 3 {
+        let more = second.claim(2).await.unwrap();
+        assert!(more.len() <= 2);
+        claimed.extend(more);
+    }
+    let mut expect = Vec::new();
+    for n in [1, 3, 4] {
+        let head = second.head(wf(n)).await.unwrap().unwrap();
+        expect.push(Claimed { head, tries: 1 });
+    }
+    assert_eq!(claimed, expect);
+    assert_eq!(second.claim(9).await, Ok(Vec::new()));
+}
+
+async fn an_older_holder_is_fenced(store: &impl Store) {
+    let first = store.open().await;
+    first.create(new(1)).await.unwrap();
+    first.append(more(wf(1), 1, 1)).await.unwrap();
+    let second = store.take_over(&first).await;
+    assert_eq!(claim_one(&second).await.tries, 1);
+    second.append(more(wf(1), 2, 1)).await.unwrap();
+    // Whatever it believes the head to be, and although nobody has the lock.
+    let fenced = (Class::Fatal, Code::Fenced);
+    for after in [2, 3] {
+        let late = with_status(more(wf(1), after, 1), Status::Failed);
+        assert_eq!(kind(first.append(late).await), fenced, "after {after}");
+    }
+    assert_eq!(kind(first.settle(wf(1)).await), fenced);
+    assert_eq!(kind(first.release(wf(1), Release::Again).await), fenced);
+    let expect = [new(1).events, vec![text(2), text(3)]].concat();
+    assert_eq!(all(&second, wf(1)).await, Ok(expect));
+    assert_eq!(second.append(more(wf(1), 3, 1)).await, Ok(()));
+    assert_eq!(second.head(wf(1)).await.unwrap().unwrap().status, Status::Running);
+}
+
+async fn claim_one(journal: &impl Journal) -> Claimed {
+    loop {
+        if let Some(claimed) = journal.claim(1).await.unwrap().pop() {
+            return claimed;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn what_fails_is_tried_again_and_set_aside(store: &impl Store) {
+    let journal = &store.open().await;
+    journal.create(new(1)).await.unwrap();
+    journal.create(new(2)).await.unwrap();
+    let again = async |release: Release| {
+        journal.release(wf(1), release).await.unwrap();
+        let claimed = journal.claim(9).await.unwrap();
+        claimed.into_iter().map(|claimed| (claimed.head.workflow, claimed.tries)).collect::<Vec<_>>()
+    };
+    assert_eq!(again(Release::Again).await, [(wf(1), 1)]);
+    assert_eq!(again(Release::Again).await, [(wf(1), 2)]);
+    journal.settle(wf(1)).await.unwrap();
+    assert_eq!(again(Release::Again).await, [(wf(1), 1)]);
+    // What may be running is not readmitted.
+    assert_eq!(again(Release::Readmitted).await, []);
+    let reason = "it is damaged".to_owned();
+    assert_eq!(again(Release::Aside { reason: reason.clone() }).await, []);
+    let aside = async |n: u64| journal.head(wf(n)).await.unwrap().unwrap().aside;
+    assert_eq!((aside(1).await, aside(2).await), (Some(reason), None));
+    assert_eq!(again(Release::Readmitted).await, [(wf(1), 1)]);
+    assert_eq!(aside(1).await, None);
+    journal.append(more(wf(1), 1, 1)).await.unwrap();
 }

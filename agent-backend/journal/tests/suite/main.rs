@@ -6,5 +6,7 @@ mod concurrent;
 mod conformance;
 mod crash;
 mod faults;
+mod fence;
+mod migrate;
 mod support;
 mod torn;

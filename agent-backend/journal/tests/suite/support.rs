@@ -1,5 +1,7 @@
 //! Small histories, and a journal in a directory of its own.
 
+use std::path::Path;
+
 use engine::{
     artifact::Task,
     blob::{Blob, BlobId},
@@ -17,21 +19,77 @@ use shared::{
 };
 use tempfile::TempDir;
 
+/// Where journals of one kind are opened: each test has one of its own.
+pub trait Store {
+    /// A holder of the store.
+    type Journal: ports::Journal;
+
+    /// The first holder.
+    async fn open(&self) -> Self::Journal;
+
+    /// The next one; `before` is taken for dead, though it lives.
+    async fn take_over(&self, before: &Self::Journal) -> Self::Journal;
+}
+
+/// A store in memory.
+#[derive(Default)]
+pub struct Memory(journal::memory::Journal);
+
+impl Store for Memory {
+    type Journal = journal::memory::Journal;
+
+    async fn open(&self) -> Self::Journal {
+        self.0.share()
+    }
+
+    async fn take_over(&self, before: &Self::Journal) -> Self::Journal {
+        before.expire();
+        self.0.share()
+    }
+}
+
+/// A store in a directory.
+pub struct Directory(TempDir);
+
+impl Default for Directory {
+    fn default() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+}
+
+impl Store for Directory {
+    type Journal = Journal;
+
+    async fn open(&self) -> Journal {
+        Options::new(self.0.path()).open().unwrap()
+    }
+
+    async fn take_over(&self, _: &Journal) -> Journal {
+        steal(self.0.path())
+    }
+}
+
+/// Opens a directory that somebody has, as on a file system whose locks lie.
+pub fn steal(dir: &Path) -> Journal {
+    std::fs::remove_file(dir.join("journal.lock")).unwrap();
+    Options::new(dir).open().unwrap()
+}
+
 /// An open journal and the directory it lies in.
-pub struct Store {
+pub struct Opened {
     pub journal: Journal,
     pub dir: TempDir,
 }
 
-pub fn store() -> Store {
+pub fn store() -> Opened {
     let dir = tempfile::tempdir().unwrap();
-    Store {
+    Opened {
         journal: Options::new(dir.path()).open().unwrap(),
         dir,
     }
 }
 
-impl Store {
+impl Opened {
     /// Closes the journal and opens it again.
     pub fn reopen(self) -> Self {
         let Self { journal, dir } = self;
@@ -141,7 +199,7 @@ pub async fn all(journal: &impl ports::Journal, workflow: WorkflowId) -> Result<
 }
 
 /// A journal with `workflows` workflows of `events` events each.
-pub async fn filled(store: &Store, workflows: u64, events: u64) {
+pub async fn filled(store: &Opened, workflows: u64, events: u64) {
     for n in 0..workflows {
         store.journal.create(new(n)).await.unwrap();
         for after in 1..events {

@@ -1,0 +1,93 @@
+//! Databases of older schemas.
+
+use std::path::Path;
+
+use engine::{
+    blob::BlobId,
+    ports::{
+        Journal as _,
+        journal::{Claimed, Head, Status},
+    },
+};
+use journal::Options;
+use rusqlite::Connection;
+use shared::id::{CorrelationId, Seq, WorkflowId};
+
+use crate::support::{all, more};
+
+const SCHEMA_1: &str = include_str!("../fixtures/schema-1.sql");
+
+fn write(dir: &Path, sql: &str) {
+    let connection = Connection::open(dir.join("journal.db")).unwrap();
+    connection.execute_batch(sql).unwrap();
+}
+
+#[tokio::test]
+async fn a_journal_of_schema_1_is_read_and_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), SCHEMA_1);
+    let workflow = WorkflowId::new("0191e9a4-7b1c-7cc3-98c4-dc0c0c07398f");
+    let events: u64 = include_str!("../../src/record/fixtures/v1-history.jsonl")
+        .lines()
+        .count()
+        .try_into()
+        .unwrap();
+    // Twice: the second opening finds the tables as they should be.
+    for tries in 1..=2 {
+        let journal = Options::new(dir.path()).open().unwrap();
+        let head = Head {
+            workflow: workflow.clone(),
+            correlation: CorrelationId::new("req_xyz"),
+            workflow_type: "feature_implementation".to_owned(),
+            query: "add \"sum\"".to_owned(),
+            workspace: "/home/ada/shop".to_owned(),
+            status: Status::Running,
+            aside: None,
+            head: Seq(events),
+            created_at_ms: 1001,
+            updated_at_ms: 1000 + events,
+        };
+        assert_eq!(journal.claim(9).await, Ok(vec![Claimed { head, tries }]));
+        assert_eq!(all(&journal, workflow.clone()).await.unwrap().len() as u64, events);
+        let blob = b"what a stage wrote";
+        assert_eq!(journal.blob(BlobId::of(blob)).await, Ok(Some(blob.to_vec())));
+    }
+    let journal = Options::new(dir.path()).open().unwrap();
+    journal.append(more(workflow.clone(), events, 2)).await.unwrap();
+    assert_eq!(all(&journal, workflow).await.unwrap().len() as u64, events + 2);
+}
+
+/// Every row carries the epoch under which it was committed; rows of before
+/// epochs carry nobody's.
+#[tokio::test]
+async fn each_event_carries_the_epoch_of_its_writer() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), SCHEMA_1);
+    let workflow = WorkflowId::new("0191e9a4-7b1c-7cc3-98c4-dc0c0c07398f");
+    let mut head = Options::new(dir.path())
+        .open()
+        .unwrap()
+        .head(workflow.clone())
+        .await
+        .unwrap()
+        .unwrap()
+        .head
+        .0;
+    let old = head;
+    for _ in 0..2 {
+        let journal = Options::new(dir.path()).open().unwrap();
+        journal.append(more(workflow.clone(), head, 1)).await.unwrap();
+        head += 1;
+    }
+    let connection = Connection::open(dir.path().join("journal.db")).unwrap();
+    let mut statement = connection.prepare("SELECT epoch FROM events ORDER BY seq").unwrap();
+    let epochs: Vec<u64> = statement
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    let mut expect = vec![0; usize::try_from(old).unwrap()];
+    // The first opening only read.
+    expect.extend([2, 3]);
+    assert_eq!(epochs, expect);
+}
