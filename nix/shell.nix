@@ -8,6 +8,7 @@ pkgs.mkShell {
     pkgs.git
     pkgs.python3
     pkgs.nodejs
+    pkgs.postgresql
     pkgs.bubblewrap
     pkgs.cargo-deny
     pkgs.imagemagick

@@ -46,6 +46,9 @@ struct Options {
     /// Folder of the journal
     #[arg(long, global = true, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// Database that several backends share instead of a journal of their own
+    #[arg(long, global = true, value_name = "postgres://…")]
+    journal_url: Option<String>,
     /// Folder with further workflow definitions
     #[arg(long, global = true, value_name = "DIR")]
     workflows_dir: Option<PathBuf>,
@@ -167,6 +170,9 @@ fn configure(cli: &Cli) -> Result<Config, Error> {
     };
     if let Some(path) = &options.data_dir {
         config.data_dir = absolute(path)?;
+    }
+    if let Some(url) = &options.journal_url {
+        config.journal.url = Some(url.clone());
     }
     if let Some(path) = &options.workflows_dir {
         config.workflows_dir = Some(absolute(path)?);

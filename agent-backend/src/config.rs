@@ -29,8 +29,11 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Token that every request must carry; needed to listen beyond this machine.
     pub auth_token: Option<String>,
-    /// Where the journal is kept.
+    /// Where the journal is kept, unless `journal.url` names a server, and what
+    /// else the backend keeps.
     pub data_dir: PathBuf,
+    /// Where the journal is kept if not in the data folder.
+    pub journal: Journal,
     /// Workspace of requests that name none.
     pub workspace: Option<PathBuf>,
     /// Folder of further workflow definitions (`*.yaml`).
@@ -61,6 +64,31 @@ pub struct Retrieval {
     pub agentic: Agentic,
     /// Longest wait for the model's questions, milliseconds.
     pub agentic_wait_ms: u64,
+}
+
+/// Where the journal is kept if not in the data folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Journal {
+    /// `postgres://…`: a database that several backends share.
+    pub url: Option<String>,
+    /// How long a backend that is not heard of is believed to live,
+    /// milliseconds. Then the others take its workflows over.
+    pub lease_ms: u64,
+    /// What becomes of finished workflows.
+    pub retention: Retention,
+}
+
+/// What becomes of finished workflows. By default they stay for ever.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Retention {
+    /// Those are deleted whose last event is older than so many days.
+    pub days: Option<u32>,
+    /// The oldest ones are deleted as long as the journal takes more, in MiB.
+    pub megabytes: Option<u64>,
+    /// Folder that they are exported to before, as `workflows import` reads them.
+    pub export_dir: Option<PathBuf>,
 }
 
 /// The model server.
@@ -150,12 +178,23 @@ impl Default for Config {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), PORT),
             auth_token: None,
             data_dir: paths::data_dir().join("backend"),
+            journal: Journal::default(),
             workspace: None,
             workflows_dir: None,
             ollama: Ollama::default(),
             qdrant: Qdrant::default(),
             retrieval: Retrieval::default(),
             log_format: LogFormat::default(),
+        }
+    }
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        Self {
+            url: None,
+            lease_ms: 15_000,
+            retention: Retention::default(),
         }
     }
 }

@@ -9,7 +9,9 @@ mod archive;
 mod claims;
 mod mailbox;
 mod meter;
+pub(crate) mod pressure;
 mod replay;
+mod retention;
 pub mod services;
 mod watch;
 mod worker;
@@ -139,7 +141,9 @@ impl Runtime {
             status: engine::ports::journal::Status::Running,
             events: events.clone(),
         };
-        match self.0.services.journal.create(new).await? {
+        let created = self.0.services.journal.create(new).await;
+        self.0.services.pressure.note(&created);
+        match created? {
             Created::New => {
                 let state = fold(&events).ok_or_else(|| Error::internal("a new workflow has no state"))?;
                 shared::crash::point("runtime:after_create");
@@ -293,6 +297,10 @@ impl Runtime {
         let (actor, handle) = actor::Actor::new(self.0.services.clone(), state, self.0.stop.child_token());
         let count = {
             let mut active = self.active();
+            if active.contains_key(&id) {
+                // Claimed once more, because the answer to the first was lost.
+                return;
+            }
             active.insert(id.clone(), handle);
             active.len()
         };

@@ -8,7 +8,10 @@ use std::{
 
 use engine::ports::journal::ListQuery;
 
-use crate::{error::Error, runtime::Services};
+use crate::{
+    error::Error,
+    runtime::{Services, pressure},
+};
 
 /// Longest wait for one part.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -48,12 +51,9 @@ pub async fn health(services: &Services) -> Health {
             limit: 1,
             ..ListQuery::default()
         };
-        services
-            .journal
-            .list(query)
-            .await
-            .map(|_| "readable".to_owned())
-            .map_err(Error::from)
+        services.journal.list(query).await?;
+        pressure::check(services).await?;
+        Ok("readable and writable".to_owned())
     };
     let model = async {
         let health = services.model.health().await?;

@@ -1,12 +1,13 @@
 //! Builds the backend from its configuration.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use engine::ports::Journal;
 use models::{Ollama, OllamaOptions};
-use shared::error::Class;
+use shared::error::{Class, Code};
 
 use crate::{
-    config::{Config, Provider},
+    config::{self, Config, Provider},
     error::Error,
     indexing::{Indexing, vectors::Vectors},
     runtime::{Runtime, Services},
@@ -17,16 +18,20 @@ use crate::{
 /// File in the data folder that keeps vectors.
 const VECTORS: &str = "vectors.sqlite";
 
+/// Shortest lease: a shorter one would end whenever the machine is busy.
+const LEASE_MS_MIN: u64 = 500;
+
 /// Opens the journal and joins the parts. Nothing runs yet.
-pub fn build(config: &Config) -> Result<Runtime, Error> {
+pub async fn build(config: &Config) -> Result<Runtime, Error> {
     let graphs = workflows::load(config.workflows_dir.as_deref())?;
     let ollama = Arc::new(ollama(config)?);
     let search = search(config, ollama.clone())?;
     let indexing = Indexing::new(Arc::new(search.clone()), &config.data_dir);
-    let journal = journal::sqlite::Options::new(&config.data_dir).open()?;
+    let journal = journal(config).await?;
     let other = config.clone();
     let services = Services {
-        journal: Arc::new(journal),
+        journal,
+        pressure: Arc::default(),
         data_dir: config.data_dir.clone(),
         model: ollama,
         model_name: config.ollama.model.clone(),
@@ -43,6 +48,29 @@ pub fn build(config: &Config) -> Result<Runtime, Error> {
         default_workspace: config.workspace.clone(),
     };
     Ok(Runtime::new(services, graphs))
+}
+
+/// The journal: in the data folder, or in a database that others share.
+async fn journal(config: &Config) -> Result<Arc<dyn Journal>, Error> {
+    let Some(url) = &config.journal.url else {
+        return Ok(Arc::new(journal::sqlite::Options::new(&config.data_dir).open()?));
+    };
+    let config::Journal { lease_ms, .. } = config.journal;
+    if lease_ms < LEASE_MS_MIN {
+        let message = format!("`journal.lease_ms` is {lease_ms}; at least {LEASE_MS_MIN} are possible");
+        return Err(Error::user(Code::ConfigInvalid, message));
+    }
+    std::fs::create_dir_all(&config.data_dir).map_err(|error| {
+        Error::user(
+            Code::ConfigInvalid,
+            format!("{}: {error}", config.data_dir.display()),
+        )
+    })?;
+    let options = journal::postgres::Options {
+        lease: Duration::from_millis(lease_ms),
+        ..journal::postgres::Options::new(url)
+    };
+    Ok(Arc::new(options.open().await?))
 }
 
 /// The model server's client.

@@ -89,6 +89,7 @@ codes! {
     Fenced = "E1109", "Another backend has taken over";
     SetAside = "E1110", "A workflow was set aside";
     RunsElsewhere = "E1111", "Another backend runs this workflow";
+    StillRunning = "E1112", "A workflow that may still run cannot be deleted";
 
     // E12xx: workspace, git, checks (tools).
     WorkspaceNotADirectory = "E1201", "The workspace is not a directory";

@@ -40,13 +40,14 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("gui-client", &["proto", "shared"]),
     ("vectordb-launcher", &["proto", "shared"]),
     ("python-environment", &[]),
+    ("scratch-postgres", &[]),
     ("scripted-ollama", &[]),
     ("tests", &[]),
     ("xtask", &["python-environment"]),
 ];
 
 /// What the tests of every crate may use.
-const TEST_SUPPORT: [&str; 2] = ["python-environment", "scripted-ollama"];
+const TEST_SUPPORT: [&str; 3] = ["python-environment", "scratch-postgres", "scripted-ollama"];
 
 /// Crates that compute and nothing else.
 const PURE: [&str; 2] = ["engine", "agents"];

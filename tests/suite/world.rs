@@ -70,6 +70,8 @@ pub struct World {
     ollama_url: String,
     qdrant_url: String,
     extra: Vec<String>,
+    /// Command that the backend is started through, if any.
+    through: Vec<String>,
     /// Who puts questions to the search: rules, so that a script needs no rule
     /// for that, unless the test is about it.
     agentic: (&'static str, u32),
@@ -127,6 +129,7 @@ impl World {
             backend: None,
             url: String::new(),
             extra: Vec::new(),
+            through: Vec::new(),
             agentic: ("rules", 60_000),
             http: client(),
         };
@@ -204,7 +207,15 @@ impl World {
 
     /// The backend's program with this world's settings.
     pub fn backend(&self) -> Command {
-        let mut command = program("agentic-ide-backend");
+        let program = program("agentic-ide-backend");
+        let mut command = match self.through.split_first() {
+            Some((first, rest)) => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(program.get_program());
+                command
+            }
+            None => program,
+        };
         self.hermetic(&mut command)
             .arg("--data-dir")
             .arg(self.path("data"))
@@ -439,6 +450,12 @@ impl World {
     /// wait for a model's.
     pub fn ask_for_questions(&mut self, agentic: &'static str, wait_ms: u32) {
         self.agentic = (agentic, wait_ms);
+    }
+
+    /// Starts the backend through this command from now on; it becomes the
+    /// backend's process.
+    pub fn start_through(&mut self, command: &[String]) {
+        self.through = command.to_vec();
     }
 
     /// Further arguments of every later start.

@@ -67,6 +67,15 @@ pub const PYTHON_VENV: Need = Need {
     nix: "python3",
 };
 
+/// Postgres: the journal that several backends share.
+pub const POSTGRES: Need = Need {
+    name: "Postgres",
+    // Debian keeps its programs out of PATH.
+    sign: Sign::Works(&["sh", "-c", "command -v initdb || ls /usr/lib/postgresql/*/bin/initdb"]),
+    apt: "postgresql",
+    nix: "postgresql",
+};
+
 /// The libraries that the window loads at run time.
 pub const WINDOW: &[Need] = &[
     library("libX11.so.6", "libx11-6", "xorg.libX11"),

@@ -149,7 +149,7 @@ fn variables(paths: &Paths) -> Vec<(OsString, OsString)> {
 }
 
 fn install() -> anyhow::Result<()> {
-    let mut all: Vec<Need> = vec![needs::PYTHON, needs::PYTHON_VENV];
+    let mut all: Vec<Need> = vec![needs::PYTHON, needs::PYTHON_VENV, needs::POSTGRES];
     all.extend(needs::WINDOW);
     all.extend(needs::VIRTUAL_DISPLAY);
     all.extend(needs::WINDOW_TESTS);

@@ -19,6 +19,18 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// The database server refuses us, or has tables that are not ours to write.
+    #[error("the journal's database cannot be used: {reason}")]
+    Refused {
+        /// Why.
+        reason: String,
+    },
+    /// The database server does not answer.
+    #[error("the journal's database does not answer: {reason}")]
+    Away {
+        /// What was said last.
+        reason: String,
+    },
     /// Somebody else holds the database's lock.
     #[error("the journal is busy: {reason}")]
     Busy {
@@ -102,12 +114,18 @@ pub enum Error {
         head: Seq,
     },
     /// Another holder has taken over; nothing was written, and nothing will be.
-    #[error("another backend has taken over what this one had: it holds epoch {ours}, the work is at {current}")]
+    #[error("another backend has taken over what this one had (epoch {ours}, now {current})")]
     Fenced {
         /// Epoch of this writer.
         ours: u64,
         /// Epoch of what it wanted to write.
         current: u64,
+    },
+    /// It is neither finished nor set aside; nothing was removed.
+    #[error("workflow {workflow} is not finished: cancel it first")]
+    Unfinished {
+        /// Its id.
+        workflow: WorkflowId,
     },
     /// No such workflow.
     #[error("there is no workflow {workflow}")]
@@ -127,7 +145,7 @@ impl Error {
     /// What a caller may do about it.
     pub fn class(&self) -> Class {
         match self {
-            Self::Busy { .. } | Self::Full { .. } => Class::Transient,
+            Self::Away { .. } | Self::Busy { .. } | Self::Full { .. } => Class::Transient,
             Self::Storage { .. } | Self::Stopped | Self::Corrupt { .. } | Self::Fenced { .. } => Class::Fatal,
             Self::Damaged { .. }
             | Self::DamagedRow { .. }
@@ -135,8 +153,10 @@ impl Error {
             | Self::Stale { .. }
             | Self::Invalid { .. } => Class::Permanent,
             Self::Open { .. }
+            | Self::Refused { .. }
             | Self::SchemaTooNew { .. }
             | Self::Locked { .. }
+            | Self::Unfinished { .. }
             | Self::UnknownWorkflow { .. } => Class::User,
         }
     }
@@ -144,7 +164,9 @@ impl Error {
     /// The page that explains it.
     pub fn code(&self) -> Code {
         match self {
-            Self::Open { .. } | Self::Busy { .. } => Code::JournalUnavailable,
+            Self::Open { .. } | Self::Refused { .. } | Self::Away { .. } | Self::Busy { .. } => {
+                Code::JournalUnavailable
+            }
             Self::Full { .. } => Code::StorageFull,
             Self::Storage { .. } | Self::Stopped => Code::JournalStorageFailed,
             Self::Corrupt { .. } | Self::Damaged { .. } | Self::DamagedRow { .. } => Code::JournalCorrupt,
@@ -152,6 +174,7 @@ impl Error {
             Self::Locked { .. } => Code::JournalLocked,
             Self::Stale { .. } => Code::StaleAppend,
             Self::Fenced { .. } => Code::Fenced,
+            Self::Unfinished { .. } => Code::StillRunning,
             Self::UnknownWorkflow { .. } => Code::UnknownWorkflow,
             Self::Invalid { .. } => Code::AppendRefused,
         }

@@ -22,6 +22,13 @@ pub const GROUP_JOBS_MAX: usize = 256;
 /// Bytes of one commit after which no further job joins it.
 pub const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// Free pages of the database that are kept for later, and that are given back at
+/// a time: 4 MiB.
+pub const FREE_PAGES_MAX: i64 = 1_024;
+
+/// Bytes that must find room before a full disk is believed to have some again.
+pub const PROBE_BYTES: usize = 1024 * 1024;
+
 /// Threads that read, each with its own connection.
 pub const READERS: usize = 3;
 
@@ -44,3 +51,9 @@ pub const CHECKPOINT_FRAMES: i64 = 1_000;
 /// Frames from which the writer waits for readers, so that the log can begin
 /// again instead of growing: 64 MiB.
 pub const LOG_FRAMES_MAX: i64 = 16_384;
+
+/// Connections to Postgres that read.
+pub const POSTGRES_READERS: usize = 2;
+
+/// Milliseconds until a connection to Postgres must be there.
+pub const POSTGRES_CONNECT_TIMEOUT_MS: u64 = 5_000;

@@ -168,9 +168,8 @@ impl Inner {
 
     fn claim(&mut self, epoch: Epoch, limit: usize) -> Vec<Claimed> {
         let Self { runs, alive, .. } = self;
-        let free = |run: &&mut Run| {
-            run.head.aside.is_none() && unfinished(&run.head) && !alive.contains(&run.epoch)
-        };
+        let free =
+            |run: &&mut Run| run.head.aside.is_none() && unfinished(&run.head) && !alive.contains(&run.epoch);
         let take = |run: &mut Run| {
             run.epoch = epoch;
             run.tries += 1;
@@ -182,11 +181,34 @@ impl Inner {
         runs.iter_mut().filter(free).take(limit).map(take).collect()
     }
 
+    fn delete(&mut self, workflow: WorkflowId) -> Result<(), Error> {
+        let run = self.run(&workflow).ok_or_else(|| Error::UnknownWorkflow {
+            workflow: workflow.clone(),
+        })?;
+        if unfinished(&run.head) && run.head.aside.is_none() {
+            return Err(Error::Unfinished { workflow });
+        }
+        self.runs.retain(|run| run.head.workflow != workflow);
+        let events = self.runs.iter().flat_map(|run| &run.events);
+        let named: BTreeSet<BlobId> = events.flat_map(|recorded| recorded.event.blobs()).collect();
+        self.blobs.retain(|id, _| named.contains(id));
+        Ok(())
+    }
+
+    fn finished(&self, before_ms: u64, limit: usize) -> Vec<WorkflowId> {
+        let old = |head: &&Head| !unfinished(head) && head.updated_at_ms < before_ms;
+        let mut heads: Vec<&Head> = self.runs.iter().map(|run| &run.head).filter(old).collect();
+        heads.sort_by_key(|head| head.updated_at_ms);
+        heads
+            .into_iter()
+            .take(limit)
+            .map(|head| head.workflow.clone())
+            .collect()
+    }
+
     /// The workflow, if this holder has it.
     fn held(&mut self, epoch: Epoch, workflow: WorkflowId) -> Result<&mut Run, Error> {
-        let run = self
-            .run(&workflow)
-            .ok_or(Error::UnknownWorkflow { workflow })?;
+        let run = self.run(&workflow).ok_or(Error::UnknownWorkflow { workflow })?;
         run.fence(epoch)?;
         Ok(run)
     }
@@ -318,6 +340,24 @@ impl ports::Journal for Journal {
 
     fn leave(&self) -> BoxFuture<'_, Result<(), ports::Error>> {
         self.expire();
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn delete(&self, workflow: WorkflowId) -> BoxFuture<'_, Result<(), ports::Error>> {
+        Box::pin(async move { self.with(|inner| inner.delete(workflow)) })
+    }
+
+    fn finished(&self, before_ms: u64, limit: usize) -> BoxFuture<'_, Result<Vec<WorkflowId>, ports::Error>> {
+        Box::pin(async move { self.with(|inner| Ok(inner.finished(before_ms, limit))) })
+    }
+
+    fn bytes(&self) -> BoxFuture<'_, Result<u64, ports::Error>> {
+        Box::pin(
+            async move { self.with(|inner| Ok(inner.blobs.values().map(|bytes| bytes.len() as u64).sum())) },
+        )
+    }
+
+    fn room(&self) -> BoxFuture<'_, Result<(), ports::Error>> {
         Box::pin(std::future::ready(Ok(())))
     }
 

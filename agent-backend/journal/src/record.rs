@@ -8,7 +8,10 @@ mod v1;
 #[cfg(test)]
 mod tests;
 
-use engine::event::{Event, Recorded};
+use engine::{
+    blob::BlobId,
+    event::{Event, Recorded},
+};
 use sha2::{Digest, Sha256};
 use shared::id::{Seq, WorkflowId};
 
@@ -18,6 +21,10 @@ use crate::{Error, limits::EVENT_BYTES_MAX};
 pub(crate) const VERSION: u32 = 1;
 
 /// How the text of an event begins that stands for all before; a test says so.
+#[cfg(feature = "postgres")]
+pub(crate) const CONTINUED_START: &str = r#"{"k":"continued","#;
+
+/// The same as a pattern.
 pub(crate) const CONTINUED_GLOB: &str = r#"{"k":"continued",*"#;
 
 /// Why a text is no event.
@@ -102,6 +109,11 @@ pub(crate) fn decode_text(text: &str) -> Result<Event, Error> {
     decode_body(VERSION, text).map_err(|unreadable| match unreadable {
         Unreadable::TooNew(reason) | Unreadable::Damaged(reason) => Error::Invalid { reason },
     })
+}
+
+/// Contents that a stored event names; none where it cannot be read.
+pub(crate) fn names(version: u32, body: &str) -> Vec<BlobId> {
+    decode_body(version, body).map_or_else(|_| Vec::new(), |event| event.blobs())
 }
 
 fn decode_body(version: u32, body: &str) -> Result<Event, Unreadable> {

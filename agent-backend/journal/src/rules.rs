@@ -3,10 +3,11 @@
 
 use engine::{
     artifact::Task,
+    blob::BlobId,
     event::{Event, Recorded},
     ports::journal::{Append, NewWorkflow},
 };
-use shared::id::Seq;
+use shared::id::{Seq, WorkflowId};
 
 use crate::{
     Error,
@@ -48,6 +49,62 @@ pub(crate) fn size(bytes: usize) -> Result<(), Error> {
         )));
     }
     Ok(())
+}
+
+/// Checks that what is read is a part of the history without a gap.
+#[derive(Debug)]
+pub(crate) struct Unbroken<'a> {
+    workflow: &'a WorkflowId,
+    last: Seq,
+    head: Seq,
+}
+
+impl<'a> Unbroken<'a> {
+    /// Reading begins after `after`; the list entry says where it ends.
+    pub(crate) fn new(workflow: &'a WorkflowId, after: Seq, head: Seq) -> Self {
+        Self {
+            workflow,
+            last: after,
+            head,
+        }
+    }
+
+    /// The next event is at `seq`.
+    pub(crate) fn goes_on(&mut self, seq: Seq) -> Result<(), Error> {
+        if seq > self.head || Some(seq.0) != self.last.0.checked_add(1) {
+            return Err(self.gap());
+        }
+        self.last = seq;
+        Ok(())
+    }
+
+    /// There is no further event, or no more were asked for.
+    pub(crate) fn ends(&self, full: bool) -> Result<(), Error> {
+        if self.last < self.head && !full {
+            return Err(self.gap());
+        }
+        Ok(())
+    }
+
+    fn gap(&self) -> Error {
+        let (last, head) = (self.last, self.head);
+        let reason = format!("the history does not go on after event {last}, though its head is {head}");
+        Error::Damaged {
+            workflow: self.workflow.clone(),
+            seq: Seq(last.0.saturating_add(1)),
+            reason,
+        }
+    }
+}
+
+/// Contents of a blob, if they still fit its name.
+pub(crate) fn blob(id: BlobId, bytes: Option<Vec<u8>>) -> Result<Option<Vec<u8>>, Error> {
+    match bytes {
+        Some(bytes) if BlobId::of(&bytes) != id => Err(Error::DamagedRow {
+            reason: format!("blob {} does not fit its name", id.to_hex()),
+        }),
+        other => Ok(other),
+    }
 }
 
 fn follow(after: Seq, events: &[Recorded]) -> Result<(), Error> {

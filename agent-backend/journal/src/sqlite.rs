@@ -7,6 +7,7 @@
 mod fault;
 mod group;
 mod open;
+mod probe;
 mod query;
 mod readers;
 mod schema;
@@ -27,22 +28,16 @@ use engine::{
     event::Recorded,
     ports::{
         self, BoxFuture,
-        journal::{Append, Claimed, Created, Durability, Head, ListQuery, NewWorkflow, Release},
+        journal::{Append, Claimed, Created, Head, ListQuery, NewWorkflow, Release},
     },
 };
 use shared::{
     id::{CorrelationId, Seq, WorkflowId},
     lock::DirectoryLock,
 };
-use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use self::{
-    group::{AppendRows, Begin, Done, Request},
-    readers::Readers,
-    thread::Joined,
-    writer::Job,
-};
-use crate::{Error, limits::QUEUE_KIB_MAX, record, rules};
+use self::{readers::Readers, thread::Joined};
+use crate::{Error, queue::Queue};
 
 /// How to open a journal.
 #[derive(Debug, Clone)]
@@ -99,8 +94,8 @@ struct Counters {
 // only then the directory is freed.
 #[derive(Debug)]
 pub struct Journal {
-    jobs: mpsc::Sender<Job>,
-    room: Arc<Semaphore>,
+    dir: PathBuf,
+    queue: Queue,
     counters: Arc<Counters>,
     readers: Readers,
     _writer: Joined,
@@ -116,99 +111,11 @@ impl Journal {
             commits_synced: self.counters.commits_synced.load(Ordering::Relaxed),
         }
     }
-
-    async fn begin(&self, new: NewWorkflow) -> Result<Created, Error> {
-        let task = rules::begin(&new)?.clone();
-        let rows = encode(&new.workflow, &new.events)?;
-        let bytes = rows_bytes(&rows) + task.query.len();
-        let NewWorkflow {
-            workflow,
-            correlation,
-            fingerprint,
-            events: _,
-            status,
-        } = new;
-        let begin = Begin {
-            workflow,
-            correlation,
-            fingerprint,
-            task,
-            rows,
-            status,
-        };
-        match self
-            .submit(Request::Begin(begin), bytes, Durability::Synced)
-            .await?
-        {
-            Done::Created(created) => Ok(created),
-            Done::Written | Done::Claimed(_) => Err(Error::Stopped),
-        }
-    }
-
-    async fn add(&self, append: Append) -> Result<(), Error> {
-        rules::append(&append)?;
-        let rows = encode(&append.workflow, &append.events)?;
-        let blob_bytes: usize = append.blobs.iter().map(|blob| blob.bytes().len()).sum();
-        let bytes = rows_bytes(&rows) + blob_bytes;
-        let Append {
-            workflow,
-            after,
-            events: _,
-            blobs,
-            status,
-            durability,
-        } = append;
-        let request = Request::Append(AppendRows {
-            workflow,
-            after,
-            rows,
-            blobs,
-            status,
-        });
-        self.submit(request, bytes, durability).await.map(|_| ())
-    }
-
-    /// A request without rows, which must survive everything.
-    async fn note(&self, request: Request) -> Result<Done, Error> {
-        self.submit(request, 0, Durability::Synced).await
-    }
-
-    /// Waits for room, queues the request and waits for its commit. A caller
-    /// that stops waiting does not undo what is queued.
-    async fn submit(&self, request: Request, bytes: usize, durability: Durability) -> Result<Done, Error> {
-        rules::size(bytes)?;
-        let kib = u32::try_from(bytes.div_ceil(1024).clamp(1, QUEUE_KIB_MAX)).map_err(|_| Error::Stopped)?;
-        let room = Arc::clone(&self.room)
-            .acquire_many_owned(kib)
-            .await
-            .map_err(|_| Error::Stopped)?;
-        let (reply, answer) = oneshot::channel();
-        let job = Job {
-            request,
-            bytes,
-            durability,
-            reply,
-            _room: room,
-        };
-        self.jobs.send(job).await.map_err(|_| Error::Stopped)?;
-        answer.await.map_err(|_| Error::Stopped)?
-    }
-}
-
-fn encode(workflow: &WorkflowId, events: &[Recorded]) -> Result<Vec<record::Row>, Error> {
-    events
-        .iter()
-        .map(|recorded| record::encode(workflow, recorded))
-        .collect()
-}
-
-fn rows_bytes(rows: &[record::Row]) -> usize {
-    rows.iter().map(|row| row.body.len()).sum()
 }
 
 impl ports::Journal for Journal {
     fn create(&self, new: NewWorkflow) -> BoxFuture<'_, Result<Created, ports::Error>> {
-        Box::pin(async move { Ok(self.begin(new).await?) })
+        Box::pin(async move { Ok(self.queue.begin(new).await?) })
     }
 
     fn find(
@@ -224,7 +131,7 @@ impl ports::Journal for Journal {
     }
 
     fn append(&self, append: Append) -> BoxFuture<'_, Result<(), ports::Error>> {
-        Box::pin(async move { Ok(self.add(append).await?) })
+        Box::pin(async move { Ok(self.queue.append(append).await?) })
     }
 
     fn read(
@@ -278,25 +185,45 @@ impl ports::Journal for Journal {
     }
 
     fn claim(&self, limit: usize) -> BoxFuture<'_, Result<Vec<Claimed>, ports::Error>> {
-        Box::pin(async move {
-            match self.note(Request::Claim(limit)).await? {
-                Done::Claimed(claimed) => Ok(claimed),
-                Done::Written | Done::Created(_) => Err(Error::Stopped.into()),
-            }
-        })
+        Box::pin(async move { Ok(self.queue.claim(limit).await?) })
     }
 
     fn settle(&self, workflow: WorkflowId) -> BoxFuture<'_, Result<(), ports::Error>> {
-        Box::pin(async move { Ok(self.note(Request::Settle(workflow)).await.map(drop)?) })
+        Box::pin(async move { Ok(self.queue.settle(workflow).await?) })
     }
 
     fn release(&self, workflow: WorkflowId, release: Release) -> BoxFuture<'_, Result<(), ports::Error>> {
-        Box::pin(async move { Ok(self.note(Request::Release(workflow, release)).await.map(drop)?) })
+        Box::pin(async move { Ok(self.queue.release(workflow, release).await?) })
     }
 
     /// The lock goes when this is dropped; the next opening has everything.
     fn leave(&self) -> BoxFuture<'_, Result<(), ports::Error>> {
         Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn delete(&self, workflow: WorkflowId) -> BoxFuture<'_, Result<(), ports::Error>> {
+        Box::pin(async move { Ok(self.queue.delete(workflow).await?) })
+    }
+
+    fn finished(&self, before_ms: u64, limit: usize) -> BoxFuture<'_, Result<Vec<WorkflowId>, ports::Error>> {
+        Box::pin(async move {
+            Ok(self
+                .readers
+                .ask(move |connection| query::finished(connection, before_ms, limit))
+                .await?)
+        })
+    }
+
+    fn bytes(&self) -> BoxFuture<'_, Result<u64, ports::Error>> {
+        Box::pin(async move { Ok(self.readers.ask(query::bytes).await?) })
+    }
+
+    fn room(&self) -> BoxFuture<'_, Result<(), ports::Error>> {
+        let path = self.dir.join("journal.probe");
+        Box::pin(async move {
+            let probed = tokio::task::spawn_blocking(move || probe::write(&path)).await;
+            Ok(probed.map_err(|_| Error::Stopped)??)
+        })
     }
 
     fn changed(&self) -> Option<BoxFuture<'_, ()>> {

@@ -22,7 +22,7 @@ pub(super) async fn run(config: Config, named: Option<String>) -> Result<Exit, E
     match client {
         Some(client) => stdio::join(client.socket("/acp").await?).await?,
         None => {
-            let runtime = wiring::build(&config)?;
+            let runtime = wiring::build(&config).await?;
             runtime.resume_all().await?;
             wiring::preload(&runtime);
             stdio::serve(Hub::new(runtime.clone())).await?;

@@ -50,7 +50,7 @@ impl Backend {
         if let Some(client) = running(config).await {
             return Ok(Self { client, inner: None });
         }
-        let runtime = wiring::build(config)?;
+        let runtime = wiring::build(config).await?;
         if unfinished == Unfinished::Resume {
             runtime.resume_all().await?;
         }

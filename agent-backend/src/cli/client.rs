@@ -125,6 +125,12 @@ impl Client {
         self.post(&format!("/api/workflow/{id}/decision"), decision).await
     }
 
+    pub(super) async fn delete(&self, id: &WorkflowId) -> Result<(), Error> {
+        let request = self.request(Method::DELETE, &format!("/api/workflow/{id}"));
+        self.answer(request).await?;
+        Ok(())
+    }
+
     pub(super) async fn readmit(&self, id: &WorkflowId) -> Result<(), Error> {
         self.post(&format!("/api/workflow/{id}/readmit"), &serde_json::Value::Null)
             .await

@@ -46,8 +46,9 @@ pub(super) async fn serve(
 ) -> Result<Exit, Error> {
     let token = config.auth_token.clone();
     let bound = edge::bind(listen.unwrap_or(config.listen), token.as_deref()).await?;
-    let runtime = wiring::build(&config)?;
+    let runtime = wiring::build(&config).await?;
     let resumed = runtime.resume_all().await?;
+    runtime.keep(config.journal.retention.clone());
     wiring::preload(&runtime);
     let indexes = runtime.services().indexing.resume_all();
     let url = format!("http://{}", bound.address());

@@ -72,6 +72,11 @@ pub(super) enum Command {
         /// Its id
         id: String,
     },
+    /// Delete a workflow that is finished or set aside
+    Delete {
+        /// Its id
+        id: String,
+    },
     /// Have a workflow that was set aside tried anew
     Readmit {
         /// Its id
@@ -116,13 +121,13 @@ pub(super) async fn run(
     let unfinished = match &command {
         Command::Check { files } => return definitions::check(&config, files),
         Command::Graph { definition, format } => return definitions::draw(&config, definition, *format),
-        Command::Resume { .. }
-        | Command::Cancel { .. }
-        | Command::Readmit { .. }
-        | Command::Fork { .. } => Unfinished::Resume,
+        Command::Resume { .. } | Command::Cancel { .. } | Command::Readmit { .. } | Command::Fork { .. } => {
+            Unfinished::Resume
+        }
         Command::List { .. }
         | Command::Show { .. }
         | Command::Diff { .. }
+        | Command::Delete { .. }
         | Command::Export { .. }
         | Command::Import { .. } => Unfinished::Leave,
     };
@@ -191,6 +196,7 @@ async fn act(backend: &Backend, model: Option<String>, command: Command) -> Resu
             return run::follow(&backend.client, id, Manner { yes, json: false }).await;
         }
         Command::Cancel { id } => backend.client.cancel(&parse(&id)?).await?,
+        Command::Delete { id } => backend.client.delete(&parse(&id)?).await?,
         Command::Readmit { id } => backend.client.readmit(&parse(&id)?).await?,
         Command::Export { id, file: Some(file) } => {
             let text = backend.client.export(&parse(&id)?).await?;

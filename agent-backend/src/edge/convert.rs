@@ -42,6 +42,11 @@ const BY_CODE: &[(Code, StatusCode, tonic::Code)] = &[
         tonic::Code::FailedPrecondition,
     ),
     (
+        Code::StillRunning,
+        StatusCode::CONFLICT,
+        tonic::Code::FailedPrecondition,
+    ),
+    (
         Code::WorkflowFinished,
         StatusCode::CONFLICT,
         tonic::Code::FailedPrecondition,

@@ -43,7 +43,7 @@ const PAGE_MAX: usize = 200;
 pub(super) fn routes() -> Router<Runtime> {
     Router::new()
         .route("/api/workflow/submit", post(submit))
-        .route("/api/workflow/{id}", get(show))
+        .route("/api/workflow/{id}", get(show).delete(delete))
         .route("/api/workflow/{id}/stream", get(stream::stream))
         .route("/api/workflow/{id}/decision", post(decide))
         .route("/api/workflow/{id}/cancel", post(cancel))
@@ -169,6 +169,11 @@ async fn decide(
 
 async fn cancel(State(runtime): State<Runtime>, Path(id): Path<String>) -> Result<StatusCode, Error> {
     runtime.cancel(&convert::workflow_id(&id)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn delete(State(runtime): State<Runtime>, Path(id): Path<String>) -> Result<StatusCode, Error> {
+    runtime.delete(&convert::workflow_id(&id)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

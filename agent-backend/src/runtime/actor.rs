@@ -151,7 +151,15 @@ impl Actor {
                 let _already_told = self.handle(Command::Resume, Vec::new(), Patience::Wait).await?;
                 // Rarely, because it costs a sync for each workflow at a start.
                 if tries > 1 {
-                    self.services.journal.settle(self.state.workflow.clone()).await?;
+                    let settled = self.services.journal.settle(self.state.workflow.clone()).await;
+                    match settled.map_err(Error::from) {
+                        Ok(()) => {}
+                        // It is said again at the next start.
+                        Err(error) if error.class == Class::Transient => {
+                            tracing::debug!(workflow = %self.state.workflow, %error, "not settled");
+                        }
+                        Err(error) => return Err(error),
+                    }
                 }
             }
         }
@@ -255,7 +263,9 @@ impl Actor {
 
     async fn append(&self, append: Append, patience: Patience) -> Result<Result<(), Error>, Error> {
         loop {
-            let error = match self.services.journal.append(append.clone()).await {
+            let outcome = self.services.journal.append(append.clone()).await;
+            self.services.pressure.note(&outcome);
+            let error = match outcome {
                 Ok(()) => return Ok(Ok(())),
                 Err(error) => Error::from(error),
             };

@@ -135,8 +135,11 @@ impl Runtime {
                 Ok(true)
             }
             Err(error) if matches!(error.class, Class::Transient | Class::Fatal) => {
-                // Not its own fault. Whoever claims next finds it.
-                let _unreachable = self.services().journal.release(id, Release::Again).await;
+                // Not its own fault. Beside, because the store may be away.
+                let runtime = self.clone();
+                self.0
+                    .tasks
+                    .spawn(async move { runtime.give_up(&id, Release::Again).await });
                 Err(error)
             }
             Err(error) => {
@@ -149,6 +152,11 @@ impl Runtime {
     /// A workflow could not be read, or its task ended in a way that nobody
     /// foresaw.
     pub(super) async fn failed(&self, id: &WorkflowId, error: &Error) {
+        if error.class == Class::Transient {
+            // The store was away while it was read: no fault of its own.
+            tracing::warn!(workflow = %id, code = %error.code, %error, "a workflow rests");
+            return self.give_up(id, Release::Again).await;
+        }
         let failures = {
             let mut failures = self.failures();
             let count = failures.entry(id.clone()).or_default();
@@ -173,13 +181,28 @@ impl Runtime {
         self.give_up(id, Release::Aside { reason }).await;
     }
 
+    /// Tells the journal, as soon as it can be told: a workflow that nobody runs
+    /// and nobody may claim would stand still.
     async fn give_up(&self, id: &WorkflowId, release: Release) {
-        if let Err(error) = self.services().journal.release(id.clone(), release).await {
-            tracing::error!(workflow = %id, code = %error.code, %error, "could not be given up");
-            if error.class == Class::Fatal {
-                self.0.fatal.send_replace(Some(error.into()));
+        let journal = &self.services().journal;
+        while let Err(error) = journal.release(id.clone(), release.clone()).await {
+            match error.class {
+                Class::Transient if !self.0.stop.is_cancelled() => {
+                    tracing::warn!(workflow = %id, code = %error.code, %error, "not given up yet");
+                    tokio::select! {
+                        () = self.0.stop.cancelled() => return,
+                        () = tokio::time::sleep(CLAIM_PAUSE) => {}
+                    }
+                }
+                Class::Fatal => {
+                    self.0.fatal.send_replace(Some(error.into()));
+                    return;
+                }
+                Class::Transient | Class::Permanent | Class::User => {
+                    tracing::error!(workflow = %id, code = %error.code, %error, "cannot be given up");
+                    return;
+                }
             }
-            return;
         }
         self.0.claims.again.notify_one();
     }
@@ -231,7 +254,11 @@ impl Runtime {
 
     fn failures(&self) -> std::sync::MutexGuard<'_, HashMap<WorkflowId, u32>> {
         // Changed by single inserts and removes.
-        self.0.claims.failures.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0
+            .claims
+            .failures
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -16,6 +16,12 @@ pub(super) fn workflows_active(count: usize) {
     gauge!("agentic_ide_workflows_active").set(count as f64);
 }
 
+/// A client got an event while so many later ones waited for it.
+pub(super) fn client_behind(events: usize) {
+    #[expect(clippy::cast_precision_loss, reason = "a count far below 2^52")]
+    histogram!("agentic_ide_client_behind_events").record(events as f64);
+}
+
 /// A workflow was set aside.
 pub(super) fn set_aside() {
     counter!("agentic_ide_workflows_set_aside_total").increment(1);

@@ -5,6 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use engine::ports::Journal;
 use models::Provider;
 
+use super::pressure::Pressure;
 use crate::{config::Retrieval, error::Error, indexing::Indexing, search::CodeSearch};
 
 /// Makes the provider of another model.
@@ -15,6 +16,8 @@ pub type OtherModel = Arc<dyn Fn(&str) -> Result<Arc<dyn Provider>, Error> + Sen
 pub struct Services {
     /// Durable history.
     pub journal: Arc<dyn Journal>,
+    /// Whether the journal takes what it is given.
+    pub pressure: Arc<Pressure>,
     /// Where files of the backend lie.
     pub data_dir: PathBuf,
     /// The language model.

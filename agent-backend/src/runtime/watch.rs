@@ -15,7 +15,7 @@ use engine::{
 use shared::id::Seq;
 use tokio::sync::broadcast::{self, error::RecvError};
 
-use super::PAGE;
+use super::{PAGE, meter};
 use crate::error::Error;
 
 /// What a watcher gets next.
@@ -105,7 +105,10 @@ impl Watch {
                 return Ok(None);
             };
             match live.recv().await {
-                Ok(event) if event.seq == self.last.next() => return Ok(Some(self.pass(event))),
+                Ok(event) if event.seq == self.last.next() => {
+                    meter::client_behind(live.len());
+                    return Ok(Some(self.pass(event)));
+                }
                 // Already read from disk.
                 Ok(event) if event.seq <= self.last => {}
                 Ok(_) | Err(RecvError::Lagged(_)) => self.behind = true,

@@ -57,6 +57,21 @@ pub trait Journal: Send + Sync {
     /// taken for dead. Nothing can be appended afterwards.
     fn leave(&self) -> BoxFuture<'_, Result<(), Error>>;
 
+    /// Removes a workflow, and the contents that nothing else names. Only one that
+    /// is finished or set aside; otherwise nothing is removed (`E1112`).
+    fn delete(&self, workflow: WorkflowId) -> BoxFuture<'_, Result<(), Error>>;
+
+    /// Finished workflows whose last event is older, the oldest first, at most
+    /// `limit`.
+    fn finished(&self, before_ms: u64, limit: usize) -> BoxFuture<'_, Result<Vec<WorkflowId>, Error>>;
+
+    /// How much everything takes, in bytes, without what is free for reuse.
+    fn bytes(&self) -> BoxFuture<'_, Result<u64, Error>>;
+
+    /// Whether it can be written to, found out by writing something that is taken
+    /// back. Not cheap: for whoever was refused, to learn when it is over.
+    fn room(&self) -> BoxFuture<'_, Result<(), Error>>;
+
     /// Resolves when others may have written: a hint, which may be late, lost or
     /// wrong. None where nobody else writes.
     fn changed(&self) -> Option<BoxFuture<'_, ()>>;

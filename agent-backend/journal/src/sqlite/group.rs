@@ -2,63 +2,17 @@
 //! Everything that can refuse a job is asked before its first row is written,
 //! so that a refused job leaves nothing behind and spares the others.
 
-use engine::{
-    artifact::Task,
-    blob::{Blob, BlobId},
-    ports::journal::{Claimed, Created, Epoch, Release, Status},
-};
+use engine::ports::journal::{Claimed, Created, Epoch, Release};
 use rusqlite::{OptionalExtension, Transaction, params};
-use shared::id::{CorrelationId, Seq, WorkflowId};
+use shared::id::{Seq, WorkflowId};
 
 use super::query::{HEAD, head_of, run_of};
-use crate::{Error, record::Row, words::status_text};
-
-/// What is to be written.
-#[derive(Debug)]
-pub(super) enum Request {
-    /// A new workflow.
-    Begin(Begin),
-    /// More of one.
-    Append(AppendRows),
-    /// Unfinished workflows that nobody has.
-    Claim(usize),
-    /// A claimed workflow got somewhere.
-    Settle(WorkflowId),
-    /// A workflow is given up.
-    Release(WorkflowId, Release),
-}
-
-/// A new workflow.
-#[derive(Debug)]
-pub(super) struct Begin {
-    pub(super) workflow: WorkflowId,
-    pub(super) correlation: CorrelationId,
-    pub(super) fingerprint: BlobId,
-    pub(super) task: Task,
-    pub(super) rows: Vec<Row>,
-    pub(super) status: Status,
-}
-
-/// More of a workflow.
-#[derive(Debug)]
-pub(super) struct AppendRows {
-    pub(super) workflow: WorkflowId,
-    pub(super) after: Seq,
-    pub(super) rows: Vec<Row>,
-    pub(super) blobs: Vec<Blob>,
-    pub(super) status: Option<Status>,
-}
-
-/// What became of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Done {
-    /// Of a new workflow.
-    Created(Created),
-    /// Of an append, and of everything that answers nothing.
-    Written,
-    /// Of a claim.
-    Claimed(Vec<Claimed>),
-}
+use crate::{
+    Error,
+    queue::{AppendRows, Begin, Done, Request},
+    record::Row,
+    words::status_text,
+};
 
 /// The answer to one job; the outer error is the storage's and ends the
 /// transaction for all of them.
@@ -69,8 +23,13 @@ pub(super) fn apply(
 ) -> Result<Result<Done, Error>, Error> {
     match request {
         Request::Begin(new) => begin(transaction, epoch, new).map(|answer| answer.map(Done::Created)),
-        Request::Append(more) => append(transaction, epoch, more).map(|answer| answer.map(|()| Done::Written)),
+        Request::Append(more) => {
+            append(transaction, epoch, more).map(|answer| answer.map(|()| Done::Written))
+        }
         Request::Claim(limit) => claim(transaction, epoch, *limit).map(|answer| answer.map(Done::Claimed)),
+        Request::Delete(workflow) => {
+            delete(transaction, workflow).map(|answer| answer.map(|()| Done::Written))
+        }
         Request::Settle(workflow) => {
             let sql = "UPDATE heads SET tries = 0 WHERE run = (SELECT run FROM runs WHERE workflow = ?1)";
             let changed = transaction.prepare_cached(sql)?.execute([workflow.as_str()])?;
@@ -84,10 +43,47 @@ pub(super) fn apply(
                 Release::Readmitted => ("epoch = 0, tries = 0, aside = ?2 WHERE aside IS NOT NULL", None),
             };
             let sql = format!("UPDATE heads SET {sql} AND run = (SELECT run FROM runs WHERE workflow = ?1)");
-            transaction.prepare_cached(&sql)?.execute(params![workflow.as_str(), reason])?;
+            transaction
+                .prepare_cached(&sql)?
+                .execute(params![workflow.as_str(), reason])?;
             Ok(Ok(Done::Written))
         }
     }
+}
+
+/// Removes a workflow and the blobs that no other one names.
+fn delete(transaction: &Transaction<'_>, workflow: &WorkflowId) -> Result<Result<(), Error>, Error> {
+    let known: Option<(i64, bool)> = transaction
+        .prepare_cached(
+            "SELECT run, status IN ('running', 'awaiting_decision') AND aside IS NULL
+             FROM runs JOIN heads USING (run) WHERE workflow = ?1",
+        )?
+        .query_row([workflow.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let (run, unfinished) = match known {
+        None => {
+            return Ok(Err(Error::UnknownWorkflow {
+                workflow: workflow.clone(),
+            }));
+        }
+        Some(known) => known,
+    };
+    if unfinished {
+        return Ok(Err(Error::Unfinished {
+            workflow: workflow.clone(),
+        }));
+    }
+    for sql in [
+        "DELETE FROM blobs WHERE sha256 IN (SELECT sha256 FROM named WHERE run = ?1)
+             AND NOT EXISTS (SELECT 1 FROM named n WHERE n.sha256 = blobs.sha256 AND n.run <> ?1)",
+        "DELETE FROM named WHERE run = ?1",
+        "DELETE FROM events WHERE run = ?1",
+        "DELETE FROM heads WHERE run = ?1",
+        "DELETE FROM runs WHERE run = ?1",
+    ] {
+        transaction.prepare_cached(sql)?.execute([run])?;
+    }
+    Ok(Ok(()))
 }
 
 fn known(workflow: &WorkflowId, changed: usize) -> Result<(), Error> {
@@ -115,8 +111,8 @@ fn claim(
         let rows = statement.query_map(params![epoch.0, limit], |row| row.get::<_, i64>(0))?;
         rows.collect::<Result<Vec<_>, _>>()?
     };
-    let mut take =
-        transaction.prepare_cached("UPDATE heads SET epoch = ?2, tries = tries + 1 WHERE run = ?1 RETURNING tries")?;
+    let mut take = transaction
+        .prepare_cached("UPDATE heads SET epoch = ?2, tries = tries + 1 WHERE run = ?1 RETURNING tries")?;
     let mut entry = transaction.prepare_cached(&format!("{HEAD} WHERE run = ?1"))?;
     let mut claimed = Vec::with_capacity(runs.len());
     for run in runs {
@@ -185,10 +181,15 @@ fn begin(transaction: &Transaction<'_>, epoch: Epoch, new: &Begin) -> Result<Res
             epoch.0
         ])?;
     insert(transaction, run, epoch, &new.rows)?;
+    name(transaction, run, &new.names)?;
     Ok(Ok(Created::New))
 }
 
-fn append(transaction: &Transaction<'_>, epoch: Epoch, more: &AppendRows) -> Result<Result<(), Error>, Error> {
+fn append(
+    transaction: &Transaction<'_>,
+    epoch: Epoch,
+    more: &AppendRows,
+) -> Result<Result<(), Error>, Error> {
     let known: Option<(i64, u64)> = transaction
         .prepare_cached("SELECT run, head FROM runs JOIN heads USING (run) WHERE workflow = ?1")?
         .query_row([more.workflow.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -211,6 +212,7 @@ fn append(transaction: &Transaction<'_>, epoch: Epoch, more: &AppendRows) -> Res
         blobs.execute(params![blob.id().to_hex(), blob.bytes()])?;
     }
     insert(transaction, run, epoch, &more.rows)?;
+    name(transaction, run, &more.names)?;
     if let Some(last) = more.rows.last() {
         transaction
             .prepare_cached("UPDATE heads SET head = ?2, updated_at_ms = ?3, epoch = ?4 WHERE run = ?1")?
@@ -223,6 +225,15 @@ fn append(transaction: &Transaction<'_>, epoch: Epoch, more: &AppendRows) -> Res
             .execute(params![run, status_text(status)])?;
     }
     Ok(Ok(()))
+}
+
+fn name(transaction: &Transaction<'_>, run: i64, names: &[String]) -> Result<(), Error> {
+    let mut statement = transaction
+        .prepare_cached("INSERT INTO named (sha256, run) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?;
+    for name in names {
+        statement.execute(params![name, run])?;
+    }
+    Ok(())
 }
 
 fn insert(transaction: &Transaction<'_>, run: i64, epoch: Epoch, rows: &[Row]) -> Result<(), Error> {

@@ -9,7 +9,6 @@ use std::{
 use engine::ports::journal::Epoch;
 use rusqlite::{Connection, OpenFlags};
 use shared::lock::{self, DirectoryLock};
-use tokio::sync::{Semaphore, mpsc};
 
 use super::{
     Counters, Journal, Options,
@@ -19,10 +18,7 @@ use super::{
     witness::{self, Witness},
     writer::Writer,
 };
-use crate::{
-    Error,
-    limits::{QUEUE_JOBS_MAX, QUEUE_KIB_MAX},
-};
+use crate::{Error, queue::Queue};
 
 const FILE: &str = "journal.db";
 const LOG_FILE: &str = "journal.db-wal";
@@ -55,13 +51,13 @@ pub(super) fn open(options: Options) -> Result<Journal, Error> {
     sync_dir(&dir).map_err(failed)?;
 
     let counters = Arc::new(Counters::default());
-    let (jobs, queue) = mpsc::channel(QUEUE_JOBS_MAX);
+    let (queue, jobs) = Queue::new();
     let readers = Readers::start(&path)?;
     let writer = Writer::new(connection, epoch, witness, Arc::clone(&counters));
-    let writer = Joined::spawn("journal-writer", move || writer.run(queue)).map_err(failed)?;
+    let writer = Joined::spawn("journal-writer", move || writer.run(jobs)).map_err(failed)?;
     Ok(Journal {
-        jobs,
-        room: Arc::new(Semaphore::new(QUEUE_KIB_MAX)),
+        dir,
+        queue,
         counters,
         readers,
         _writer: writer,
@@ -117,6 +113,9 @@ fn has(commits: u64, witnessed: u64) -> Result<(), Error> {
 }
 
 fn prepare(connection: &mut Connection, bytes_max: Option<u64>) -> Result<Epoch, Error> {
+    if schema::kind(connection)? == schema::Kind::New {
+        schema::configure_new(connection)?;
+    }
     schema::configure_writer(connection)?;
     match schema::kind(connection)? {
         schema::Kind::New => schema::create(connection)?,

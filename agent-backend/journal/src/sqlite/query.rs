@@ -8,7 +8,7 @@ use engine::{
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use shared::id::{CorrelationId, Seq, WorkflowId};
 
-use crate::{Error, record, words::status_of};
+use crate::{Error, record, rules, words::status_of};
 
 /// Columns of a list entry, in the order [`head_of`] reads them.
 pub(super) const HEAD: &str =
@@ -40,7 +40,7 @@ pub(super) fn read(
     let after_number = i64::try_from(after.0).unwrap_or(i64::MAX);
     let mut rows = statement.query(params![run, after_number, limit])?;
     let mut events = Vec::new();
-    let mut last = after;
+    let mut history = rules::Unbroken::new(workflow, after, Seq(head));
     while let Some(row) = rows.next()? {
         let row = record::Row {
             seq: Seq(row.get(0)?),
@@ -49,16 +49,11 @@ pub(super) fn read(
             digest: row.get(3)?,
             body: row.get(4)?,
         };
-        if row.seq.0 > head || Some(row.seq.0) != last.0.checked_add(1) {
-            return Err(gap(workflow, last, head));
-        }
-        last = row.seq;
+        history.goes_on(row.seq)?;
         events.push(record::decode(workflow, &row)?);
     }
     let reached_limit = i64::try_from(events.len()).is_ok_and(|length| length >= limit);
-    if last.0 < head && !reached_limit {
-        return Err(gap(workflow, last, head));
-    }
+    history.ends(reached_limit)?;
     Ok(events)
 }
 
@@ -83,15 +78,6 @@ pub(super) fn base(connection: &mut Connection, workflow: &WorkflowId) -> Result
         .query_row(params![run, record::CONTINUED_GLOB], |row| row.get(0))
         .optional()?;
     Ok(Seq(base.unwrap_or_default()))
-}
-
-fn gap(workflow: &WorkflowId, last: Seq, head: u64) -> Error {
-    let reason = format!("the history does not go on after event {last}, though its head is {head}");
-    Error::Damaged {
-        workflow: workflow.clone(),
-        seq: Seq(last.0.saturating_add(1)),
-        reason,
-    }
 }
 
 /// The workflow that has this correlation id, with its request's fingerprint.
@@ -171,16 +157,48 @@ pub(super) fn head_of(row: &Row<'_>) -> Result<Head, Error> {
     })
 }
 
+/// Finished workflows whose last event is older, the oldest first.
+pub(super) fn finished(
+    connection: &mut Connection,
+    before_ms: u64,
+    limit: usize,
+) -> Result<Vec<WorkflowId>, Error> {
+    let mut statement = connection.prepare_cached(
+        "SELECT workflow FROM runs JOIN heads USING (run)
+         WHERE status NOT IN ('running', 'awaiting_decision') AND updated_at_ms < ?1
+         ORDER BY updated_at_ms, run LIMIT ?2",
+    )?;
+    let (before, limit) = (
+        i64::try_from(before_ms).unwrap_or(i64::MAX),
+        i64::try_from(limit).unwrap_or(i64::MAX),
+    );
+    let mut rows = statement.query(params![before, limit])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let workflow: String = row.get(0)?;
+        found.push(WorkflowId::parse(&workflow).map_err(|error| Error::DamagedRow {
+            reason: error.to_string(),
+        })?);
+    }
+    Ok(found)
+}
+
+/// Bytes of the database, without its free pages.
+pub(super) fn bytes(connection: &mut Connection) -> Result<u64, Error> {
+    let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, u64>(0));
+    let (pages, free, size) = (
+        number("page_count")?,
+        number("freelist_count")?,
+        number("page_size")?,
+    );
+    Ok(pages.saturating_sub(free) * size)
+}
+
 /// Contents of a blob, if they still fit its name.
 pub(super) fn blob(connection: &mut Connection, id: BlobId) -> Result<Option<Vec<u8>>, Error> {
     let bytes: Option<Vec<u8>> = connection
         .prepare_cached("SELECT bytes FROM blobs WHERE sha256 = ?1")?
         .query_row([id.to_hex()], |row| row.get(0))
         .optional()?;
-    match bytes {
-        Some(bytes) if BlobId::of(&bytes) != id => Err(Error::DamagedRow {
-            reason: format!("blob {} does not fit its name", id.to_hex()),
-        }),
-        other => Ok(other),
-    }
+    rules::blob(id, bytes)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use engine::ports::journal::Epoch;
 use rusqlite::{Connection, config::DbConfig};
 
-use crate::{Error, limits::BUSY_TIMEOUT_MS};
+use crate::{Error, limits::BUSY_TIMEOUT_MS, record};
 
 /// Version of the tables, in the file's `user_version`.
 pub(super) const VERSION: i64 = 2;
@@ -18,7 +18,8 @@ pub(super) const APPLICATION_ID: i64 = 0x4149_4445;
 /// number, see `witness`, and so is `owner`, the epoch of the last opening.
 ///
 /// In `heads`, `epoch` is the holder's, `tries` counts claims since the workflow
-/// last got somewhere, and `aside` says why nobody may claim it.
+/// last got somewhere, and `aside` says why nobody may claim it. `named` says which
+/// workflows name a blob: one that nobody names is removed.
 const TABLES: &str = "
 CREATE TABLE runs (
     run INTEGER PRIMARY KEY,
@@ -60,6 +61,12 @@ CREATE TABLE owner (
     epoch INTEGER NOT NULL
 ) STRICT;
 INSERT INTO owner (id, epoch) VALUES (1, 0);
+CREATE TABLE named (
+    sha256 TEXT NOT NULL,
+    run INTEGER NOT NULL REFERENCES runs (run),
+    PRIMARY KEY (sha256, run)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX named_run ON named (run);
 CREATE TABLE blobs (
     sha256 TEXT PRIMARY KEY,
     bytes BLOB NOT NULL
@@ -77,7 +84,16 @@ CREATE TABLE owner (
     epoch INTEGER NOT NULL
 ) STRICT;
 INSERT INTO owner (id, epoch) VALUES (1, 0);
+CREATE TABLE named (
+    sha256 TEXT NOT NULL,
+    run INTEGER NOT NULL REFERENCES runs (run),
+    PRIMARY KEY (sha256, run)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX named_run ON named (run);
 ";
+
+/// `auto_vacuum = INCREMENTAL`: free pages stay until they are asked back.
+const AUTO_VACUUM_INCREMENTAL: i64 = 2;
 
 /// What a file is.
 #[derive(Debug, PartialEq, Eq)]
@@ -117,6 +133,11 @@ pub(super) fn configure_writer(connection: &Connection) -> Result<(), Error> {
     // The writer copies the log itself, after it has answered.
     set(connection, "wal_autocheckpoint", 0)?;
     set(connection, "foreign_keys", 1)
+}
+
+/// Lets the file shrink later on. Possible only while it is empty.
+pub(super) fn configure_new(connection: &Connection) -> Result<(), Error> {
+    set(connection, "auto_vacuum", AUTO_VACUUM_INCREMENTAL)
 }
 
 /// Settings of every connection.
@@ -174,10 +195,28 @@ pub(super) fn migrate(connection: &mut Connection, from: i64) -> Result<(), Erro
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     if from < 2 {
         transaction.execute_batch(FROM_1_TO_2)?;
+        name_blobs(&transaction)?;
     }
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()?;
     tracing::info!(from, to = VERSION, "the journal was brought up to date");
+    Ok(())
+}
+
+/// Finds out which workflows name which blobs, from their events. Streamed text,
+/// most of a history, names none.
+fn name_blobs(connection: &Connection) -> Result<(), Error> {
+    let mut events =
+        connection.prepare("SELECT run, v, body FROM events WHERE body NOT GLOB '{\"k\":\"streamed\"*'")?;
+    let mut named =
+        connection.prepare("INSERT INTO named (sha256, run) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?;
+    let mut rows = events.query([])?;
+    while let Some(row) = rows.next()? {
+        let (run, version, body): (i64, u32, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        for id in record::names(version, &body) {
+            named.execute(rusqlite::params![id.to_hex(), run])?;
+        }
+    }
     Ok(())
 }
 

@@ -11,34 +11,20 @@ use std::{
     time::Duration,
 };
 
-use engine::ports::journal::{Created, Durability, Epoch};
+use engine::ports::journal::{Durability, Epoch};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use shared::{crash, error::Class};
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::mpsc;
 
-use super::{
-    Counters, fault,
-    group::{self, Done, Request},
-    witness::Witness,
-};
+use super::{Counters, fault, group, witness::Witness};
 use crate::{
     Error,
     limits::{
-        BUSY_TIMEOUT_MS, CHECKPOINT_BUSY_TIMEOUT_MS, CHECKPOINT_FRAMES, GROUP_BYTES_MAX, GROUP_JOBS_MAX,
-        LOG_FRAMES_MAX,
+        BUSY_TIMEOUT_MS, CHECKPOINT_BUSY_TIMEOUT_MS, CHECKPOINT_FRAMES, FREE_PAGES_MAX, LOG_FRAMES_MAX,
     },
+    meter,
+    queue::{self, Done, Job},
 };
-
-/// One create or append that waits for its commit.
-#[derive(Debug)]
-pub(super) struct Job {
-    pub(super) request: Request,
-    pub(super) bytes: usize,
-    pub(super) durability: Durability,
-    pub(super) reply: oneshot::Sender<Result<Done, Error>>,
-    /// Room in the queue, given back when the job is answered.
-    pub(super) _room: OwnedSemaphorePermit,
-}
 
 /// The writer.
 #[derive(Debug)]
@@ -75,8 +61,10 @@ impl Writer {
     /// Works until the queue is closed and empty.
     pub(super) fn run(mut self, mut queue: mpsc::Receiver<Job>) {
         while let Some(first) = queue.blocking_recv() {
-            let group = collect(first, &mut queue);
+            let group = queue::collect(first, &mut queue);
+            meter::waiting(queue.len());
             self.commit(group);
+            self.shrink_when_due();
             self.checkpoint_when_due();
         }
         if self.stopped.is_none()
@@ -113,11 +101,8 @@ impl Writer {
     }
 
     fn transact(&mut self, group: &[Job]) -> Result<Vec<Result<Done, Error>>, Error> {
-        let durability = group
-            .iter()
-            .map(|job| job.durability)
-            .max()
-            .unwrap_or(Durability::Synced);
+        let durability = queue::durability(group);
+        let begun = tokio::time::Instant::now();
         self.set_durability(durability)?;
         // Dropped without a commit, it rolls back.
         let transaction = self
@@ -136,7 +121,7 @@ impl Writer {
             .map(|job| group::apply(&transaction, self.epoch, &job.request))
             .collect::<Result<_, _>>()?;
         // A group of refused jobs changes nothing, and then nothing is synced.
-        let synced = if durability == Durability::Synced && answers.iter().any(changes) {
+        let synced = if durability == Durability::Synced && answers.iter().any(queue::changes) {
             Some(count_synced(&transaction)?)
         } else {
             None
@@ -153,6 +138,7 @@ impl Writer {
         } else {
             "journal:after_commit"
         });
+        meter::committed(begun.elapsed(), group.len(), durability);
         self.counters.commits.fetch_add(1, Ordering::Relaxed);
         if let Some(commits) = synced {
             self.counters.commits_synced.fetch_add(1, Ordering::Relaxed);
@@ -191,6 +177,21 @@ impl Writer {
         }
     }
 
+    /// Gives pages that deletions left back to the disk, a few at a time and only
+    /// when they are a good part of the file: most are soon used again. It changes
+    /// nothing that anybody reads.
+    fn shrink_when_due(&mut self) {
+        if self.stopped.is_some() {
+            return;
+        }
+        if let Err(error) = shrink(&self.connection) {
+            self.stop_if_fatal(&error);
+            if self.stopped.is_none() {
+                tracing::warn!(%error, code = %error.code(), "the database was not made smaller");
+            }
+        }
+    }
+
     /// Copies the log into the database when it has grown, after the answers
     /// went out.
     fn checkpoint_when_due(&mut self) {
@@ -224,12 +225,16 @@ impl Writer {
     }
 }
 
-fn changes(answer: &Result<Done, Error>) -> bool {
-    match answer {
-        Ok(Done::Written | Done::Created(Created::New)) => true,
-        Ok(Done::Claimed(claimed)) => !claimed.is_empty(),
-        Ok(Done::Created(Created::Existing(_) | Created::Conflict(_))) | Err(_) => false,
+fn shrink(connection: &Connection) -> Result<(), Error> {
+    let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let free = number("freelist_count")?;
+    if free < FREE_PAGES_MAX || free * 2 < number("page_count")? {
+        return Ok(());
     }
+    let mut statement = connection.prepare(&format!("PRAGMA incremental_vacuum({FREE_PAGES_MAX})"))?;
+    let mut rows = statement.query([])?;
+    while rows.next()?.is_some() {}
+    Ok(())
 }
 
 /// Counts this commit among the synced ones; see `witness`.
@@ -237,17 +242,6 @@ fn count_synced(transaction: &Transaction<'_>) -> Result<u64, Error> {
     let mut statement = transaction
         .prepare_cached("UPDATE synced SET commits = commits + 1 WHERE id = 1 RETURNING commits")?;
     Ok(statement.query_row([], |row| row.get(0))?)
-}
-
-fn collect(first: Job, queue: &mut mpsc::Receiver<Job>) -> Vec<Job> {
-    let mut bytes = first.bytes;
-    let mut group = vec![first];
-    while group.len() < GROUP_JOBS_MAX && bytes < GROUP_BYTES_MAX {
-        let Ok(job) = queue.try_recv() else { break };
-        bytes += job.bytes;
-        group.push(job);
-    }
-    group
 }
 
 /// What to do with the log.

@@ -23,6 +23,14 @@ macro_rules! on_every_journal {
         mod sqlite {
             $(#[tokio::test] async fn $test() { super::$test(&crate::support::Directory::default()).await; })*
         }
+        #[cfg(feature = "postgres")]
+        mod postgres {
+            $(#[tokio::test] async fn $test() {
+                if let Some(store) = crate::support::Database::new() {
+                    super::$test(&store).await;
+                }
+            })*
+        }
     };
 }
 
@@ -39,6 +47,9 @@ on_every_journal! {
     a_workflow_begins_with_its_status
     the_last_shorter_history_is_found
     what_is_not_there
+    there_is_room
+    what_is_finished_is_deleted_with_what_only_it_named
+    what_is_finished_is_listed_by_age
     what_is_unfinished_is_claimed_by_the_next_holder
     an_older_holder_is_fenced
     what_fails_is_tried_again_and_set_aside
@@ -331,8 +342,14 @@ async fn what_is_unfinished_is_claimed_by_the_next_holder(store: &impl Store) {
     for n in 1..=4 {
         first.create(new(n)).await.unwrap();
     }
-    first.append(with_status(more(wf(2), 1, 1), Status::Completed)).await.unwrap();
-    first.append(with_status(more(wf(4), 1, 1), Status::AwaitingDecision)).await.unwrap();
+    first
+        .append(with_status(more(wf(2), 1, 1), Status::Completed))
+        .await
+        .unwrap();
+    first
+        .append(with_status(more(wf(4), 1, 1), Status::AwaitingDecision))
+        .await
+        .unwrap();
     // It has them itself.
     assert_eq!(first.claim(9).await, Ok(Vec::new()));
     let second = store.take_over(&first).await;
@@ -388,7 +405,10 @@ async fn what_fails_is_tried_again_and_set_aside(store: &impl Store) {
     let again = async |release: Release| {
         journal.release(wf(1), release).await.unwrap();
         let claimed = journal.claim(9).await.unwrap();
-        claimed.into_iter().map(|claimed| (claimed.head.workflow, claimed.tries)).collect::<Vec<_>>()
+        claimed
+            .into_iter()
+            .map(|claimed| (claimed.head.workflow, claimed.tries))
+            .collect::<Vec<_>>()
     };
     assert_eq!(again(Release::Again).await, [(wf(1), 1)]);
     assert_eq!(again(Release::Again).await, [(wf(1), 2)]);
@@ -397,10 +417,106 @@ async fn what_fails_is_tried_again_and_set_aside(store: &impl Store) {
     // What may be running is not readmitted.
     assert_eq!(again(Release::Readmitted).await, []);
     let reason = "it is damaged".to_owned();
-    assert_eq!(again(Release::Aside { reason: reason.clone() }).await, []);
+    assert_eq!(
+        again(Release::Aside {
+            reason: reason.clone()
+        })
+        .await,
+        []
+    );
     let aside = async |n: u64| journal.head(wf(n)).await.unwrap().unwrap().aside;
     assert_eq!((aside(1).await, aside(2).await), (Some(reason), None));
     assert_eq!(again(Release::Readmitted).await, [(wf(1), 1)]);
     assert_eq!(aside(1).await, None);
     journal.append(more(wf(1), 1, 1)).await.unwrap();
+}
+
+async fn there_is_room(store: &impl Store) {
+    let journal = store.open().await;
+    assert_eq!(journal.room().await, Ok(()));
+}
+
+/// An append of `text` under its name.
+fn naming(n: u64, after: u64, contents: &[u8], status: Status) -> Append {
+    let blob = Blob::new(contents.to_vec());
+    let event = Event::Continued { history: blob.id() };
+    Append {
+        events: vec![at(after + 1, event)],
+        blobs: vec![blob],
+        ..with_status(more(wf(n), after, 0), status)
+    }
+}
+
+async fn what_is_finished_is_deleted_with_what_only_it_named(store: &impl Store) {
+    let journal = &store.open().await;
+    for n in 1..=3 {
+        journal.create(new(n)).await.unwrap();
+    }
+    journal
+        .append(naming(1, 1, b"of one", Status::Running))
+        .await
+        .unwrap();
+    journal
+        .append(naming(1, 2, b"of two", Status::Completed))
+        .await
+        .unwrap();
+    journal
+        .append(naming(2, 1, b"of two", Status::Running))
+        .await
+        .unwrap();
+    let running = (Class::User, Code::StillRunning);
+    for n in [2, 3] {
+        assert_eq!(kind(journal.delete(wf(n)).await), running);
+    }
+    assert_eq!(
+        kind(journal.delete(wf(9)).await),
+        (Class::User, Code::UnknownWorkflow)
+    );
+    journal.delete(wf(1)).await.unwrap();
+    assert_eq!(journal.head(wf(1)).await, Ok(None));
+    assert_eq!(
+        kind(all(journal, wf(1)).await),
+        (Class::User, Code::UnknownWorkflow)
+    );
+    assert_eq!(journal.find(CorrelationId::new("req-1")).await, Ok(None));
+    let there = async |contents: &[u8]| journal.blob(BlobId::of(contents)).await.unwrap().is_some();
+    assert_eq!((there(b"of one").await, there(b"of two").await), (false, true));
+    assert_eq!(all(journal, wf(2)).await.unwrap().len(), 2);
+    // What was set aside does not run.
+    let reason = "it is damaged".to_owned();
+    journal.release(wf(2), Release::Aside { reason }).await.unwrap();
+    journal.delete(wf(2)).await.unwrap();
+    assert!(!there(b"of two").await);
+    // Its place is free.
+    assert_eq!(journal.create(new(1)).await, Ok(Created::New));
+    assert_eq!(all(journal, wf(1)).await, Ok(new(1).events));
+}
+
+async fn what_is_finished_is_listed_by_age(store: &impl Store) {
+    let journal = &store.open().await;
+    for n in 1..=4 {
+        journal.create(new(n)).await.unwrap();
+    }
+    // Their last events are at 1005, 1003, 1002 and 1001.
+    journal
+        .append(with_status(more(wf(1), 1, 4), Status::Completed))
+        .await
+        .unwrap();
+    journal
+        .append(with_status(more(wf(2), 1, 2), Status::Failed))
+        .await
+        .unwrap();
+    journal
+        .append(with_status(more(wf(3), 1, 1), Status::Cancelled))
+        .await
+        .unwrap();
+    let check = async |before_ms: u64, limit: usize, expect: &[u64]| {
+        let expect: Vec<_> = expect.iter().map(wf).collect();
+        assert_eq!(journal.finished(before_ms, limit).await, Ok(expect));
+    };
+    check(u64::MAX, 9, &[3, 2, 1]).await;
+    check(u64::MAX, 2, &[3, 2]).await;
+    check(1005, 9, &[3, 2]).await;
+    check(1002, 9, &[]).await;
+    assert!(journal.bytes().await.is_ok());
 }

@@ -8,5 +8,7 @@ mod crash;
 mod faults;
 mod fence;
 mod migrate;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod support;
 mod torn;

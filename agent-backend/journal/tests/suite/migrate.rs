@@ -48,7 +48,10 @@ async fn a_journal_of_schema_1_is_read_and_goes_on() {
             updated_at_ms: 1000 + events,
         };
         assert_eq!(journal.claim(9).await, Ok(vec![Claimed { head, tries }]));
-        assert_eq!(all(&journal, workflow.clone()).await.unwrap().len() as u64, events);
+        assert_eq!(
+            all(&journal, workflow.clone()).await.unwrap().len() as u64,
+            events
+        );
         let blob = b"what a stage wrote";
         assert_eq!(journal.blob(BlobId::of(blob)).await, Ok(Some(blob.to_vec())));
     }
@@ -80,7 +83,9 @@ async fn each_event_carries_the_epoch_of_its_writer() {
         head += 1;
     }
     let connection = Connection::open(dir.path().join("journal.db")).unwrap();
-    let mut statement = connection.prepare("SELECT epoch FROM events ORDER BY seq").unwrap();
+    let mut statement = connection
+        .prepare("SELECT epoch FROM events ORDER BY seq")
+        .unwrap();
     let epochs: Vec<u64> = statement
         .query_map([], |row| row.get(0))
         .unwrap()

@@ -69,6 +69,59 @@ impl Store for Directory {
     }
 }
 
+/// A server for all tests of this process; none where the machine has none.
+#[cfg(feature = "postgres")]
+pub fn server() -> Option<&'static scratch_postgres::Server> {
+    static SERVER: std::sync::LazyLock<Option<scratch_postgres::Server>> =
+        std::sync::LazyLock::new(|| scratch_postgres::Server::start().unwrap());
+    SERVER.as_ref()
+}
+
+/// A store in a database.
+#[cfg(feature = "postgres")]
+pub struct Database {
+    server: &'static scratch_postgres::Server,
+    pub url: String,
+}
+
+#[cfg(feature = "postgres")]
+impl Database {
+    pub fn new() -> Option<Self> {
+        let server = server()?;
+        let url = server.database().unwrap();
+        Some(Self { server, url })
+    }
+
+    /// Long enough for the slowest machine: nobody dies by chance.
+    pub fn options(&self) -> journal::postgres::Options {
+        journal::postgres::Options {
+            lease: std::time::Duration::from_secs(600),
+            ..journal::postgres::Options::new(&self.url)
+        }
+    }
+
+    pub fn sql(&self, statement: &str) -> String {
+        self.server.sql(&self.url, statement).unwrap()
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl Store for Database {
+    type Journal = journal::postgres::Journal;
+
+    async fn open(&self) -> Self::Journal {
+        self.options().open().await.unwrap()
+    }
+
+    async fn take_over(&self, before: &Self::Journal) -> Self::Journal {
+        // As whoever finds its lease at an end.
+        before.stall();
+        let epoch = before.epoch().0;
+        self.sql(&format!("DELETE FROM agentic_ide.owners WHERE epoch = {epoch}"));
+        self.open().await
+    }
+}
+
 /// Opens a directory that somebody has, as on a file system whose locks lie.
 pub fn steal(dir: &Path) -> Journal {
     std::fs::remove_file(dir.join("journal.lock")).unwrap();
