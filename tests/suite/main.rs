@@ -18,6 +18,7 @@ mod crash;
 mod definitions;
 mod demo_repo;
 mod documents;
+mod fenced;
 mod full_disk;
 mod grpc;
 mod indexing;

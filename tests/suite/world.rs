@@ -280,6 +280,18 @@ impl World {
         child.wait().unwrap();
     }
 
+    /// Leaves the backend that runs to the caller.
+    pub fn abandon(&mut self) -> Child {
+        self.backend.take().unwrap()
+    }
+
+    /// Status of a POST to another backend; none where it ended before it
+    /// answered.
+    pub async fn post_to(&self, url: &str, path: &str, body: &Value) -> Option<u16> {
+        let request = self.http.post(format!("{url}{path}")).body(body.to_string());
+        Some(request.send().await.ok()?.status().as_u16())
+    }
+
     /// Kills the backend and starts it again.
     pub async fn restart(&mut self) {
         self.kill();

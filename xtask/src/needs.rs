@@ -71,7 +71,11 @@ pub const PYTHON_VENV: Need = Need {
 pub const POSTGRES: Need = Need {
     name: "Postgres",
     // Debian keeps its programs out of PATH.
-    sign: Sign::Works(&["sh", "-c", "command -v initdb || ls /usr/lib/postgresql/*/bin/initdb"]),
+    sign: Sign::Works(&[
+        "sh",
+        "-c",
+        "command -v initdb || ls /usr/lib/postgresql/*/bin/initdb",
+    ]),
     apt: "postgresql",
     nix: "postgresql",
 };

@@ -191,7 +191,7 @@ pub(super) fn statements(request: &Request, writing: Writing) -> Vec<Statement<'
     }
 }
 
-fn one<'a>(sql: &'static str, values: Values<'a>) -> Vec<Statement<'a>> {
+fn one(sql: &'static str, values: Values<'_>) -> Vec<Statement<'_>> {
     vec![Statement { sql, values }]
 }
 
