@@ -33,6 +33,9 @@ impl From<tokio_postgres::Error> for Error {
         } else if matches!(class, "28" | "3D" | "42") {
             // Not let in, no such database, no right, or tables that are not ours.
             Self::Refused { reason }
+        } else if matches!(class, "22" | "54") {
+            // A value that the server does not take: of this append alone.
+            Self::Invalid { reason }
         } else if matches!(class, "XX" | "23") {
             // Everything is checked before it is written.
             Self::Corrupt { reason }

@@ -144,10 +144,11 @@ impl Writer {
     }
 }
 
+/// Whether other jobs of the same group can still succeed, each by itself.
 fn spares_others(error: &Error) -> bool {
     matches!(
         error,
-        Error::Full { .. } | Error::Busy { .. } | Error::DamagedRow { .. }
+        Error::Full { .. } | Error::Busy { .. } | Error::DamagedRow { .. } | Error::Invalid { .. }
     )
 }
 
