@@ -223,6 +223,9 @@ impl Inner {
         }
         let run = self.held(epoch, workflow)?;
         run.epoch = NOBODY;
+        if release == Release::Untried {
+            run.tries = run.tries.saturating_sub(1);
+        }
         if let Release::Aside { reason } = release {
             run.head.aside = Some(reason);
         }

@@ -134,14 +134,16 @@ impl Runtime {
                 self.start(state, actor::Begin::Resumed { tries });
                 Ok(true)
             }
-            Err(error) if matches!(error.class, Class::Transient | Class::Fatal) => {
-                // Not its own fault. Beside, because the store may be away.
+            Err(error) if error.class == Class::Transient => {
+                tracing::warn!(workflow = %id, code = %error.code, %error, "cannot be read yet");
+                // Beside: the store may be away for a while.
                 let runtime = self.clone();
                 self.0
                     .tasks
-                    .spawn(async move { runtime.give_up(&id, Release::Again).await });
-                Err(error)
+                    .spawn(async move { runtime.give_up(&id, Release::Untried).await });
+                Ok(false)
             }
+            Err(error) if error.class == Class::Fatal => Err(error),
             Err(error) => {
                 self.failed(&id, &error).await;
                 Ok(false)
@@ -155,7 +157,7 @@ impl Runtime {
         if error.class == Class::Transient {
             // The store was away while it was read: no fault of its own.
             tracing::warn!(workflow = %id, code = %error.code, %error, "a workflow rests");
-            return self.give_up(id, Release::Again).await;
+            return self.give_up(id, Release::Untried).await;
         }
         let failures = {
             let mut failures = self.failures();

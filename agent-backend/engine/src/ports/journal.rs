@@ -101,6 +101,8 @@ pub struct Claimed {
 pub enum Release {
     /// Somebody claims it again.
     Again,
+    /// The same, and this time does not count: it was no fault of its own.
+    Untried,
     /// Nobody claims it: it cannot be run. A person has to look.
     Aside {
         /// Why, for a person.

@@ -85,8 +85,8 @@ FROM taken t JOIN agentic_ide.runs r USING (run) ORDER BY run";
 pub(super) const SETTLE: &str = "UPDATE agentic_ide.heads h SET tries = 0 FROM agentic_ide.runs r
     WHERE r.workflow = $1 AND h.run = r.run AND h.epoch = $2 RETURNING h.run";
 
-pub(super) const RELEASE: &str =
-    "UPDATE agentic_ide.heads h SET epoch = 0, aside = $3 FROM agentic_ide.runs r
+pub(super) const RELEASE: &str = "UPDATE agentic_ide.heads h
+    SET epoch = 0, aside = $3, tries = GREATEST(h.tries - $4, 0) FROM agentic_ide.runs r
     WHERE r.workflow = $1 AND h.run = r.run AND h.epoch = $2 RETURNING h.run";
 
 /// What was not set aside may be running.
@@ -184,8 +184,12 @@ pub(super) fn statements(request: &Request, writing: Writing) -> Vec<Statement<'
         }
         Request::Settle(workflow) => one(SETTLE, values![workflow.as_str(), epoch]),
         Request::Release(workflow, release) => match release {
-            Release::Again => one(RELEASE, values![workflow.as_str(), epoch, None::<String>]),
-            Release::Aside { reason } => one(RELEASE, values![workflow.as_str(), epoch, Some(text(reason))]),
+            Release::Again => one(RELEASE, values![workflow.as_str(), epoch, None::<String>, 0_i32]),
+            Release::Untried => one(RELEASE, values![workflow.as_str(), epoch, None::<String>, 1_i32]),
+            Release::Aside { reason } => one(
+                RELEASE,
+                values![workflow.as_str(), epoch, Some(text(reason)), 0_i32],
+            ),
             Release::Readmitted => one(READMIT, values![workflow.as_str()]),
         },
     }

@@ -39,6 +39,10 @@ pub(super) fn apply(
             // What was not set aside may be running: it is not readmitted.
             let (sql, reason) = match release {
                 Release::Again => ("epoch = 0, aside = ?2 WHERE TRUE", None),
+                Release::Untried => (
+                    "epoch = 0, tries = max(tries - 1, 0), aside = ?2 WHERE TRUE",
+                    None,
+                ),
                 Release::Aside { reason } => ("epoch = 0, aside = ?2 WHERE TRUE", Some(reason.as_str())),
                 Release::Readmitted => ("epoch = 0, tries = 0, aside = ?2 WHERE aside IS NOT NULL", None),
             };

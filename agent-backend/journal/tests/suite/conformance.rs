@@ -414,6 +414,8 @@ async fn what_fails_is_tried_again_and_set_aside(store: &impl Store) {
     assert_eq!(again(Release::Again).await, [(wf(1), 2)]);
     journal.settle(wf(1)).await.unwrap();
     assert_eq!(again(Release::Again).await, [(wf(1), 1)]);
+    assert_eq!(again(Release::Untried).await, [(wf(1), 1)]);
+    assert_eq!(again(Release::Untried).await, [(wf(1), 1)]);
     // What may be running is not readmitted.
     assert_eq!(again(Release::Readmitted).await, []);
     let reason = "it is damaged".to_owned();
