@@ -30,6 +30,11 @@ use crate::error::Error;
 /// How often a workflow is tried before it is set aside.
 const TRIES_MAX: u32 = 3;
 
+/// How often a workflow is claimed without getting as far as to run, before it
+/// is held to end the process. More than its failures, because people and tests
+/// kill processes for other reasons.
+const STARTS_MAX: u32 = 10;
+
 /// Between two looks for workflows that others left behind.
 const CLAIM_PAUSE: Duration = Duration::from_secs(1);
 
@@ -123,9 +128,8 @@ impl Runtime {
     async fn take(&self, claimed: Claimed) -> Result<bool, Error> {
         let Claimed { head, tries } = claimed;
         let id = head.workflow;
-        if tries > TRIES_MAX {
-            // It was claimed that often and never got as far as to run.
-            let message = format!("it ended the backend {TRIES_MAX} times while it was read");
+        if tries > STARTS_MAX {
+            let message = format!("{STARTS_MAX} backends ended while they read it");
             self.set_aside(&id, message).await;
             return Ok(false);
         }
