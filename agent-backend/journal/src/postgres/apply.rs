@@ -195,7 +195,7 @@ pub(super) fn statements(request: &Request, writing: Writing) -> Vec<Statement<'
     }
 }
 
-fn one(sql: &'static str, values: Values<'_>) -> Vec<Statement<'_>> {
+fn one<'a>(sql: &'static str, values: Values<'a>) -> Vec<Statement<'a>> {
     vec![Statement { sql, values }]
 }
 
