@@ -92,6 +92,8 @@ async fn a_workflow_that_cannot_be_read_is_set_aside_and_the_others_go_on() {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, decided).await.expect("it is claimed");
+    tokio::time::timeout(PATIENCE, decided)
+        .await
+        .expect("it is claimed");
     world.to_end(&bad).await;
 }
