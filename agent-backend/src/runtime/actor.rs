@@ -29,8 +29,10 @@ use super::{
 };
 use crate::{clock, error::Error};
 
-/// Events a watcher may lag behind before it has to read from disk again.
-const BROADCAST: usize = 1024;
+/// Events a watcher may lag behind before it has to read from disk again. The
+/// places are reserved for each workflow that is held in memory, some 250 bytes
+/// each: it is what an idle one costs most.
+const BROADCAST: usize = 128;
 
 /// Wait before an append is tried again while the journal cannot take it: the
 /// disk is full, or another program holds the database.
