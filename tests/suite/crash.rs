@@ -16,6 +16,10 @@ use shared::crash;
 
 use self::life::{Deaths, Life, Place, Rng};
 
+/// Points that are passed or not, as time has it: a log that grew long, a changed
+/// file that was indexed anew before the workflow ended.
+const SOMETIMES: [&str; 2] = ["journal:after_checkpoint", "store:after_delete"];
+
 /// Workflows that run at once.
 const AT_ONCE: usize = 3;
 
@@ -61,7 +65,8 @@ async fn killed_at_every_durable_step_it_ends_like_one_that_was_not() {
     for name in std::fs::read_to_string(&list).unwrap().lines() {
         *counts.entry(name.to_owned()).or_default() += 1;
     }
-    let names: Vec<&str> = counts.keys().map(String::as_str).collect();
+    let mut names: Vec<&str> = counts.keys().map(String::as_str).collect();
+    names.retain(|name| !SOMETIMES.contains(name));
     // One that is never passed proves nothing; a new one belongs here.
     assert_eq!(
         names,
@@ -114,7 +119,9 @@ async fn killed_at_every_durable_step_it_ends_like_one_that_was_not() {
         .collect();
     // How often text is written depends on time; everything else does not.
     let by_time = |point: &str| {
-        point.contains("text") || point.contains("runtime") || point.contains("after_checkpoint")
+        point.contains("text")
+            || point.contains("runtime")
+            || SOMETIMES.iter().any(|name| point.starts_with(name))
     };
     assert!(
         missed.iter().all(|point| by_time(point)),
