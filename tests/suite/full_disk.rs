@@ -103,7 +103,6 @@ impl Drop for Disk {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "who runs the test learns what was left out")]
 #[tokio::test]
 async fn on_a_full_disk_workflows_pause_and_go_on_by_themselves() {
     let mut world = World::new().await;

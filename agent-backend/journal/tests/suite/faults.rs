@@ -277,6 +277,22 @@ async fn a_full_disk_loses_nothing_that_was_acknowledged() {
 }
 
 #[tokio::test]
+async fn after_the_first_sign_of_damage_nothing_is_written_any_more() {
+    let store = store();
+    filled(&store, 2, 3).await;
+    // One workflow has a row where its head says that there is none; the other
+    // one is whole, and would be written to by a journal that goes on.
+    let connection = Connection::open(store.dir.path().join("journal.db")).unwrap();
+    let sql = "INSERT INTO events SELECT run, seq + 1, at_ms, v, digest, body, epoch FROM events
+               WHERE run = (SELECT run FROM runs WHERE workflow = 'wf-0') AND seq = 3";
+    assert_eq!(connection.execute(sql, []).unwrap(), 1);
+    let first = store.journal.append(more(wf(0), 3, 1)).await.unwrap_err();
+    assert_eq!((first.class, first.code), (Class::Fatal, Code::JournalCorrupt));
+    assert_eq!(store.journal.append(more(wf(1), 3, 1)).await, Err(first));
+    assert_eq!(store.journal.read(wf(1), Seq(0), 9).await.unwrap().len(), 3);
+}
+
+#[tokio::test]
 async fn a_broken_file_stops_the_writer_for_good() {
     let store = store();
     filled(&store, 2, 50).await;
