@@ -65,7 +65,7 @@ async fn follow(world: &World, until: impl Fn(&Value) -> bool) -> Vec<Value> {
     views
 }
 
-async fn reaches(world: &World, state: &str) -> Value {
+pub async fn reaches(world: &World, state: &str) -> Value {
     let views = follow(world, |view| view["state"] == state).await;
     views.into_iter().next_back().unwrap()
 }

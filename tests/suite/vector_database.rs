@@ -10,7 +10,10 @@ use std::{
 
 use serde_json::Value;
 
-use crate::world::{SCRIPT, World, program, until};
+use crate::{
+    indexing::reaches,
+    world::{SCRIPT, World, program, until},
+};
 
 /// The launcher with the embedded engine.
 pub struct Database {
@@ -198,6 +201,8 @@ async fn a_database_that_comes_back_with_less_is_made_whole() {
         let found = retrieval(&world, "a part of an order", correlation).await;
         assert_eq!(found["mode"], "hybrid", "{found}");
     }
+    // What a question did not wait for is written meanwhile.
+    reaches(&world, "ready").await;
     let whole = database.points().await;
     assert!(whole >= 11, "{whole}");
 
@@ -218,6 +223,7 @@ async fn a_database_that_comes_back_with_less_is_made_whole() {
     (11..15).for_each(|number| write(&world, number));
     let found = retrieval(&world, "a part of an order", "fifth").await;
     assert_eq!(found["mode"], "hybrid", "{found}");
+    reaches(&world, "ready").await;
     let more = database.points().await;
     assert!(more >= whole + 4, "{more}");
     database.kill();

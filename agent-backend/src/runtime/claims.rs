@@ -224,7 +224,12 @@ impl Runtime {
         }
         self.failures().remove(id);
         journal.release(id.clone(), Release::Readmitted).await?;
-        self.0.claims.again.notify_one();
+        // At once, so that the next command finds it running. What cannot be
+        // claimed now is not lost.
+        if let Err(error) = self.claim_all().await {
+            tracing::warn!(workflow = %id, %error, code = %error.code, "readmitted, and not yet claimed");
+            self.0.claims.again.notify_one();
+        }
         Ok(())
     }
 
