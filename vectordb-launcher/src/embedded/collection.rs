@@ -218,7 +218,13 @@ impl Collection {
             UpdateOperation::PointOperation(PointOperations::UpsertPoints(
                 PointInsertOperations::PointsList(points),
             )) => points.into_iter().peekable(),
-            other => return self.shard.with(|shard| Ok(shard.update(other)?)),
+            whole @ (UpdateOperation::PointOperation(_)
+            | UpdateOperation::VectorOperation(_)
+            | UpdateOperation::PayloadOperation(_)
+            | UpdateOperation::FieldIndexOperation(_)
+            | UpdateOperation::VectorNameOperation(_)) => {
+                return self.shard.with(|shard| Ok(shard.update(whole)?));
+            }
         };
         while points.peek().is_some() {
             let some = if self.precedence.searched_within(SEARCHING_TIME) {

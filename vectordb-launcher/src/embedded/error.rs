@@ -75,7 +75,14 @@ impl Error {
     pub fn while_reading(self) -> Self {
         match self {
             Self::Internal(what) => Self::damaged(&what),
-            other => other,
+            refused @ (Self::Malformed(_)
+            | Self::Invalid(_)
+            | Self::BadInput(_)
+            | Self::BadRequest(_)
+            | Self::AlreadyExists(_)
+            | Self::NotFound(_)
+            | Self::Unsupported(_)
+            | Self::Overloaded) => refused,
         }
     }
 

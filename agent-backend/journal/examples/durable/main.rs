@@ -145,7 +145,7 @@ async fn fill(dir: &Path, workspace: &str, count: u64, is_asked: bool) {
         runs.spawn(async move {
             let mut run = Run::begin(journal, &format!("fill-{number}"), &workspace).await;
             if is_asked {
-                run.to_review().await;
+                run.reach_review().await;
             }
         });
     }

@@ -123,7 +123,7 @@ impl Run {
     }
 
     /// Through all stages, up to the question.
-    pub async fn to_review(&mut self) {
+    pub async fn reach_review(&mut self) {
         let packed = Blob::new(WORDS.repeat(20).into_bytes());
         let new = Blob::new(format!("# {}\n{WORDS}\n", self.state.workflow).into_bytes());
         let item = |number: u32| ContextItem {

@@ -64,7 +64,7 @@ impl Writer {
 
     fn hear(&mut self) -> String {
         loop {
-            let line = self.lines.next().expect("the child lives").unwrap();
+            let line = self.lines.next().unwrap().unwrap();
             if let Some(said) = line.strip_prefix("said ") {
                 return said.to_owned();
             }

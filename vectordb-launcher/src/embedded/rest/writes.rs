@@ -346,7 +346,9 @@ impl Validate for NewVectors {
                 Err(wrong("vector", "length", text))
             }
             // Not below `vector`, as in Qdrant.
-            vector => not_empty(vector),
+            vector @ (VectorStructPersisted::Single(_)
+            | VectorStructPersisted::MultiDense(_)
+            | VectorStructPersisted::Named(_)) => not_empty(vector),
         }
     }
 }
