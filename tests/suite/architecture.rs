@@ -42,12 +42,18 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("python-environment", &[]),
     ("scratch-postgres", &[]),
     ("scripted-ollama", &[]),
+    ("small-disk", &[]),
     ("tests", &[]),
     ("xtask", &["python-environment"]),
 ];
 
 /// What the tests of every crate may use.
-const TEST_SUPPORT: [&str; 3] = ["python-environment", "scratch-postgres", "scripted-ollama"];
+const TEST_SUPPORT: [&str; 4] = [
+    "python-environment",
+    "scratch-postgres",
+    "scripted-ollama",
+    "small-disk",
+];
 
 /// Crates that compute and nothing else.
 const PURE: [&str; 2] = ["engine", "agents"];

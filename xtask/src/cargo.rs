@@ -22,6 +22,22 @@ pub fn command(paths: &Paths) -> Command {
     command
 }
 
+/// A cargo command that builds a program optimised and runs it; arguments that are
+/// added go to the program.
+pub fn run_release(paths: &Paths, package: &str) -> Command {
+    let mut cargo = command(paths);
+    cargo.args([
+        "run",
+        "--quiet",
+        "--locked",
+        "--release",
+        "--package",
+        package,
+        "--",
+    ]);
+    cargo
+}
+
 /// How the programs are built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Profile {

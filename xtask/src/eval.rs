@@ -109,16 +109,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
             args.extend([flag.into(), path.into()]);
         }
     }
-    let mut cargo = cargo::command(&Paths::find());
-    cargo.args([
-        "run",
-        "--quiet",
-        "--locked",
-        "--release",
-        "--package",
-        "evaluate",
-        "--",
-    ]);
+    let mut cargo = cargo::run_release(&Paths::find(), "evaluate");
     if !cargo.args(args).status()?.success() {
         bail!("the evaluation failed; its message is above");
     }

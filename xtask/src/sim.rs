@@ -18,17 +18,8 @@ pub struct Options {
 
 /// Runs it.
 pub fn run(options: &Options) -> anyhow::Result<()> {
-    let mut cargo = cargo::command(&Paths::find());
     // Optimised: a debug build takes ten times as long.
-    cargo.args([
-        "run",
-        "--quiet",
-        "--locked",
-        "--release",
-        "--package",
-        "simulation",
-        "--",
-    ]);
+    let mut cargo = cargo::run_release(&Paths::find(), "simulation");
     cargo.args(["--seeds", &options.seeds.to_string()]);
     cargo.args(["--seed", &options.seed.to_string()]);
     if !cargo.status()?.success() {

@@ -66,9 +66,10 @@ impl Start {
         Self::with(Command::new(PROGRAM), folder, 0, control_port)
     }
 
-    /// With its data in `folder`, through a program that becomes it.
-    pub fn through(mut command: Command, folder: &Path) -> Self {
-        command.arg(PROGRAM);
+    /// With its data in `folder`, through a command that becomes it.
+    pub fn through(words: &[String], folder: &Path) -> Self {
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).arg(PROGRAM);
         Self::with(command, folder, 0, 0)
     }
 

@@ -13,13 +13,12 @@ pub(super) const VERSION: i64 = 2;
 /// Marks the file as ours, in its `application_id`: "AIDE".
 pub(super) const APPLICATION_ID: i64 = 0x4149_4445;
 
+/// The tables of version 1. What came later is added to them also in a new file,
+/// so that a new one and one brought up to date cannot differ.
+///
 /// `runs` is written once for each workflow; `heads` is its list entry's
 /// moving part, small because it is written with every append. `synced` is one
-/// number, see `witness`, and so is `owner`, the epoch of the last opening.
-///
-/// In `heads`, `epoch` is the holder's, `tries` counts claims since the workflow
-/// last got somewhere, and `aside` says why nobody may claim it. `named` says which
-/// workflows name a blob: one that nobody names is removed.
+/// number, see `witness`.
 const TABLES: &str = "
 CREATE TABLE runs (
     run INTEGER PRIMARY KEY,
@@ -35,10 +34,7 @@ CREATE TABLE heads (
     run INTEGER PRIMARY KEY REFERENCES runs (run),
     head INTEGER NOT NULL,
     status TEXT NOT NULL,
-    updated_at_ms INTEGER NOT NULL,
-    epoch INTEGER NOT NULL DEFAULT 0,
-    tries INTEGER NOT NULL DEFAULT 0,
-    aside TEXT
+    updated_at_ms INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX heads_unfinished ON heads (run) WHERE status IN ('running', 'awaiting_decision');
 CREATE TABLE events (
@@ -48,7 +44,6 @@ CREATE TABLE events (
     v INTEGER NOT NULL,
     digest INTEGER NOT NULL,
     body TEXT NOT NULL,
-    epoch INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (run, seq)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE synced (
@@ -56,24 +51,18 @@ CREATE TABLE synced (
     commits INTEGER NOT NULL
 ) STRICT;
 INSERT INTO synced (id, commits) VALUES (1, 0);
-CREATE TABLE owner (
-    id INTEGER PRIMARY KEY CHECK (id = 1),
-    epoch INTEGER NOT NULL
-) STRICT;
-INSERT INTO owner (id, epoch) VALUES (1, 0);
-CREATE TABLE named (
-    sha256 TEXT NOT NULL,
-    run INTEGER NOT NULL REFERENCES runs (run),
-    PRIMARY KEY (sha256, run)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX named_run ON named (run);
 CREATE TABLE blobs (
     sha256 TEXT PRIMARY KEY,
     bytes BLOB NOT NULL
 ) STRICT;
 ";
 
-/// What version 2 added to version 1. Rows of before have epoch 0, nobody's.
+/// What version 2 added. Rows of before have epoch 0, nobody's.
+///
+/// In `heads`, `epoch` is the holder's, `tries` counts claims since the workflow
+/// last got somewhere, and `aside` says why nobody may claim it. `owner` is one
+/// number, the epoch of the last opening. `named` says which workflows name a
+/// blob: one that nobody names is removed.
 const FROM_1_TO_2: &str = "
 ALTER TABLE heads ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE heads ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;
@@ -184,8 +173,8 @@ pub(super) fn synced(connection: &Connection) -> Result<u64, Error> {
 pub(super) fn create(connection: &mut Connection) -> Result<(), Error> {
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     transaction.execute_batch(TABLES)?;
+    bring_up_to_date(&transaction, 1)?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()?;
     Ok(())
 }
@@ -193,14 +182,18 @@ pub(super) fn create(connection: &mut Connection) -> Result<(), Error> {
 /// Brings the tables of an older version up to date, all or nothing.
 pub(super) fn migrate(connection: &mut Connection, from: i64) -> Result<(), Error> {
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    if from < 2 {
-        transaction.execute_batch(FROM_1_TO_2)?;
-        name_blobs(&transaction)?;
-    }
-    transaction.pragma_update(None, "user_version", VERSION)?;
+    bring_up_to_date(&transaction, from)?;
     transaction.commit()?;
     tracing::info!(from, to = VERSION, "the journal was brought up to date");
     Ok(())
+}
+
+fn bring_up_to_date(connection: &Connection, from: i64) -> Result<(), Error> {
+    if from < 2 {
+        connection.execute_batch(FROM_1_TO_2)?;
+        name_blobs(connection)?;
+    }
+    Ok(connection.pragma_update(None, "user_version", VERSION)?)
 }
 
 /// Finds out which workflows name which blobs, from their events. Streamed text,

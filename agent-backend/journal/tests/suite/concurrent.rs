@@ -2,22 +2,16 @@
 
 use std::{path::Path, sync::Arc};
 
-use engine::{
-    event::Event,
-    ports::{
-        Journal as _,
-        journal::{Append, Created, Durability},
-    },
+use engine::ports::{
+    Journal as _,
+    journal::{Append, Created, Durability},
 };
 use journal::limits::CHECKPOINT_FRAMES;
 use rusqlite::Connection;
-use shared::{
-    error::{Class, Code},
-    id::CorrelationId,
-};
+use shared::error::{Class, Code};
 use tokio::task::JoinSet;
 
-use crate::support::{all, filled, kind, large, more, new, store, text, wf};
+use crate::support::{all, filled, kind, large, more, new, same_request, store, text, wf};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_32_creates_of_one_correlation_id_one_is_new() {
@@ -27,12 +21,7 @@ async fn of_32_creates_of_one_correlation_id_one_is_new() {
     for n in 0..32 {
         let journal = Arc::clone(&journal);
         creates.spawn(async move {
-            let mut new = new(n);
-            new.correlation = CorrelationId::new("same");
-            new.fingerprint = crate::support::new(0).fingerprint;
-            if let Event::Submitted { correlation, .. } = &mut new.events[0].event {
-                *correlation = CorrelationId::new("same");
-            }
+            let new = same_request(n);
             (new.workflow.clone(), journal.create(new).await.unwrap())
         });
     }

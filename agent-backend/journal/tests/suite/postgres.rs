@@ -2,21 +2,18 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use engine::{
-    event::Event,
-    ports::{
-        Journal as _,
-        journal::{Append, Created, Durability},
-    },
+use engine::ports::{
+    Journal as _,
+    journal::{Append, Created, Durability},
 };
 use journal::postgres::{Journal, Options};
 use shared::{
     error::{Class, Code},
-    id::{CorrelationId, WorkflowId},
+    id::WorkflowId,
 };
 use tokio::task::JoinSet;
 
-use crate::support::{Database, Store as _, all, kind, more, new, text, wf};
+use crate::support::{Database, Store as _, all, kind, more, new, same_request, text, wf};
 
 /// Nothing here takes that long; a hang must fail.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -36,12 +33,7 @@ async fn of_32_creates_through_two_backends_one_is_new() {
     for n in 0..32 {
         let journal = Arc::clone(&backends[n % 2]);
         creates.spawn(async move {
-            let mut new = new(n);
-            new.correlation = CorrelationId::new("same");
-            new.fingerprint = crate::support::new(0).fingerprint;
-            if let Event::Submitted { correlation, .. } = &mut new.events[0].event {
-                *correlation = CorrelationId::new("same");
-            }
+            let new = same_request(n);
             (new.workflow.clone(), journal.create(new).await.unwrap())
         });
     }

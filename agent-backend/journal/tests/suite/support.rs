@@ -186,6 +186,16 @@ pub fn new(n: impl std::fmt::Display) -> NewWorkflow {
     }
 }
 
+/// Workflow `wf-n` for the same request as every other of these.
+pub fn same_request(n: usize) -> NewWorkflow {
+    let mut same = new(0);
+    same.workflow = wf(n);
+    if let Event::Submitted { workflow, .. } = &mut same.events[0].event {
+        *workflow = wf(n);
+    }
+    same
+}
+
 /// An event at a place; its time follows from it.
 pub fn at(seq: u64, event: Event) -> Recorded {
     Recorded {
