@@ -67,6 +67,11 @@ impl Manifest {
         self.parts.points()
     }
 
+    /// The database's [generation](Store::generation) when it held this.
+    pub fn generation(&self) -> Option<&str> {
+        self.generation.as_deref()
+    }
+
     /// The store is to be looked at again before this counts.
     pub fn doubt(&mut self) {
         self.generation = None;
@@ -105,25 +110,28 @@ impl Manifest {
     }
 }
 
-/// Brings the target up to date with `scan`. `known` is what an earlier run
-/// left in the store. It counts only while the database did not start anew and
-/// holds as many points: one that was killed may have lost some of its log. It
-/// is `None` after an error, so that the next run asks again.
-pub async fn update(
-    target: &Target<'_>,
-    scan: &Scan,
-    known: &mut Option<Manifest>,
-    progress: &(dyn Fn(Progress) + Send + Sync),
-) -> Result<IndexReport, Error> {
-    let remembered = known.take();
+/// What the target holds. `known` is what an earlier run left in the store. It
+/// counts only while the database did not start anew and holds as many points:
+/// one that was killed may have lost some of its log.
+pub async fn look(target: &Target<'_>, known: Option<Manifest>) -> Result<Manifest, Error> {
     target.store.prepare().await?;
     if let Some(store) = target.files {
         store.prepare().await?;
     }
-    let mut manifest = match remembered {
-        Some(known) if known.holds(target.store, target.files, target.workspace).await? => known,
-        Some(_) | None => Manifest::look(target).await?,
-    };
+    match known {
+        Some(known) if known.holds(target.store, target.files, target.workspace).await? => Ok(known),
+        Some(_) | None => Manifest::look(target).await,
+    }
+}
+
+/// Brings the target, which holds `manifest`, up to date with `scan`. After an
+/// error a new [`look`] is due.
+pub async fn update(
+    target: &Target<'_>,
+    scan: &Scan,
+    mut manifest: Manifest,
+    progress: &(dyn Fn(Progress) + Send + Sync),
+) -> Result<(IndexReport, Manifest), Error> {
     let plan = plan::plan(&scan.files, &manifest.parts);
     let mut write = plan.write;
     if let Some(store) = target.files {
@@ -174,8 +182,7 @@ pub async fn update(
         }
     }
     tell(&report, Phase::Done);
-    *known = Some(manifest);
-    Ok(report)
+    Ok((report, manifest))
 }
 
 async fn remove(store: &dyn Store, manifest: &mut plan::Manifest, ids: Vec<Uuid>) -> Result<(), Error> {

@@ -204,7 +204,7 @@ impl Service {
                 deadline: None,
             };
             let mut hybrid = kept.hybrid.lock().await;
-            match index::update(&target, &scan, &mut hybrid, &progress).await {
+            match kept.update(&target, &scan, &mut hybrid, &progress).await {
                 Err(Error::Embedding(failure)) => notices.push(degrade::embedding_failed(&failure)),
                 result => return result,
             }

@@ -45,7 +45,11 @@ impl Fixture {
             root: self.dir.path(),
             deadline,
         };
-        update(&target, &walk::scan(self.dir.path()), known, &|_| {}).await
+        let manifest = look(&target, known.take()).await?;
+        let scan = walk::scan(self.dir.path());
+        let (report, manifest) = update(&target, &scan, manifest, &|_| {}).await?;
+        *known = Some(manifest);
+        Ok(report)
     }
 
     /// Whether the store is what a fresh run over the same files makes.
@@ -270,7 +274,8 @@ async fn progress_grows_to_the_end() {
         deadline: None,
     };
     let scan = walk::scan(fixture.dir.path());
-    update(&target, &scan, &mut None, &|progress| {
+    let manifest = look(&target, None).await.unwrap();
+    update(&target, &scan, manifest, &|progress| {
         seen.lock().unwrap().push(progress)
     })
     .await

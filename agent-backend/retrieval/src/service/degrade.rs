@@ -14,10 +14,10 @@ use crate::corpus::signals::Signal;
 use crate::embed::{Embedder, Failure};
 use crate::error::Error;
 use crate::identity::WorkspaceId;
-use crate::index::{self, Manifest, Target};
+use crate::index::{Manifest, Target};
 use crate::local::Local;
 use crate::profile::Profile;
-use crate::report::{Completeness, Mode, Notice, Progress};
+use crate::report::{Completeness, Mode, Notice};
 use crate::search::{Near, Question};
 use crate::store::{Nearness, Query, Vectors};
 use crate::walk::Scan;
@@ -90,9 +90,7 @@ async fn by_meaning(
     embedder: &dyn Embedder,
     notices: &mut Vec<Notice>,
 ) -> Result<Option<Near>, Error> {
-    let Kept {
-        hybrid, behind, may, ..
-    } = call.kept;
+    let Kept { behind, may, .. } = call.kept;
     let embedded = match &call.local.live {
         Some(scan) if is_whole(call).await? => behind.too_few(scan.files.len()),
         Some(_) if may.get() == Embedding::Paused => {
@@ -103,13 +101,7 @@ async fn by_meaning(
             });
             return Ok(None);
         }
-        Some(scan) => {
-            let embedded = embed_now(call, embedder, hybrid).await?;
-            let all = scan.files.len();
-            behind.set(all.saturating_sub(embedded.unwrap_or(all)));
-            embedded
-        }
-        None => embed_now(call, embedder, hybrid).await?,
+        Some(_) | None => embed_now(call, embedder).await?,
     };
     if let Some(done) = embedded {
         let all = call.scan.files.len();
@@ -127,24 +119,17 @@ async fn by_meaning(
 /// Whether the database still holds the vectors that were written.
 async fn is_whole(call: &Call<'_>) -> Result<bool, Error> {
     let stores = &call.inner.stores;
+    let (of, of_files) = (&*stores.hybrid, &*stores.files);
     match call.kept.hybrid.try_lock().as_deref() {
-        Ok(Some(known)) => {
-            known
-                .holds(&*stores.hybrid, Some(&*stores.files), &call.workspace)
-                .await
-        }
-        // Whoever writes them, or is about to, looks first.
-        Ok(None) | Err(_) => Ok(true),
+        Ok(Some(known)) => known.holds(of, Some(of_files), &call.workspace).await,
+        // Whoever writes them, or is about to, looks first, and may not have looked yet.
+        Ok(None) | Err(_) => Ok(!call.kept.behind.is_of_before(&of.generation().await?)),
     }
 }
 
 /// Embeds what is new before the answer; the files that are embedded, where
 /// the time was too short for all.
-async fn embed_now(
-    call: &Call<'_>,
-    embedder: &dyn Embedder,
-    known: &tokio::sync::Mutex<Option<Manifest>>,
-) -> Result<Option<usize>, Error> {
+async fn embed_now(call: &Call<'_>, embedder: &dyn Embedder) -> Result<Option<usize>, Error> {
     let deadline = Instant::now() + call.inner.options.embed_wait_max;
     let target = Target {
         store: &*call.inner.stores.hybrid,
@@ -155,10 +140,10 @@ async fn embed_now(
         deadline: Some(deadline),
     };
     // Somebody else may be at it for as long as it takes.
-    let Ok(mut known) = tokio::time::timeout_at(deadline, known.lock()).await else {
+    let Ok(mut known) = tokio::time::timeout_at(deadline, call.kept.hybrid.lock()).await else {
         return Ok(Some(0));
     };
-    let report = index::update(&target, call.scan, &mut known, &|_: Progress| {}).await?;
+    let report = call.kept.update(&target, call.scan, &mut known, |_| {}).await?;
     Ok(match report.completeness {
         Completeness::Complete => None,
         Completeness::Partial => Some(report.files_unchanged + report.files_indexed),

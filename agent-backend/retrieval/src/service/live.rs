@@ -6,22 +6,20 @@
 //! difference between the two; must never know how changes are noticed.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Service, canonical, scan};
+use super::{Kept, Service, canonical, scan};
 use crate::error::Error;
 use crate::identity::WorkspaceId;
-use crate::index::{self, Target};
+use crate::index::{self, Manifest, Target};
 use crate::local::{Local, Look, Touch};
 use crate::report::{IndexReport, Progress};
-use crate::walk::some::Paths;
+use crate::walk::{Scan, some::Paths};
 
 /// Meaning is searched while at most one file in … lacks vectors or has old
 /// ones: those that have them would be put first for no reason of theirs.
 const BEHIND_SHARE: usize = 10;
-/// What is not known yet.
-const UNKNOWN: usize = usize::MAX;
 
 /// What may have changed in a workspace.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -67,32 +65,70 @@ pub struct CaughtUp {
     pub removed: usize,
 }
 
-/// How many files lack vectors or have old ones.
-#[derive(Debug)]
-pub(super) struct Behind(AtomicUsize);
+/// How many files lack vectors or have old ones, as far as anybody has looked.
+#[derive(Debug, Default)]
+pub(super) struct Behind(Mutex<Option<Seen>>);
 
-impl Default for Behind {
-    fn default() -> Self {
-        Self(AtomicUsize::new(UNKNOWN))
-    }
+#[derive(Debug)]
+struct Seen {
+    files: usize,
+    /// Of the database, see [`Store::generation`](crate::store::Store::generation).
+    generation: Option<String>,
 }
 
 impl Behind {
-    pub(super) fn set(&self, files: usize) {
-        self.0.store(files, Ordering::Relaxed);
+    fn set(&self, files: usize, generation: Option<&str>) {
+        *self.seen() = Some(Seen {
+            files,
+            generation: generation.map(str::to_owned),
+        });
     }
 
     fn add(&self, files: usize) {
-        let known = self.0.load(Ordering::Relaxed);
-        if known != UNKNOWN {
-            self.set(known.saturating_add(files));
+        if let Some(seen) = &mut *self.seen() {
+            seen.files = seen.files.saturating_add(files);
         }
+    }
+
+    /// Whether this is of another life of the database, which may have lost
+    /// something since.
+    pub(super) fn is_of_before(&self, generation: &str) -> bool {
+        self.seen()
+            .as_ref()
+            .is_some_and(|seen| seen.generation.as_deref() != Some(generation))
     }
 
     /// The files that are embedded of `all`, where they are too few to search by.
     pub(super) fn too_few(&self, all: usize) -> Option<usize> {
-        let behind = self.0.load(Ordering::Relaxed).min(all);
+        let behind = self.seen().as_ref().map_or(all, |seen| seen.files.min(all));
         (behind.saturating_mul(BEHIND_SHARE) > all).then_some(all - behind)
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Option<Seen>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    /// Brings the vectors up to date with `scan`; `known` is what this holds of
+    /// them. It is `None` after an error.
+    pub(super) async fn update(
+        &self,
+        target: &Target<'_>,
+        scan: &Scan,
+        known: &mut Option<Manifest>,
+        progress: impl Fn(Progress) + Send + Sync,
+    ) -> Result<IndexReport, Error> {
+        let manifest = index::look(target, known.take()).await?;
+        let generation = manifest.generation().map(str::to_owned);
+        let tell = |now: Progress| {
+            let left = now.files_total.saturating_sub(now.files_done);
+            self.behind.set(left, generation.as_deref());
+            progress(now);
+        };
+        let (report, manifest) = index::update(target, scan, manifest, &tell).await?;
+        *known = Some(manifest);
+        Ok(report)
     }
 }
 
@@ -196,11 +232,7 @@ impl Service {
             root: &root,
             deadline: None,
         };
-        let tell = |now: Progress| {
-            kept.behind.set(now.files_total.saturating_sub(now.files_done));
-            progress(now);
-        };
-        index::update(&target, &scan, &mut hybrid, &tell).await.map(Some)
+        kept.update(&target, &scan, &mut hybrid, progress).await.map(Some)
     }
 
     /// Removes everything that is stored of a workspace, whatever model made

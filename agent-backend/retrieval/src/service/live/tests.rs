@@ -308,6 +308,26 @@ async fn a_database_that_lost_points_is_made_whole_by_a_question() {
     assert_eq!((listings(), embedded()), (before + 1, 4));
 }
 
+/// Whoever brings the vectors up to date has not looked yet.
+#[tokio::test(start_paused = true)]
+async fn a_question_does_not_trust_what_was_seen_of_a_database_before_it_started_anew() {
+    let fixture = Fixture::new(Some(Behaviour::Works));
+    fixture.look(&[]).await;
+    fixture.service.embed(fixture.dir.path(), |_| {}).await.unwrap();
+    let whole = fixture.store.inner.points();
+    let kept = fixture.service.kept(&fixture.dir.path().canonicalize().unwrap());
+    let writer = kept.hybrid.lock().await;
+    assert_eq!(fixture.ask("alpha").await.mode, Mode::Hybrid);
+    fixture.store.inner.delete(vec![whole[0].id]).await.unwrap();
+    *fixture.store.generation.lock().unwrap() = "second".to_owned();
+    fixture
+        .check("alpha", Mode::Keyword, &[Code::IndexFailed], &["a.py"])
+        .await;
+    drop(writer);
+    assert_eq!(fixture.ask("alpha").await.mode, Mode::Hybrid);
+    assert_eq!(fixture.store.inner.points(), whole);
+}
+
 #[tokio::test]
 async fn a_question_embeds_nothing_while_that_is_paused() {
     let fixture = Fixture::new(Some(Behaviour::Works));
