@@ -36,8 +36,8 @@ const TEMP_SEGMENTS: &str = "temp_segments";
 const OPTIMIZER_THREADS: usize = 1;
 
 /// Points that are applied at once while somebody searches: a search waits for one
-/// piece at most, two or three milliseconds.
-const PIECE_POINTS: usize = 64;
+/// piece at most, less than a millisecond.
+const PIECE_POINTS: usize = 16;
 
 /// How long one piece waits for searches to end, so that writes get on.
 const PATIENCE: Duration = Duration::from_millis(8);

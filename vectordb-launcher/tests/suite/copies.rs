@@ -238,6 +238,32 @@ async fn a_backup_comes_back_to_a_qdrant_that_is_only_watched() {
     assert_eq!(count(&client, CODE).await, 5);
 }
 
+/// One node's snapshots are a part of the data, and a part is no copy.
+#[tokio::test]
+async fn a_backup_of_one_node_of_a_cluster_is_refused() {
+    let folder = tempdir().unwrap();
+    let node = json!({
+        "title": "qdrant - vector search engine",
+        "version": "1.19.0",
+        "status": "ok",
+        "result": { "collections": [], "aliases": [], "status": "enabled", "peers": { "1": {}, "2": {} } },
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let router = axum::Router::new().fallback(async move || axum::Json(node.clone()));
+    tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
+    let start = Start::new(folder.path()).arg("--url").arg(url);
+    let watcher = tokio::task::spawn_blocking(|| start.ready()).await.unwrap();
+    let copy = folder.path().join("copy");
+    let refused = backup(&watcher, &copy).await.unwrap_err();
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+    assert!(
+        refused.message().contains("one of 2 nodes of a cluster"),
+        "{refused}"
+    );
+    assert!(!copy.exists());
+}
+
 async fn generation(launcher: &Launcher) -> String {
     let status = launcher.control().await.status(StatusRequest {}).await;
     status.unwrap().into_inner().generation

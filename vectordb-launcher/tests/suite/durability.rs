@@ -1,5 +1,7 @@
 //! What was acknowledged is there again, however the launcher ended.
 
+use std::ops::Range;
+
 use nix::sys::signal::Signal;
 use qdrant_client::{
     Qdrant,
@@ -238,31 +240,76 @@ pub fn only_entry(folder: &std::path::Path) -> std::path::PathBuf {
     entries[0].clone()
 }
 
-/// Killed while the optimizer builds an index, as soon as its unfinished work is
-/// on disk.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_kill_amid_optimizing() {
-    const POINTS: u64 = 2000;
-    const DIMENSIONS: u64 = 64;
-    let folder = tempdir().unwrap();
-    let launcher = Launcher::embedded(folder.path());
-    let client = launcher.client();
+/// Enough for the optimizer to build an index.
+const MANY: u64 = 2000;
+
+fn far(id: u64) -> Vec<f32> {
+    (0..64).map(|axis| ((id * 37 + axis * 11) % 101) as f32).collect()
+}
+
+/// A collection that the optimizer finds worth an index.
+async fn make_worthwhile(client: &Qdrant) {
     let small = CreateCollectionBuilder::new(CODE)
-        .vectors_config(VectorParamsBuilder::new(DIMENSIONS, Distance::Cosine))
+        .vectors_config(VectorParamsBuilder::new(64, Distance::Cosine))
         .optimizers_config(OptimizersConfigDiffBuilder::default().indexing_threshold(100));
     client.create_collection(small).await.unwrap();
-    let points = (0..POINTS)
-        .map(|id| {
-            let vector: Vec<f32> = (0..DIMENSIONS)
-                .map(|axis| ((id * 37 + axis * 11) % 101) as f32)
-                .collect();
-            PointStruct::new(id, vector, qdrant_client::Payload::new())
-        })
-        .collect::<Vec<_>>();
+    upsert_far(client, 0..MANY).await;
+}
+
+async fn upsert_far(client: &Qdrant, ids: Range<u64>) {
+    let points: Vec<_> = ids
+        .map(|id| PointStruct::new(id, far(id), qdrant_client::Payload::new()))
+        .collect();
     client
         .upsert_points(UpsertPointsBuilder::new(CODE, points).wait(true))
         .await
         .unwrap();
+}
+
+async fn indexed(client: &Qdrant) -> Option<u64> {
+    let info = client.collection_info(CODE).await.unwrap().result.unwrap();
+    info.indexed_vectors_count
+}
+
+/// What the optimizer left in memory is given back, and nobody sees a difference.
+#[tokio::test]
+async fn an_idle_collection_is_opened_anew() {
+    let folder = tempdir().unwrap();
+    let launcher = Start::new(folder.path())
+        .arg("--embedded")
+        .env("AGENTIC_IDE_LOG", "info,vectordb_launcher=debug")
+        .ready();
+    let client = launcher.client();
+    make_worthwhile(&client).await;
+    launcher.wait_for("\"optimized\"");
+    let nearest = async || {
+        let query = QueryPointsBuilder::new(CODE).query(far(7)).limit(9);
+        let found = client.query(query).await.unwrap().result;
+        found
+            .into_iter()
+            .map(|point| (point.id, point.score))
+            .collect::<Vec<_>>()
+    };
+    let before = nearest().await;
+    launcher.wait_for("opened anew");
+    assert_eq!(indexed(&client).await, Some(MANY));
+    assert_eq!(nearest().await, before);
+
+    // It takes writes as before.
+    upsert_far(&client, MANY..MANY + 9).await;
+    assert_eq!(launcher.end(Signal::SIGKILL).await, None);
+    let launcher = Launcher::embedded(folder.path());
+    assert_eq!(count(&launcher.client()).await, MANY + 9);
+}
+
+/// Killed while the optimizer builds an index, as soon as its unfinished work is
+/// on disk.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_amid_optimizing() {
+    let folder = tempdir().unwrap();
+    let launcher = Launcher::embedded(folder.path());
+    let client = launcher.client();
+    make_worthwhile(&client).await;
     let unfinished = only_entry(&folder.path().join("data/embedded/collections")).join("temp_segments");
     assert_eq!(launcher.end(Signal::SIGKILL).await, None);
 
@@ -281,9 +328,8 @@ async fn a_kill_amid_optimizing() {
 
     let launcher = Launcher::embedded(folder.path());
     let client = launcher.client();
-    assert_eq!(count(&client).await, POINTS);
+    assert_eq!(count(&client).await, MANY);
     launcher.wait_for("\"optimized\"");
-    assert_eq!(count(&client).await, POINTS);
-    let info = client.collection_info(CODE).await.unwrap().result.unwrap();
-    assert_eq!(info.indexed_vectors_count, Some(POINTS));
+    assert_eq!(count(&client).await, MANY);
+    assert_eq!(indexed(&client).await, Some(MANY));
 }
