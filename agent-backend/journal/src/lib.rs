@@ -13,6 +13,8 @@ pub mod history;
 pub mod limits;
 pub mod memory;
 mod meter;
+mod pack;
+mod page;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod queue;

@@ -22,6 +22,25 @@ pub const GROUP_JOBS_MAX: usize = 256;
 /// Bytes of one commit after which no further job joins it.
 pub const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// Events of one packed record.
+pub const PACK_EVENTS_MAX: usize = 512;
+
+/// Bytes that the events of one packed record took before. A larger piece of
+/// text stays as it is.
+pub const PACK_BYTES_MAX: usize = 128 * 1024;
+
+/// Records that are looked at in one commit that packs: enough for a whole pack
+/// and what lies before it, and few enough that nobody waits long for it.
+pub const PACK_ROUND_RECORDS: usize = 2 * PACK_EVENTS_MAX;
+
+/// Bytes of records after which no further one is looked at in the same commit.
+/// More than one pack takes.
+pub const PACK_ROUND_BYTES: usize = 1024 * 1024;
+
+/// Workflows that are known to have text that is not packed. What is beyond it
+/// is packed by a later opening, or never; it is read all the same.
+pub const PACK_WAITING_MAX: usize = 65_536;
+
 /// Free pages of the database that are kept for later, and that are given back at
 /// a time: 4 MiB.
 pub const FREE_PAGES_MAX: i64 = 1_024;

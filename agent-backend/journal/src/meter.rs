@@ -24,3 +24,9 @@ pub(crate) fn waiting(jobs: usize) {
     #[expect(clippy::cast_precision_loss, reason = "a count far below 2^52")]
     gauge!("agentic_ide_journal_queue_jobs").set(jobs as f64);
 }
+
+/// Text was packed: so many events.
+pub(crate) fn packed(took: Duration, events: u64) {
+    histogram!("agentic_ide_journal_pack_seconds").record(took.as_secs_f64());
+    counter!("agentic_ide_journal_packed_events_total").increment(events);
+}

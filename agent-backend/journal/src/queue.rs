@@ -36,6 +36,26 @@ pub(crate) enum Request {
     Delete(WorkflowId),
 }
 
+/// How much of some events is streamed text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Texts {
+    None,
+    Some,
+    /// At least one, and nothing else.
+    Only,
+}
+
+impl Texts {
+    fn of(events: &[Recorded]) -> Self {
+        let texts = events.iter().filter(|recorded| record::is_text(&recorded.event));
+        match texts.count() {
+            0 => Self::None,
+            count if count == events.len() => Self::Only,
+            _ => Self::Some,
+        }
+    }
+}
+
 /// A new workflow.
 #[derive(Debug)]
 pub(crate) struct Begin {
@@ -44,6 +64,7 @@ pub(crate) struct Begin {
     pub(crate) fingerprint: BlobId,
     pub(crate) task: Task,
     pub(crate) rows: Vec<Row>,
+    pub(crate) texts: Texts,
     /// Contents that the events name.
     pub(crate) names: Vec<String>,
     pub(crate) status: Status,
@@ -55,6 +76,7 @@ pub(crate) struct AppendRows {
     pub(crate) workflow: WorkflowId,
     pub(crate) after: Seq,
     pub(crate) rows: Vec<Row>,
+    pub(crate) texts: Texts,
     /// Contents that the events name.
     pub(crate) names: Vec<String>,
     pub(crate) blobs: Vec<Blob>,
@@ -102,6 +124,7 @@ impl Queue {
         let task = rules::begin(&new)?.clone();
         let rows = encode(&new.workflow, &new.events)?;
         let names = names(&new.events);
+        let texts = Texts::of(&new.events);
         let bytes = rows_bytes(&rows) + task.query.len();
         let NewWorkflow {
             workflow,
@@ -116,6 +139,7 @@ impl Queue {
             fingerprint,
             task,
             rows,
+            texts,
             names,
             status,
         };
@@ -132,6 +156,7 @@ impl Queue {
         rules::append(&append)?;
         let rows = encode(&append.workflow, &append.events)?;
         let names = names(&append.events);
+        let texts = Texts::of(&append.events);
         let blob_bytes: usize = append.blobs.iter().map(|blob| blob.bytes().len()).sum();
         let bytes = rows_bytes(&rows) + blob_bytes;
         let Append {
@@ -146,6 +171,7 @@ impl Queue {
             workflow,
             after,
             rows,
+            texts,
             names,
             blobs,
             status,

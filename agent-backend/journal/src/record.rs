@@ -1,9 +1,12 @@
 //! Events as they lie on the disk: JSON text of a version. It owns that text;
-//! once released, a version's text never changes and is read for ever.
+//! once released, a version's text never changes and is read for ever. An event
+//! is written as version 1; several that follow each other may be packed into
+//! one record of version 2 later on.
 //!
 //! It must never know where the text is kept.
 
 mod v1;
+mod v2;
 
 #[cfg(test)]
 mod tests;
@@ -17,8 +20,14 @@ use shared::id::{Seq, WorkflowId};
 
 use crate::{Error, limits::EVENT_BYTES_MAX};
 
-/// Version that is written.
+/// Version of an event.
 pub(crate) const VERSION: u32 = 1;
+
+/// Version of several events in one record.
+const PACKED_VERSION: u32 = 2;
+
+/// How a text begins that may be a piece of streamed text; a test says so.
+const TEXT_STARTS: [&str; 2] = [r#"{"k":"streamed","#, r#"{"k":"lane","#];
 
 /// How the text of an event begins that stands for all before; a test says so.
 #[cfg(feature = "postgres")]
@@ -36,12 +45,12 @@ pub(crate) enum Unreadable {
     Damaged(String),
 }
 
-/// One event as it is stored.
+/// One record: an event as it is stored, or several.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Row {
-    /// Place in the workflow.
+    /// Place in the workflow, of the last event.
     pub(crate) seq: Seq,
-    /// Milliseconds since the Unix epoch.
+    /// Milliseconds since the Unix epoch, of the last event.
     pub(crate) at_ms: u64,
     /// Version of the body.
     pub(crate) version: u32,
@@ -76,8 +85,65 @@ pub(crate) fn encode(workflow: &WorkflowId, recorded: &Recorded) -> Result<Row, 
     Ok(row)
 }
 
-/// The event that was stored.
+/// Events that follow each other as one record, at the place of the last; none
+/// if one of them is something else than streamed text, or the record would be
+/// too large.
+pub(crate) fn pack(workflow: &WorkflowId, events: &[Recorded]) -> Option<Row> {
+    let last = events.last()?;
+    let body = v2::encode(events)?.ok()?;
+    if body.len() > EVENT_BYTES_MAX {
+        return None;
+    }
+    let mut row = Row {
+        seq: last.seq,
+        at_ms: last.at_ms,
+        version: PACKED_VERSION,
+        digest: 0,
+        body,
+    };
+    row.digest = digest(workflow, &row);
+    Some(row)
+}
+
+/// The piece of streamed text that a record of its own holds, if it holds one
+/// and would be written again exactly as it is.
+pub(crate) fn unpacked_text(workflow: &WorkflowId, row: &Row) -> Option<Recorded> {
+    let may_be = TEXT_STARTS.iter().any(|start| row.body.starts_with(start));
+    if row.version != VERSION || !may_be {
+        return None;
+    }
+    let recorded = decode(workflow, row).ok().filter(|text| is_text(&text.event))?;
+    (encode(workflow, &recorded).as_ref() == Ok(row)).then_some(recorded)
+}
+
+/// Whether it is a piece of streamed text, in whatever lane.
+pub(crate) fn is_text(event: &Event) -> bool {
+    matches!(event.innermost(), Event::Streamed(_))
+}
+
+/// The events that were stored in one record, oldest first: at least one.
+pub(crate) fn events(workflow: &WorkflowId, row: &Row) -> Result<Vec<Recorded>, Error> {
+    if row.version != PACKED_VERSION {
+        return Ok(vec![decode(workflow, row)?]);
+    }
+    check(workflow, row)?;
+    v2::decode(row).map_err(|unreadable| refused(workflow, row.seq, unreadable))
+}
+
+/// The event that was stored as a record of its own.
 pub(crate) fn decode(workflow: &WorkflowId, row: &Row) -> Result<Recorded, Error> {
+    check(workflow, row)?;
+    let event =
+        decode_body(row.version, &row.body).map_err(|unreadable| refused(workflow, row.seq, unreadable))?;
+    Ok(Recorded {
+        seq: row.seq,
+        at_ms: row.at_ms,
+        event,
+    })
+}
+
+/// Refuses what is not what was written.
+fn check(workflow: &WorkflowId, row: &Row) -> Result<(), Error> {
     if digest(workflow, row) != row.digest {
         return Err(Error::Damaged {
             workflow: workflow.clone(),
@@ -85,22 +151,22 @@ pub(crate) fn decode(workflow: &WorkflowId, row: &Row) -> Result<Recorded, Error
             reason: "its digest does not fit".to_owned(),
         });
     }
-    match decode_body(row.version, &row.body) {
-        Ok(event) => Ok(Recorded {
-            seq: row.seq,
-            at_ms: row.at_ms,
-            event,
-        }),
-        Err(Unreadable::TooNew(reason)) => Err(Error::RecordTooNew {
-            workflow: workflow.clone(),
-            seq: row.seq,
+    Ok(())
+}
+
+fn refused(workflow: &WorkflowId, seq: Seq, unreadable: Unreadable) -> Error {
+    let workflow = workflow.clone();
+    match unreadable {
+        Unreadable::TooNew(reason) => Error::RecordTooNew {
+            workflow,
+            seq,
             reason,
-        }),
-        Err(Unreadable::Damaged(reason)) => Err(Error::Damaged {
-            workflow: workflow.clone(),
-            seq: row.seq,
+        },
+        Unreadable::Damaged(reason) => Error::Damaged {
+            workflow,
+            seq,
             reason,
-        }),
+        },
     }
 }
 
@@ -119,7 +185,7 @@ pub(crate) fn names(version: u32, body: &str) -> Vec<BlobId> {
 fn decode_body(version: u32, body: &str) -> Result<Event, Unreadable> {
     if version > VERSION {
         return Err(Unreadable::TooNew(format!(
-            "record version {version}; this version knows {VERSION}"
+            "record version {version} of an event; this version knows {VERSION}"
         )));
     }
     if version == 0 {

@@ -7,6 +7,7 @@
 mod fault;
 mod group;
 mod open;
+mod pack;
 mod probe;
 mod query;
 mod readers;

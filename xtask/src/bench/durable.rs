@@ -77,6 +77,11 @@ pub fn rows() -> Vec<Box<dyn Row>> {
             "latency_p99_ms",
         ),
         step("durable history of 2000 tokens", "KiB", "history_kib"),
+        step(
+            "durable history of 2000 tokens, in pieces of 2",
+            "KiB",
+            "history_2_kib",
+        ),
         Box::new(Memory),
         Box::new(Resume {
             name: "durable: 1000 unfinished, start to the first that goes on",

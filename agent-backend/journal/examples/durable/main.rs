@@ -2,8 +2,8 @@
 //! of it, how late streamed text is, and how much room a history takes. Also
 //! makes data folders of many unfinished workflows for `cargo xtask bench`.
 //!
-//! Prints one JSON object. `durable measure DIR` or `durable fill DIR WORKSPACE
-//! COUNT running|asked`.
+//! Prints one JSON object. `durable measure DIR`, `durable size DIR` or `durable
+//! fill DIR WORKSPACE COUNT running|asked`.
 
 #![allow(
     clippy::print_stdout,
@@ -42,6 +42,7 @@ async fn main() {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["measure", dir] => measure(Path::new(dir)).await,
+        ["size", dir] => println!("{{{}}}", sizes(Path::new(dir)).await),
         ["fill", dir, workspace, count, until @ ("running" | "asked")] => {
             fill(
                 Path::new(dir),
@@ -51,7 +52,9 @@ async fn main() {
             )
             .await;
         }
-        _ => panic!("durable measure DIR | durable fill DIR WORKSPACE COUNT running|asked"),
+        _ => {
+            panic!("durable measure DIR | durable size DIR | durable fill DIR WORKSPACE COUNT running|asked")
+        }
     }
 }
 
@@ -62,16 +65,25 @@ async fn measure(dir: &Path) {
     let many = steps_per_second(&journal, MANY).await;
     let again = syncs_per_second(dir);
     let streams = streams::measure(&open(&dir.join("streams"))).await;
-    let bytes = bytes_of_a_history(&dir.join("size")).await;
+    let sizes = sizes(dir).await;
     println!(
         "{{\"syncs_per_s\": {:.1}, \"steps_per_s_1\": {one:.1}, \"steps_per_s_{MANY}\": {many:.1}, \
-         \"events_per_s\": {:.0}, \"latency_p50_ms\": {:.2}, \"latency_p99_ms\": {:.2}, \"history_kib\": {:.1}}}",
+         \"events_per_s\": {:.0}, \"latency_p50_ms\": {:.2}, \"latency_p99_ms\": {:.2}, {sizes}}}",
         (syncs + again) / 2.0,
         streams.per_second,
         streams.p50_ms,
         streams.p99_ms,
-        bytes / 1024.0
     );
+}
+
+/// Room of a history, by the tokens of a piece of its text.
+async fn sizes(dir: &Path) -> String {
+    let mut sizes = Vec::new();
+    for (name, piece) in [("history_kib", 5), ("history_2_kib", 2), ("history_1_kib", 1)] {
+        let bytes = bytes_of_a_history(&dir.join(name), piece).await;
+        sizes.push(format!("\"{name}\": {:.1}", bytes / 1024.0));
+    }
+    sizes.join(", ")
 }
 
 fn open(dir: &Path) -> Arc<Journal> {
@@ -119,15 +131,16 @@ async fn steps_per_second(journal: &Arc<Journal>, workflows: u64) -> f64 {
     count as f64 / begin.elapsed().as_secs_f64()
 }
 
-/// Bytes on the disk of a workflow whose model wrote 2 000 tokens.
-async fn bytes_of_a_history(dir: &Path) -> f64 {
+/// Bytes on the disk of a workflow whose model wrote 2 000 tokens in pieces of so
+/// many.
+async fn bytes_of_a_history(dir: &Path, piece: u64) -> f64 {
     let size = |dir: &Path| std::fs::metadata(dir.join("journal.db")).unwrap().len() as f64;
     drop(open(dir));
     let empty = size(dir);
     let journal = open(dir);
     for number in 0..SIZED {
         let mut run = Run::begin(journal.clone(), &format!("size-{number}"), "/w").await;
-        run.write(2_000).await;
+        run.write(2_000, piece).await;
         run.step().await;
     }
     // Closing copies the log into the database.

@@ -25,9 +25,6 @@ const WORDS: &str = "the check found that the function returns a list where its 
     and that the name of its second argument differs from the one in the documentation; both are put right \
     in the next attempt, together with the test that was written for the old behaviour of the function";
 
-/// Tokens of a streamed piece.
-const PIECE: u64 = 5;
-
 pub struct Run {
     journal: Arc<Journal>,
     pub state: State,
@@ -211,10 +208,10 @@ impl Run {
         self.give(command, Durability::Process).await;
     }
 
-    /// A model's answer of so many tokens.
-    pub async fn write(&mut self, tokens: u64) {
-        for _ in 0..tokens / PIECE {
-            self.piece(PIECE).await;
+    /// A model's answer of so many tokens, in pieces of so many.
+    pub async fn write(&mut self, tokens: u64, piece: u64) {
+        for _ in 0..tokens / piece {
+            self.piece(piece).await;
         }
     }
 }

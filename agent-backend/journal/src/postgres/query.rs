@@ -13,7 +13,7 @@ use super::{
     apply::fingerprint_of,
     connect::{Link, Session},
 };
-use crate::{Error, record, rules, words::status_of};
+use crate::{Error, page::Page, record, rules, words::status_of};
 
 const READ: &str = "SELECT h.head, e.seq, e.at_ms, e.v, e.digest, e.body
 FROM agentic_ide.runs r JOIN agentic_ide.heads h USING (run)
@@ -89,24 +89,20 @@ pub(super) async fn read(
             workflow: workflow.clone(),
         });
     };
-    let mut history = rules::Unbroken::new(workflow, after, seq_of(first.try_get(0)?)?);
-    let mut events = Vec::with_capacity(rows.len());
+    let mut page = Page::new(workflow, after, seq_of(first.try_get(0)?)?, limit);
     for row in &rows {
         let Some(seq) = row.try_get::<_, Option<i64>>(1)? else {
             break;
         };
-        let row = record::Row {
+        page.take(&record::Row {
             seq: seq_of(seq)?,
             at_ms: unsigned(row.try_get(2)?)?,
             version: u32::try_from(row.try_get::<_, i32>(3)?).unwrap_or_default(),
             digest: row.try_get(4)?,
             body: row.try_get(5)?,
-        };
-        history.goes_on(row.seq)?;
-        events.push(record::decode(workflow, &row)?);
+        })?;
     }
-    history.ends(events.len() >= limit)?;
-    Ok(events)
+    page.end()
 }
 
 /// Place of the last event that stands for all before; 0 for none.

@@ -415,6 +415,16 @@ fn what_was_once_written_is_still_read() {
 }
 
 #[test]
+fn the_beginnings_of_text_are_known() {
+    let begins = |event: &Event| super::TEXT_STARTS.map(|start| text(event).starts_with(start));
+    let streamed = samples().remove(2);
+    assert_eq!(begins(&streamed), [true, false]);
+    let lane = StageId::new("l");
+    let event = Box::new(streamed);
+    assert_eq!(begins(&Event::Lane { lane, event }), [false, true]);
+}
+
+#[test]
 fn the_beginning_of_a_continued_event_is_known() {
     let history = BlobId::of(b"history");
     let beginning = super::CONTINUED_GLOB.trim_end_matches('*');

@@ -220,7 +220,7 @@ pub(super) struct Streamed {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Origin {
+pub(super) struct Origin {
     #[serde(rename = "m")]
     model: String,
     #[serde(rename = "req")]
@@ -229,7 +229,7 @@ struct Origin {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct GenerationTotal {
+pub(super) struct GenerationTotal {
     #[serde(rename = "ms")]
     duration_ms: u64,
     #[serde(rename = "in")]

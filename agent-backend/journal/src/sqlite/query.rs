@@ -8,7 +8,7 @@ use engine::{
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use shared::id::{CorrelationId, Seq, WorkflowId};
 
-use crate::{Error, record, rules, words::status_of};
+use crate::{Error, page::Page, record, rules, words::status_of};
 
 /// Columns of a list entry, in the order [`head_of`] reads them.
 pub(super) const HEAD: &str =
@@ -36,25 +36,23 @@ pub(super) fn read(
     let mut statement = transaction.prepare_cached(
         "SELECT seq, at_ms, v, digest, body FROM events WHERE run = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
     )?;
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    // A record holds one event or more, so that no more records are needed.
+    let records = i64::try_from(limit).unwrap_or(i64::MAX);
     let after_number = i64::try_from(after.0).unwrap_or(i64::MAX);
-    let mut rows = statement.query(params![run, after_number, limit])?;
-    let mut events = Vec::new();
-    let mut history = rules::Unbroken::new(workflow, after, Seq(head));
-    while let Some(row) = rows.next()? {
-        let row = record::Row {
+    let mut rows = statement.query(params![run, after_number, records])?;
+    let mut page = Page::new(workflow, after, Seq(head), limit);
+    while !page.is_full()
+        && let Some(row) = rows.next()?
+    {
+        page.take(&record::Row {
             seq: Seq(row.get(0)?),
             at_ms: row.get(1)?,
             version: row.get(2)?,
             digest: row.get(3)?,
             body: row.get(4)?,
-        };
-        history.goes_on(row.seq)?;
-        events.push(record::decode(workflow, &row)?);
+        })?;
     }
-    let reached_limit = i64::try_from(events.len()).is_ok_and(|length| length >= limit);
-    history.ends(reached_limit)?;
-    Ok(events)
+    page.end()
 }
 
 /// Place of the last event that stands for all before; 0 for none.

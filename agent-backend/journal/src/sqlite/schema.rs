@@ -8,7 +8,7 @@ use rusqlite::{Connection, config::DbConfig};
 use crate::{Error, limits::BUSY_TIMEOUT_MS, record};
 
 /// Version of the tables, in the file's `user_version`.
-pub(super) const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 3;
 
 /// Marks the file as ours, in its `application_id`: "AIDE".
 pub(super) const APPLICATION_ID: i64 = 0x4149_4445;
@@ -79,6 +79,13 @@ CREATE TABLE named (
     PRIMARY KEY (sha256, run)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX named_run ON named (run);
+";
+
+/// What version 3 added. A row of `events` may hold several of them from here on and
+/// ends at its `seq`, which an older program must not take for a history with gaps.
+/// In `heads`, `packed` is the event up to which nothing is left to be packed.
+const FROM_2_TO_3: &str = "
+ALTER TABLE heads ADD COLUMN packed INTEGER NOT NULL DEFAULT 0;
 ";
 
 /// `auto_vacuum = INCREMENTAL`: free pages stay until they are asked back.
@@ -192,6 +199,9 @@ fn bring_up_to_date(connection: &Connection, from: i64) -> Result<(), Error> {
     if from < 2 {
         connection.execute_batch(FROM_1_TO_2)?;
         name_blobs(connection)?;
+    }
+    if from < 3 {
+        connection.execute_batch(FROM_2_TO_3)?;
     }
     Ok(connection.pragma_update(None, "user_version", VERSION)?)
 }

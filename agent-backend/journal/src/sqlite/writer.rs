@@ -2,9 +2,14 @@
 //! all that wait behind it, commits once, and answers all of them: under load
 //! one sync carries many appends, without load nobody waits for company.
 //!
+//! When nobody waits, it packs text that is over, a part at a time.
+//!
 //! When the storage fails it stops for good: every later job gets the same
 //! error, and nothing is tried again. A sync that failed may have dropped what
 //! it should have written, so that a second one would succeed and lie.
+
+#[cfg(test)]
+mod tests;
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -13,10 +18,10 @@ use std::{
 
 use engine::ports::journal::{Durability, Epoch};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
-use shared::{crash, error::Class};
-use tokio::sync::mpsc;
+use shared::{crash, error::Class, id::WorkflowId};
+use tokio::sync::mpsc::{self, error::TryRecvError};
 
-use super::{Counters, fault, group, witness::Witness};
+use super::{Counters, fault, group, pack, witness::Witness};
 use crate::{
     Error,
     limits::{
@@ -36,6 +41,8 @@ pub(super) struct Writer {
     counters: Arc<Counters>,
     /// What the connection is set to.
     durability: Durability,
+    /// Text that is to be packed.
+    waiting: pack::Waiting,
     /// Why it has stopped, if it has.
     stopped: Option<Error>,
 }
@@ -54,24 +61,44 @@ impl Writer {
             witness,
             counters,
             durability: Durability::Synced,
+            waiting: pack::Waiting::default(),
             stopped: None,
         }
     }
 
     /// Works until the queue is closed and empty.
     pub(super) fn run(mut self, mut queue: mpsc::Receiver<Job>) {
-        while let Some(first) = queue.blocking_recv() {
+        while let Some(first) = self.next(&mut queue) {
             let group = queue::collect(first, &mut queue);
             meter::waiting(queue.len());
             self.commit(group);
+            // One part also under load, so that it does not grow.
+            self.pack_when_due();
             self.shrink_when_due();
             self.checkpoint_when_due();
         }
+        while self.pack_when_due() {}
         if self.stopped.is_none()
             && let Err(error) = checkpoint(&self.connection, Checkpoint::Truncate)
         {
             // Nothing is lost: the log is read when the journal is opened.
             tracing::warn!(%error, code = %error.code(), "the write-ahead log was not emptied at the end");
+        }
+    }
+
+    /// The next job. As long as none waits, text is packed.
+    fn next(&mut self, queue: &mut mpsc::Receiver<Job>) -> Option<Job> {
+        loop {
+            match queue.try_recv() {
+                Ok(job) => return Some(job),
+                Err(TryRecvError::Disconnected) => return None,
+                Err(TryRecvError::Empty) => {
+                    if !self.pack_when_due() {
+                        return queue.blocking_recv();
+                    }
+                    self.checkpoint_when_due();
+                }
+            }
         }
     }
 
@@ -83,6 +110,9 @@ impl Writer {
         match answers {
             Ok(answers) => {
                 for (job, answer) in group.into_iter().zip(answers) {
+                    if let Ok(done) = &answer {
+                        self.waiting.note(&job.request, done);
+                    }
                     self.answer(job, answer);
                 }
             }
@@ -104,18 +134,7 @@ impl Writer {
         let durability = queue::durability(group);
         let begun = tokio::time::Instant::now();
         self.set_durability(durability)?;
-        // Dropped without a commit, it rolls back.
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        // Within the transaction, so that nobody can take over before its end.
-        let current = super::schema::epoch(&transaction)?;
-        if current != self.epoch {
-            return Err(Error::Fenced {
-                ours: self.epoch.0,
-                current: current.0,
-            });
-        }
+        let transaction = begin(&mut self.connection, self.epoch)?;
         let answers: Vec<_> = group
             .iter()
             .map(|job| group::apply(&transaction, self.epoch, &job.request))
@@ -177,6 +196,45 @@ impl Writer {
         }
     }
 
+    /// Packs a part of one workflow's text, after the answers went out. It changes
+    /// nothing that anybody reads. False where there is none.
+    fn pack_when_due(&mut self) -> bool {
+        if self.stopped.is_some() {
+            return false;
+        }
+        let Some(workflow) = self.waiting.next() else {
+            return false;
+        };
+        match self.pack(&workflow) {
+            Ok(true) => self.waiting.again(workflow),
+            Ok(false) => {}
+            Err(error) => {
+                self.stop_if_fatal(&error);
+                if self.stopped.is_none() {
+                    tracing::warn!(%error, code = %error.code(), %workflow, "its text was not packed");
+                }
+            }
+        }
+        true
+    }
+
+    /// Whether there may be more to pack. Not synced: where the commit is lost, what
+    /// it packed is there as it was.
+    fn pack(&mut self, workflow: &WorkflowId) -> Result<bool, Error> {
+        let begun = tokio::time::Instant::now();
+        self.set_durability(Durability::Process)?;
+        let transaction = begin(&mut self.connection, self.epoch)?;
+        let Some(plan) = pack::apply(&transaction, workflow)? else {
+            return Ok(false);
+        };
+        crash::point("journal:before_pack");
+        transaction.commit()?;
+        crash::point("journal:after_pack");
+        let events = plan.packs.iter().map(crate::pack::Pack::count).sum();
+        meter::packed(begun.elapsed(), events);
+        Ok(plan.more)
+    }
+
     /// Gives pages that deletions left back to the disk, a few at a time and only
     /// when they are a good part of the file: most are soon used again. It changes
     /// nothing that anybody reads.
@@ -223,6 +281,21 @@ impl Writer {
         }
         Ok(())
     }
+}
+
+/// A transaction of the writer with this epoch. Dropped without a commit, it rolls
+/// back.
+fn begin(connection: &mut Connection, epoch: Epoch) -> Result<Transaction<'_>, Error> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Within the transaction, so that nobody can take over before its end.
+    let current = super::schema::epoch(&transaction)?;
+    if current != epoch {
+        return Err(Error::Fenced {
+            ours: epoch.0,
+            current: current.0,
+        });
+    }
+    Ok(transaction)
 }
 
 fn shrink(connection: &Connection) -> Result<(), Error> {

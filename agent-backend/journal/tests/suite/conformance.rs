@@ -10,7 +10,7 @@ use engine::{
 };
 use shared::{
     error::{Class, Code},
-    id::{CorrelationId, Seq},
+    id::{CorrelationId, Seq, StageId},
 };
 
 use crate::support::{Store, all, at, kind, more, new, text, wf, with_status};
@@ -39,6 +39,7 @@ on_every_journal! {
     a_correlation_id_is_found
     a_workflow_must_begin_with_itself
     events_are_read_in_order
+    text_reads_the_same_when_it_is_over
     a_stale_append_writes_nothing
     a_gap_is_refused
     heads_follow_the_events
@@ -134,6 +135,48 @@ async fn events_are_read_in_order(store: &impl Store) {
     assert_eq!(journal.read(wf(1), Seq(6), 2).await, Ok(Vec::new()));
     assert_eq!(journal.read(wf(1), Seq(9), 2).await, Ok(Vec::new()));
     assert_eq!(journal.read(wf(1), Seq(0), 0).await, Ok(Vec::new()));
+}
+
+/// Wherever a store packs it, and whenever.
+async fn text_reads_the_same_when_it_is_over(store: &impl Store) {
+    let lane = |seq| {
+        let event = Box::new(text(seq).event);
+        let lane = StageId::new(format!("lane-{}", seq % 2));
+        at(seq, Event::Lane { lane, event })
+    };
+    let mut whole = new(1).events;
+    whole.extend((2..=9).map(text));
+    whole.push(at(10, Event::Resumed));
+    whole.extend((11..=18).map(lane));
+    whole.push(at(19, Event::IterationStarted { iteration: 2 }));
+    // Nothing has followed these.
+    whole.extend((20..=22).map(text));
+    let journal = store.open().await;
+    journal.create(new(1)).await.unwrap();
+    for recorded in &whole[1..] {
+        let append = Append {
+            events: vec![recorded.clone()],
+            ..more(wf(1), recorded.seq.0 - 1, 0)
+        };
+        journal.append(append).await.unwrap();
+    }
+    let check = async |journal: &dyn Journal| {
+        for after in 0..=23 {
+            for limit in [0, 1, 2, 5, 13, 99, usize::MAX] {
+                let from = after.min(whole.len());
+                let to = from.saturating_add(limit).min(whole.len());
+                let read = journal.read(wf(1), Seq(after as u64), limit).await;
+                assert_eq!(read, Ok(whole[from..to].to_vec()), "{limit} after {after}");
+            }
+        }
+        let head = journal.head(wf(1)).await.unwrap().unwrap();
+        assert_eq!((head.head, head.updated_at_ms), (Seq(22), 1022));
+        assert_eq!(journal.base(wf(1)).await, Ok(Seq(0)));
+    };
+    check(&journal).await;
+    // A journal packs at the latest when it is closed.
+    drop(journal);
+    check(&store.open().await).await;
 }
 
 async fn a_stale_append_writes_nothing(store: &impl Store) {

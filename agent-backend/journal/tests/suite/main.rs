@@ -8,6 +8,7 @@ mod crash;
 mod faults;
 mod fence;
 mod migrate;
+mod pack;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod support;

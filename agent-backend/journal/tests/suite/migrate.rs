@@ -4,18 +4,20 @@ use std::path::Path;
 
 use engine::{
     blob::BlobId,
+    event::{Event, Recorded},
     ports::{
         Journal as _,
-        journal::{Claimed, Head, Status},
+        journal::{Append, Claimed, Head, Status},
     },
 };
 use journal::Options;
 use rusqlite::Connection;
 use shared::id::{CorrelationId, Seq, WorkflowId};
 
-use crate::support::{all, more};
+use crate::support::{all, at, more, new, text, wf};
 
 const SCHEMA_1: &str = include_str!("../fixtures/schema-1.sql");
+const SCHEMA_2: &str = include_str!("../fixtures/schema-2.sql");
 
 fn write(dir: &Path, sql: &str) {
     let connection = Connection::open(dir.join("journal.db")).unwrap();
@@ -95,4 +97,47 @@ async fn each_event_carries_the_epoch_of_its_writer() {
     // The first opening only read.
     expect.extend([2, 3]);
     assert_eq!(epochs, expect);
+}
+
+/// Text of before is packed when the workflow goes on; pieces of two writers never
+/// into one record.
+#[tokio::test]
+async fn a_journal_of_schema_2_is_read_and_packed() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), SCHEMA_2);
+    let other = Event::IterationStarted { iteration: 2 };
+    let mut expect: Vec<Recorded> = new(1).events.into_iter().chain((2..=20).map(text)).collect();
+    expect[12] = at(13, other.clone());
+    let journal = Options::new(dir.path()).open().unwrap();
+    assert_eq!(all(&journal, wf(1)).await, Ok(expect.clone()));
+    assert_eq!(journal.claim(9).await.unwrap().len(), 1);
+    let append = Append {
+        events: vec![at(21, other.clone())],
+        ..more(wf(1), 20, 0)
+    };
+    journal.append(append).await.unwrap();
+    drop(journal);
+    let journal = Options::new(dir.path()).open().unwrap();
+    expect.push(at(21, other));
+    assert_eq!(all(&journal, wf(1)).await, Ok(expect));
+    let connection = Connection::open(dir.path().join("journal.db")).unwrap();
+    let mut statement = connection
+        .prepare("SELECT seq, v, epoch FROM events ORDER BY seq")
+        .unwrap();
+    let rows: Vec<(u64, u32, u64)> = statement
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    assert_eq!(
+        rows,
+        [
+            (1, 1, 1),
+            (6, 2, 1),
+            (12, 2, 2),
+            (13, 1, 2),
+            (20, 2, 2),
+            (21, 1, 3)
+        ]
+    );
 }

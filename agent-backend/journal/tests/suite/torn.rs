@@ -4,7 +4,7 @@
 use std::{collections::HashMap, fs, path::Path};
 
 use engine::{
-    event::Recorded,
+    event::{Event, Recorded},
     ports::{
         Journal as _,
         journal::{Append, Durability},
@@ -14,7 +14,7 @@ use journal::Options;
 use proptest::{prelude::*, test_runner::TestRunner};
 use shared::id::WorkflowId;
 
-use crate::support::{all, filled, more, new, store, text, wf};
+use crate::support::{all, at, filled, more, new, store, text, wf};
 
 const DB: &str = "journal.db";
 const LOG: &str = "journal.db-wal";
@@ -70,6 +70,23 @@ impl Files {
         Self::of(store.dir.path())
     }
 
+    /// The same of these histories, whose text is packed: each goes on after it.
+    fn packed(histories: &HashMap<WorkflowId, Vec<Recorded>>) -> Self {
+        let store = store();
+        runtime().block_on(async {
+            for n in 0..WORKFLOWS {
+                store.journal.create(new(n)).await.unwrap();
+                let append = Append {
+                    events: histories[&wf(n)][1..].to_vec(),
+                    ..more(wf(n), 1, 0)
+                };
+                store.journal.append(append).await.unwrap();
+            }
+        });
+        drop(store.journal);
+        Self::of(store.dir.path())
+    }
+
     /// Without the witness of what was synced.
     fn without_head(self) -> Self {
         Self {
@@ -94,6 +111,10 @@ impl Files {
     /// What is read from them: of each workflow how many events, or the code
     /// of the refusal.
     fn read(&self) -> Result<Vec<u64>, String> {
+        self.read_as(&histories())
+    }
+
+    fn read_as(&self, histories: &HashMap<WorkflowId, Vec<Recorded>>) -> Result<Vec<u64>, String> {
         let dir = tempfile::tempdir().unwrap();
         for (name, bytes) in [(DB, &self.db), (LOG, &self.log), (HEAD, &self.head)] {
             if !bytes.is_empty() {
@@ -103,7 +124,6 @@ impl Files {
         let journal = Options::new(dir.path())
             .open()
             .map_err(|error| error.code().to_string())?;
-        let histories = histories();
         let mut lengths = Vec::new();
         for n in 0..WORKFLOWS {
             // An error is fine: it says with a code that this one is damaged.
@@ -246,6 +266,46 @@ fn a_database_that_was_cut_is_refused_or_read() {
             };
             if let Ok(lengths) = cut.read() {
                 prop_assert!(lengths.iter().all(|length| *length == EVENTS), "{:?}", lengths);
+            }
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn a_flipped_bit_in_packed_text_is_never_read_as_text() {
+    let mut histories = histories();
+    for history in histories.values_mut() {
+        history.push(at(EVENTS + 1, Event::Resumed));
+    }
+    let whole = Ok(vec![EVENTS + 1; 3]);
+    let files = Files::packed(&histories);
+    assert_eq!(files.read_as(&histories), whole);
+    let text = b"text 2text 3";
+    let packs: Vec<usize> = (0..files.db.len())
+        .filter(|at| files.db[*at..].starts_with(text))
+        .collect();
+    assert_eq!(packs.len(), 3, "one for each workflow");
+    let flipped = |at: usize, bit: u8| {
+        let mut files = files.clone();
+        files.db[at] ^= 1 << bit;
+        files.read_as(&histories)
+    };
+    // Within the text of a pack: that workflow is damaged, the others are whole.
+    for at in packs {
+        for (byte, bit) in [(0, 0), (5, 1), (11, 7)] {
+            assert_eq!(flipped(at + byte, bit), Ok(vec![EVENTS + 1; 2]));
+        }
+    }
+    // Anywhere.
+    cases(64)
+        .run(&(0..files.db.len(), 0..8u8), |(at, bit)| {
+            if let Ok(lengths) = flipped(at, bit) {
+                prop_assert!(
+                    lengths.iter().all(|length| *length == EVENTS + 1),
+                    "{:?}",
+                    lengths
+                );
             }
             Ok(())
         })
