@@ -21,6 +21,8 @@ const LOG: &str = "journal.db-wal";
 const HEAD: &str = "journal.head";
 const WORKFLOWS: u64 = 3;
 const EVENTS: u64 = 20;
+/// Places at which a log is cut, one after the other.
+const CUTS: usize = 128;
 
 fn histories() -> HashMap<WorkflowId, Vec<Recorded>> {
     (0..WORKFLOWS)
@@ -310,4 +312,54 @@ fn a_flipped_bit_in_packed_text_is_never_read_as_text() {
             Ok(())
         })
         .unwrap();
+}
+
+/// Text that is packed is exchanged in a commit of its own, which nobody syncs.
+#[test]
+fn a_log_that_was_cut_while_text_was_packed_gives_a_prefix() {
+    let history: Vec<Recorded> = new(0)
+        .events
+        .into_iter()
+        .chain((2..=EVENTS).map(text))
+        .chain([at(EVENTS + 1, Event::Resumed)])
+        .collect();
+    let whole = EVENTS + 1;
+    let histories = HashMap::from([(wf(0), history.clone())]);
+    let store = store();
+    let unpacked = runtime().block_on(async {
+        store.journal.create(new(0)).await.unwrap();
+        for recorded in &history[1..] {
+            let append = Append {
+                events: vec![recorded.clone()],
+                ..more(wf(0), recorded.seq.0 - 1, 0)
+            };
+            store.journal.append(append).await.unwrap();
+        }
+        // The writer comes to this one when it has packed, and refuses it.
+        store.journal.append(more(wf(0), 1, 1)).await.unwrap_err();
+        all(&store.journal, wf(0)).await.unwrap().len() as u64
+    });
+    assert_eq!(unpacked, whole);
+    let files = Files::of(store.dir.path());
+    let events = |files: &Files| {
+        let lengths = files.read_as(&histories)?;
+        Ok(lengths.first().copied().unwrap_or_default())
+    };
+    assert_eq!(events(&files), Ok(whole));
+    // Only the exchange is lost: what was packed is there as it was.
+    assert_eq!(events(&files.cut_log(files.log.len() - 1)), Ok(whole));
+    cases(32)
+        .run(&(0..files.log.len()), |cut| {
+            // All but the exchange was synced, and its loss is noticed.
+            let read = events(&files.cut_log(cut));
+            prop_assert!(read == Ok(whole) || read == Err("E1103".to_owned()), "{:?}", read);
+            Ok(())
+        })
+        .unwrap();
+    let files = files.without_head();
+    let cuts = (0..=CUTS).map(|number| number * files.log.len() / CUTS);
+    let lengths: Vec<u64> = cuts.map(|cut| events(&files.cut_log(cut)).unwrap()).collect();
+    // A history with a gap would not be read, and count for nothing.
+    assert!(lengths.is_sorted(), "{lengths:?}");
+    assert_eq!(lengths.last(), Some(&whole));
 }
