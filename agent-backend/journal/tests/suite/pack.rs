@@ -273,7 +273,6 @@ async fn killed_while_it_packs_nothing_is_lost_or_there_twice() {
 #[tokio::test]
 async fn damaged_text_is_left_and_reported_where_it_is() {
     let store = store();
-    let Recorded { event, .. } = at(12, Event::Resumed);
     store.journal.create(new(1)).await.unwrap();
     store.journal.append(more(wf(1), 1, 10)).await.unwrap();
     let connection = Connection::open(store.dir.path().join("journal.db")).unwrap();
@@ -284,12 +283,8 @@ async fn damaged_text_is_left_and_reported_where_it_is() {
         )
         .unwrap();
     assert_eq!(changed, 1);
-    let follows = Append {
-        events: vec![at(12, event)],
-        ..more(wf(1), 11, 0)
-    };
     // It spares the writer.
-    store.journal.append(follows).await.unwrap();
+    store.journal.append(other(wf(1), 11)).await.unwrap();
     let store = store.reopen();
     assert_eq!(places(store.dir.path(), &wf(1)), [1, 5, 6, 11, 12]);
     let before = store.journal.read(wf(1), Seq(0), 5).await.unwrap();
