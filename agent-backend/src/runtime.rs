@@ -7,6 +7,7 @@
 mod actor;
 mod archive;
 mod claims;
+mod followers;
 mod mailbox;
 mod meter;
 pub(crate) mod pressure;

@@ -22,17 +22,13 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    followers::Followers,
     mailbox::{self, Message},
     meter,
     services::Services,
     worker,
 };
 use crate::{clock, error::Error};
-
-/// Events a watcher may lag behind before it has to read from disk again. The
-/// places are reserved for each workflow that is held in memory, some 250 bytes
-/// each: it is what an idle one costs most.
-const BROADCAST: usize = 128;
 
 /// Wait before an append is tried again while the journal cannot take it: the
 /// disk is full, or another program holds the database.
@@ -59,7 +55,7 @@ pub(super) enum Begin {
 pub(super) struct Handle {
     mailbox: mpsc::Sender<Message>,
     state: watch::Receiver<Arc<State>>,
-    events: broadcast::Sender<Recorded>,
+    followers: Followers,
 }
 
 impl Handle {
@@ -84,7 +80,7 @@ impl Handle {
     }
 
     pub(super) fn subscribe(&self) -> broadcast::Receiver<Recorded> {
-        self.events.subscribe()
+        self.followers.join()
     }
 }
 
@@ -104,7 +100,7 @@ pub(super) struct Actor {
     mailbox: mpsc::Receiver<Message>,
     back: mpsc::WeakSender<Message>,
     published: watch::Sender<Arc<State>>,
-    events: broadcast::Sender<Recorded>,
+    followers: Followers,
     /// Cancelled when the process parks.
     stop: CancellationToken,
     /// The attempt that is worked on at each stage that runs; cancelled when
@@ -117,12 +113,12 @@ impl Actor {
         let (sender, mailbox) = mpsc::channel(mailbox::MESSAGES_MAX);
         let state = Arc::new(state);
         let (published, receiver) = watch::channel(state.clone());
-        let (events, _) = broadcast::channel(BROADCAST);
+        let followers = Followers::default();
         let back = sender.downgrade();
         let handle = Handle {
             mailbox: sender,
             state: receiver,
-            events: events.clone(),
+            followers: followers.clone(),
         };
         (
             Self {
@@ -131,7 +127,7 @@ impl Actor {
                 mailbox,
                 back,
                 published,
-                events,
+                followers,
                 stop,
                 work: HashMap::new(),
             },
@@ -286,8 +282,7 @@ impl Actor {
     }
 
     fn publish(&self, event: &Recorded) {
-        // Nobody may be watching; the journal has it.
-        let _watchers = self.events.send(event.clone());
+        self.followers.tell(event);
     }
 
     fn act(&mut self, events: &[Recorded]) {
