@@ -381,6 +381,16 @@ fn a_restart_in_the_middle_of_writing_writes_the_same_intent_again() {
     assert!(matches!(run.actions[..], [Action::WriteApply { attempt: 2, .. }]));
 }
 
+/// What was written without an intent was not asked for.
+#[test]
+fn nothing_was_written_that_was_not_intended() {
+    let mut run = Run::to_apply();
+    assert_eq!(
+        run.complete(Output::Applied(applied())),
+        ["fail apply 1: fatal", "failed E1099"]
+    );
+}
+
 #[test]
 fn a_run_that_kills_the_process_is_given_up() {
     let mut run = Run::to_generation();
