@@ -92,11 +92,23 @@ impl Runs for Loaded {
     }
 }
 
+/// Window of a reranker unless one is asked for. What is most telling of a candidate
+/// comes first in it, and twice as long a pair takes more than twice the time.
+const PAIR_TOKENS: usize = 128;
+
+/// The window of a model that has at most `model_max` tokens.
+fn window(task: Task, model_max: usize, wanted: Option<usize>) -> usize {
+    match (task, wanted) {
+        (Task::Score, None) => model_max.min(PAIR_TOKENS),
+        (Task::Score, Some(_)) | (Task::Embed, _) => model_max,
+    }
+}
+
 /// Loads a model and runs it once.
 pub(crate) fn load(options: &Options, places: &Places, task: Task) -> Result<(Loaded, Info), Error> {
     let folder = places.model(&options.model)?;
     let files = Files::new(folder.clone());
-    let tokens_max = files.tokens_max(options.tokens_max)?;
+    let tokens_max = window(task, files.tokens_max(options.tokens_max)?, options.tokens_max);
     let reader = Reader::load(&files, tokens_max)?;
     let head = match task {
         Task::Embed => Head::Pooled(files.finish()?),
@@ -243,5 +255,19 @@ fn usual_name(model: &Model) -> String {
             .file_name()
             .map_or_else(|| "model".to_owned(), |name| name.to_string_lossy().into_owned()),
         Model::Hub(name) => name.split('@').next().unwrap_or(name).to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reranker_reads_little_unless_told() {
+        let check = |task, model_max, wanted, expect| assert_eq!(window(task, model_max, wanted), expect);
+        check(Task::Score, 512, None, 128);
+        check(Task::Score, 40, None, 40);
+        check(Task::Score, 512, Some(512), 512);
+        check(Task::Embed, 256, None, 256);
     }
 }

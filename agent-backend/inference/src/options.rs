@@ -61,7 +61,8 @@ pub struct Options {
     pub library: Option<PathBuf>,
     /// Most threads that compute at once.
     pub threads: NonZeroUsize,
-    /// Window in tokens; by default, and at most, what the model says.
+    /// Window in tokens, at most what the model says; by default that, and for a
+    /// reranker 128 at most.
     pub tokens_max: Option<usize>,
 }
 

@@ -46,7 +46,7 @@ pub struct Cpu {
     pub library: Option<PathBuf>,
     /// Most threads that compute at once; half the cores by default.
     pub threads: Option<NonZeroUsize>,
-    /// Window in tokens; what the model says by default.
+    /// Window in tokens; by default what the model says, and for a reranker at most 128.
     pub tokens_max: Option<usize>,
 }
 
