@@ -24,7 +24,7 @@ pub struct Weights {
 impl Default for Weights {
     fn default() -> Self {
         Self {
-            signals: [1.0, 1.3, 0.7, 0.3, 0.7, 0.6, 0.1, 1.0, 0.0, 0.0],
+            signals: [1.0, 1.3, 0.7, 0.3, 0.7, 0.6, 0.1, 0.25, 0.0, 0.0],
             classes: [1.0, 0.25, 0.25, 0.25, 0.25, 0.4, 0.4],
         }
     }
