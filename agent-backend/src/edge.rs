@@ -7,7 +7,7 @@ mod convert;
 mod grpc;
 mod index;
 pub mod mcp;
-mod metrics;
+pub(crate) mod metrics;
 mod rest;
 pub(crate) mod search;
 pub mod server;

@@ -44,6 +44,8 @@ pub(super) async fn serve(
     listen: Option<SocketAddr>,
     port_file: Option<PathBuf>,
 ) -> Result<Exit, Error> {
+    // What goes on after a restart is counted, too.
+    edge::metrics::install();
     let token = config.auth_token.clone();
     let bound = edge::bind(listen.unwrap_or(config.listen), token.as_deref()).await?;
     let runtime = wiring::build(&config).await?;

@@ -15,8 +15,13 @@ fn recorder() -> Option<&'static PrometheusHandle> {
         .as_ref()
 }
 
+/// Counts from here on: before, what is counted is lost.
+pub(crate) fn install() {
+    let _installed = recorder();
+}
+
 pub(super) fn routes() -> Router<Runtime> {
-    let _installed_before_the_first_count = recorder();
+    install();
     Router::new().route("/debug/metrics", get(text))
 }
 
