@@ -240,7 +240,13 @@ fn name(transaction: &Transaction<'_>, run: i64, names: &[String]) -> Result<(),
     Ok(())
 }
 
-fn insert(transaction: &Transaction<'_>, run: i64, epoch: Epoch, rows: &[Row]) -> Result<(), Error> {
+/// Writes records of a workflow, which were written under `epoch`.
+pub(super) fn insert(
+    transaction: &Transaction<'_>,
+    run: i64,
+    epoch: Epoch,
+    rows: &[Row],
+) -> Result<(), Error> {
     let mut statement = transaction.prepare_cached(
         "INSERT INTO events (run, seq, at_ms, v, digest, body, epoch) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;

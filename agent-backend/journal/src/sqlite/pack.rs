@@ -7,9 +7,11 @@
 
 use std::collections::{HashSet, VecDeque};
 
+use engine::ports::journal::Epoch;
 use rusqlite::{OptionalExtension, Transaction, params};
 use shared::id::{Seq, WorkflowId};
 
+use super::group;
 use crate::{
     Error,
     limits::PACK_WAITING_MAX,
@@ -112,20 +114,12 @@ pub(super) fn apply(transaction: &Transaction<'_>, workflow: &WorkflowId) -> Res
                 ),
             });
         }
-        let row = &pack.row;
-        transaction
-            .prepare_cached(
-                "INSERT INTO events (run, seq, at_ms, v, digest, body, epoch) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            )?
-            .execute(params![
-                run,
-                row.seq.0,
-                row.at_ms,
-                row.version,
-                row.digest,
-                row.body,
-                pack.epoch
-            ])?;
+        group::insert(
+            transaction,
+            run,
+            Epoch(pack.epoch),
+            std::slice::from_ref(&pack.row),
+        )?;
     }
     transaction
         .prepare_cached("UPDATE heads SET packed = ?2 WHERE run = ?1")?
