@@ -175,7 +175,7 @@ impl Collection {
 
     /// The engine's settings, vector names among them.
     pub fn config(&self) -> EdgeConfig {
-        self.shard.config()
+        self.shard.with_config(EdgeConfig::clone)
     }
 
     /// Whether vectors called `name` exist and what they are.
@@ -183,7 +183,7 @@ impl Collection {
     /// # Errors
     /// [`Error::BadInput`] if there are none.
     pub fn kind(&self, name: &str) -> Result<validate::Kind> {
-        validate::kind(&self.shard.config(), name)
+        self.shard.with_config(|config| validate::kind(config, name))
     }
 
     /// Checks a vector that is searched for.
@@ -191,7 +191,8 @@ impl Collection {
     /// # Errors
     /// [`Error::BadInput`] if it does not fit.
     pub fn check_query_vector(&self, name: &str, vector: &qdrant_edge::VectorInternal) -> Result<()> {
-        validate::query_vector(&self.shard.config(), name, vector)
+        self.shard
+            .with_config(|config| validate::query_vector(config, name, vector))
     }
 
     /// Applies `operation` whole or not at all and returns its number, counted
@@ -203,7 +204,10 @@ impl Collection {
     /// [`Error::Internal`] if the disk failed.
     pub fn update(&self, operation: UpdateOperation) -> Result<u64> {
         self.check(&operation)?;
-        let needed = space::reserve(&self.shard.config()).saturating_add(space::weight(&operation));
+        let needed = self
+            .shard
+            .with_config(space::reserve)
+            .saturating_add(space::weight(&operation));
         space::check(self.path(), needed)?;
         let applied = self.apply(operation);
         // Of what failed in its midst a part may be there, to be flushed.
@@ -248,7 +252,8 @@ impl Collection {
             UpdateOperation::PointOperation(operation) => self.check_points(operation),
             UpdateOperation::VectorOperation(operation) => match operation {
                 VectorOperations::UpdateVectors(update) => {
-                    validate::point_vectors(&self.shard.config(), &update.points)?;
+                    self.shard
+                        .with_config(|config| validate::point_vectors(config, &update.points))?;
                     let ids: Vec<PointId> = update.points.iter().map(|point| point.id).collect();
                     self.check_exist(&ids)
                 }
@@ -273,7 +278,9 @@ impl Collection {
             | PointOperations::SyncPointsRaw(_) => return Err(Error::unsupported("shard transfer")),
         };
         match inserted {
-            PointInsertOperations::PointsList(points) => validate::points(&self.shard.config(), points),
+            PointInsertOperations::PointsList(points) => {
+                self.shard.with_config(|config| validate::points(config, points))
+            }
             PointInsertOperations::PointsBatch(_) => Err(Error::unsupported("a columnar batch")),
         }
     }
@@ -361,7 +368,8 @@ impl Collection {
     /// # Errors
     /// What the engine says.
     pub fn search_matrix(&self, request: SearchMatrixRequest) -> Result<SearchMatrixResponse> {
-        validate::configured(&self.shard.config(), &request.using)?;
+        self.shard
+            .with_config(|config| validate::configured(config, &request.using))?;
         self.read(|shard| Ok(shard.search_matrix(request)?))
     }
 
@@ -430,7 +438,7 @@ impl Collection {
         }
         // It writes segments anew before the old ones go.
         let own = crate::files::bytes_below(self.path());
-        let needed = space::reserve(&self.shard.config()).saturating_add(own);
+        let needed = self.shard.with_config(space::reserve).saturating_add(own);
         space::check(self.path(), needed)?;
         let budget = ResourceBudget::new(OPTIMIZER_THREADS, OPTIMIZER_THREADS);
         let changed = self.shard.with(|shard| Ok(shard.optimize_with_budget(budget)?))?;

@@ -7,7 +7,7 @@ use shared::error::Code;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use super::{niced::Niced, store::Store};
+use super::{niced::Niced, pool, store::Store};
 
 /// Qdrant's own default: what a power cut may lose. A killed process loses
 /// nothing, its log is in the system's hands by then.
@@ -60,11 +60,9 @@ async fn reopen(store: &Store) {
             let _still = (upkeep, turn);
             collection.reopen()
         };
-        match tokio::task::spawn_blocking(work).await {
-            Ok(Ok(())) => tracing::debug!(collection = name, "opened anew, for less memory"),
-            Ok(Err(error)) => {
-                tracing::error!(code = Code::StoreUnusable.as_str(), collection = name, %error, "cannot be opened again");
-            }
+        let opened = tokio::task::spawn_blocking(work).await;
+        match opened.unwrap_or_else(|_| Err(pool::panicked())) {
+            Ok(()) => tracing::debug!(collection = name, "opened anew, for less memory"),
             Err(error) => {
                 tracing::error!(code = Code::StoreUnusable.as_str(), collection = name, %error, "cannot be opened again");
             }

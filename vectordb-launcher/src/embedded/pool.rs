@@ -101,8 +101,8 @@ impl Pool {
     }
 }
 
-/// The panic's own words are in the log.
-fn panicked() -> Error {
+/// What is told of a panic; its own words are in the log.
+pub(super) fn panicked() -> Error {
     Error::damaged("the engine panicked")
 }
 

@@ -72,12 +72,14 @@ impl Shard {
         }
     }
 
-    /// The engine's settings.
-    pub fn config(&self) -> EdgeConfig {
+    /// Runs `work` on the engine's settings, under the same rule as
+    /// [`with`](Self::with): each write and search looks at them, so that nothing
+    /// is copied.
+    pub fn with_config<T>(&self, work: impl FnOnce(&EdgeConfig) -> T) -> T {
         let state = self.read();
         match &state.shard {
-            Ok(shard) => shard.config().clone(),
-            Err(_) => state.config.clone(),
+            Ok(shard) => work(&shard.config()),
+            Err(_) => work(&state.config),
         }
     }
 
