@@ -60,7 +60,7 @@ pub async fn health(services: &Services) -> Health {
         if health.model_available {
             Ok(format!(
                 "{} {} with {}",
-                services.model.name(),
+                &services.model.identity().provider,
                 health.version,
                 health.model
             ))

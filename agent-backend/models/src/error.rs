@@ -30,6 +30,28 @@ impl fmt::Display for Phase {
     }
 }
 
+/// What kind of trouble a failed call is in: what may help, and not what
+/// happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Trouble {
+    /// Nobody answers, too late, or not to the end: the same call may do better
+    /// in a moment.
+    Network,
+    /// The server does not accept who asks.
+    Auth,
+    /// So many calls are not allowed.
+    RateLimit,
+    /// The server has too much to do.
+    Overload,
+    /// More was sent than the model can see.
+    ContextOverflow,
+    /// This server will never answer it as things are: it lacks the model, or
+    /// is no model server.
+    Unfit,
+    /// The request itself is wrong: no server would answer it.
+    Invalid,
+}
+
 /// Why a call failed. Messages carry no credentials: a URL is shown without
 /// user and password, text of the server is bounded and redacted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -174,6 +196,30 @@ impl Error {
             Self::ContextTruncated(_) => Code::ContextTruncated,
             Self::NotOllama { .. } | Self::NotOpenAi { .. } => Code::NotAModelServer,
             Self::Invalid { .. } => Code::ConfigInvalid,
+        }
+    }
+
+    /// What may help.
+    pub fn trouble(&self) -> Trouble {
+        match self {
+            Self::Unreachable { .. }
+            | Self::NoServer { .. }
+            | Self::Timeout { .. }
+            | Self::StreamBroken { .. }
+            | Self::Failed { .. } => Trouble::Network,
+            Self::Overloaded { status: 429, .. } => Trouble::RateLimit,
+            Self::Overloaded { .. } => Trouble::Overload,
+            Self::KeyRefused { .. } => Trouble::Auth,
+            Self::Refused {
+                status: 401 | 403 | 407,
+                ..
+            } => Trouble::Auth,
+            Self::ContextTruncated(_) => Trouble::ContextOverflow,
+            Self::ModelMissing { .. }
+            | Self::ModelUnknown { .. }
+            | Self::NotOllama { .. }
+            | Self::NotOpenAi { .. } => Trouble::Unfit,
+            Self::Refused { .. } | Self::Invalid { .. } => Trouble::Invalid,
         }
     }
 

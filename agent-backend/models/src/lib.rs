@@ -16,9 +16,10 @@ mod openai;
 mod provider;
 
 pub use context::{Context, tokens_likely, tokens_min};
-pub use error::{Error, Phase};
+pub use error::{Error, Phase, Trouble};
 pub use ollama::{KeepAlive, Ollama, OllamaOptions};
 pub use openai::{Key, OpenAiEmbeddings, OpenAiOptions};
 pub use provider::{
-    ChatRequest, Chunk, ChunkStream, Finish, Health, Loaded, LoadedModel, Message, Provider, Role, Usage,
+    ChatRequest, Chunk, ChunkStream, Finish, Health, Identity, Image, Loaded, LoadedModel, Message, Provider,
+    Role, Tool, ToolCall, Usage,
 };

@@ -18,7 +18,9 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::http::{self, Address, Http, STATUS_BYTES_MAX, Speaks};
-use crate::{ChatRequest, ChunkStream, Context, Error, Health, Loaded, LoadedModel, Phase, Provider};
+use crate::{
+    ChatRequest, ChunkStream, Context, Error, Health, Identity, Loaded, LoadedModel, Phase, Provider,
+};
 pub use options::{KeepAlive, OllamaOptions};
 
 /// The ability of a model that thinks before it answers.
@@ -30,6 +32,7 @@ const MIB: u64 = 1 << 20;
 /// One Ollama server and one model on it. Requests may run at the same time.
 #[derive(Debug)]
 pub struct Ollama {
+    identity: Identity,
     options: OllamaOptions,
     http: Http,
     client: ollama_rs::Ollama,
@@ -60,6 +63,11 @@ impl Ollama {
             .reqwest_client(http.client().clone())
             .build();
         Ok(Self {
+            identity: Identity {
+                provider: options.name.clone(),
+                model: options.model.clone(),
+                context_tokens: options.num_ctx,
+            },
             options,
             http,
             client,
@@ -164,8 +172,8 @@ impl Ollama {
 
 #[async_trait]
 impl Provider for Ollama {
-    fn name(&self) -> &str {
-        "ollama"
+    fn identity(&self) -> &Identity {
+        &self.identity
     }
 
     async fn chat(&self, request: ChatRequest) -> Result<ChunkStream, Error> {

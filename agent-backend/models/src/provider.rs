@@ -2,6 +2,7 @@
 //! Nothing here names a product or a wire format.
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures::stream::BoxStream;
 
 use crate::{Context, Error};
@@ -17,32 +18,76 @@ pub enum Role {
     /// The model. As the last message it is a beginning that the model goes on
     /// with.
     Assistant,
+    /// A tool, with what came of a call.
+    Tool,
+}
+
+/// A picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// For example `image/png`.
+    pub media_type: String,
+    /// The file's contents.
+    pub bytes: Bytes,
+}
+
+/// A tool that the model may call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tool {
+    /// Its name, of letters, digits and `_`.
+    pub name: String,
+    /// What it is for.
+    pub description: String,
+    /// JSON Schema of its arguments, an object.
+    pub parameters: serde_json::Value,
+}
+
+/// A call of a tool, complete.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ToolCall {
+    /// Names the call in its answer. Made up where the server gives none.
+    pub id: String,
+    /// The tool.
+    pub name: String,
+    /// What it is called with, an object.
+    pub arguments: serde_json::Value,
 }
 
 /// One turn of a conversation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Message {
     /// Who said it.
     pub role: Role,
     /// The text, sent unchanged.
     pub content: String,
+    /// Pictures beside the text; of the person's messages alone.
+    pub images: Vec<Image>,
+    /// What the model called; of its own messages alone.
+    pub tool_calls: Vec<ToolCall>,
+    /// The call that a tool answers; of [`Role::Tool`] alone.
+    pub tool_call_id: Option<String>,
 }
 
 impl Message {
+    /// A message of text alone.
+    pub fn new(role: Role, content: impl Into<String>) -> Self {
+        Self {
+            role,
+            content: content.into(),
+            images: Vec::new(),
+            tool_calls: Vec::new(),
+            tool_call_id: None,
+        }
+    }
+
     /// A message of the person.
     pub fn user(content: impl Into<String>) -> Self {
-        Self {
-            role: Role::User,
-            content: content.into(),
-        }
+        Self::new(Role::User, content)
     }
 
     /// A message of the model.
     pub fn assistant(content: impl Into<String>) -> Self {
-        Self {
-            role: Role::Assistant,
-            content: content.into(),
-        }
+        Self::new(Role::Assistant, content)
     }
 }
 
@@ -58,6 +103,8 @@ pub struct ChatRequest {
     pub messages: Vec<Message>,
     /// JSON Schema that the answer must follow.
     pub format: Option<serde_json::Value>,
+    /// Tools that the model may call.
+    pub tools: Vec<Tool>,
     /// Sampling temperature; the model's own default if absent.
     pub temperature: Option<f32>,
     /// Most tokens to generate; an answer cut there ends with
@@ -75,6 +122,10 @@ pub enum Finish {
     /// A limit cut it off: `tokens_max`, or the context was full. Not a success
     /// for anything that must be whole.
     Length,
+    /// It waits for what its calls of tools come to.
+    ToolCalls,
+    /// The server would not let it go on, for what it is about.
+    Refused,
 }
 
 /// What an answer took, as the server reports it.
@@ -98,13 +149,15 @@ pub struct Usage {
 }
 
 /// A piece of an answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Chunk {
     /// Text to append; never empty. Not necessarily one token of the model.
     Token {
         /// The text.
         text: String,
     },
+    /// The model calls a tool.
+    ToolCall(ToolCall),
     /// The end; comes exactly once, last, unless the stream ends in an error.
     Done(Usage),
 }
@@ -156,11 +209,22 @@ pub struct Health {
     pub models: Vec<String>,
 }
 
+/// What a provider is, as it was configured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Name in the configuration, for example `ollama` or `groq`.
+    pub provider: String,
+    /// The model that answers.
+    pub model: String,
+    /// Its context in tokens, prompt and answer together.
+    pub context_tokens: u32,
+}
+
 /// A server of one model. Cheap to share behind an `Arc`.
 #[async_trait]
 pub trait Provider: Send + Sync {
-    /// Name for logs and metrics, for example `ollama`.
-    fn name(&self) -> &str;
+    /// Who answers. The name is for logs, metrics and events.
+    fn identity(&self) -> &Identity;
 
     /// Asks the model. Returns when the answer begins; dropping the future
     /// before that cancels the call as dropping the stream does after it.

@@ -28,6 +28,8 @@ impl KeepAlive {
 /// either makes Ollama load the model anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OllamaOptions {
+    /// Name in the configuration.
+    pub name: String,
     /// Base address; a path in front of `/api` is kept.
     pub url: String,
     /// The model that answers, with its tag.
@@ -54,6 +56,7 @@ pub struct OllamaOptions {
 impl Default for OllamaOptions {
     fn default() -> Self {
         Self {
+            name: "ollama".to_owned(),
             url: "http://127.0.0.1:11434".to_owned(),
             model: "mistral:7b-instruct-v0.3-q4_K_M".to_owned(),
             num_ctx: 8192,

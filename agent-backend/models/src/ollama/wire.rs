@@ -53,6 +53,7 @@ impl ChatBody {
                 Role::System => "system",
                 Role::User => "user",
                 Role::Assistant => "assistant",
+                Role::Tool => "tool",
             },
             content: message.content,
         }));

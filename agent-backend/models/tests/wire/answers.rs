@@ -45,13 +45,11 @@ async fn sends_what_it_is_asked_to() {
         system: "be brief".to_owned(),
         messages: vec![
             Message::user("a"),
-            Message {
-                role: Role::System,
-                content: "b".to_owned(),
-            },
+            Message::new(Role::System, "b"),
             Message::user("c"),
         ],
         format: Some(json!({"type": "object"})),
+        tools: Vec::new(),
         temperature: Some(0.2),
         tokens_max: Some(100),
         seed: Some(1 << 40),

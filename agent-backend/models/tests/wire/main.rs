@@ -64,6 +64,7 @@ async fn all(mut stream: ChunkStream) -> (String, Result<models::Usage, Error>) 
     while let Some(chunk) = stream.next().await {
         match chunk {
             Ok(Chunk::Token { text: piece }) => text.push_str(&piece),
+            Ok(Chunk::ToolCall(call)) => panic!("an answer of text calls a tool: {call:?}"),
             Ok(Chunk::Done(usage)) => {
                 assert!(stream.next().await.is_none(), "something follows the end");
                 return (text, Ok(usage));

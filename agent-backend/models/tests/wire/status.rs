@@ -1,6 +1,6 @@
 //! The server and its models: health, loading, memory, vectors.
 
-use models::{Context, Error, Health, Loaded, LoadedModel, OllamaOptions, Provider};
+use models::{Context, Error, Health, Identity, Loaded, LoadedModel, OllamaOptions, Provider};
 use scripted_ollama::{DIMENSIONS_DEFAULT, embed};
 use serde_json::json;
 
@@ -16,7 +16,12 @@ async fn health() {
         models: vec![MODEL.to_owned(), "nomic-embed-text:latest".to_owned()],
     };
     assert_eq!(ollama.health().await, Ok(expect));
-    assert_eq!(ollama.name(), "ollama");
+    let identity = Identity {
+        provider: "ollama".to_owned(),
+        model: MODEL.to_owned(),
+        context_tokens: NUM_CTX,
+    };
+    assert_eq!(*ollama.identity(), identity);
 }
 
 #[tokio::test]

@@ -49,16 +49,21 @@ pub(super) fn origin(services: &Services, request: &ChatRequest) -> Origin {
         system,
         messages,
         format,
+        tools,
         temperature,
         tokens_max,
         seed,
     } = request;
     let mut asked = format!("{system}\0{format:?}\0{temperature:?}\0{tokens_max:?}\0{seed:?}\0");
+    if !tools.is_empty() {
+        asked.push_str(&format!("{tools:?}\0"));
+    }
     for message in messages {
         let role = match message.role {
             Role::System => "system",
             Role::User => "user",
             Role::Assistant => "assistant",
+            Role::Tool => "tool",
         };
         // Lengths, so that no text can be taken for the next message.
         asked.push_str(&format!(

@@ -146,6 +146,7 @@ async fn ask(services: &Services, state: &State) -> Result<String, Error> {
     while let Some(chunk) = chunks.next().await {
         match chunk? {
             Chunk::Token { text: more } => text.push_str(&more),
+            Chunk::ToolCall(_) => {}
             Chunk::Done(_) => return Ok(text),
         }
     }

@@ -85,13 +85,15 @@ pub(super) async fn ask(
                     Some(joined) => pieces.join(joined, &mut joint).await,
                 }
             }
+            // No stage offers tools yet.
+            Some(Ok(Chunk::ToolCall(_))) => {}
             Some(Ok(Chunk::Done(usage))) => {
                 report_context(desk, &usage).await;
                 if let Some(joined) = joint.as_ref().map(Joint::end) {
                     pieces.join(joined, &mut joint).await;
                 }
                 let cut = match usage.finish {
-                    Finish::Stop => false,
+                    Finish::Stop | Finish::ToolCalls | Finish::Refused => false,
                     Finish::Length => true,
                 };
                 let text = pieces.finish(&usage, cut).await;
@@ -133,12 +135,12 @@ async fn report_context(desk: &Desk, usage: &Usage) {
 
 /// The request for a prompt.
 pub(super) fn request(services: &Services, prompt: agents::prompt::Prompt) -> ChatRequest {
-    let message = |message: agents::prompt::Message| Message {
-        role: match message.role {
+    let message = |message: agents::prompt::Message| {
+        let role = match message.role {
             agents::prompt::Role::User => Role::User,
             agents::prompt::Role::Assistant => Role::Assistant,
-        },
-        content: message.content,
+        };
+        Message::new(role, message.content)
     };
     ChatRequest {
         system: prompt.system,
