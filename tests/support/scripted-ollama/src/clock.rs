@@ -1,20 +1,25 @@
-//! The one place that reads the wall clock: the real server stamps its lines.
+//! The one place that reads the wall clock: real servers stamp their answers.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const SECONDS_PER_DAY: u64 = 86_400;
 
 /// Now, as Ollama prints it, plus `ahead`.
+pub(crate) fn stamp(ahead: Duration) -> String {
+    rfc3339(now().saturating_add(ahead))
+}
+
+/// Now, in seconds since 1970, as OpenAI has it.
+pub(crate) fn seconds() -> u64 {
+    now().as_secs()
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "this is the clock adapter; no behaviour depends on the value"
 )]
-pub(crate) fn stamp(ahead: Duration) -> String {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .saturating_add(ahead);
-    rfc3339(since)
+fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// RFC 3339 in UTC with nanoseconds.

@@ -12,7 +12,7 @@ use tokio::runtime::Runtime;
 use crate::{
     gate::Gate,
     record::{Record, Recorder},
-    script::{Compiled, Kind, ModelSpec, Script, ScriptSource},
+    script::{Compiled, Keys, Kind, ModelSpec, Script, ScriptSource},
     server::{self, Models, Server},
 };
 
@@ -37,7 +37,7 @@ pub struct Builder {
     script: Option<ScriptSource>,
     tokens_per_second: f64,
     port: u16,
-    key: Option<String>,
+    keys: Keys,
 }
 
 impl Builder {
@@ -75,10 +75,17 @@ impl Builder {
         self
     }
 
-    /// Sets the key that `/v1` wants; the rest of the server wants none.
+    /// Sets the key that requests in OpenAI's format must bring.
     #[must_use]
     pub fn key(mut self, key: impl Into<String>) -> Self {
-        self.key = Some(key.into());
+        self.keys.openai = Some(key.into());
+        self
+    }
+
+    /// Sets the keys that requests must bring; the script's go first.
+    #[must_use]
+    pub fn keys(mut self, keys: Keys) -> Self {
+        self.keys = keys;
         self
     }
 
@@ -111,7 +118,11 @@ impl Builder {
             models: Mutex::new(Models::new(models)),
             script: Mutex::new(compiled),
             tokens_per_second: self.tokens_per_second,
-            key: self.key,
+            keys: Keys {
+                openai: script.keys.openai.or(self.keys.openai),
+                anthropic: script.keys.anthropic.or(self.keys.anthropic),
+                gemini: script.keys.gemini.or(self.keys.gemini),
+            },
         });
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))?;
         listener.set_nonblocking(true)?;

@@ -1,15 +1,18 @@
-//! A model server for tests and demos that speaks Ollama's own wire API and
-//! answers from a script.
+//! A model server for tests and demos that speaks four wire formats, Ollama's
+//! own, OpenAI's, Anthropic's and Gemini's, and answers all of them from one
+//! script.
 //!
-//! Owns: the shapes and refusals of the real server, its silent truncation at
-//! `num_ctx`, and a record of every request, so that tests assert what was
-//! really sent. A request that no rule of the script fits is answered with a
-//! clear error and recorded; nothing is made up.
+//! Owns: the shapes and refusals of the real services, Ollama's silent
+//! truncation at `num_ctx`, and a record of every request, so that tests assert
+//! what was really sent. A request that no rule of the script fits is answered
+//! with a clear error and recorded; nothing is made up.
 //!
 //! Must never know: anything of the programs that are tested with it.
 
+mod answer;
 mod clock;
 mod embedding;
+mod format;
 mod gate;
 mod handle;
 mod prompt;
@@ -21,11 +24,12 @@ mod tokens;
 mod wire;
 
 pub use embedding::{DIMENSIONS_DEFAULT, embed};
+pub use format::Format;
 pub use gate::Gate;
 pub use handle::{Builder, Error, ScriptedOllama};
 pub use record::{Outcome, Record};
 pub use script::{
-    Endpoint, ErrorAfter, FormatMatch, GarbageAfter, Kind, Match, ModelSpec, RawAnswer, RefusalAnswer,
-    Respond, Rule, Scope, Script, ScriptSource, Texts,
+    Endpoint, ErrorAfter, FormatMatch, GarbageAfter, Keys, Kind, Match, ModelSpec, RawAnswer, RefusalAnswer,
+    Respond, Rule, Scope, Script, ScriptSource, Texts, ToolCallAnswer,
 };
 pub use tokens::{count as count_tokens, split as split_tokens};

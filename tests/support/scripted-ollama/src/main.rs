@@ -9,7 +9,7 @@ use scripted_ollama::ScriptedOllama;
 /// Models that are there if neither the script nor the command line names any.
 const MODELS_DEFAULT: (&str, &str) = ("mistral:7b-instruct-v0.3-q4_K_M", "nomic-embed-text");
 
-/// Speaks Ollama's API and answers from a script.
+/// Speaks Ollama's, OpenAI's, Anthropic's and Gemini's formats and answers from a script.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Args {

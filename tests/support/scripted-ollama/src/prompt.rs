@@ -14,6 +14,17 @@ pub(crate) struct Prompt {
     pub(crate) dropped: usize,
 }
 
+impl Prompt {
+    /// A prompt that is not cut: other services refuse what is too long.
+    pub(crate) fn whole(messages: Vec<Message>) -> Self {
+        Self {
+            tokens: messages.iter().map(size).sum(),
+            messages,
+            dropped: 0,
+        }
+    }
+}
+
 /// Drops the oldest messages until the rest fits into `num_ctx` tokens; system
 /// messages and the last message stay. If they alone are too many, the
 /// beginning of the text goes.

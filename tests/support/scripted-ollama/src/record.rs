@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 use tokio::sync::watch;
 
-use crate::script::Endpoint;
+use crate::{format::Format, script::Endpoint};
 
 /// How a request ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -31,13 +31,17 @@ pub enum Outcome {
     Disconnected,
 }
 
-/// One request.
+/// One request. No key is kept: neither headers nor the query are.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Record {
     /// Counts from 1 in order of arrival.
     pub id: u64,
     /// What was called.
     pub endpoint: Endpoint,
+    /// The format it was called in.
+    pub format: Format,
+    /// The path, without its query.
+    pub path: String,
     /// The body as JSON; null if it is none.
     pub body: serde_json::Value,
     /// The rule that answered: its name, or `rule N`.
@@ -48,6 +52,8 @@ pub struct Record {
     pub prompt_tokens: u64,
     /// Messages that did not fit into `num_ctx` and were dropped.
     pub messages_dropped: usize,
+    /// Images in the prompt.
+    pub images: usize,
     /// Tokens of the answer handed to the connection.
     pub tokens_sent: u64,
     /// How it ended.
@@ -59,21 +65,30 @@ pub struct Record {
 impl Record {
     /// The model the request names, empty if none.
     pub fn model(&self) -> &str {
-        self.body
-            .get("model")
-            .and_then(serde_json::Value::as_str)
+        let named = self.body.get("model").and_then(serde_json::Value::as_str);
+        let in_path = || self.path.strip_prefix("/v1beta/models/")?.rsplit_once(':');
+        named
+            .or_else(|| in_path().map(|(model, _)| model))
             .unwrap_or_default()
     }
 
-    /// The content of the last message with this role, empty if there is none.
+    /// The content of the last message with this role, as the format names it;
+    /// of a list of parts the first text. Empty if there is none.
     pub fn last_message(&self, role: &str) -> &str {
-        let messages = self.body.get("messages").and_then(serde_json::Value::as_array);
-        messages
+        let messages = self.body.get("messages").or_else(|| self.body.get("contents"));
+        let message = messages
+            .and_then(serde_json::Value::as_array)
             .into_iter()
             .flatten()
             .rev()
-            .find(|message| message["role"] == role)
-            .and_then(|message| message["content"].as_str())
+            .find(|message| message["role"] == role);
+        let Some(message) = message else { return "" };
+        let content = message.get("content").or_else(|| message.get("parts"));
+        let parts = content.and_then(serde_json::Value::as_array);
+        let first = parts.into_iter().flatten().find_map(|part| part["text"].as_str());
+        content
+            .and_then(serde_json::Value::as_str)
+            .or(first)
             .unwrap_or_default()
     }
 }
@@ -108,17 +123,20 @@ impl Recorder {
 
     /// Records an arrival. Dropping what comes back without an end means that
     /// the client went away.
-    pub(crate) fn begin(&self, endpoint: Endpoint, body: serde_json::Value) -> Entry {
+    pub(crate) fn begin(&self, endpoint: Endpoint, path: &str, body: serde_json::Value) -> Entry {
         let mut records = self.lock();
         let id = records.len() as u64 + 1;
         records.push(Record {
             id,
             endpoint,
+            format: endpoint.format(),
+            path: path.to_owned(),
             body,
             rule: None,
             loaded_model: false,
             prompt_tokens: 0,
             messages_dropped: 0,
+            images: 0,
             tokens_sent: 0,
             outcome: Outcome::Running,
             script_error: None,
@@ -127,7 +145,8 @@ impl Recorder {
         self.changed.send_replace(());
         Entry {
             recorder: self.clone(),
-            index: id as usize - 1,
+            id,
+            format: endpoint.format(),
         }
     }
 }
@@ -136,12 +155,14 @@ impl Recorder {
 #[derive(Debug)]
 pub(crate) struct Entry {
     recorder: Recorder,
-    index: usize,
+    /// As in the record.
+    pub(crate) id: u64,
+    pub(crate) format: Format,
 }
 
 impl Entry {
     pub(crate) fn update(&self, change: impl FnOnce(&mut Record)) {
-        if let Some(record) = self.recorder.lock().get_mut(self.index) {
+        if let Some(record) = self.recorder.lock().get_mut(self.id as usize - 1) {
             change(record);
         }
         self.recorder.changed.send_replace(());

@@ -1,6 +1,7 @@
 //! The script: which models there are, and which answer fits which request.
 //!
 //! ```yaml
+//! keys: { anthropic: sk-ant-1 }
 //! models:
 //!   - name: mistral:7b-instruct
 //!     context_length: 32768
@@ -16,14 +17,19 @@
 //!
 //! The first rule whose every condition holds answers. Unknown keys are errors.
 
+mod respond;
 mod select;
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
+use crate::format::Format;
+
+pub use respond::{ErrorAfter, GarbageAfter, RawAnswer, RefusalAnswer, Respond, ToolCallAnswer};
 pub(crate) use select::{Compiled, Question, Selected, canonical};
 
-/// Names the endpoints of the API.
+/// Names the endpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Endpoint {
@@ -35,6 +41,18 @@ pub enum Endpoint {
     Embed,
     /// `POST /v1/embeddings`
     Embeddings,
+    /// `POST /v1/chat/completions`
+    ChatCompletions,
+    /// `GET /v1/models` as OpenAI has it
+    Models,
+    /// `POST /v1/messages`
+    Messages,
+    /// `GET /v1/models` as Anthropic has it
+    AnthropicModels,
+    /// `POST /v1beta/models/MODEL:generateContent`, and `:streamGenerateContent`
+    GenerateContent,
+    /// `GET /v1beta/models`, and one of them
+    GeminiModels,
     /// `GET /api/version`
     Version,
     /// `GET /api/tags`
@@ -47,10 +65,77 @@ pub enum Endpoint {
     Pull,
 }
 
+impl Endpoint {
+    /// The format it belongs to.
+    pub fn format(self) -> Format {
+        match self {
+            Self::Chat
+            | Self::Generate
+            | Self::Embed
+            | Self::Version
+            | Self::Tags
+            | Self::Show
+            | Self::Ps
+            | Self::Pull => Format::Ollama,
+            Self::Embeddings | Self::ChatCompletions | Self::Models => Format::OpenAi,
+            Self::Messages | Self::AnthropicModels => Format::Anthropic,
+            Self::GenerateContent | Self::GeminiModels => Format::Gemini,
+        }
+    }
+
+    /// Whether a model answers there.
+    pub fn generates(self) -> bool {
+        match self {
+            Self::Chat | Self::Generate | Self::ChatCompletions | Self::Messages | Self::GenerateContent => {
+                true
+            }
+            Self::Embed
+            | Self::Version
+            | Self::Tags
+            | Self::Show
+            | Self::Ps
+            | Self::Pull
+            | Self::Embeddings
+            | Self::Models
+            | Self::AnthropicModels
+            | Self::GeminiModels => false,
+        }
+    }
+}
+
+/// The keys that are demanded; without one, any key is taken. Ollama has none.
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Keys {
+    /// In `Authorization: Bearer`.
+    #[serde(default)]
+    pub openai: Option<String>,
+    /// In `x-api-key`.
+    #[serde(default)]
+    pub anthropic: Option<String>,
+    /// In `x-goog-api-key`, or `key` in the query.
+    #[serde(default)]
+    pub gemini: Option<String>,
+}
+
+impl fmt::Debug for Keys {
+    /// Says which there are, never what they are.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keys")
+            .field("openai", &self.openai.is_some())
+            .field("anthropic", &self.anthropic.is_some())
+            .field("gemini", &self.gemini.is_some())
+            .finish()
+    }
+}
+
 /// Models and rules.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Script {
+    /// The keys that requests must bring.
+    #[serde(default)]
+    pub keys: Keys,
     /// The models the server knows.
     #[serde(default)]
     pub models: Vec<ModelSpec>,
@@ -86,12 +171,22 @@ impl Script {
 }
 
 /// A script, or the YAML of one.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum ScriptSource {
     /// YAML, read when the server starts.
     Yaml(String),
     /// A script built in code.
     Built(Script),
+}
+
+impl fmt::Debug for ScriptSource {
+    /// YAML may hold keys, so it is not shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Yaml(yaml) => write!(f, "Yaml({} bytes)", yaml.len()),
+            Self::Built(script) => f.debug_tuple("Built").field(script).finish(),
+        }
+    }
 }
 
 impl From<&str> for ScriptSource {
@@ -200,7 +295,7 @@ pub struct Rule {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Match {
-    /// Endpoint; without one, chat and generate.
+    /// Endpoint; without one, all at which a model answers.
     #[serde(default)]
     pub endpoint: Option<Endpoint>,
     /// Name of the model.
@@ -295,146 +390,4 @@ pub enum FormatMatch {
     /// Neither.
     #[serde(alias = "none")]
     Absent,
-}
-
-/// An answer, and what goes wrong with it.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Respond {
-    /// The text.
-    #[serde(default)]
-    pub text: Option<String>,
-    /// The answer as JSON, printed without line ends.
-    #[serde(default)]
-    pub json: Option<Value>,
-    /// Answer as it is, even if it breaks the request's `format`: what servers
-    /// do that know no schemas.
-    #[serde(default)]
-    pub breaks_format: bool,
-    /// Answer from the beginning even if the request ends with one: what
-    /// servers do that take it for a whole message.
-    #[serde(default)]
-    pub begins_anew: bool,
-    /// Thinking in front of it.
-    #[serde(default)]
-    pub thinking: Option<String>,
-    /// Whether `{{name}}` in `text` is replaced by the group of the rule's
-    /// regular expression.
-    #[serde(default)]
-    pub expand: bool,
-    /// A refusal in place of an answer.
-    #[serde(default)]
-    pub error: Option<RefusalAnswer>,
-    /// Bytes in place of anything Ollama would say.
-    #[serde(default)]
-    pub raw: Option<RawAnswer>,
-    /// Close the connection after so many tokens; 0: right after the headers.
-    #[serde(default)]
-    pub cut_after_tokens: Option<usize>,
-    /// End the stream properly after so many tokens, without its last line.
-    #[serde(default)]
-    pub end_after_tokens: Option<usize>,
-    /// Say nothing more after so many tokens, and keep the connection.
-    #[serde(default)]
-    pub stall_after_tokens: Option<usize>,
-    /// An error object in the middle of the stream.
-    #[serde(default)]
-    pub error_after_tokens: Option<ErrorAfter>,
-    /// A line that is no JSON in the middle of the stream.
-    #[serde(default)]
-    pub garbage_after_tokens: Option<GarbageAfter>,
-    /// Send the stream in pieces of so many bytes, through lines and characters.
-    #[serde(default)]
-    pub bytes_per_write: Option<usize>,
-    /// Send the last line twice.
-    #[serde(default)]
-    pub duplicate_done: bool,
-    /// Wait so long before the first piece.
-    #[serde(default)]
-    pub delay_ms: u64,
-    /// Rate of this answer, in place of the server's; 0: as fast as it goes.
-    #[serde(default)]
-    pub tokens_per_second: Option<f64>,
-    /// A false `prompt_eval_count`; negative to leave it out.
-    #[serde(default)]
-    pub prompt_eval_count: Option<i64>,
-    /// A false `done_reason`.
-    #[serde(default)]
-    pub done_reason: Option<String>,
-}
-
-impl Respond {
-    /// Answers with a text.
-    pub fn text(text: impl Into<String>) -> Self {
-        Self {
-            text: Some(text.into()),
-            ..Self::default()
-        }
-    }
-
-    /// Answers with JSON.
-    pub fn json(json: Value) -> Self {
-        Self {
-            json: Some(json),
-            ..Self::default()
-        }
-    }
-
-    /// Refuses.
-    pub fn error(status: u16, message: impl Into<String>) -> Self {
-        let error = RefusalAnswer {
-            status,
-            message: message.into(),
-            retry_after_secs: None,
-        };
-        Self {
-            error: Some(error),
-            ..Self::default()
-        }
-    }
-}
-
-/// A refusal.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RefusalAnswer {
-    /// HTTP status.
-    pub status: u16,
-    /// Message in `{"error": …}`.
-    pub message: String,
-    /// Value of `Retry-After`.
-    #[serde(default)]
-    pub retry_after_secs: Option<u64>,
-}
-
-/// Any HTTP answer.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RawAnswer {
-    /// HTTP status.
-    pub status: u16,
-    /// Value of `Content-Type`.
-    pub content_type: String,
-    /// The body.
-    pub body: String,
-}
-
-/// An error object after some tokens.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ErrorAfter {
-    /// How many tokens come first; 0 makes it a status 500.
-    pub tokens: usize,
-    /// The message.
-    pub message: String,
-}
-
-/// Something that is no JSON after some tokens.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GarbageAfter {
-    /// How many tokens come first.
-    pub tokens: usize,
-    /// The line.
-    pub text: String,
 }

@@ -1,8 +1,11 @@
 //! The HTTP side: routes, and what all endpoints share.
 
+mod catalogue;
 mod embed;
 mod generate;
+mod hosted;
 mod models;
+mod ollama;
 mod openai;
 mod stream;
 
@@ -21,12 +24,12 @@ use axum::{
 };
 use bytes::Bytes;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
     gate::Gate,
     record::{Entry, Outcome, Recorder},
-    script::{Compiled, Endpoint, Question, Respond, Selected},
+    script::{Compiled, Endpoint, Keys, Question, Respond, Selected},
     wire::{Message, Refused},
 };
 pub(crate) use models::Models;
@@ -43,8 +46,7 @@ pub(crate) struct Server {
     pub(crate) script: Mutex<Compiled>,
     /// 0: as fast as it goes.
     pub(crate) tokens_per_second: f64,
-    /// The key that `/v1` wants, if it wants one.
-    pub(crate) key: Option<String>,
+    pub(crate) keys: Keys,
 }
 
 impl Server {
@@ -68,10 +70,18 @@ pub(crate) fn app(server: Arc<Server>) -> Router {
         .route("/api/ps", get(models::ps))
         .route("/api/show", post(models::show))
         .route("/api/pull", post(models::pull))
-        .route("/api/chat", post(generate::chat))
-        .route("/api/generate", post(generate::generate))
+        .route("/api/chat", post(ollama::chat))
+        .route("/api/generate", post(ollama::generate))
         .route("/api/embed", post(embed::embed))
         .route("/v1/embeddings", post(openai::embeddings))
+        .route("/v1/chat/completions", post(hosted::chat_completions))
+        .route("/v1/messages", post(hosted::messages))
+        .route("/v1/models", get(catalogue::v1))
+        .route("/v1beta/models", get(catalogue::gemini))
+        .route(
+            "/v1beta/models/{call}",
+            get(catalogue::gemini_one).post(hosted::gemini),
+        )
         .route("/_scripted/requests", get(requests))
         .route("/_scripted/gate", post(gate))
         .fallback(async || (StatusCode::NOT_FOUND, "404 page not found"))
@@ -114,14 +124,17 @@ fn json_response(status: u16, value: &Value) -> Response {
     (status, [(header::CONTENT_TYPE, JSON_TYPE)], value.to_string()).into_response()
 }
 
-/// Ends a request with a refusal.
+/// Ends a request with a refusal in its format.
 fn refused(entry: &Entry, refused: &Refused) -> Response {
-    let Refused { status, message } = refused;
     entry.end(Outcome::Error {
-        status: *status,
-        message: message.clone(),
+        status: refused.status,
+        message: refused.told(),
     });
-    json_response(*status, &json!({ "error": message }))
+    let mut response = json_response(refused.status, &entry.format.error(refused, entry.id));
+    if let Some(seconds) = refused.retry_after_secs {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+    response
 }
 
 /// Ends a request because the script is wrong or lacks a rule.
@@ -129,13 +142,7 @@ fn script_error(entry: &Entry, reason: &str) -> Response {
     let reason = format!("scripted-ollama: {reason}");
     tracing::error!("{reason}");
     entry.update(|record| record.script_error = Some(reason.clone()));
-    refused(
-        entry,
-        &Refused {
-            status: 500,
-            message: reason,
-        },
-    )
+    refused(entry, &Refused::new(500, reason))
 }
 
 /// What a rule gives in place of an answer, if it does. Waits as the rule says.
@@ -144,15 +151,10 @@ async fn in_place(entry: &Entry, respond: &Respond) -> Option<Response> {
         tokio::time::sleep(Duration::from_millis(respond.delay_ms)).await;
     }
     if let Some(error) = &respond.error {
-        let refusal = Refused {
-            status: error.status,
-            message: error.message.clone(),
-        };
-        let mut response = refused(entry, &refusal);
-        if let Some(seconds) = error.retry_after_secs {
-            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
-        }
-        return Some(response);
+        let mut refusal =
+            Refused::new(error.status, error.message.as_str()).retry_after(error.retry_after_secs);
+        refusal.code.clone_from(&error.code);
+        return Some(refused(entry, &refusal));
     }
     let raw = respond.raw.as_ref()?;
     let response = Response::builder()
@@ -176,17 +178,15 @@ async fn in_place(entry: &Entry, respond: &Respond) -> Option<Response> {
 async fn begin(
     server: &Server,
     endpoint: Endpoint,
+    path: &str,
     body: &Bytes,
     model: &str,
     inputs: &[String],
 ) -> Result<Entry, Response> {
-    let entry = server.recorder.begin(endpoint, recorded(body));
+    let entry = server.recorder.begin(endpoint, path, recorded(body));
     let messages: Vec<Message> = inputs
         .iter()
-        .map(|text| Message {
-            role: "user".to_owned(),
-            content: text.clone(),
-        })
+        .map(|text| Message::new("user", text.as_str()))
         .collect();
     let question = Question {
         endpoint,

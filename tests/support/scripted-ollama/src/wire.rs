@@ -1,30 +1,75 @@
-//! The requests of Ollama's API, checked as the real server checks them.
+//! Requests: what every wire format asks, in one form, and how it is refused.
+//!
+//! Owns: the fields of each format, checked as the real service checks them,
+//! and refusals in its words.
+//! Must never know: scripts, sockets, and which models there are.
 
-use std::time::Duration;
+pub(crate) mod anthropic;
+pub(crate) mod gemini;
+pub(crate) mod ollama;
+pub(crate) mod openai;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// `num_ctx` if neither the request nor the model gives one.
-pub(crate) const NUM_CTX_DEFAULT: u32 = 4096;
-
-/// How long a model stays loaded if the request does not say.
-const KEEP_ALIVE_DEFAULT: Duration = Duration::from_secs(300);
-
-/// A refusal: status and message.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A refusal: status and message, and what else a format says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Refused {
     pub(crate) status: u16,
     pub(crate) message: String,
+    /// In place of the code that usually goes with the status; empty for none.
+    pub(crate) code: Option<String>,
+    /// The field that is wrong.
+    pub(crate) param: Option<String>,
+    pub(crate) retry_after_secs: Option<u64>,
+    /// A part of the message that no record may keep.
+    pub(crate) secret: Option<String>,
+}
+
+impl Refused {
+    pub(crate) fn new(status: u16, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            message: message.into(),
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn code(mut self, code: impl Into<String>) -> Self {
+        self.code = Some(code.into());
+        self
+    }
+
+    pub(crate) fn param(mut self, param: impl Into<String>) -> Self {
+        self.param = Some(param.into());
+        self
+    }
+
+    pub(crate) fn secret(mut self, secret: impl Into<String>) -> Self {
+        self.secret = Some(secret.into());
+        self
+    }
+
+    /// The message as a record may keep it.
+    pub(crate) fn told(&self) -> String {
+        match self.secret.as_deref().filter(|secret| !secret.is_empty()) {
+            Some(secret) => self.message.replace(secret, "[key]"),
+            None => self.message.clone(),
+        }
+    }
+
+    pub(crate) fn retry_after(mut self, seconds: Option<u64>) -> Self {
+        self.retry_after_secs = seconds;
+        self
+    }
 }
 
 pub(crate) fn refuse<T>(status: u16, message: impl Into<String>) -> Result<T, Refused> {
-    Err(Refused {
-        status,
-        message: message.into(),
-    })
+    Err(Refused::new(status, message))
 }
 
+/// A message as rules look at it: text alone, and one of the roles `system`,
+/// `user`, `assistant` and `tool`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct Message {
     #[serde(default)]
@@ -33,203 +78,97 @@ pub(crate) struct Message {
     pub(crate) content: String,
 }
 
-/// A call of `/api/chat` or `/api/generate`.
-#[derive(Debug, Default, Deserialize)]
-pub(crate) struct Generation {
-    #[serde(default)]
-    pub(crate) model: String,
-    #[serde(default)]
-    pub(crate) messages: Option<Vec<Message>>,
-    #[serde(default)]
-    pub(crate) prompt: String,
-    #[serde(default)]
-    pub(crate) system: String,
-    #[serde(default)]
-    pub(crate) stream: Option<bool>,
-    #[serde(default)]
-    pub(crate) format: Option<Value>,
-    #[serde(default)]
-    pub(crate) keep_alive: Option<Value>,
-    #[serde(default)]
-    pub(crate) options: Option<Map<String, Value>>,
-    #[serde(default)]
-    pub(crate) think: Option<Value>,
+impl Message {
+    pub(crate) fn new(role: &str, content: impl Into<String>) -> Self {
+        Self {
+            role: role.to_owned(),
+            content: content.into(),
+        }
+    }
 }
 
-/// A call of `/api/embed`.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Embed {
-    #[serde(default)]
-    pub(crate) model: String,
-    #[serde(default)]
-    pub(crate) input: Value,
-    #[serde(default)]
-    pub(crate) truncate: Option<bool>,
-    #[serde(default)]
-    pub(crate) dimensions: Option<usize>,
-    #[serde(default)]
-    pub(crate) keep_alive: Option<Value>,
-    #[serde(default)]
-    pub(crate) options: Option<Map<String, Value>>,
-}
-
-/// A call that names a model: `/api/show`, `/api/pull`.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Named {
-    #[serde(default)]
-    pub(crate) model: String,
-    /// The older name of `model`.
-    #[serde(default)]
+/// A tool the model may call.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Tool {
     pub(crate) name: String,
-    #[serde(default)]
-    pub(crate) stream: Option<bool>,
+    /// JSON schema of its arguments.
+    pub(crate) arguments: Option<Value>,
 }
 
-impl Named {
-    pub(crate) fn model(&self) -> Result<&str, Refused> {
-        match (self.model.as_str(), self.name.as_str()) {
-            ("", "") => refuse(400, "model is required"),
-            ("", name) => Ok(name),
-            (model, _) => Ok(model),
-        }
-    }
+/// What the answer must be.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Output {
+    /// Any JSON.
+    Json,
+    /// JSON that follows a schema.
+    Schema(Value),
 }
 
-/// Reads a body; null values count as absent, as in Go.
-pub(crate) fn parse<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Refused> {
-    if body.trim_ascii().is_empty() {
-        return refuse(400, "missing request body");
-    }
-    let value: Value = serde_json::from_slice(body).map_err(|error| bad(&error))?;
-    let value = match value {
-        Value::Object(object) => {
-            Value::Object(object.into_iter().filter(|(_, value)| !value.is_null()).collect())
-        }
-        other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
-            other
-        }
-    };
-    serde_json::from_value(value).map_err(|error| bad(&error))
+/// A call for an answer, whatever its format.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Asked {
+    pub(crate) model: String,
+    pub(crate) messages: Vec<Message>,
+    pub(crate) images: usize,
+    pub(crate) output: Option<Output>,
+    pub(crate) tools: Vec<Tool>,
+    /// Most tokens of the answer.
+    pub(crate) limit: Option<usize>,
+    /// Texts that end the answer.
+    pub(crate) stops: Vec<String>,
+    pub(crate) streamed: bool,
+    /// Whether the answer goes on where the last message of the assistant ends.
+    pub(crate) goes_on: bool,
+    /// Whether thinking is shown.
+    pub(crate) shows_thinking: bool,
+    /// Whether a stream ends with the usage, where that is a choice.
+    pub(crate) wants_usage: bool,
 }
 
-fn bad(error: &serde_json::Error) -> Refused {
-    Refused {
-        status: 400,
-        message: error.to_string(),
-    }
-}
-
-/// How long to keep a model: `None` for ever.
-pub(crate) fn keep_alive(value: Option<&Value>) -> Result<Option<Duration>, Refused> {
+/// The name of a JSON type as error messages have it.
+fn type_name(value: &Value) -> &'static str {
     match value {
-        None => Ok(Some(KEEP_ALIVE_DEFAULT)),
-        Some(Value::Number(number)) => {
-            let seconds = number.as_f64().unwrap_or_default();
-            Ok((seconds >= 0.0).then(|| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)))
-        }
-        Some(Value::String(text)) => go_duration(text),
-        Some(other @ (Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_))) => {
-            refuse(400, format!("Unsupported type: '{other}'"))
-        }
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(number) if number.is_f64() => "a decimal",
+        Value::Number(_) => "an integer",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
     }
 }
 
-/// A duration as Go writes it: numbers with units; negative for ever.
-fn go_duration(text: &str) -> Result<Option<Duration>, Refused> {
-    let invalid = |why: &str| Refused {
-        status: 400,
-        message: format!("time: {why} {text:?}"),
-    };
-    let (negative, mut rest) = match text.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, text.strip_prefix('+').unwrap_or(text)),
-    };
-    if rest == "0" {
-        return Ok(Some(Duration::ZERO));
-    }
-    if rest.is_empty() {
-        return Err(invalid("invalid duration"));
-    }
-    let mut seconds = 0.0;
-    while !rest.is_empty() {
-        let digits = rest.find(|character: char| !character.is_ascii_digit() && character != '.');
-        let (number, tail) = rest.split_at(digits.unwrap_or(rest.len()));
-        let number: f64 = number
-            .parse()
-            .map_err(|_not_a_number| invalid("invalid duration"))?;
-        if tail.is_empty() {
-            return Err(invalid("missing unit in duration"));
-        }
-        let end = tail.find(|character: char| character.is_ascii_digit() || character == '.');
-        let (unit, tail) = tail.split_at(end.unwrap_or(tail.len()));
-        seconds += number
-            * match unit {
-                "ns" => 1e-9,
-                "us" | "µs" => 1e-6,
-                "ms" => 1e-3,
-                "s" => 1.0,
-                "m" => 60.0,
-                "h" => 3600.0,
-                _ => return Err(invalid("unknown unit in duration")),
-            };
-        rest = tail;
-    }
-    Ok((!negative).then(|| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)))
+/// The first key that is not among those known.
+fn unknown<'a>(object: &'a Map<String, Value>, known: &[&str]) -> Option<&'a str> {
+    object.keys().map(String::as_str).find(|key| !known.contains(key))
 }
 
-/// An integer option; the real server refuses other types.
-pub(crate) fn integer(options: Option<&Map<String, Value>>, name: &str) -> Result<Option<i64>, Refused> {
-    match options.and_then(|options| options.get(name)) {
-        None | Some(Value::Null) => Ok(None),
-        Some(value) => match value
-            .as_i64()
-            .or_else(|| value.as_f64().map(|number| number as i64))
-        {
-            Some(number) => Ok(Some(number)),
-            None => refuse(500, format!("option {name:?} must be of type integer")),
-        },
-    }
+/// A field that is there and not null.
+fn given<'a>(object: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
+    object.get(key).filter(|value| !value.is_null())
 }
 
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
+/// Whether a text is base64 with padding. Not decoded: nobody looks at it.
+fn is_base64(text: &str) -> bool {
+    let body = text.trim_end_matches('=');
+    let padding = text.len() - body.len();
+    !body.is_empty()
+        && padding <= 2
+        && text.len().is_multiple_of(4)
+        && body
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/')
+}
 
-    use super::*;
-
-    #[test]
-    fn keep_alives() {
-        fn check(value: &Value, expect: Result<Option<u64>, &str>) {
-            let found = keep_alive(Some(value)).map_err(|refused| refused.message);
-            let expect = expect
-                .map(|seconds| seconds.map(Duration::from_secs))
-                .map_err(str::to_owned);
-            assert_eq!(found, expect, "{value}");
-        }
-        check(&json!(-1), Ok(None));
-        check(&json!(0), Ok(Some(0)));
-        check(&json!(90), Ok(Some(90)));
-        check(&json!("5m"), Ok(Some(300)));
-        check(&json!("1h30m"), Ok(Some(5400)));
-        check(&json!("-1m"), Ok(None));
-        check(&json!("0"), Ok(Some(0)));
-        check(&json!("-1"), Err("time: missing unit in duration \"-1\""));
-        check(&json!("5x"), Err("time: unknown unit in duration \"5x\""));
-        check(&json!("soon"), Err("time: invalid duration \"soon\""));
-        check(&json!(true), Err("Unsupported type: 'true'"));
-    }
-
-    #[test]
-    fn bodies() {
-        fn check(body: &str, expect: Result<&str, &str>) {
-            let found = parse::<Named>(body.as_bytes()).and_then(|named| named.model().map(str::to_owned));
-            let found = found.map_err(|refused| refused.message);
-            assert_eq!(found, expect.map(str::to_owned).map_err(str::to_owned));
-        }
-        check(r#"{"model":"m"}"#, Ok("m"));
-        check(r#"{"name":"m","model":null}"#, Ok("m"));
-        check("{}", Err("model is required"));
-        check("", Err("missing request body"));
-        check("{", Err("EOF while parsing an object at line 1 column 1"));
+/// The texts of a request's stop sequences.
+pub(crate) fn texts(value: Option<&Value>) -> Vec<String> {
+    match value {
+        Some(Value::String(text)) => vec![text.clone()],
+        Some(Value::Array(items)) => items
+            .iter()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect(),
+        None | Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_)) => Vec::new(),
     }
 }

@@ -49,9 +49,10 @@ impl Compiled {
                 respond.json.is_some(),
                 respond.error.is_some(),
                 respond.raw.is_some(),
+                respond.refusal.is_some(),
             ];
             if answers.iter().filter(|given| **given).count() > 1 {
-                return Err(format!("{label}: give one of text, json, error and raw"));
+                return Err(format!("{label}: give one of text, json, error, raw and refusal"));
             }
             Ok(CompiledRule {
                 label,
@@ -100,7 +101,7 @@ type Groups = Vec<(String, String)>;
 fn fits(matches: &Match, regex: Option<&Regex>, question: &Question<'_>) -> Option<Groups> {
     let endpoint = match matches.endpoint {
         Some(endpoint) => endpoint == question.endpoint,
-        None => matches!(question.endpoint, Endpoint::Chat | Endpoint::Generate),
+        None => question.endpoint.generates(),
     };
     let model = matches
         .model
@@ -259,7 +260,7 @@ rules:
         );
         check(
             "rules: [{ respond: { text: a, json: 1 } }]",
-            "give one of text, json, error and raw",
+            "give one of text, json, error, raw and refusal",
         );
     }
 }

@@ -12,7 +12,11 @@ use crate::{
     embedding, record,
     script::{Endpoint, Kind, canonical},
     tokens,
-    wire::{Embed, NUM_CTX_DEFAULT, Refused, integer, keep_alive, parse, refuse},
+    wire::{
+        Refused,
+        ollama::{Embed, NUM_CTX_DEFAULT, integer, keep_alive, parse},
+        refuse,
+    },
 };
 
 pub(super) async fn embed(State(server): State<Arc<Server>>, body: Bytes) -> Response {
@@ -22,7 +26,7 @@ pub(super) async fn embed(State(server): State<Arc<Server>>, body: Bytes) -> Res
         Ok((texts, request)) => (canonical(&request.model), texts.clone()),
         Err(_) => (String::new(), Vec::new()),
     };
-    let entry = match begin(&server, Endpoint::Embed, &body, &model, &texts).await {
+    let entry = match begin(&server, Endpoint::Embed, "/api/embed", &body, &model, &texts).await {
         Ok(entry) => entry,
         Err(response) => return response,
     };

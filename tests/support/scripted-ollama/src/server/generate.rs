@@ -1,250 +1,217 @@
-//! `/api/chat` and `/api/generate`: from a request to an answer that is ready
-//! to be streamed.
+//! From a request that is accepted to an answer that is ready to be sent, in
+//! whatever format: the rule, its text, and what the request allows of it.
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{extract::State, response::Response};
-use bytes::Bytes;
-use serde_json::{Value, json};
+use axum::response::Response;
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{
-    Server, in_place, json_response, recorded, refused, script_error,
-    stream::{Answer, Shape},
+    Server, in_place, script_error,
+    stream::{Answer, Course},
 };
 use crate::{
-    clock, prompt,
+    answer::{Call, Head, Piece, Reason, Variant, encoder},
+    format::Format,
+    prompt::Prompt,
     record::Entry,
     schema,
-    script::{Endpoint, Kind, ModelSpec, Question, Respond, canonical},
+    script::{Endpoint, ModelSpec, Question, Respond, canonical},
     tokens,
-    wire::{Generation, Message, NUM_CTX_DEFAULT, Refused, integer, keep_alive, parse, refuse},
+    wire::{Asked, Message, Output, Tool},
 };
 
 /// Most of a message that a script error repeats, in characters.
 const QUOTED_CHARS_MAX: usize = 300;
 
-pub(super) async fn chat(State(server): State<Arc<Server>>, body: Bytes) -> Response {
-    run(server, Endpoint::Chat, Shape::Chat, body).await
+/// A request that the server accepts; its messages are in the prompt.
+pub(super) struct Ready {
+    pub(super) endpoint: Endpoint,
+    pub(super) variant: Variant,
+    pub(super) asked: Asked,
+    pub(super) spec: ModelSpec,
+    pub(super) prompt: Prompt,
+    /// Whether the model goes right after the answer.
+    pub(super) unload: bool,
+    pub(super) begin: Instant,
+    pub(super) load: Duration,
 }
 
-pub(super) async fn generate(State(server): State<Arc<Server>>, body: Bytes) -> Response {
-    run(server, Endpoint::Generate, Shape::Generate, body).await
-}
-
-/// A request that the server accepts.
-struct Accepted {
-    request: Generation,
-    spec: ModelSpec,
-    messages: Vec<Message>,
-    keep: Option<Duration>,
-    num_ctx: u32,
-    num_predict: Option<usize>,
-    load: Duration,
-}
-
-async fn run(server: Arc<Server>, endpoint: Endpoint, shape: Shape, body: Bytes) -> Response {
-    let entry = server.recorder.begin(endpoint, recorded(&body));
-    let begin = Instant::now();
-    let mut accepted = match accept(&server, &entry, shape, &body).await {
-        Ok(accepted) => accepted,
-        Err(refusal) => return refused(&entry, &refusal),
-    };
-    if accepted.messages.is_empty() {
-        return load_only(&server, &entry, shape, &accepted);
-    }
-    let prompt = prompt::fit(std::mem::take(&mut accepted.messages), accepted.num_ctx as usize);
+pub(super) async fn answer(server: Arc<Server>, entry: Entry, ready: Ready) -> Response {
+    let Ready { asked, prompt, .. } = ready;
     entry.update(|record| {
         record.prompt_tokens = prompt.tokens as u64;
         record.messages_dropped = prompt.dropped;
+        record.images = asked.images;
     });
     let question = Question {
-        endpoint,
-        model: &canonical(&accepted.spec.name),
+        endpoint: ready.endpoint,
+        model: &canonical(&ready.spec.name),
         messages: &prompt.messages,
-        has_format: accepted.request.format.is_some(),
+        has_format: asked.output.is_some(),
     };
     let Some(selected) = server.select(&question) else {
         return script_error(&entry, &no_rule(&question));
     };
     entry.update(|record| record.rule = Some(selected.rule.clone()));
-    if let Some(response) = in_place(&entry, &selected.respond).await {
+    let respond = selected.respond;
+    if let Some(response) = in_place(&entry, &respond).await {
         return response;
     }
-    let text = match text(
-        &selected.respond,
-        &prompt.messages,
-        accepted.request.format.as_ref(),
-    ) {
-        Ok(text) => text,
+    let said = match said(&respond, entry.format, &prompt.messages, &asked) {
+        Ok(said) => said,
         Err(reason) => return script_error(&entry, &format!("{}: {reason}", selected.rule)),
     };
-    let mut pieces = tokens::split(&text);
-    let cut = accepted.num_predict.filter(|max| *max < pieces.len());
-    pieces.truncate(cut.unwrap_or(pieces.len()));
+    let told = respond
+        .prompt_eval_count
+        .map_or(Some(prompt.tokens as u64), |count| u64::try_from(count).ok());
+    let head = Head {
+        request: entry.id,
+        model: asked.model,
+        calls: respond
+            .tool_calls
+            .iter()
+            .map(|call| Call {
+                name: call.name.clone(),
+                arguments: call.arguments.clone(),
+            })
+            .collect(),
+        prompt_tokens: told,
+        wants_usage: asked.wants_usage,
+        reason_name: respond.done_reason.clone(),
+        variant: ready.variant,
+    };
     let answer = Answer {
-        shape,
-        model: accepted.request.model,
-        spec_name: accepted.spec.name,
-        unload: accepted.keep == Some(Duration::ZERO),
-        pieces,
-        reason: if cut.is_some() { "length" } else { "stop" },
-        prompt_tokens: prompt.tokens,
-        begin,
-        load: accepted.load,
-        respond: selected.respond,
-        streamed: accepted.request.stream.unwrap_or(true),
+        encoder: encoder(entry.format, head),
+        streamed: asked.streamed,
+        course: Course {
+            spec_name: ready.spec.name,
+            unload: ready.unload,
+            thinking: said.thinking,
+            pieces: said.pieces,
+            reason: said.reason,
+            begin: ready.begin,
+            load: ready.load,
+            respond,
+        },
     };
     answer.send(server, entry).await
 }
 
-/// Checks a request in the order of the real server, and loads the model.
-async fn accept(server: &Server, entry: &Entry, shape: Shape, body: &[u8]) -> Result<Accepted, Refused> {
-    let mut request: Generation = parse(body)?;
-    let keep = keep_alive(request.keep_alive.as_ref())?;
-    if request.model.is_empty() {
-        return refuse(400, "model is required");
-    }
-    let Some(spec) = server.models().pulled(&request.model).cloned() else {
-        return refuse(
-            404,
-            format!("model {:?} not found, try pulling it first", request.model),
-        );
+/// What the model says, and why it stops.
+struct Said {
+    /// How many of the pieces are thinking; they come first.
+    thinking: usize,
+    pieces: Vec<Piece>,
+    reason: Reason,
+}
+
+/// The scripted answer within what the request allows. Fails if the script
+/// breaks what the request asks for.
+fn said(respond: &Respond, format: Format, messages: &[Message], asked: &Asked) -> Result<Said, String> {
+    let mut text = text(respond, messages, asked)?;
+    let mut reason = if respond.refusal.is_some() {
+        Reason::Refusal
+    } else if respond.tool_calls.is_empty() {
+        Reason::Stop
+    } else {
+        calls_allowed(respond, &asked.tools)?;
+        Reason::Calls
     };
-    match spec.kind {
-        Kind::Embedding => {
-            let what = match shape {
-                Shape::Chat => "chat",
-                Shape::Generate => "generate",
-            };
-            return refuse(400, format!("{:?} does not support {what}", request.model));
-        }
-        Kind::Chat if wants_thinking(request.think.as_ref()) => {
-            return refuse(400, format!("{:?} does not support thinking", request.model));
-        }
-        Kind::Chat | Kind::Thinking => {}
+    let stops = asked.stops.iter().filter(|stop| !stop.is_empty());
+    let stop = stops
+        .filter_map(|stop| Some((text.find(stop.as_str())?, stop)))
+        .min();
+    let mut calls = respond.tool_calls.as_slice();
+    if let Some((at, stop)) = stop {
+        text.truncate(at);
+        calls = &[];
+        reason = Reason::StopSequence(stop.clone());
     }
-    let messages = match shape {
-        Shape::Chat => request.messages.take().unwrap_or_default(),
-        Shape::Generate => prompt_messages(&request),
+    let wrap = match respond.refusal {
+        Some(_) => Piece::Refusal,
+        None => Piece::Text,
     };
-    if messages.is_empty() && keep == Some(Duration::ZERO) {
-        return Ok(Accepted {
-            request,
-            spec,
-            messages,
-            keep,
-            num_ctx: 0,
-            num_predict: None,
-            load: Duration::ZERO,
-        });
+    let mut pieces: Vec<Piece> = tokens::split(&text).into_iter().map(wrap).collect();
+    for (index, call) in calls.iter().enumerate() {
+        let parts = tokens::split(&call.arguments.to_string());
+        let last = parts.len().saturating_sub(1);
+        pieces.extend(parts.into_iter().enumerate().map(|(place, text)| Piece::Call {
+            index,
+            text,
+            is_first: place == 0,
+            is_last: place == last,
+        }));
     }
-    let options = request.options.as_ref();
-    let num_ctx = integer(options, "num_ctx")?.and_then(|tokens| u32::try_from(tokens).ok());
-    let num_ctx = num_ctx
-        .filter(|tokens| *tokens > 0)
-        .unwrap_or(NUM_CTX_DEFAULT)
-        .min(spec.context_length);
-    let num_predict = integer(options, "num_predict")?.filter(|tokens| *tokens > 0);
-    let num_predict = num_predict.and_then(|tokens| usize::try_from(tokens).ok());
-    let begin = Instant::now();
-    if !server.models().is_loaded(&spec.name, num_ctx) {
-        tokio::time::sleep(Duration::from_millis(spec.load_ms)).await;
-        entry.update(|record| record.loaded_model = true);
+    if let Some(limit) = asked.limit.filter(|limit| *limit < pieces.len()) {
+        pieces.truncate(limit);
+        reason = Reason::Length;
     }
-    // A model that is to go right after the answer must stay for the answer.
-    let stay = keep.filter(|keep| !keep.is_zero());
-    server.models().load(&spec.name, num_ctx, stay);
-    if !messages.is_empty() {
-        known_format(&mut request)?;
+    if let Some(after) = respond.blocked_after_tokens {
+        if format == Format::Ollama {
+            return Err("Ollama has no filter that blocks an answer".to_owned());
+        }
+        pieces.truncate(after);
+        reason = Reason::Blocked;
     }
-    Ok(Accepted {
-        request,
-        spec,
-        messages,
-        keep,
-        num_ctx,
-        num_predict,
-        load: begin.elapsed(),
+    let thinking = respond.thinking.as_deref().filter(|_| asked.shows_thinking);
+    let thinking = thinking.map(tokens::split).unwrap_or_default();
+    Ok(Said {
+        thinking: thinking.len(),
+        pieces: thinking.into_iter().map(Piece::Thinking).chain(pieces).collect(),
+        reason,
     })
 }
 
-fn wants_thinking(think: Option<&Value>) -> bool {
-    think.is_some_and(|think| *think != Value::Bool(false))
-}
-
-fn prompt_messages(request: &Generation) -> Vec<Message> {
-    if request.prompt.is_empty() {
-        return Vec::new();
+/// Fails if the answer calls a tool that the request does not offer, or in a
+/// way its schema does not allow.
+fn calls_allowed(respond: &Respond, tools: &[Tool]) -> Result<(), String> {
+    if respond.breaks_format {
+        return Ok(());
     }
-    let message = |role: &str, content: &str| Message {
-        role: role.to_owned(),
-        content: content.to_owned(),
-    };
-    let system = (!request.system.is_empty()).then(|| message("system", &request.system));
-    system
-        .into_iter()
-        .chain([message("user", &request.prompt)])
-        .collect()
-}
-
-/// `"json"` or a schema; the empty string is none.
-fn known_format(request: &mut Generation) -> Result<(), Refused> {
-    match &request.format {
-        None | Some(Value::Object(_)) => Ok(()),
-        Some(Value::String(text)) if text == "json" => Ok(()),
-        Some(Value::String(text)) if text.is_empty() => {
-            request.format = None;
-            Ok(())
-        }
-        Some(other) => {
-            let message = format!("invalid format: {other}; expected \"json\" or a valid JSON Schema object");
-            refuse(500, message)
+    for call in &respond.tool_calls {
+        let Some(tool) = tools.iter().find(|tool| tool.name == call.name) else {
+            return Err(format!(
+                "the answer calls the tool {:?}, which the request does not offer",
+                call.name
+            ));
+        };
+        let schema = tool.arguments.as_ref();
+        if let Some(violation) = schema.and_then(|schema| schema::violation(schema, &call.arguments)) {
+            return Err(format!(
+                "the arguments of the tool {:?} do not follow its schema: {violation}",
+                call.name
+            ));
         }
     }
-}
-
-fn load_only(server: &Server, entry: &Entry, shape: Shape, accepted: &Accepted) -> Response {
-    let reason = if accepted.keep == Some(Duration::ZERO) {
-        "unload"
-    } else {
-        "load"
-    };
-    if reason == "unload" {
-        server.models().unload(&accepted.spec.name);
-    }
-    entry.done(reason);
-    let mut value = json!({
-        "model": accepted.request.model,
-        "created_at": clock::stamp(Duration::ZERO),
-        "done": true,
-        "done_reason": reason,
-    });
-    match shape {
-        Shape::Chat => value["message"] = json!({ "role": "assistant", "content": "" }),
-        Shape::Generate => value["response"] = "".into(),
-    }
-    json_response(200, &value)
+    Ok(())
 }
 
 /// The text to send: the scripted answer, or its rest if the request ends with
-/// its beginning. Fails if the script breaks what the request asks for.
-fn text(respond: &Respond, messages: &[Message], format: Option<&Value>) -> Result<String, String> {
+/// its beginning.
+fn text(respond: &Respond, messages: &[Message], asked: &Asked) -> Result<String, String> {
+    if let Some(refusal) = &respond.refusal {
+        return Ok(refusal.clone());
+    }
     let text = match (&respond.text, &respond.json) {
         (Some(text), _) => text.clone(),
         (None, Some(json)) => json.to_string(),
         (None, None) => String::new(),
     };
-    if let Some(format) = format.filter(|_| !respond.breaks_format) {
+    let is_free = respond.breaks_format || !respond.tool_calls.is_empty();
+    if let Some(output) = asked.output.as_ref().filter(|_| !is_free) {
         let value: Value =
             serde_json::from_str(&text).map_err(|error| format!("the request asks for JSON: {error}"))?;
-        if let Some(violation) = schema::violation(format, &value) {
+        if let Output::Schema(schema) = output
+            && let Some(violation) = schema::violation(schema, &value)
+        {
             return Err(format!(
                 "the answer does not follow the request's schema: {violation}"
             ));
         }
     }
-    let last = messages.last().filter(|_| !respond.begins_anew);
+    let last = messages.last().filter(|_| asked.goes_on && !respond.begins_anew);
     match last.filter(|message| message.role == "assistant") {
         None => Ok(text),
         Some(begun) => match text.strip_prefix(&begun.content) {

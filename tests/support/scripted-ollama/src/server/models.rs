@@ -19,7 +19,10 @@ use crate::{
     clock,
     record::Outcome,
     script::{Endpoint, Kind, ModelSpec, canonical},
-    wire::{Named, parse, refuse},
+    wire::{
+        ollama::{Named, parse},
+        refuse,
+    },
 };
 
 /// The version of Ollama whose behaviour this server follows.
@@ -69,6 +72,14 @@ impl Models {
             .iter()
             .map(|model| &model.spec)
             .find(|spec| spec.pulled && same(spec, name))
+    }
+
+    /// All pulled models, in the script's order.
+    pub(crate) fn all_pulled(&self) -> impl Iterator<Item = &ModelSpec> {
+        self.list
+            .iter()
+            .map(|model| &model.spec)
+            .filter(|spec| spec.pulled)
     }
 
     /// Whether the model is in memory with this context.
@@ -149,7 +160,7 @@ fn capabilities(spec: &ModelSpec) -> &'static [&'static str] {
 }
 
 pub(super) async fn version(State(server): State<Arc<Server>>) -> Response {
-    match begin(&server, Endpoint::Version, &Bytes::new(), "", &[]).await {
+    match begin(&server, Endpoint::Version, "/api/version", &Bytes::new(), "", &[]).await {
         Ok(entry) => {
             entry.done("none");
             json_response(200, &json!({ "version": VERSION }))
@@ -159,32 +170,27 @@ pub(super) async fn version(State(server): State<Arc<Server>>) -> Response {
 }
 
 pub(super) async fn tags(State(server): State<Arc<Server>>) -> Response {
-    let entry = match begin(&server, Endpoint::Tags, &Bytes::new(), "", &[]).await {
+    let entry = match begin(&server, Endpoint::Tags, "/api/tags", &Bytes::new(), "", &[]).await {
         Ok(entry) => entry,
         Err(response) => return response,
     };
     let models = server.models();
-    let list = models
-        .list
-        .iter()
-        .map(|model| &model.spec)
-        .filter(|spec| spec.pulled)
-        .map(|spec| {
-            json!({
-                "name": display(spec),
-                "model": display(spec),
-                "modified_at": clock::stamp(Duration::ZERO),
-                "size": SIZE_BYTES,
-                "digest": digest(spec),
-                "details": details(spec),
-            })
-        });
+    let list = models.all_pulled().map(|spec| {
+        json!({
+            "name": display(spec),
+            "model": display(spec),
+            "modified_at": clock::stamp(Duration::ZERO),
+            "size": SIZE_BYTES,
+            "digest": digest(spec),
+            "details": details(spec),
+        })
+    });
     entry.done("none");
     json_response(200, &json!({ "models": list.collect::<Vec<_>>() }))
 }
 
 pub(super) async fn ps(State(server): State<Arc<Server>>) -> Response {
-    let entry = match begin(&server, Endpoint::Ps, &Bytes::new(), "", &[]).await {
+    let entry = match begin(&server, Endpoint::Ps, "/api/ps", &Bytes::new(), "", &[]).await {
         Ok(entry) => entry,
         Err(response) => return response,
     };
@@ -214,7 +220,7 @@ pub(super) async fn ps(State(server): State<Arc<Server>>) -> Response {
 }
 
 pub(super) async fn show(State(server): State<Arc<Server>>, body: Bytes) -> Response {
-    let entry = match begin(&server, Endpoint::Show, &body, "", &[]).await {
+    let entry = match begin(&server, Endpoint::Show, "/api/show", &body, "", &[]).await {
         Ok(entry) => entry,
         Err(response) => return response,
     };
@@ -252,7 +258,7 @@ pub(super) async fn show(State(server): State<Arc<Server>>, body: Bytes) -> Resp
 
 /// Downloads a scripted model that is not there yet; others do not exist.
 pub(super) async fn pull(State(server): State<Arc<Server>>, body: Bytes) -> Response {
-    let entry = match begin(&server, Endpoint::Pull, &body, "", &[]).await {
+    let entry = match begin(&server, Endpoint::Pull, "/api/pull", &body, "", &[]).await {
         Ok(entry) => entry,
         Err(response) => return response,
     };

@@ -3,21 +3,17 @@
 
 use std::sync::Arc;
 
-use axum::{
-    extract::State,
-    http::{HeaderMap, header},
-    response::Response,
-};
+use axum::{extract::State, http::HeaderMap, response::Response};
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Server, begin, json_response};
+use super::{Server, begin, hosted, json_response, refused};
 use crate::{
     embedding,
-    record::{Entry, Outcome},
+    format::Format,
     script::{Endpoint, Kind},
-    wire::{Refused, parse, refuse},
+    wire::{Refused, ollama::parse, refuse},
 };
 
 /// Most texts in one request.
@@ -42,11 +38,20 @@ pub(super) async fn embeddings(
         Ok(request) => (request.model.clone(), request.input.clone()),
         Err(_) => (String::new(), Vec::new()),
     };
-    let entry = match begin(&server, Endpoint::Embeddings, &body, &model, &texts).await {
+    let entry = match begin(
+        &server,
+        Endpoint::Embeddings,
+        "/v1/embeddings",
+        &body,
+        &model,
+        &texts,
+    )
+    .await
+    {
         Ok(entry) => entry,
         Err(response) => return response,
     };
-    let answer = authorized(&server, &headers)
+    let answer = hosted::openai_key(&server.keys, &headers)
         .and(request)
         .and_then(|request| answer(&server, &request));
     match answer {
@@ -56,20 +61,6 @@ pub(super) async fn embeddings(
         }
         Err(refusal) => refused(&entry, &refusal),
     }
-}
-
-fn authorized(server: &Server, headers: &HeaderMap) -> Result<(), Refused> {
-    let Some(key) = &server.key else { return Ok(()) };
-    let sent = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
-    if sent == Some(&format!("Bearer {key}")) {
-        return Ok(());
-    }
-    refuse(
-        401,
-        format!("Incorrect API key provided: {}", sent.unwrap_or_default()),
-    )
 }
 
 fn answer(server: &Server, request: &Request) -> Result<Value, Refused> {
@@ -83,7 +74,7 @@ fn answer(server: &Server, request: &Request) -> Result<Value, Refused> {
         return refuse(400, "this server knows the encoding format `float` alone");
     }
     let Some(spec) = server.models().pulled(&request.model).cloned() else {
-        return refuse(404, format!("The model `{}` does not exist", request.model));
+        return Err(hosted::unknown_model(Format::OpenAi, &request.model));
     };
     if spec.kind != Kind::Embedding {
         return refuse(400, "this model does not support embeddings");
@@ -105,15 +96,4 @@ fn answer(server: &Server, request: &Request) -> Result<Value, Refused> {
         "model": request.model,
         "usage": {"prompt_tokens": 0, "total_tokens": 0},
     }))
-}
-
-/// Ends a request with a refusal in this interface's form.
-fn refused(entry: &Entry, refused: &Refused) -> Response {
-    let Refused { status, message } = refused;
-    entry.end(Outcome::Error {
-        status: *status,
-        message: message.clone(),
-    });
-    let error = json!({"message": message, "type": "invalid_request_error", "param": null, "code": null});
-    json_response(*status, &json!({ "error": error }))
 }

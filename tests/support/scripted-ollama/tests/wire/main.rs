@@ -1,14 +1,19 @@
-//! The server over real HTTP, as any client of Ollama meets it.
+//! The server over real HTTP, as any client meets it.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
-    reason = "helpers of tests stop the test, as the tests themselves do"
+    clippy::needless_pass_by_value,
+    reason = "helpers of tests stop the test, as the tests themselves do, and take values where they are made"
 )]
 
+mod anthropic;
 mod faults;
+mod gemini;
 mod generation;
+mod keys;
 mod models;
+mod openai;
 
 use std::collections::BTreeMap;
 
@@ -21,6 +26,7 @@ const EMBED_MODEL: &str = "nomic-embed-text";
 
 /// Keys whose values depend on the clock.
 const CLOCK_KEYS: &[&str] = &[
+    "created",
     "created_at",
     "modified_at",
     "expires_at",
@@ -45,6 +51,41 @@ async fn start(script: &str) -> ScriptedOllama {
 async fn post(server: &ScriptedOllama, path: &str, body: impl ToString) -> Response {
     let request = Client::new().post(server.url() + path).body(body.to_string());
     request.send().await.unwrap()
+}
+
+/// A request with headers, as services with keys want it.
+async fn post_with(
+    server: &ScriptedOllama,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: impl ToString,
+) -> Response {
+    let request = Client::new().post(server.url() + path).body(body.to_string());
+    let request = headers
+        .iter()
+        .fold(request, |request, (name, value)| request.header(*name, *value));
+    request.send().await.unwrap()
+}
+
+/// The events of a stream, without what depends on the clock: the name of each,
+/// empty if it has none, and its data.
+async fn events(response: Response) -> Vec<(String, Value)> {
+    let kind = response.headers()["content-type"].to_str().unwrap().to_owned();
+    assert!(kind.starts_with("text/event-stream"), "{kind}");
+    let text = response.text().await.unwrap().replace("\r\n", "\n");
+    let (whole, rest) = text.rsplit_once("\n\n").unwrap();
+    assert_eq!(rest, "");
+    let events = whole.split("\n\n").map(|event| {
+        let (name, data) = match event.strip_prefix("event: ") {
+            Some(event) => event.split_once('\n').unwrap(),
+            None => ("", event),
+        };
+        let data = data.strip_prefix("data: ").unwrap();
+        let mut value = serde_json::from_str(data).unwrap_or_else(|_| Value::String(data.to_owned()));
+        timeless(&mut value);
+        (name.to_owned(), value)
+    });
+    events.collect()
 }
 
 async fn get(server: &ScriptedOllama, path: &str) -> Response {
