@@ -1,11 +1,12 @@
 //! Model providers: one port, [`Provider`], and what stands behind it.
 //!
 //! Owns: the request and answer types, the errors of talking to a model server
-//! (E14xx), and the rule that no prompt is cut without somebody hearing of it.
+//! (E14xx), the rule that no prompt is cut without somebody hearing of it, and
+//! which provider is asked when one fails ([`routing`]).
 //!
-//! Must never know: what a prompt means, what is done with an answer, whether
-//! and when a call is tried again. It retries nothing; [`Error::class`] and
-//! [`Error::retry_after`] say what a caller may do.
+//! Must never know: what a prompt means, and what is done with an answer. A
+//! provider tries nothing again by itself; [`Error::trouble`] and
+//! [`Error::retry_after`] say what may help.
 
 mod context;
 mod error;
@@ -14,6 +15,7 @@ pub mod ndjson;
 mod ollama;
 mod openai;
 mod provider;
+pub mod routing;
 
 pub use context::{Context, tokens_likely, tokens_min};
 pub use error::{Error, Phase, Trouble};

@@ -1,0 +1,439 @@
+//! Several hosts of one model as one provider: the one that costs least is
+//! asked, and one that fails is left alone until it is seen again.
+
+use std::{
+    collections::{VecDeque, hash_map::DefaultHasher},
+    fmt,
+    hash::{Hash, Hasher},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use futures::{StreamExt, future::join_all};
+use tokio::time::sleep;
+
+use crate::{
+    ChatRequest, Chunk, ChunkStream, Error, Health, Identity, Loaded, LoadedModel, Provider, Trouble,
+};
+
+/// Prompts' beginnings that a host is taken to remember; a server keeps one for
+/// each call it can run at once.
+const PREFIXES_MAX: usize = 4;
+
+/// How often it is looked whether a host is there again: first, and at longest.
+const LOOK: Duration = Duration::from_secs(1);
+const LOOK_MAX: Duration = Duration::from_secs(30);
+
+/// What a running call costs the next one. A cold model or prompt costs one.
+const COST_RUNNING: usize = 2;
+
+/// Hosts of one model.
+pub struct Pool {
+    identity: Identity,
+    /// Never empty.
+    hosts: Vec<Arc<Host>>,
+}
+
+struct Host {
+    provider: Arc<dyn Provider>,
+    running: AtomicUsize,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    down: bool,
+    loaded: bool,
+    prefixes: VecDeque<u64>,
+}
+
+/// One call that a host runs.
+struct Call {
+    host: Arc<Host>,
+    prefix: u64,
+}
+
+impl Pool {
+    /// A pool of hosts that serve the same model; none without hosts.
+    pub fn new(name: impl Into<String>, hosts: Vec<Arc<dyn Provider>>) -> Option<Self> {
+        let first = hosts.first()?.identity();
+        let identity = Identity {
+            provider: name.into(),
+            ..first.clone()
+        };
+        let host = |provider| {
+            Arc::new(Host {
+                provider,
+                running: AtomicUsize::new(0),
+                known: Mutex::default(),
+            })
+        };
+        Some(Self {
+            identity,
+            hosts: hosts.into_iter().map(host).collect(),
+        })
+    }
+
+    /// The host that costs least among those that are there; among all if none
+    /// is: it may be back.
+    fn choose(&self, prefix: u64) -> &Arc<Host> {
+        let cost = |host: &Arc<Host>| {
+            let known = host.known();
+            let cold = usize::from(!known.loaded) + usize::from(!known.prefixes.contains(&prefix));
+            (
+                known.down,
+                host.running.load(Ordering::Relaxed) * COST_RUNNING + cold,
+            )
+        };
+        let cheapest = self.hosts.iter().min_by_key(|host| cost(host));
+        cheapest.unwrap_or(&self.hosts[0])
+    }
+
+    /// Asks a question of all hosts that are there, and learns which are.
+    async fn all<T, Answer>(
+        &self,
+        ask: impl Fn(Arc<dyn Provider>) -> Answer,
+    ) -> Vec<(usize, Result<T, Error>)>
+    where
+        Answer: Future<Output = Result<T, Error>>,
+    {
+        let asked = self.hosts.iter().map(|host| ask(host.provider.clone()));
+        let answers: Vec<_> = join_all(asked).await.into_iter().enumerate().collect();
+        for (host, (_, answer)) in self.hosts.iter().zip(&answers) {
+            match answer {
+                Ok(_) => host.known().down = false,
+                Err(error) => host.note(error),
+            }
+        }
+        answers
+    }
+}
+
+/// The first answer, else the first error.
+fn first<T>(answers: Vec<(usize, Result<T, Error>)>) -> Result<T, Error> {
+    let mut failure = None;
+    for (_, answer) in answers {
+        match answer {
+            Ok(answer) => return Ok(answer),
+            Err(error) => failure = failure.or(Some(error)),
+        }
+    }
+    Err(failure.unwrap_or_else(|| Error::Invalid {
+        reason: "the pool has no hosts".to_owned(),
+    }))
+}
+
+impl Host {
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A failure that speaks against the host takes it out until it is seen.
+    fn note(self: &Arc<Self>, error: &Error) {
+        match error.trouble() {
+            Trouble::Network | Trouble::Overload | Trouble::Unfit => {}
+            Trouble::Auth | Trouble::RateLimit | Trouble::ContextOverflow | Trouble::Invalid => return,
+        }
+        let mut known = self.known();
+        known.loaded = false;
+        if std::mem::replace(&mut known.down, true) {
+            return;
+        }
+        drop(known);
+        let host = Arc::downgrade(self);
+        tokio::spawn(async move {
+            let mut look = LOOK;
+            loop {
+                sleep(look).await;
+                look = (look * 2).min(LOOK_MAX);
+                let Some(host) = host.upgrade() else { return };
+                if !host.known().down {
+                    return;
+                }
+                if host
+                    .provider
+                    .health()
+                    .await
+                    .is_ok_and(|health| health.model_available)
+                {
+                    host.known().down = false;
+                    return;
+                }
+            }
+        });
+    }
+}
+
+impl Call {
+    fn begin(host: &Arc<Host>, prefix: u64) -> Self {
+        host.running.fetch_add(1, Ordering::Relaxed);
+        Self {
+            host: host.clone(),
+            prefix,
+        }
+    }
+
+    fn saw(&self, chunk: &Result<Chunk, Error>) {
+        match chunk {
+            Ok(Chunk::Token { .. } | Chunk::ToolCall(_)) => {}
+            Ok(Chunk::Done(_)) => {
+                let mut known = self.host.known();
+                known.down = false;
+                known.loaded = true;
+                known.prefixes.retain(|prefix| *prefix != self.prefix);
+                known.prefixes.push_back(self.prefix);
+                if known.prefixes.len() > PREFIXES_MAX {
+                    known.prefixes.pop_front();
+                }
+            }
+            Err(error) => self.host.note(error),
+        }
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.host.running.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[async_trait]
+impl Provider for Pool {
+    fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    async fn chat(&self, request: ChatRequest) -> Result<ChunkStream, Error> {
+        let mut hasher = DefaultHasher::new();
+        request.system.hash(&mut hasher);
+        let prefix = hasher.finish();
+        let call = Call::begin(self.choose(prefix), prefix);
+        let stream = call.host.provider.chat(request).await;
+        let stream = stream.inspect_err(|error| call.host.note(error))?;
+        Ok(stream.inspect(move |chunk| call.saw(chunk)).boxed())
+    }
+
+    async fn continues(&self) -> Result<bool, Error> {
+        first(self.all(|host| async move { host.continues().await }).await)
+    }
+
+    async fn preload(&self) -> Result<Loaded, Error> {
+        let answers = self.all(|host| async move { host.preload().await }).await;
+        for (at, answer) in &answers {
+            self.hosts[*at].known().loaded = answer.is_ok();
+        }
+        first(answers)
+    }
+
+    async fn health(&self) -> Result<Health, Error> {
+        let answers = self.all(|host| async move { host.health().await }).await;
+        let (with, without): (Vec<_>, Vec<_>) = answers
+            .into_iter()
+            .partition(|(_, answer)| answer.as_ref().is_ok_and(|health| health.model_available));
+        first(with.into_iter().chain(without).collect())
+    }
+
+    async fn vram(&self) -> Result<Vec<LoadedModel>, Error> {
+        let answers = self.all(|host| async move { host.vram().await }).await;
+        if answers.iter().all(|(_, answer)| answer.is_err()) {
+            return first(answers);
+        }
+        Ok(answers
+            .into_iter()
+            .filter_map(|(_, answer)| answer.ok())
+            .flatten()
+            .collect())
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool")
+            .field("identity", &self.identity)
+            .field("hosts", &self.hosts.len())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use futures::stream;
+
+    use super::*;
+    use crate::{Context, Finish, Message, Usage};
+
+    struct Fake {
+        identity: Identity,
+        up: AtomicBool,
+    }
+
+    fn fake(name: &str) -> Arc<Fake> {
+        Arc::new(Fake {
+            identity: Identity {
+                provider: name.to_owned(),
+                model: "m".to_owned(),
+                context_tokens: 4096,
+            },
+            up: AtomicBool::new(true),
+        })
+    }
+
+    fn down() -> Error {
+        Error::StreamBroken {
+            reason: "it is down".to_owned(),
+        }
+    }
+
+    impl Fake {
+        fn up<T>(&self, answer: T) -> Result<T, Error> {
+            self.up.load(Ordering::Relaxed).then_some(answer).ok_or_else(down)
+        }
+    }
+
+    #[async_trait]
+    impl Provider for Fake {
+        fn identity(&self) -> &Identity {
+            &self.identity
+        }
+
+        /// Answers with the host's name, and then with the end.
+        async fn chat(&self, _request: ChatRequest) -> Result<ChunkStream, Error> {
+            let usage = Usage {
+                prompt_tokens: 1,
+                generated_tokens: 1,
+                thinking_bytes: 0,
+                duration_ms: 1,
+                load_ms: 0,
+                finish: Finish::Stop,
+                context: Context::default(),
+            };
+            let text = self.identity.provider.clone();
+            let chunks = [Ok(Chunk::Token { text }), Ok(Chunk::Done(usage))];
+            self.up(stream::iter(chunks).boxed())
+        }
+
+        async fn continues(&self) -> Result<bool, Error> {
+            self.up(true)
+        }
+
+        async fn preload(&self) -> Result<Loaded, Error> {
+            self.up(Loaded {
+                model: "m".to_owned(),
+                num_ctx: 4096,
+                context_length_max: None,
+                vram_mb: 0,
+                load_ms: 0,
+                context: Context::default(),
+            })
+        }
+
+        async fn health(&self) -> Result<Health, Error> {
+            self.up(Health {
+                version: self.identity.provider.clone(),
+                model: "m".to_owned(),
+                model_available: true,
+                models: Vec::new(),
+            })
+        }
+
+        async fn vram(&self) -> Result<Vec<LoadedModel>, Error> {
+            self.up(Vec::new())
+        }
+    }
+
+    fn pool(hosts: &[Arc<Fake>]) -> Pool {
+        let hosts = hosts.iter().map(|host| host.clone() as Arc<dyn Provider>);
+        Pool::new("farm", hosts.collect()).unwrap()
+    }
+
+    fn question(system: &str) -> ChatRequest {
+        ChatRequest {
+            system: system.to_owned(),
+            messages: vec![Message::user("?")],
+            ..ChatRequest::default()
+        }
+    }
+
+    /// Who answers; the call is over afterwards.
+    async fn asks(pool: &Pool, system: &str) -> String {
+        let (who, rest) = begins(pool, system).await;
+        let _ended: Vec<_> = rest.collect().await;
+        who
+    }
+
+    /// Who answers; the call runs as long as the stream lives.
+    async fn begins(pool: &Pool, system: &str) -> (String, ChunkStream) {
+        match pool.chat(question(system)).await {
+            Ok(mut stream) => match stream.next().await {
+                Some(Ok(Chunk::Token { text })) => (text, stream),
+                other => panic!("{other:?}"),
+            },
+            Err(error) => (error.to_string(), stream::empty().boxed()),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_warm_host_is_asked_again() {
+        let pool = pool(&[fake("a"), fake("b")]);
+        assert_eq!(asks(&pool, "one").await, "a");
+        assert_eq!(asks(&pool, "one").await, "a");
+        // While `a` runs one call, a cold `b` costs no less; with two it does.
+        let _first = begins(&pool, "one").await;
+        let (second, _running) = begins(&pool, "one").await;
+        assert_eq!(second, "a");
+        assert_eq!(asks(&pool, "one").await, "b");
+        // Both know the prompt now.
+        assert_eq!(asks(&pool, "one").await, "b");
+    }
+
+    #[tokio::test]
+    async fn a_stopped_call_runs_no_longer() {
+        let pool = pool(&[fake("a"), fake("b")]);
+        let running = begins(&pool, "one").await;
+        assert_eq!(pool.hosts[0].running.load(Ordering::Relaxed), 1);
+        drop(running);
+        assert_eq!(pool.hosts[0].running.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_host_that_fails_is_left_alone_until_it_is_seen() {
+        let (a, b) = (fake("a"), fake("b"));
+        let pool = pool(&[a.clone(), b]);
+        assert_eq!(asks(&pool, "one").await, "a");
+        a.up.store(false, Ordering::Relaxed);
+        assert_eq!(asks(&pool, "one").await, down().to_string());
+        assert_eq!(asks(&pool, "one").await, "b");
+        a.up.store(true, Ordering::Relaxed);
+        assert_eq!(asks(&pool, "two").await, "b");
+        tokio::time::sleep(LOOK * 2).await;
+        assert!(!pool.hosts[0].known().down);
+        let _busy = begins(&pool, "one").await;
+        assert_eq!(asks(&pool, "one").await, "a");
+    }
+
+    #[tokio::test]
+    async fn it_is_there_if_one_host_is() {
+        let (a, b) = (fake("a"), fake("b"));
+        a.up.store(false, Ordering::Relaxed);
+        let pool = pool(&[a, b.clone()]);
+        assert_eq!(pool.health().await.unwrap().version, "b");
+        assert_eq!(pool.continues().await, Ok(true));
+        assert_eq!(pool.preload().await.unwrap().model, "m");
+        assert_eq!(asks(&pool, "one").await, "b");
+        b.up.store(false, Ordering::Relaxed);
+        assert_eq!(pool.health().await, Err(down()));
+        assert_eq!(pool.vram().await, Err(down()));
+        let identity = Identity {
+            provider: "farm".to_owned(),
+            model: "m".to_owned(),
+            context_tokens: 4096,
+        };
+        assert_eq!(*pool.identity(), identity);
+    }
+}
