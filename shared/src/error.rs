@@ -129,10 +129,13 @@ codes! {
     ModelRefused = "E1405", "The model server refused the request";
     ModelOverloaded = "E1406", "The model server is overloaded";
     ContextTruncated = "E1407", "The model saw less than it was sent";
-    NotAModelServer = "E1408", "The address does not answer like Ollama";
+    NotAModelServer = "E1408", "The address does not answer like a model server";
     LocalModelUnusable = "E1409", "A local model cannot be loaded";
-    EmbeddingServerUnreachable = "E1410", "The embedding server does not answer";
-    KeyRefused = "E1411", "The embedding server does not accept the key";
+    ModelServerUnreachable = "E1410", "The model server does not answer";
+    KeyRefused = "E1411", "The model server does not accept the key";
+    CertificateRefused = "E1412", "The model server's certificate cannot be trusted";
+    ContextOverflow = "E1413", "The request is longer than the model can read";
+    QuotaSpent = "E1414", "The account at the provider has nothing left";
 
     // E15xx: retrieval and vector database client.
     VectorDbUnavailable = "E1501", "The vector database does not answer";

@@ -15,6 +15,8 @@ pub enum Phase {
     FirstByte,
     /// Between two pieces of the answer.
     Idle,
+    /// The whole answer.
+    Total,
     /// A question about the server itself.
     Status,
 }
@@ -25,6 +27,7 @@ impl fmt::Display for Phase {
             Self::Load => "loading the model",
             Self::FirstByte => "the first piece of the answer",
             Self::Idle => "the next piece of the answer",
+            Self::Total => "the end of the answer",
             Self::Status => "the server's status",
         })
     }
@@ -121,37 +124,63 @@ pub enum Error {
         /// What it did.
         reason: String,
     },
-    /// Nobody listens where an embedding server was expected.
-    #[error("no embedding server answers at {url} ({reason})")]
+    /// Nobody listens where a model server was expected.
+    #[error("no model server answers at {url} ({reason}); check the address and the network")]
     NoServer {
         /// Where it was expected.
         url: String,
         /// What the network said.
         reason: String,
     },
-    /// The embedding server does not have the model.
-    #[error("the embedding server at {url} has no model {model}")]
+    /// The server does not have the model, or not for this key.
+    #[error("the server at {url} has no model {model}, or not for this key; check the model's name")]
     ModelUnknown {
         /// Its name.
         model: String,
         /// The server.
         url: String,
     },
-    /// The embedding server wants another key, or one at all.
-    #[error("the embedding server at {url} does not accept the key (status {status})")]
+    /// The server wants another key, or one at all.
+    #[error(
+        "the server at {url} does not accept the key, or misses one (status {status}); check what `key_env` or `key_file` names"
+    )]
     KeyRefused {
         /// The server.
         url: String,
         /// HTTP status.
         status: u16,
     },
-    /// Something answers, but not as OpenAI's interface does.
-    #[error("{url} does not answer like an embedding server: {reason}")]
-    NotOpenAi {
+    /// Something answers, but not as its interface does.
+    #[error("{url} does not answer like a model server: {reason}")]
+    NotAServer {
         /// The address.
         url: String,
         /// What it did.
         reason: String,
+    },
+    /// Who answers cannot prove to be the server.
+    #[error("the certificate of {url} fails: {reason}")]
+    CertificateRefused {
+        /// The server.
+        url: String,
+        /// What is wrong with it and what to do.
+        reason: String,
+    },
+    /// The server says that more was sent than the model can read.
+    #[error("more was sent than {model} can read: {message}")]
+    ContextOverflow {
+        /// The model.
+        model: String,
+        /// What the server said.
+        message: String,
+    },
+    /// The account has no money or no calls left; waiting does not help.
+    #[error("the account at {url} has nothing left: {message}")]
+    QuotaSpent {
+        /// The server.
+        url: String,
+        /// What it said.
+        message: String,
     },
     /// The provider cannot be built from its options, or a request from its
     /// parts: the caller's mistake, found before anything is sent.
@@ -172,12 +201,16 @@ impl Error {
             | Self::StreamBroken { .. }
             | Self::Failed { .. }
             | Self::Overloaded { .. } => Class::Transient,
-            Self::Refused { .. } | Self::ContextTruncated(_) => Class::Permanent,
+            Self::Refused { .. } | Self::ContextTruncated(_) | Self::ContextOverflow { .. } => {
+                Class::Permanent
+            }
             Self::ModelMissing { .. }
             | Self::ModelUnknown { .. }
             | Self::KeyRefused { .. }
             | Self::NotOllama { .. }
-            | Self::NotOpenAi { .. }
+            | Self::NotAServer { .. }
+            | Self::CertificateRefused { .. }
+            | Self::QuotaSpent { .. }
             | Self::Invalid { .. } => Class::User,
         }
     }
@@ -186,7 +219,7 @@ impl Error {
     pub fn code(&self) -> Code {
         match self {
             Self::Unreachable { .. } => Code::OllamaUnreachable,
-            Self::NoServer { .. } => Code::EmbeddingServerUnreachable,
+            Self::NoServer { .. } => Code::ModelServerUnreachable,
             Self::ModelMissing { .. } | Self::ModelUnknown { .. } => Code::ModelNotPulled,
             Self::KeyRefused { .. } => Code::KeyRefused,
             Self::Timeout { .. } => Code::ModelTimeout,
@@ -194,7 +227,10 @@ impl Error {
             Self::Refused { .. } => Code::ModelRefused,
             Self::Overloaded { .. } => Code::ModelOverloaded,
             Self::ContextTruncated(_) => Code::ContextTruncated,
-            Self::NotOllama { .. } | Self::NotOpenAi { .. } => Code::NotAModelServer,
+            Self::NotOllama { .. } | Self::NotAServer { .. } => Code::NotAModelServer,
+            Self::CertificateRefused { .. } => Code::CertificateRefused,
+            Self::ContextOverflow { .. } => Code::ContextOverflow,
+            Self::QuotaSpent { .. } => Code::QuotaSpent,
             Self::Invalid { .. } => Code::ConfigInvalid,
         }
     }
@@ -209,16 +245,17 @@ impl Error {
             | Self::Failed { .. } => Trouble::Network,
             Self::Overloaded { status: 429, .. } => Trouble::RateLimit,
             Self::Overloaded { .. } => Trouble::Overload,
-            Self::KeyRefused { .. } => Trouble::Auth,
+            Self::KeyRefused { .. } | Self::QuotaSpent { .. } => Trouble::Auth,
             Self::Refused {
                 status: 401 | 403 | 407,
                 ..
             } => Trouble::Auth,
-            Self::ContextTruncated(_) => Trouble::ContextOverflow,
+            Self::ContextTruncated(_) | Self::ContextOverflow { .. } => Trouble::ContextOverflow,
             Self::ModelMissing { .. }
             | Self::ModelUnknown { .. }
             | Self::NotOllama { .. }
-            | Self::NotOpenAi { .. } => Trouble::Unfit,
+            | Self::NotAServer { .. }
+            | Self::CertificateRefused { .. } => Trouble::Unfit,
             Self::Refused { .. } | Self::Invalid { .. } => Trouble::Invalid,
         }
     }
@@ -238,7 +275,10 @@ impl Error {
             | Self::NoServer { .. }
             | Self::ModelUnknown { .. }
             | Self::KeyRefused { .. }
-            | Self::NotOpenAi { .. }
+            | Self::NotAServer { .. }
+            | Self::CertificateRefused { .. }
+            | Self::ContextOverflow { .. }
+            | Self::QuotaSpent { .. }
             | Self::Invalid { .. } => None,
         }
     }

@@ -1,12 +1,17 @@
 //! Requests, time limits, and what each way of failing means. Knows statuses
 //! and bodies of each kind of server, not what the calls are for.
 
-use std::{error::Error as _, time::Duration};
+mod client;
+mod refusal;
 
-use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, header, redirect};
+use std::{path::Path, time::Duration};
+
+use reqwest::{Client, RequestBuilder, Response, Url, header};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Error, Phase};
+pub(crate) use self::refusal::server_text;
+use self::refusal::{Refusal, said, said_value};
+use crate::{Error, Key, Phase};
 
 /// Largest answer to a question about the server, in bytes.
 pub(crate) const STATUS_BYTES_MAX: usize = 4 << 20;
@@ -14,8 +19,8 @@ pub(crate) const STATUS_BYTES_MAX: usize = 4 << 20;
 /// Most of an error's body that is read, in bytes.
 const REFUSAL_BYTES_MAX: usize = 64 << 10;
 
-/// Most of a server's words that an error repeats, in characters.
-const SERVER_TEXT_CHARS_MAX: usize = 500;
+/// What stands where a server repeats a secret.
+const HIDDEN: &str = "[redacted]";
 
 /// Whose interface a server is expected to speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,15 +29,25 @@ pub(crate) enum Speaks {
     Ollama,
     /// OpenAI's, which many others speak.
     OpenAi,
+    /// Anthropic's Messages.
+    Anthropic,
+    /// Google's `generateContent`.
+    Gemini,
 }
 
 /// How to reach a server.
 #[derive(Debug)]
 pub(crate) struct Address<'a> {
+    /// Whose it is, as messages name it: `Ollama`, `the embedding server`.
+    pub(crate) whose: &'a str,
     pub(crate) speaks: Speaks,
     pub(crate) url: &'a str,
-    /// Sent with each request as a bearer token.
-    pub(crate) key: Option<&'a str>,
+    /// Sent with each request, in the header that the interface has for it.
+    pub(crate) key: Option<&'a Key>,
+    /// Sent with each request.
+    pub(crate) headers: &'a [(String, Key)],
+    /// Certificates (PEM) of authorities to trust beside the web's.
+    pub(crate) ca_file: Option<&'a Path>,
     pub(crate) connect_timeout: Duration,
     pub(crate) idle_timeout: Duration,
 }
@@ -46,58 +61,27 @@ pub(super) struct Http {
     base: Url,
     /// The address as errors show it, without credentials.
     shown: String,
+    /// What no error repeats.
+    secrets: Vec<Key>,
     idle_timeout: Duration,
 }
 
 impl Http {
     pub(super) fn new(address: &Address<'_>) -> Result<Self, Error> {
-        let whose = match address.speaks {
-            Speaks::Ollama => "Ollama",
-            Speaks::OpenAi => "the embedding server",
-        };
-        let invalid = |reason: &str| Error::Invalid {
-            reason: format!("the address of {whose} {reason}"),
-        };
-        let mut base = Url::parse(address.url).map_err(|error| invalid(&format!("is no URL: {error}")))?;
-        if !matches!(base.scheme(), "http" | "https") {
-            return Err(invalid("must begin with http:// or https://"));
-        }
-        let Some(host) = base.host_str().map(str::to_owned) else {
-            return Err(invalid("names no host"));
-        };
-        if !base.path().ends_with('/') {
-            base.set_path(&format!("{}/", base.path()));
-        }
-        base.set_query(None);
-        base.set_fragment(None);
-        let mut headers = header::HeaderMap::new();
-        if let Some(key) = address.key {
-            // The value must not reach a message: not even why it is refused.
-            let mut value =
-                header::HeaderValue::from_str(&format!("Bearer {key}")).map_err(|_| Error::Invalid {
-                    reason: format!("the key of {whose} holds characters that no key has"),
-                })?;
-            value.set_sensitive(true);
-            headers.insert(header::AUTHORIZATION, value);
-        }
-        let mut client = Client::builder()
-            .default_headers(headers)
-            .connect_timeout(address.connect_timeout)
-            .redirect(redirect::Policy::none())
-            .tcp_nodelay(true);
-        if is_this_machine(&host) {
-            // A proxy set for the web cannot reach our own loopback.
-            client = client.no_proxy();
-        }
-        let client = client
-            .build()
-            .map_err(|error| invalid(&format!("cannot be used: {error}")))?;
-        let shown = shown(&base);
+        let (client, base) = client::build(address)?;
+        let headers = address.headers.iter().map(|(_, value)| value);
         Ok(Self {
             client,
             speaks: address.speaks,
+            shown: client::shown(&base),
             base,
-            shown,
+            secrets: address
+                .key
+                .into_iter()
+                .chain(headers)
+                .filter(|secret| !secret.expose().is_empty())
+                .cloned()
+                .collect(),
             idle_timeout: address.idle_timeout,
         })
     }
@@ -144,12 +128,15 @@ impl Http {
 
     /// A failure of the network or of HTTP itself.
     pub(super) fn failure(&self, error: &reqwest::Error) -> Error {
-        let reason = root_cause(error);
+        let url = self.shown.clone();
+        if let Some(reason) = client::certificate_fault(error) {
+            return Error::CertificateRefused { url, reason };
+        }
+        let reason = server_text(&client::root_cause(error));
         if error.is_connect() || error.is_timeout() {
-            let url = self.shown.clone();
             return match self.speaks {
                 Speaks::Ollama => Error::Unreachable { url, reason },
-                Speaks::OpenAi => Error::NoServer { url, reason },
+                Speaks::OpenAi | Speaks::Anthropic | Speaks::Gemini => Error::NoServer { url, reason },
             };
         }
         if reason.contains("invalid HTTP") || reason.contains("unexpected message") || error.is_decode() {
@@ -160,86 +147,72 @@ impl Http {
 
     /// Something answers, but not as it should.
     pub(super) fn stranger(&self, reason: &str) -> Error {
-        let (url, reason) = (self.shown.clone(), server_text(reason));
-        match self.speaks {
-            Speaks::Ollama => Error::NotOllama { url, reason },
-            Speaks::OpenAi => Error::NotOpenAi { url, reason },
-        }
+        refusal::stranger(self.speaks, &self.shown, reason)
     }
 
     /// The response if the server accepts the call, else what its status means.
     pub(super) async fn accepted(&self, response: Response, model: &str) -> Result<Response, Error> {
         let status = response.status();
         if status.is_success() {
-            let kind = header_text(&response, header::CONTENT_TYPE).unwrap_or_default();
+            let kind = header_text(&response, header::CONTENT_TYPE.as_str()).unwrap_or_default();
             if kind.starts_with("text/html") {
                 return Err(self.stranger("it answers with a web page"));
             }
             return Ok(response);
         }
-        let retry_after = header_text(&response, header::RETRY_AFTER)
-            .and_then(|seconds| seconds.trim().parse().ok())
-            .map(Duration::from_secs);
+        let retry_after = refusal::retry_after(|name| header_text(&response, name));
         // An unreadable body takes nothing away from the status.
         let body = self.bytes(response, REFUSAL_BYTES_MAX).await.unwrap_or_default();
-        let refusal = said(&body);
-        Err(self.refusal(status, refusal, &body, model, retry_after))
+        let body = self.without_secrets(&String::from_utf8_lossy(&body));
+        Err(refusal::refusal(Refusal {
+            speaks: self.speaks,
+            url: &self.shown,
+            model,
+            status: status.as_u16(),
+            retry_after,
+            said: said(body.as_bytes()),
+            body,
+        }))
     }
 
-    fn refusal(
-        &self,
-        status: StatusCode,
-        refusal: Option<String>,
-        body: &[u8],
-        model: &str,
-        retry_after: Option<Duration>,
-    ) -> Error {
-        let speaks = refusal.is_some();
-        let message = server_text(&refusal.unwrap_or_else(|| String::from_utf8_lossy(body).into_owned()));
-        let code = status.as_u16();
-        match code {
-            429 | 502 | 503 | 504 => Error::Overloaded {
-                status: code,
-                message,
-                retry_after,
-            },
-            404 if speaks && self.speaks == Speaks::Ollama && message.contains("not found") => {
-                Error::ModelMissing {
-                    model: model.to_owned(),
-                }
-            }
-            // Of a path that is not there the message says nothing about models.
-            404 if speaks && self.speaks == Speaks::OpenAi && message.contains("model") => {
-                Error::ModelUnknown {
-                    model: model.to_owned(),
-                    url: self.shown.clone(),
-                }
-            }
-            // The server's words may repeat the key.
-            401 | 403 if self.speaks == Speaks::OpenAi => Error::KeyRefused {
-                url: self.shown.clone(),
-                status: code,
-            },
-            // A proxy's word about who we are, in whatever form.
-            401 | 403 | 407 => Error::Refused {
-                status: code,
-                message,
-            },
-            400..=499 if speaks => Error::Refused {
-                status: code,
-                message,
-            },
-            // Ollama's word for a model that cannot do what is asked.
-            501 if speaks => Error::Refused {
-                status: code,
-                message,
-            },
-            500 | 505..=599 => Error::Failed {
-                status: code,
-                message,
-            },
-            _ => self.stranger(&format!("it answers with status {code}")),
+    /// The response if it is a stream of events. A server or a proxy that does
+    /// not stream answers with JSON, an error among it.
+    pub(super) async fn streamed(&self, response: Response, model: &str) -> Result<Response, Error> {
+        let kind = header_text(&response, header::CONTENT_TYPE.as_str()).unwrap_or_default();
+        if !kind.starts_with("application/json") {
+            return Ok(response);
         }
+        let body = self.bytes(response, STATUS_BYTES_MAX).await?;
+        match serde_json::from_slice(&body) {
+            Ok(object) if said(&body).is_some() => Err(self.in_the_middle(model, &object)),
+            Ok(_) | Err(_) => Err(self.stranger("it answers in one piece instead of a stream")),
+        }
+    }
+
+    /// The server does not list the model.
+    pub(super) fn no_model(&self, model: &str) -> Error {
+        Error::ModelUnknown {
+            model: model.to_owned(),
+            url: self.shown.clone(),
+        }
+    }
+
+    /// What an error object in the middle of an answer means.
+    pub(super) fn in_the_middle(&self, model: &str, object: &serde_json::Value) -> Error {
+        let object = serde_json::from_str(&self.without_secrets(&object.to_string())).unwrap_or_default();
+        match said_value(&object) {
+            Some(said) => refusal::in_the_middle(self.speaks, &self.shown, model, said),
+            None => Error::StreamBroken {
+                reason: server_text(&object.to_string()),
+            },
+        }
+    }
+
+    /// A server's words without the key it was sent.
+    fn without_secrets(&self, text: &str) -> String {
+        self.secrets.iter().fold(text.to_owned(), |text, secret| {
+            text.replace(secret.expose(), HIDDEN)
+        })
     }
 
     /// Reads an answer about the server itself; one that is not as Ollama's
@@ -259,7 +232,10 @@ impl Http {
             | Error::NoServer { .. }
             | Error::ModelUnknown { .. }
             | Error::KeyRefused { .. }
-            | Error::NotOpenAi { .. }
+            | Error::NotAServer { .. }
+            | Error::CertificateRefused { .. }
+            | Error::ContextOverflow { .. }
+            | Error::QuotaSpent { .. }
             | Error::Invalid { .. }) => other,
         })?;
         let bytes = self.bytes(response, STATUS_BYTES_MAX).await?;
@@ -291,15 +267,6 @@ impl Http {
     }
 }
 
-/// The message of a refused call, in any of the forms that servers use: a text,
-/// or an object with a text.
-fn said(body: &[u8]) -> Option<String> {
-    let value: serde_json::Value = serde_json::from_slice(body).ok()?;
-    let error = value.get("error").or_else(|| value.get("detail"))?;
-    let text = error.as_str().or_else(|| error.get("message")?.as_str())?;
-    Some(text.to_owned())
-}
-
 /// The next piece of a body; `None` at its end.
 pub(super) async fn next_piece(
     response: &mut Response,
@@ -308,7 +275,7 @@ pub(super) async fn next_piece(
     match tokio::time::timeout(limit, response.chunk()).await {
         Ok(Ok(piece)) => Ok(piece),
         Ok(Err(error)) => Err(Error::StreamBroken {
-            reason: root_cause(&error),
+            reason: server_text(&client::root_cause(&error)),
         }),
         Err(_elapsed) => Err(timeout(Phase::Idle, limit)),
     }
@@ -325,45 +292,8 @@ pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A server's words as errors repeat them: bounded, and without secrets that a
-/// proxy may have echoed.
-pub(super) fn server_text(text: &str) -> String {
-    let text = shared::redact::redact(text.trim());
-    match text.char_indices().nth(SERVER_TEXT_CHARS_MAX) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.into_owned(),
-    }
-}
-
-fn header_text(response: &Response, name: header::HeaderName) -> Option<String> {
+pub(super) fn header_text(response: &Response, name: &str) -> Option<String> {
     response.headers().get(name)?.to_str().ok().map(str::to_owned)
-}
-
-/// The innermost reason: "connection refused" rather than "error sending request".
-fn root_cause(error: &reqwest::Error) -> String {
-    let mut reason = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        reason = inner.to_string();
-        source = inner.source();
-    }
-    server_text(&reason)
-}
-
-fn is_this_machine(host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost")
-        || host
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
-}
-
-/// The address without user and password.
-fn shown(base: &Url) -> String {
-    let mut url = base.clone();
-    // Fails only for URLs without a host, which `new` has refused.
-    let _no_host = url.set_username("").and_then(|()| url.set_password(None));
-    url.as_str().trim_end_matches('/').to_owned()
 }
 
 #[cfg(test)]
@@ -374,9 +304,12 @@ mod tests {
     fn addresses() {
         fn check(url: &str, expect: Result<(&str, &str), &str>) {
             let address = Address {
+                whose: "Ollama",
                 speaks: Speaks::Ollama,
                 url,
                 key: None,
+                headers: &[],
+                ca_file: None,
                 connect_timeout: Duration::from_secs(1),
                 idle_timeout: Duration::from_secs(1),
             };
@@ -409,39 +342,5 @@ mod tests {
             "ftp://host",
             Err("the address of Ollama must begin with http:// or https://"),
         );
-    }
-
-    #[test]
-    fn what_servers_say() {
-        fn check(body: &str, expect: Option<&str>) {
-            assert_eq!(said(body.as_bytes()).as_deref(), expect, "{body}");
-        }
-        check(r#"{"error": "no"}"#, Some("no"));
-        check(r#"{"error": {"message": "no", "code": null}}"#, Some("no"));
-        check(r#"{"detail": "no"}"#, Some("no"));
-        check(r#"{"error": 1}"#, None);
-        check("<html>", None);
-    }
-
-    #[test]
-    fn loopback() {
-        fn check(host: &str, expect: bool) {
-            assert_eq!(is_this_machine(host), expect, "{host}");
-        }
-        check("localhost", true);
-        check("127.0.0.1", true);
-        check("[::1]", true);
-        check("10.0.0.1", false);
-        check("gpu-box", false);
-    }
-
-    #[test]
-    fn servers_text_is_bounded() {
-        let long = "é".repeat(SERVER_TEXT_CHARS_MAX + 1);
-        assert_eq!(
-            server_text(&long),
-            format!("{}…", "é".repeat(SERVER_TEXT_CHARS_MAX))
-        );
-        assert_eq!(server_text(" short\n"), "short");
     }
 }

@@ -10,17 +10,23 @@
 
 mod context;
 mod error;
+mod hosted;
 mod http;
+mod key;
 pub mod ndjson;
 mod ollama;
 mod openai;
 mod provider;
+mod request;
 pub mod routing;
+pub mod sse;
 
 pub use context::{Context, tokens_likely, tokens_min};
 pub use error::{Error, Phase, Trouble};
+pub use hosted::{Hosted, HostedKind, HostedOptions};
+pub use key::Key;
 pub use ollama::{KeepAlive, Ollama, OllamaOptions};
-pub use openai::{Key, OpenAiEmbeddings, OpenAiOptions};
+pub use openai::{OpenAiEmbeddings, OpenAiOptions};
 pub use provider::{
     ChatRequest, Chunk, ChunkStream, Finish, Health, Identity, Image, Loaded, LoadedModel, Message, Provider,
     Role, Tool, ToolCall, Usage,

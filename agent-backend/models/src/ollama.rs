@@ -52,9 +52,12 @@ impl Ollama {
     pub fn new(options: OllamaOptions) -> Result<Self, Error> {
         options.check()?;
         let http = Http::new(&Address {
+            whose: "Ollama",
             speaks: Speaks::Ollama,
             url: &options.url,
             key: None,
+            headers: &[],
+            ca_file: None,
             connect_timeout: options.connect_timeout,
             idle_timeout: options.idle_timeout,
         })?;

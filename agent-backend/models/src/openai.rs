@@ -4,12 +4,12 @@
 //! Owns: the size of a request and the shape of an answer. The key goes into a
 //! header and nowhere else.
 
-use std::{collections::BTreeSet, fmt, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, Phase,
+    Error, Key, Phase,
     http::{Address, Http, Speaks, timeout},
 };
 
@@ -18,23 +18,6 @@ const BATCH_TEXTS_MAX: usize = 2_048;
 
 /// Largest answer for each text: 8 192 numbers of 24 digits.
 const ANSWER_BYTES_PER_TEXT: usize = 8_192 * 24;
-
-/// A secret that no message and no log shows.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Key(String);
-
-impl Key {
-    /// The key, without the blanks around it.
-    pub fn new(key: &str) -> Self {
-        Self(key.trim().to_owned())
-    }
-}
-
-impl fmt::Debug for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Key(…)")
-    }
-}
 
 /// How to reach a server and what to ask for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,9 +97,12 @@ impl OpenAiEmbeddings {
             return Err(invalid(format!("a batch must be 1 to {BATCH_TEXTS_MAX} texts")));
         }
         let http = Http::new(&Address {
+            whose: "the embedding server",
             speaks: Speaks::OpenAi,
             url: &options.url,
-            key: options.key.as_ref().map(|key| key.0.as_str()),
+            key: options.key.as_ref(),
+            headers: &[],
+            ca_file: None,
             connect_timeout: options.connect_timeout,
             idle_timeout: options.timeout,
         })?;

@@ -135,7 +135,7 @@ async fn what_is_wrong_has_its_code() {
     .await;
     check(
         openai(json!({"url": "http://127.0.0.1:1/v1"})),
-        Code::EmbeddingServerUnreachable,
+        Code::ModelServerUnreachable,
     )
     .await;
     check(

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     ChatRequest, Chunk, ChunkStream, Context, Error, Finish, Usage, context,
     http::{next_piece, server_text},
-    ndjson,
+    ndjson, request,
 };
 
 /// Longest line of a stream, in bytes. A line is a token or two; this leaves
@@ -24,12 +24,7 @@ const LINE_BYTES_MAX: usize = 4 << 20;
 const NANOS_PER_MILLI: u64 = 1_000_000;
 
 pub(super) async fn chat(ollama: &Ollama, request: ChatRequest) -> Result<ChunkStream, Error> {
-    if request.messages.is_empty() {
-        // Ollama would take it for a wish to load the model and answer nothing.
-        return Err(Error::Invalid {
-            reason: "a request to the model has no messages".to_owned(),
-        });
-    }
+    request::check(&request)?;
     let context = Context {
         requested: ollama.options.num_ctx,
         loaded: ollama.loaded_context(),

@@ -1,4 +1,4 @@
-//! The Ollama provider against the scripted server, over real HTTP.
+//! The providers against scripted servers, over real HTTP.
 
 #![allow(
     clippy::unwrap_used,
@@ -8,7 +8,9 @@
 
 mod answers;
 mod failures;
+mod hosted;
 mod openai;
+mod responder;
 mod status;
 
 use std::time::Duration;

@@ -131,7 +131,7 @@ async fn nobody_listens() {
     let error = client.embed(&texts(&["one"])).await.unwrap_err();
     assert_eq!(
         (error.code(), error.class()),
-        (Code::EmbeddingServerUnreachable, Class::Transient),
+        (Code::ModelServerUnreachable, Class::Transient),
         "{error}"
     );
 }
