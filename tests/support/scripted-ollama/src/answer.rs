@@ -78,6 +78,8 @@ pub(crate) struct Head {
     pub(crate) wants_usage: bool,
     /// In place of the name of the reason.
     pub(crate) reason_name: Option<String>,
+    /// Whether the server is too old for some fields.
+    pub(crate) is_old: bool,
     pub(crate) variant: Variant,
 }
 

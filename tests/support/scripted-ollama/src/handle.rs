@@ -13,7 +13,8 @@ use crate::{
     gate::Gate,
     record::{Record, Recorder},
     script::{Compiled, Keys, Kind, ModelSpec, Script, ScriptSource},
-    server::{self, Models, Server},
+    seed::Seed,
+    server::{self, Calls, Models, Server},
 };
 
 /// Most time that stopping takes; its tasks only wait, so it takes none.
@@ -38,6 +39,7 @@ pub struct Builder {
     tokens_per_second: f64,
     port: u16,
     keys: Keys,
+    seed: Option<Seed>,
 }
 
 impl Builder {
@@ -89,6 +91,13 @@ impl Builder {
         self
     }
 
+    /// Lets calls go wrong as the seed has it.
+    #[must_use]
+    pub fn seed(mut self, seed: Seed) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
     /// Sets the port on 127.0.0.1; 0, the default, takes a free one.
     #[must_use]
     pub fn port(mut self, port: u16) -> Self {
@@ -117,6 +126,8 @@ impl Builder {
             gate: Gate::new(),
             models: Mutex::new(Models::new(models)),
             script: Mutex::new(compiled),
+            faults: script.fault,
+            calls: Mutex::new(Calls::new(self.seed.map(Seed::plan))),
             tokens_per_second: self.tokens_per_second,
             keys: Keys {
                 openai: script.keys.openai.or(self.keys.openai),

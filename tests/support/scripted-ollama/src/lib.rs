@@ -12,6 +12,7 @@
 mod answer;
 mod clock;
 mod embedding;
+mod fault;
 mod format;
 mod gate;
 mod handle;
@@ -19,17 +20,23 @@ mod prompt;
 mod record;
 mod schema;
 mod script;
+mod seed;
 mod server;
 mod tokens;
 mod wire;
 
 pub use embedding::{DIMENSIONS_DEFAULT, embed};
+pub use fault::{
+    AfterTokens, Context, Count, ErrorAfter, Fault, GarbageAfter, Name, Point, Rate, RawAnswer,
+    RefusalAnswer, Size, Stall,
+};
 pub use format::Format;
 pub use gate::Gate;
 pub use handle::{Builder, Error, ScriptedOllama};
 pub use record::{Outcome, Record};
 pub use script::{
-    Endpoint, ErrorAfter, FormatMatch, GarbageAfter, Keys, Kind, Match, ModelSpec, RawAnswer, RefusalAnswer,
-    Respond, Rule, Scope, Script, ScriptSource, Texts, ToolCallAnswer,
+    Endpoint, FormatMatch, Keys, Kind, Match, ModelSpec, Respond, Rule, Scope, Script, ScriptSource, Texts,
+    ToolCallAnswer,
 };
+pub use seed::{IN_A_ROW_MAX_DEFAULT, Plan, Reach, Seed};
 pub use tokens::{count as count_tokens, split as split_tokens};

@@ -3,8 +3,8 @@
 use std::{io::Write, path::PathBuf};
 
 use anyhow::Context;
-use clap::Parser;
-use scripted_ollama::ScriptedOllama;
+use clap::{Parser, ValueEnum};
+use scripted_ollama::{IN_A_ROW_MAX_DEFAULT, Reach, ScriptedOllama, Seed};
 
 /// Models that are there if neither the script nor the command line names any.
 const MODELS_DEFAULT: (&str, &str) = ("mistral:7b-instruct-v0.3-q4_K_M", "nomic-embed-text");
@@ -17,8 +17,8 @@ struct Args {
     #[arg(long, default_value_t = 11434)]
     port: u16,
     /// YAML file with models and rules.
-    #[arg(long)]
-    script: PathBuf,
+    #[arg(long, required_unless_present = "plan")]
+    script: Option<PathBuf>,
     /// Rate of all answers; 0 is as fast as it goes.
     #[arg(long, default_value_t = 50.0)]
     tokens_per_second: f64,
@@ -31,12 +31,62 @@ struct Args {
     /// A model that embeds, on top of the script's; may be repeated.
     #[arg(long)]
     embedding_model: Vec<String>,
+    /// Lets answers go wrong: the same seed and order of calls, the same faults.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Most answers in a row that a seed lets go wrong.
+    #[arg(long, default_value_t = IN_A_ROW_MAX_DEFAULT, requires = "seed")]
+    faults_in_a_row: u32,
+    /// What a seed lets go wrong.
+    #[arg(long, value_enum, default_value_t = Faults::Transient, requires = "seed")]
+    faults: Faults,
+    /// Prints the faults of so many answers, and exits.
+    #[arg(long, value_name = "ANSWERS", num_args = 0..=1, default_missing_value = "50", requires = "seed")]
+    plan: Option<usize>,
+}
+
+/// Which faults a seed may draw.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Faults {
+    /// Those that a client gets through by reading well or by asking again.
+    Transient,
+    /// All, also those that need another server, key, model or context.
+    All,
+}
+
+impl Args {
+    fn seed(&self) -> Option<Seed> {
+        let reach = match self.faults {
+            Faults::Transient => Reach::Transient,
+            Faults::All => Reach::All,
+        };
+        self.seed.map(|seed| Seed {
+            seed,
+            in_a_row_max: self.faults_in_a_row,
+            reach,
+        })
+    }
+}
+
+/// The plan as lines of YAML: the place of the answer, and its fault.
+fn print_plan(seed: Seed, answers: usize) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    for (index, fault) in seed.plan().take(answers).enumerate() {
+        let fault = serde_json::to_string(&fault)?;
+        writeln!(out, "{}: {fault}", index + 1)?;
+    }
+    Ok(())
 }
 
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
-    let yaml = std::fs::read_to_string(&args.script)
-        .with_context(|| format!("cannot read the script {}", args.script.display()))?;
+    let seed = args.seed();
+    if let (Some(seed), Some(answers)) = (seed, args.plan) {
+        return print_plan(seed, answers);
+    }
+    let path = args.script.context("a script is needed")?;
+    let yaml = std::fs::read_to_string(&path)
+        .with_context(|| format!("cannot read the script {}", path.display()))?;
     let script = scripted_ollama::Script::parse(&yaml).map_err(anyhow::Error::msg)?;
     let mut builder = ScriptedOllama::builder()
         .port(args.port)
@@ -52,6 +102,9 @@ fn main() -> anyhow::Result<()> {
         .embedding_model
         .iter()
         .fold(builder, |builder, name| builder.embedding_model(name));
+    if let Some(seed) = seed {
+        builder = builder.seed(seed);
+    }
     let server = builder.script(script).start_blocking()?;
     if let Some(path) = &args.port_file {
         // Whole or not at all: a reader that polls must not see half a number.

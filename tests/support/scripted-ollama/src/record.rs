@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 use tokio::sync::watch;
 
-use crate::{format::Format, script::Endpoint};
+use crate::{fault::Fault, format::Format, script::Endpoint};
 
 /// How a request ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -46,6 +46,11 @@ pub struct Record {
     pub body: serde_json::Value,
     /// The rule that answered: its name, or `rule N`.
     pub rule: Option<String>,
+    /// Which of the answers of models it is, counted from 1, if it is one: its
+    /// place in the plan of a seed.
+    pub call: Option<u64>,
+    /// What went wrong on purpose.
+    pub faults: Vec<Fault>,
     /// Whether this request made the model load, for the first time or anew.
     pub loaded_model: bool,
     /// Tokens of the prompt that the model saw.
@@ -133,6 +138,8 @@ impl Recorder {
             path: path.to_owned(),
             body,
             rule: None,
+            call: None,
+            faults: Vec::new(),
             loaded_model: false,
             prompt_tokens: 0,
             messages_dropped: 0,
@@ -166,6 +173,13 @@ impl Entry {
             change(record);
         }
         self.recorder.changed.send_replace(());
+    }
+
+    /// Whether this went wrong on purpose.
+    pub(crate) fn has(&self, fault: &Fault) -> bool {
+        let records = self.recorder.lock();
+        let record = records.get(self.id as usize - 1);
+        record.is_some_and(|record| record.faults.contains(fault))
     }
 
     pub(crate) fn end(&self, outcome: Outcome) {

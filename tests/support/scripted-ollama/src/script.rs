@@ -12,7 +12,7 @@
 //!     match: { endpoint: chat, format: present, contains: "add a route" }
 //!     respond: { json: { steps: ["code"] } }
 //!   - match: { regex: "(?i)fix" , in: all, nth: 1 }
-//!     respond: { text: "…", cut_after_tokens: 5 }
+//!     respond: { text: "…", fault: { cut: { tokens: 5 } } }
 //! ```
 //!
 //! The first rule whose every condition holds answers. Unknown keys are errors.
@@ -24,10 +24,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::format::Format;
+use crate::{fault::Fault, format::Format};
 
-pub use respond::{ErrorAfter, GarbageAfter, RawAnswer, RefusalAnswer, Respond, ToolCallAnswer};
-pub(crate) use select::{Compiled, Question, Selected, canonical};
+pub use respond::{Respond, ToolCallAnswer};
+pub(crate) use select::{Compiled, Counting, Question, Selected, canonical};
 
 /// Names the endpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -136,6 +136,9 @@ pub struct Script {
     /// The keys that requests must bring.
     #[serde(default)]
     pub keys: Keys,
+    /// What goes wrong with every request, whatever it calls.
+    #[serde(default, deserialize_with = "respond::one_or_many")]
+    pub fault: Vec<Fault>,
     /// The models the server knows.
     #[serde(default)]
     pub models: Vec<ModelSpec>,

@@ -1,6 +1,7 @@
 //! The HTTP side: routes, and what all endpoints share.
 
 mod catalogue;
+mod damage;
 mod embed;
 mod generate;
 mod hosted;
@@ -27,9 +28,11 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
+    fault::{Before, Effects, Fault, RawAnswer},
     gate::Gate,
     record::{Entry, Outcome, Recorder},
-    script::{Compiled, Endpoint, Keys, Question, Respond, Selected},
+    script::{Compiled, Counting, Endpoint, Keys, Question, Selected},
+    seed::Plan,
     wire::{Message, Refused},
 };
 pub(crate) use models::Models;
@@ -44,6 +47,9 @@ pub(crate) struct Server {
     pub(crate) gate: Gate,
     pub(crate) models: Mutex<Models>,
     pub(crate) script: Mutex<Compiled>,
+    /// What goes wrong with every request.
+    pub(crate) faults: Vec<Fault>,
+    pub(crate) calls: Mutex<Calls>,
     /// 0: as fast as it goes.
     pub(crate) tokens_per_second: f64,
     pub(crate) keys: Keys,
@@ -54,11 +60,35 @@ impl Server {
         self.models.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn select(&self, question: &Question<'_>) -> Option<Selected> {
+    fn select(&self, question: &Question<'_>, counting: Counting) -> Option<Selected> {
         self.script
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .select(question)
+            .select(question, counting)
+    }
+
+    /// The place of the next answer of a model, and what a seed does to it.
+    fn next_call(&self) -> (u64, Option<Fault>) {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).next()
+    }
+}
+
+/// The answers of models, in their order.
+#[derive(Debug)]
+pub(crate) struct Calls {
+    count: u64,
+    plan: Option<Plan>,
+}
+
+impl Calls {
+    pub(crate) fn new(plan: Option<Plan>) -> Self {
+        Self { count: 0, plan }
+    }
+
+    fn next(&mut self) -> (u64, Option<Fault>) {
+        self.count += 1;
+        let fault = self.plan.as_mut().and_then(Iterator::next).flatten();
+        (self.count, fault)
     }
 }
 
@@ -145,23 +175,30 @@ fn script_error(entry: &Entry, reason: &str) -> Response {
     refused(entry, &Refused::new(500, reason))
 }
 
-/// What a rule gives in place of an answer, if it does. Waits as the rule says.
-async fn in_place(entry: &Entry, respond: &Respond) -> Option<Response> {
-    if respond.delay_ms > 0 {
-        tokio::time::sleep(Duration::from_millis(respond.delay_ms)).await;
+/// What comes in place of an answer, if something does. Waits as it is told.
+async fn in_place(entry: &Entry, before: &[Before]) -> Option<Response> {
+    for fault in before {
+        match fault {
+            Before::Stall(Some(ms)) => tokio::time::sleep(Duration::from_millis(*ms)).await,
+            Before::Stall(None) => std::future::pending().await,
+            Before::Status(error) => {
+                let mut refusal =
+                    Refused::new(error.status, error.message.as_str()).retry_after(error.retry_after_secs);
+                refusal.code.clone_from(&error.code);
+                return Some(refused(entry, &refusal));
+            }
+            Before::Raw(raw) => return Some(raw_response(entry, raw)),
+        }
     }
-    if let Some(error) = &respond.error {
-        let mut refusal =
-            Refused::new(error.status, error.message.as_str()).retry_after(error.retry_after_secs);
-        refusal.code.clone_from(&error.code);
-        return Some(refused(entry, &refusal));
-    }
-    let raw = respond.raw.as_ref()?;
+    None
+}
+
+fn raw_response(entry: &Entry, raw: &RawAnswer) -> Response {
     let response = Response::builder()
         .status(raw.status)
         .header(header::CONTENT_TYPE, &raw.content_type)
         .body(Body::from(raw.body.clone()));
-    Some(match response {
+    match response {
         Ok(response) => {
             entry.end(Outcome::Error {
                 status: raw.status,
@@ -170,7 +207,7 @@ async fn in_place(entry: &Entry, respond: &Respond) -> Option<Response> {
             response
         }
         Err(error) => script_error(entry, &format!("the raw answer cannot be sent: {error}")),
-    })
+    }
 }
 
 /// Begins a request to an endpoint that does not generate, and lets the script
@@ -194,15 +231,14 @@ async fn begin(
         messages: &messages,
         has_format: false,
     };
-    let Some(selected) = server.select(&question) else {
-        return Ok(entry);
-    };
-    entry.update(|record| record.rule = Some(selected.rule));
-    if let Some(response) = in_place(&entry, &selected.respond).await {
-        return Err(response);
+    let mut faults = server.faults.clone();
+    if let Some(selected) = server.select(&question, Counting::Counts) {
+        faults.extend(selected.respond.faults());
+        entry.update(|record| record.rule = Some(selected.rule));
     }
-    if selected.respond.stall_after_tokens.is_some() {
-        std::future::pending::<()>().await;
+    entry.update(|record| record.faults.clone_from(&faults));
+    match in_place(&entry, &Effects::of(&faults).before).await {
+        Some(response) => Err(response),
+        None => Ok(entry),
     }
-    Ok(entry)
 }

@@ -52,7 +52,9 @@ impl Lines {
             }
         };
         line["done"] = true.into();
-        line["done_reason"] = self.head.reason_name.as_deref().unwrap_or(reason).into();
+        if !self.head.is_old {
+            line["done_reason"] = self.head.reason_name.as_deref().unwrap_or(reason).into();
+        }
         line["total_duration"] = nanos(end.spent.all);
         line["load_duration"] = nanos(end.spent.load);
         if let Some(tokens) = self.head.prompt_tokens {

@@ -1,7 +1,11 @@
 //! What a rule answers.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+
+use crate::fault::{
+    AfterTokens, Count, ErrorAfter, Fault, GarbageAfter, Point, Rate, RawAnswer, RefusalAnswer, Size, Stall,
+};
 
 /// An answer, and what goes wrong with it.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -39,45 +43,50 @@ pub struct Respond {
     /// regular expression.
     #[serde(default)]
     pub expand: bool,
-    /// A refusal in place of an answer.
-    #[serde(default)]
-    pub error: Option<RefusalAnswer>,
-    /// Bytes in place of anything Ollama would say.
-    #[serde(default)]
-    pub raw: Option<RawAnswer>,
-    /// Close the connection after so many tokens; 0: right after the headers.
-    #[serde(default)]
-    pub cut_after_tokens: Option<usize>,
-    /// End the stream properly after so many tokens, without its last line.
-    #[serde(default)]
-    pub end_after_tokens: Option<usize>,
-    /// Say nothing more after so many tokens, and keep the connection.
-    #[serde(default)]
-    pub stall_after_tokens: Option<usize>,
-    /// An error object in the middle of the stream.
-    #[serde(default)]
-    pub error_after_tokens: Option<ErrorAfter>,
-    /// A line that is no JSON in the middle of the stream.
-    #[serde(default)]
-    pub garbage_after_tokens: Option<GarbageAfter>,
-    /// Send the stream in pieces of so many bytes, through lines and characters.
-    #[serde(default)]
-    pub bytes_per_write: Option<usize>,
-    /// Send the last line twice.
-    #[serde(default)]
-    pub duplicate_done: bool,
-    /// Wait so long before the first piece.
-    #[serde(default)]
-    pub delay_ms: u64,
-    /// Rate of this answer, in place of the server's; 0: as fast as it goes.
-    #[serde(default)]
-    pub tokens_per_second: Option<f64>,
-    /// A false `prompt_eval_count`; negative to leave it out.
-    #[serde(default)]
-    pub prompt_eval_count: Option<i64>,
-    /// A false `done_reason`.
+    /// A false name of the reason for the end.
     #[serde(default)]
     pub done_reason: Option<String>,
+    /// What goes wrong: one fault or a list of them.
+    #[serde(default, deserialize_with = "one_or_many")]
+    pub fault: Vec<Fault>,
+
+    // Short for faults, which see.
+    /// Short for `status`.
+    #[serde(default)]
+    pub error: Option<RefusalAnswer>,
+    /// Short for `raw`.
+    #[serde(default)]
+    pub raw: Option<RawAnswer>,
+    /// Short for `cut`.
+    #[serde(default)]
+    pub cut_after_tokens: Option<usize>,
+    /// Short for `end`.
+    #[serde(default)]
+    pub end_after_tokens: Option<usize>,
+    /// Short for a `stall` for ever.
+    #[serde(default)]
+    pub stall_after_tokens: Option<usize>,
+    /// Short for `error`.
+    #[serde(default)]
+    pub error_after_tokens: Option<ErrorAfter>,
+    /// Short for `garbage`.
+    #[serde(default)]
+    pub garbage_after_tokens: Option<GarbageAfter>,
+    /// Short for `torn`.
+    #[serde(default)]
+    pub bytes_per_write: Option<usize>,
+    /// Short for `duplicate_end`.
+    #[serde(default)]
+    pub duplicate_done: bool,
+    /// Short for a `stall` before the first byte.
+    #[serde(default)]
+    pub delay_ms: Option<u64>,
+    /// Short for `slow`.
+    #[serde(default)]
+    pub tokens_per_second: Option<f64>,
+    /// Short for `prompt_count`; negative to leave it out.
+    #[serde(default)]
+    pub prompt_eval_count: Option<i64>,
 }
 
 impl Respond {
@@ -99,17 +108,68 @@ impl Respond {
 
     /// Refuses.
     pub fn error(status: u16, message: impl Into<String>) -> Self {
-        let error = RefusalAnswer {
-            status,
-            message: message.into(),
-            code: None,
-            retry_after_secs: None,
-        };
+        Self::fault(Fault::status(status, message))
+    }
+
+    /// Goes wrong.
+    pub fn fault(fault: Fault) -> Self {
         Self {
-            error: Some(error),
+            fault: vec![fault],
             ..Self::default()
         }
     }
+
+    /// Goes wrong in one more way.
+    #[must_use]
+    pub fn with_fault(mut self, fault: Fault) -> Self {
+        self.fault.push(fault);
+        self
+    }
+
+    /// Everything that goes wrong, however it is written.
+    pub(crate) fn faults(&self) -> Vec<Fault> {
+        let stall = |tokens: usize, ms: Option<u64>| Fault::Stall(Stall { tokens, ms });
+        let count = |count: i64| {
+            Fault::PromptCount(Count {
+                tokens: u64::try_from(count).ok(),
+            })
+        };
+        let short = [
+            self.delay_ms.map(|ms| stall(0, Some(ms))),
+            self.error.clone().map(Fault::Status),
+            self.raw.clone().map(Fault::Raw),
+            self.garbage_after_tokens.clone().map(Fault::Garbage),
+            self.error_after_tokens.clone().map(Fault::Error),
+            self.cut_after_tokens
+                .map(|tokens| Fault::Cut(Point::Tokens(tokens))),
+            self.end_after_tokens
+                .map(|tokens| Fault::End(AfterTokens { tokens })),
+            self.stall_after_tokens.map(|tokens| stall(tokens, None)),
+            self.bytes_per_write.map(|bytes| Fault::Torn(Size { bytes })),
+            self.duplicate_done.then_some(Fault::DuplicateEnd),
+            self.tokens_per_second
+                .map(|tokens_per_second| Fault::Slow(Rate { tokens_per_second })),
+            self.prompt_eval_count.map(count),
+        ];
+        self.fault
+            .iter()
+            .cloned()
+            .chain(short.into_iter().flatten())
+            .collect()
+    }
+}
+
+pub(super) fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Fault>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Faults {
+        One(Fault),
+        Many(Vec<Fault>),
+    }
+    Ok(match Faults::deserialize(deserializer)? {
+        Faults::One(fault) => vec![fault],
+        Faults::Many(faults) => faults,
+    })
 }
 
 /// A call of a tool.
@@ -125,53 +185,4 @@ pub struct ToolCallAnswer {
 
 fn no_arguments() -> Value {
     Value::Object(serde_json::Map::new())
-}
-
-/// A refusal.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RefusalAnswer {
-    /// HTTP status.
-    pub status: u16,
-    /// The message.
-    pub message: String,
-    /// In place of what usually goes with the status: OpenAI's `code`,
-    /// Anthropic's `type`, Google's `reason`.
-    #[serde(default)]
-    pub code: Option<String>,
-    /// Value of `Retry-After`.
-    #[serde(default)]
-    pub retry_after_secs: Option<u64>,
-}
-
-/// Any HTTP answer.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RawAnswer {
-    /// HTTP status.
-    pub status: u16,
-    /// Value of `Content-Type`.
-    pub content_type: String,
-    /// The body.
-    pub body: String,
-}
-
-/// An error object after some tokens.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ErrorAfter {
-    /// How many tokens come first; 0 makes it a status 500.
-    pub tokens: usize,
-    /// The message.
-    pub message: String,
-}
-
-/// Something that is no JSON after some tokens.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GarbageAfter {
-    /// How many tokens come first.
-    pub tokens: usize,
-    /// The line.
-    pub text: String,
 }

@@ -15,6 +15,14 @@ pub(crate) struct Question<'a> {
     pub(crate) has_format: bool,
 }
 
+/// Whether a request counts for `nth`. One that a seed spoils does not: the
+/// client asks again, and is to get the same answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Counting {
+    Counts,
+    Passes,
+}
+
 /// The rule that fits.
 #[derive(Debug)]
 pub(crate) struct Selected {
@@ -68,18 +76,17 @@ impl Compiled {
 
     /// The first rule that fits. Endpoints that do not generate are only
     /// answered by rules that name them.
-    pub(crate) fn select(&mut self, question: &Question<'_>) -> Option<Selected> {
+    pub(crate) fn select(&mut self, question: &Question<'_>, counting: Counting) -> Option<Selected> {
         for compiled in &mut self.rules {
             let Some(groups) = fits(&compiled.rule.matches, compiled.regex.as_ref(), question) else {
                 continue;
             };
-            compiled.fitted += 1;
-            if compiled
-                .rule
-                .matches
-                .nth
-                .is_some_and(|nth| nth != compiled.fitted)
-            {
+            let fitted = compiled.fitted + 1;
+            match counting {
+                Counting::Counts => compiled.fitted = fitted,
+                Counting::Passes => {}
+            }
+            if compiled.rule.matches.nth.is_some_and(|nth| nth != fitted) {
                 continue;
             }
             let mut respond = compiled.rule.respond.clone();
@@ -205,7 +212,7 @@ rules:
                     has_format: *has_format,
                 };
                 compiled
-                    .select(&question)
+                    .select(&question, Counting::Counts)
                     .map(|selected| (selected.rule, selected.respond.text))
             })
             .collect();

@@ -13,11 +13,12 @@ use super::{
 };
 use crate::{
     answer::{Call, Head, Piece, Reason, Variant, encoder},
+    fault::Effects,
     format::Format,
-    prompt::Prompt,
+    prompt::{self, Prompt},
     record::Entry,
     schema,
-    script::{Endpoint, ModelSpec, Question, Respond, canonical},
+    script::{Counting, Endpoint, ModelSpec, Question, Respond, canonical},
     tokens,
     wire::{Asked, Message, Output, Tool},
 };
@@ -40,35 +41,56 @@ pub(super) struct Ready {
 
 pub(super) async fn answer(server: Arc<Server>, entry: Entry, ready: Ready) -> Response {
     let Ready { asked, prompt, .. } = ready;
-    entry.update(|record| {
-        record.prompt_tokens = prompt.tokens as u64;
-        record.messages_dropped = prompt.dropped;
-        record.images = asked.images;
-    });
+    entry.update(|record| record.images = asked.images);
+    seen(&entry, &prompt);
     let question = Question {
         endpoint: ready.endpoint,
         model: &canonical(&ready.spec.name),
         messages: &prompt.messages,
         has_format: asked.output.is_some(),
     };
-    let Some(selected) = server.select(&question) else {
+    let (call, seeded) = server.next_call();
+    let counting = match &seeded {
+        Some(fault) if fault.spoils_the_call() => Counting::Passes,
+        None | Some(_) => Counting::Counts,
+    };
+    let Some(selected) = server.select(&question, counting) else {
         return script_error(&entry, &no_rule(&question));
     };
-    entry.update(|record| record.rule = Some(selected.rule.clone()));
     let respond = selected.respond;
-    if let Some(response) = in_place(&entry, &respond).await {
+    let said = said(&respond, entry.format, &prompt.messages, &asked);
+    let mut faults = server.faults.clone();
+    // A fault of the seed happens however short the answer is.
+    let length = said.as_ref().map_or(0, |said| said.pieces.len());
+    faults.extend(seeded.map(|fault| fault.within(length)));
+    faults.extend(respond.faults());
+    let effects = Effects::of(&faults);
+    entry.update(|record| {
+        record.rule = Some(selected.rule.clone());
+        record.call = Some(call);
+        record.faults = faults;
+    });
+    if let Some(response) = in_place(&entry, &effects.before).await {
         return response;
     }
-    let said = match said(&respond, entry.format, &prompt.messages, &asked) {
+    let said = match said {
         Ok(said) => said,
         Err(reason) => return script_error(&entry, &format!("{}: {reason}", selected.rule)),
     };
-    let told = respond
-        .prompt_eval_count
-        .map_or(Some(prompt.tokens as u64), |count| u64::try_from(count).ok());
+    let prompt = match effects.num_ctx {
+        Some(num_ctx) => shrunk(&server, &entry, &ready.spec.name, prompt, num_ctx),
+        None => prompt,
+    };
+    if let Some(other) = &effects.model {
+        server.models().swap(&ready.spec.name, other);
+    }
+    let told = match effects.prompt_count {
+        Some(count) => count.tokens,
+        None => Some(prompt.tokens as u64),
+    };
     let head = Head {
         request: entry.id,
-        model: asked.model,
+        model: effects.model.clone().unwrap_or(asked.model),
         calls: respond
             .tool_calls
             .iter()
@@ -79,7 +101,8 @@ pub(super) async fn answer(server: Arc<Server>, entry: Entry, ready: Ready) -> R
             .collect(),
         prompt_tokens: told,
         wants_usage: asked.wants_usage,
-        reason_name: respond.done_reason.clone(),
+        reason_name: respond.done_reason,
+        is_old: effects.is_old,
         variant: ready.variant,
     };
     let answer = Answer {
@@ -93,10 +116,29 @@ pub(super) async fn answer(server: Arc<Server>, entry: Entry, ready: Ready) -> R
             reason: said.reason,
             begin: ready.begin,
             load: ready.load,
-            respond,
+            effects,
         },
     };
     answer.send(server, entry).await
+}
+
+/// Records what the model sees.
+fn seen(entry: &Entry, prompt: &Prompt) {
+    entry.update(|record| {
+        record.prompt_tokens = prompt.tokens as u64;
+        record.messages_dropped += prompt.dropped;
+    });
+}
+
+/// The prompt that is left if the context is smaller than was asked for.
+fn shrunk(server: &Server, entry: &Entry, model: &str, prompt: Prompt, num_ctx: u32) -> Prompt {
+    server.models().shrink(model, num_ctx);
+    if prompt.tokens <= num_ctx as usize {
+        return prompt;
+    }
+    let prompt = prompt::fit(prompt.messages, num_ctx as usize);
+    seen(entry, &prompt);
+    prompt
 }
 
 /// What the model says, and why it stops.

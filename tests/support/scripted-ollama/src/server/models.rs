@@ -17,7 +17,8 @@ use tokio::time::Instant;
 use super::{Server, begin, json_response, refused};
 use crate::{
     clock,
-    record::Outcome,
+    fault::Fault,
+    record::{Entry, Outcome},
     script::{Endpoint, Kind, ModelSpec, canonical},
     wire::{
         ollama::{Named, parse},
@@ -27,6 +28,10 @@ use crate::{
 
 /// The version of Ollama whose behaviour this server follows.
 const VERSION: &str = "0.13.0";
+
+/// One that tells no reason for the end of an answer, no context of a loaded
+/// model, and neither what a model is nor what it can do.
+const OLD_VERSION: &str = "0.1.30";
 
 /// Size of a model's file, in bytes.
 const SIZE_BYTES: u64 = 4_372_824_384;
@@ -43,9 +48,11 @@ pub(crate) struct Model {
     loaded: Option<LoadedAs>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct LoadedAs {
     num_ctx: u32,
+    /// Another model that is there in its place.
+    in_place: Option<String>,
     /// `None` for ever.
     expires: Option<Instant>,
 }
@@ -87,15 +94,38 @@ impl Models {
         let model = self.list.iter().find(|model| same(&model.spec, name));
         model
             .and_then(live)
-            .is_some_and(|loaded| loaded.num_ctx == num_ctx)
+            .is_some_and(|loaded| loaded.num_ctx == num_ctx && loaded.in_place.is_none())
     }
 
     /// Puts the model into memory, or keeps it there, for `keep`.
     pub(crate) fn load(&mut self, name: &str, num_ctx: u32, keep: Option<Duration>) {
         if let Some(model) = self.list.iter_mut().find(|model| same(&model.spec, name)) {
             let expires = keep.and_then(|keep| Instant::now().checked_add(keep));
-            model.loaded = Some(LoadedAs { num_ctx, expires });
+            model.loaded = Some(LoadedAs {
+                num_ctx,
+                in_place: None,
+                expires,
+            });
         }
+    }
+
+    /// The model turns out to have less context than it was loaded with.
+    pub(crate) fn shrink(&mut self, name: &str, num_ctx: u32) {
+        if let Some(loaded) = self.loaded(name) {
+            loaded.num_ctx = loaded.num_ctx.min(num_ctx);
+        }
+    }
+
+    /// Another model turns out to be loaded in place of this one.
+    pub(crate) fn swap(&mut self, name: &str, other: &str) {
+        if let Some(loaded) = self.loaded(name) {
+            loaded.in_place = Some(other.to_owned());
+        }
+    }
+
+    fn loaded(&mut self, name: &str) -> Option<&mut LoadedAs> {
+        let model = self.list.iter_mut().find(|model| same(&model.spec, name));
+        model.and_then(|model| model.loaded.as_mut())
     }
 
     pub(crate) fn unload(&mut self, name: &str) {
@@ -109,9 +139,10 @@ fn same(spec: &ModelSpec, name: &str) -> bool {
     canonical(&spec.name) == canonical(name)
 }
 
-fn live(model: &Model) -> Option<LoadedAs> {
+fn live(model: &Model) -> Option<&LoadedAs> {
     model
         .loaded
+        .as_ref()
         .filter(|loaded| loaded.expires.is_none_or(|expires| expires > Instant::now()))
 }
 
@@ -159,11 +190,25 @@ fn capabilities(spec: &ModelSpec) -> &'static [&'static str] {
     }
 }
 
+/// Whether the server is to be one that is too old.
+fn is_old(entry: &Entry) -> bool {
+    entry.has(&Fault::OldServer)
+}
+
+/// Takes out what an old server does not tell.
+fn without(mut value: Value, is_old: bool, keys: &[&str]) -> Value {
+    if let Some(object) = value.as_object_mut().filter(|_| is_old) {
+        object.retain(|key, _| !keys.contains(&key.as_str()));
+    }
+    value
+}
+
 pub(super) async fn version(State(server): State<Arc<Server>>) -> Response {
     match begin(&server, Endpoint::Version, "/api/version", &Bytes::new(), "", &[]).await {
         Ok(entry) => {
             entry.done("none");
-            json_response(200, &json!({ "version": VERSION }))
+            let version = if is_old(&entry) { OLD_VERSION } else { VERSION };
+            json_response(200, &json!({ "version": version }))
         }
         Err(response) => response,
     }
@@ -195,6 +240,7 @@ pub(super) async fn ps(State(server): State<Arc<Server>>) -> Response {
         Err(response) => return response,
     };
     let now = Instant::now();
+    let is_old = is_old(&entry);
     let models = server.models();
     let list = models
         .list
@@ -204,16 +250,18 @@ pub(super) async fn ps(State(server): State<Arc<Server>>) -> Response {
             let ahead = loaded
                 .expires
                 .map_or(FOREVER, |expires| expires.saturating_duration_since(now));
-            json!({
-                "name": display(spec),
-                "model": display(spec),
+            let name = loaded.in_place.clone().unwrap_or_else(|| display(spec));
+            let row = json!({
+                "name": name,
+                "model": name,
                 "size": spec.vram_mb * MIB,
                 "digest": digest(spec),
                 "details": details(spec),
                 "expires_at": clock::stamp(ahead),
                 "size_vram": spec.vram_mb * MIB,
                 "context_length": loaded.num_ctx,
-            })
+            });
+            without(row, is_old, &["context_length"])
         });
     entry.done("none");
     json_response(200, &json!({ "models": list.collect::<Vec<_>>() }))
@@ -237,7 +285,7 @@ pub(super) async fn show(State(server): State<Arc<Server>>, body: Bytes) -> Resp
         });
         info[format!("{family}.context_length")] = spec.context_length.into();
         info[format!("{family}.embedding_length")] = spec.dimensions.into();
-        Ok(json!({
+        let shown = json!({
             "modelfile": format!("FROM {}\n", display(spec)),
             "parameters": "stop \"[INST]\"\nstop \"[/INST]\"",
             "template": "{{ .Prompt }}",
@@ -245,7 +293,12 @@ pub(super) async fn show(State(server): State<Arc<Server>>, body: Bytes) -> Resp
             "model_info": info,
             "capabilities": capabilities(spec),
             "modified_at": clock::stamp(Duration::ZERO),
-        }))
+        });
+        Ok(without(
+            shown,
+            is_old(&entry),
+            &["model_info", "capabilities", "modified_at"],
+        ))
     });
     match shown {
         Ok(value) => {

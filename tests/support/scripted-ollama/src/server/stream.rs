@@ -5,7 +5,6 @@ use std::{io, pin::Pin, sync::Arc, time::Duration};
 
 use async_stream::stream;
 use axum::{
-    body::Body,
     http::header,
     response::{IntoResponse, Response},
 };
@@ -14,12 +13,12 @@ use futures::{Stream, StreamExt, stream};
 use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
-use super::{Server, json_response};
+use super::{JSON_TYPE, Server, damage, json_response};
 use crate::{
     answer::{Encoder, End, Piece, Reason, Said, Spent},
+    fault::{Effects, Within},
     format::Format,
     record::{Entry, Outcome},
-    script::Respond,
     wire::Refused,
 };
 
@@ -59,7 +58,7 @@ pub(super) struct Course {
     pub(super) reason: Reason,
     pub(super) begin: Instant,
     pub(super) load: Duration,
-    pub(super) respond: Respond,
+    pub(super) effects: Effects,
 }
 
 impl Answer {
@@ -67,15 +66,22 @@ impl Answer {
     /// token, so an error before it still has a status.
     pub(super) async fn send(self, server: Arc<Server>, entry: Entry) -> Response {
         let (format, request) = (entry.format, entry.id);
-        let bytes_per_write = self.course.respond.bytes_per_write;
+        let entry = Arc::new(entry);
+        let damage = self.course.effects.damage;
         let mut encoder = self.encoder;
-        let mut events = self.course.events(server, entry);
+        let mut events = self.course.events(server, entry.clone());
         if !self.streamed {
-            return whole(events, encoder.as_ref(), format, request).await;
+            let whole = match whole(events, encoder.as_ref()).await {
+                Whole::Answer(value) => Ok(Bytes::from(value.to_string())),
+                Whole::Refused(refused) => return error_response(format, &refused, request),
+                Whole::Broken => Err(damage::cut()),
+            };
+            let body = damage::body(stream::iter([whole]), damage, entry).await;
+            return ([(header::CONTENT_TYPE, JSON_TYPE)], body).into_response();
         }
         let first = events.next().await;
         if let Some(Event::Error(refused)) = &first {
-            return json_response(refused.status, &format.error(refused, request));
+            return error_response(format, refused, request);
         }
         let content_type = encoder.content_type();
         let lines = stream::iter(first)
@@ -83,43 +89,43 @@ impl Answer {
             .map(move |event| bytes(event, encoder.as_mut(), format, request))
             // A format may wait for more before it writes anything.
             .filter(|line| std::future::ready(!matches!(line, Ok(line) if line.is_empty())));
-        let body = match bytes_per_write.filter(|size| *size > 0) {
-            None => Body::from_stream(lines),
-            Some(size) => Body::from_stream(lines.flat_map(move |line| stream::iter(torn(line, size)))),
-        };
+        let body = damage::body(lines, damage, entry).await;
         ([(header::CONTENT_TYPE, content_type)], body).into_response()
     }
+}
+
+fn error_response(format: Format, refused: &Refused, request: u64) -> Response {
+    json_response(refused.status, &format.error(refused, request))
 }
 
 impl Course {
     /// The answer in order and in time. Owns the record's entry: dropping the
     /// stream before its end is what a disconnected client looks like.
-    fn events(self, server: Arc<Server>, entry: Entry) -> Events {
-        let rate = self.respond.tokens_per_second.unwrap_or(server.tokens_per_second);
+    fn events(self, server: Arc<Server>, entry: Arc<Entry>) -> Events {
+        let rate = self.effects.tokens_per_second.unwrap_or(server.tokens_per_second);
         let stream = stream! {
             let start = Instant::now();
             for sent in 0..=self.pieces.len() {
-                for fault in self.faults(sent) {
+                for (_, fault) in self.effects.within.iter().filter(|(tokens, _)| *tokens == sent) {
                     match fault {
-                        Fault::Garbage(line) => yield Event::Garbage(line),
-                        Fault::Error(message) => {
-                            let status = if sent == 0 { 500 } else { 200 };
-                            entry.end(Outcome::Error { status, message: message.clone() });
-                            yield Event::Error(Refused::new(500, message));
+                        Within::Stall(Some(ms)) => tokio::time::sleep(Duration::from_millis(*ms)).await,
+                        Within::Stall(None) => std::future::pending().await,
+                        Within::Garbage(text) => yield Event::Garbage(text.clone()),
+                        Within::Error(error) => {
+                            let status = if sent == 0 { error.status } else { 200 };
+                            entry.end(Outcome::Error { status, message: error.message.clone() });
+                            yield Event::Error(Refused::new(error.status, error.message.as_str()));
                             return;
                         }
-                        Fault::Cut => {
-                            // Let what was sent before leave this machine first.
-                            tokio::task::yield_now().await;
+                        Within::Cut => {
                             entry.end(Outcome::Cut);
                             yield Event::Cut;
                             return;
                         }
-                        Fault::End => {
+                        Within::End => {
                             entry.end(Outcome::Cut);
                             return;
                         }
-                        Fault::Stall => std::future::pending::<()>().await,
                     }
                 }
                 let Some(piece) = self.pieces.get(sent) else { break };
@@ -139,27 +145,11 @@ impl Course {
             // Before the line goes out: a client that has it may be gone at once.
             entry.done(self.reason.name());
             yield Event::Done(end.clone());
-            if self.respond.duplicate_done {
+            if self.effects.duplicates_end {
                 yield Event::Again(end);
             }
         };
         Box::pin(stream)
-    }
-
-    fn faults(&self, sent: usize) -> impl Iterator<Item = Fault> + use<> {
-        let respond = &self.respond;
-        let due = |at: Option<usize>, fault: Fault| (at == Some(sent)).then_some(fault);
-        let garbage = respond.garbage_after_tokens.as_ref();
-        let error = respond.error_after_tokens.as_ref();
-        [
-            garbage.and_then(|garbage| due(Some(garbage.tokens), Fault::Garbage(garbage.text.clone()))),
-            error.and_then(|error| due(Some(error.tokens), Fault::Error(error.message.clone()))),
-            due(respond.cut_after_tokens, Fault::Cut),
-            due(respond.end_after_tokens, Fault::End),
-            due(respond.stall_after_tokens, Fault::Stall),
-        ]
-        .into_iter()
-        .flatten()
     }
 
     /// What is known after the last piece.
@@ -181,15 +171,6 @@ impl Course {
     }
 }
 
-#[derive(Debug)]
-enum Fault {
-    Garbage(String),
-    Error(String),
-    Cut,
-    End,
-    Stall,
-}
-
 fn bytes(event: Event, encoder: &mut dyn Encoder, format: Format, request: u64) -> io::Result<Bytes> {
     let text = match event {
         Event::Piece(piece) => encoder.piece(&piece),
@@ -197,41 +178,28 @@ fn bytes(event: Event, encoder: &mut dyn Encoder, format: Format, request: u64) 
         Event::Again(end) => encoder.again(&end),
         Event::Error(refused) => encoder.error(format, &refused, request),
         Event::Garbage(text) => encoder.line(&text),
-        Event::Cut => {
-            return Err(io::Error::new(
-                io::ErrorKind::ConnectionReset,
-                "cut by the script",
-            ));
-        }
+        Event::Cut => return Err(damage::cut()),
     };
     Ok(Bytes::from(text))
 }
 
-/// A line in pieces of `size` bytes.
-fn torn(line: io::Result<Bytes>, size: usize) -> Vec<io::Result<Bytes>> {
-    match line {
-        Ok(line) => line
-            .chunks(size)
-            .map(|piece| Ok(Bytes::copy_from_slice(piece)))
-            .collect(),
-        Err(error) => vec![Err(error)],
-    }
+/// An answer that is not streamed.
+enum Whole {
+    Answer(Value),
+    Refused(Refused),
+    Broken,
 }
 
-/// An answer that is not streamed.
-async fn whole(mut events: Events, encoder: &dyn Encoder, format: Format, request: u64) -> Response {
+async fn whole(mut events: Events, encoder: &dyn Encoder) -> Whole {
     let mut said = Said::default();
     while let Some(event) = events.next().await {
         match event {
             Event::Piece(piece) => said.add(&piece),
-            Event::Done(end) => return json_response(200, &encoder.whole(&said, &end)),
-            Event::Garbage(text) => return json_response(200, &Value::String(text)),
-            Event::Error(refused) => return json_response(refused.status, &format.error(&refused, request)),
+            Event::Done(end) => return Whole::Answer(encoder.whole(&said, &end)),
+            Event::Garbage(text) => return Whole::Answer(Value::String(text)),
+            Event::Error(refused) => return Whole::Refused(refused),
             Event::Again(_) | Event::Cut => break,
         }
     }
-    let body = Body::from_stream(stream::iter([Err::<Bytes, _>(io::Error::other(
-        "cut by the script",
-    ))]));
-    body.into_response()
+    Whole::Broken
 }

@@ -8,12 +8,15 @@
 )]
 
 mod anthropic;
+mod fault_list;
 mod faults;
+mod formats;
 mod gemini;
 mod generation;
 mod keys;
 mod models;
 mod openai;
+mod seeds;
 
 use std::collections::BTreeMap;
 
