@@ -3,6 +3,7 @@
 //! The mapping of events needs a memory (text so far, iteration), which
 //! [`Presenter`] keeps for one watched workflow.
 
+mod call;
 mod diff;
 mod index;
 mod search;
@@ -10,6 +11,7 @@ mod view;
 
 use std::{collections::HashMap, sync::Arc};
 
+pub(crate) use call::call;
 pub(crate) use diff::files;
 use engine::{
     Event, Outcome, Recorded,
@@ -124,6 +126,8 @@ impl Presenter {
             | Event::Resumed
             | Event::AttemptResumed { .. }
             | Event::Noticed(_)
+            | Event::ModelCalled { .. }
+            | Event::Remarked { .. }
             | Event::RetryScheduled { .. }
             | Event::HelpRequested { .. }
             | Event::DeadlinePassed { .. }
@@ -268,6 +272,12 @@ impl Presenter {
                 code: notice.code.map(Code::as_str).map(str::to_owned),
                 message: notice.message.clone(),
             },
+            Event::ModelCalled { stage, attempt, call } => Body::ModelCalled {
+                stage_id: stage.clone(),
+                attempt: *attempt,
+                call: self::call(call),
+            },
+            Event::Remarked { text } => Body::Remarked { text: text.clone() },
             Event::Finished(outcome) => self.finished(outcome),
             Event::RetryScheduled {
                 stage,

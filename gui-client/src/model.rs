@@ -10,13 +10,16 @@ pub mod syntax;
 
 use shared::{
     id::{Seq, StageId, WorkflowId},
-    wire::{Body, Decision, Envelope, NoticeLevel, Question, StageOutcome, WorkflowState, WorkflowView},
+    wire::{
+        Body, CallEnding, Decision, Envelope, ModelCall, NoticeLevel, Question, StageOutcome, WorkflowState,
+        WorkflowView,
+    },
 };
 
 use diff::FileView;
 use live::Live;
 
-pub use parts::{Applied, Check, Notice, Plan, Retrieval, Stage, StageStatus};
+pub use parts::{Applied, Check, ModelUse, Notice, Plan, Retrieval, Stage, StageStatus};
 
 /// Notices kept; older ones are dropped first.
 pub const NOTICES_MAX: usize = 50;
@@ -40,6 +43,10 @@ pub struct Workflow {
     pub stages: Vec<Stage>,
     /// Feedback given with `modify`, oldest first.
     pub feedback: Vec<String>,
+    /// What was said during the work, oldest first.
+    pub remarks: Vec<String>,
+    /// The models that were asked, in the order in which they first were.
+    pub models: Vec<ModelUse>,
     /// What the planner decided.
     pub plan: Option<Plan>,
     /// The context that was found.
@@ -122,6 +129,8 @@ impl Workflow {
             iteration: 1,
             stages: Vec::new(),
             feedback: Vec::new(),
+            remarks: Vec::new(),
+            models: Vec::new(),
             plan: None,
             retrieval: None,
             live: None,
@@ -375,6 +384,8 @@ impl Workflow {
                     message: message.clone(),
                 });
             }
+            Body::ModelCalled { call, .. } => self.count(call),
+            Body::Remarked { text } => self.remarks.push(text.clone()),
             // Handled before the position is looked at.
             Body::Resync { .. } => {}
         }
@@ -441,6 +452,29 @@ impl Workflow {
             if let StageStatus::Running(_) = stage.status {
                 stage.status = StageStatus::Skipped("stopped".to_owned());
             }
+        }
+    }
+
+    fn count(&mut self, call: &ModelCall) {
+        let known = |known: &ModelUse| known.provider == call.provider && known.model == call.model;
+        match self.models.iter_mut().find(|model| known(model)) {
+            Some(model) => model.count(call),
+            None => {
+                let mut model = ModelUse {
+                    provider: call.provider.clone(),
+                    model: call.model.clone(),
+                    ..ModelUse::default()
+                };
+                model.count(call);
+                self.models.push(model);
+            }
+        }
+        if let CallEnding::Failed { code, .. } = &call.ending {
+            self.notice(Notice {
+                level: NoticeLevel::Warning,
+                code: Some(code.clone()),
+                message: call.to_string(),
+            });
         }
     }
 

@@ -4,11 +4,13 @@
 //!
 //! Adding a field is compatible; renaming or removing one is not.
 
+pub mod call;
 pub mod event;
 pub mod index;
 pub mod rest;
 pub mod search;
 
+pub use call::{CallEnding, CallNext, Dollars, ModelCall};
 pub use event::{
     Body, ChangeKind, CheckStatus, ContextItem, Decision, Envelope, FileDiff, Metrics, NoticeLevel,
     PlanStage, Question, RetrievalMode, StageOutcome, WorkflowState,

@@ -5,7 +5,8 @@
 //! the beginning of the last prompt need not read it again:
 //!
 //! system text, found code, request | task and format, files, plan | proposal
-//! before, feedback, failures and code found for them, date, the last word.
+//! before, feedback, remarks, failures and code found for them, date, the last
+//! word.
 //!
 //! The first part is equal for all stages of one workflow, the second for all
 //! attempts at one stage.
@@ -103,6 +104,8 @@ pub struct Facts<'a> {
     pub previous: &'a [ProposedFile<'a>],
     /// What the person wants changed, oldest first.
     pub feedback: &'a [String],
+    /// What the person said during the work, oldest first.
+    pub remarks: &'a [String],
     /// What was wrong with attempts before, oldest first.
     pub failures: &'a [Failure],
     /// Code that was found for the last failure, best first.
@@ -222,6 +225,13 @@ fn build(facts: &Facts<'_>, title: &str, task: &str, last: &str, budget_tokens: 
     for feedback in facts.feedback {
         let text = format!("# Feedback of the person: do this\n\n{}\n\n", feedback.trim());
         add("feedback", text, Priority::Required, Cut::Never);
+    }
+    for remark in facts.remarks {
+        let text = format!(
+            "# Remark of the person, made during the work: do this\n\n{}\n\n",
+            remark.trim()
+        );
+        add("remark", text, Priority::Required, Cut::Never);
     }
     let mut cut_failures = Vec::new();
     for (index, failure) in facts.failures.iter().enumerate() {

@@ -61,7 +61,13 @@ pub fn schema() -> Value {
 
 /// Asks for queries; the answer is read by [`parse`]. What does not fit the
 /// budget is cut: queries need no more of a request than its beginning.
-pub fn prompt(request: &str, feedback: &[String], failures: &[Failure], budget_tokens: u64) -> Prompt {
+pub fn prompt(
+    request: &str,
+    feedback: &[String],
+    remarks: &[String],
+    failures: &[Failure],
+    budget_tokens: u64,
+) -> Prompt {
     let section = |what: &str, text: String, priority| Section {
         what: what.to_owned(),
         text,
@@ -76,6 +82,10 @@ pub fn prompt(request: &str, feedback: &[String], failures: &[Failure], budget_t
     for feedback in feedback {
         let text = format!("# Feedback of the person\n\n{}\n\n", feedback.trim());
         sections.push(section("feedback", text, Priority::Proposal));
+    }
+    for remark in remarks {
+        let text = format!("# Remark of the person\n\n{}\n\n", remark.trim());
+        sections.push(section("remark", text, Priority::Proposal));
     }
     for failure in failures {
         let text = format!(
@@ -186,10 +196,17 @@ mod tests {
             code: Code::ChecksFailed,
             message: "No module named\n'shop.money'".into(),
         };
-        let built = prompt("Add rounding\n", &["in cents".to_owned()], &[failure], 4_000);
+        let feedback = ["in cents".to_owned()];
+        let built = prompt(
+            "Add rounding\n",
+            &feedback,
+            &["half to even\n".to_owned()],
+            &[failure],
+            4_000,
+        );
         assert_eq!(built.system, SYSTEM);
         let expect = format!(
-            "# Request\n\nAdd rounding\n\n# Feedback of the person\n\nin cents\n\n# Problem\n\nNo module named 'shop.money'\n\n{TASK}{LAST}"
+            "# Request\n\nAdd rounding\n\n# Feedback of the person\n\nin cents\n\n# Remark of the person\n\nhalf to even\n\n# Problem\n\nNo module named 'shop.money'\n\n{TASK}{LAST}"
         );
         assert_eq!(built.messages[0].content, expect);
     }
@@ -197,7 +214,7 @@ mod tests {
     #[test]
     fn a_long_request_is_cut() {
         let budget = 600;
-        let built = prompt(&"a long line of a log\n".repeat(2_000), &[], &[], budget);
+        let built = prompt(&"a long line of a log\n".repeat(2_000), &[], &[], &[], budget);
         let tokens = estimate(&built.system) + estimate(&built.messages[0].content);
         assert!(
             tokens <= budget && built.messages[0].content.ends_with(LAST),

@@ -9,7 +9,8 @@ use crate::{
     event::{Ending, Event, LanePlan, Recorded},
     graph::{Graph, StageKind},
     state::{
-        Fork, Joined, Joining, LaneOrigin, Phase, Question, Running, StageRecord, StageStatus, State, Text,
+        Fork, Joined, Joining, LaneOrigin, Phase, Question, Remark, Running, StageRecord, StageStatus, State,
+        Text,
     },
 };
 
@@ -54,7 +55,11 @@ fn begin(recorded: &Recorded) -> Option<State> {
     else {
         return None;
     };
-    let (stages, phase) = beginning(graph, recorded.at_ms)?;
+    let now = Moment {
+        seq: recorded.seq,
+        at_ms: recorded.at_ms,
+    };
+    let (stages, phase) = beginning(graph, now)?;
     Some(State {
         workflow: workflow.clone(),
         correlation: correlation.clone(),
@@ -77,6 +82,7 @@ fn begin(recorded: &Recorded) -> Option<State> {
         checks: Arc::default(),
         failures: Arc::default(),
         feedback: Arc::default(),
+        remarks: Arc::default(),
         selection: None,
         intent: None,
         applied: None,
@@ -84,20 +90,21 @@ fn begin(recorded: &Recorded) -> Option<State> {
     })
 }
 
-fn beginning(graph: &Graph, at_ms: u64) -> Option<(Vec<StageRecord>, Phase)> {
+fn beginning(graph: &Graph, now: Moment) -> Option<(Vec<StageRecord>, Phase)> {
     let first = graph.stages.first()?.id.clone();
     let records = graph
         .stages
         .iter()
         .map(|stage| StageRecord::pending(stage.id.clone()));
-    Some((records.collect(), running(first, 0, at_ms)))
+    Some((records.collect(), running(first, 0, now)))
 }
 
-fn running(stage: StageId, attempt: u32, started_at_ms: u64) -> Phase {
+fn running(stage: StageId, attempt: u32, now: Moment) -> Phase {
     Phase::Running(Running {
         stage,
         attempt,
-        started_at_ms,
+        since: now.seq,
+        started_at_ms: now.at_ms,
         streamed_chars: 0,
         streamed_tokens: 0,
         text: None,
@@ -110,6 +117,7 @@ fn change(state: &mut State, now: Moment, event: &Event) {
     match event {
         Event::Submitted { .. }
         | Event::Noticed(_)
+        | Event::ModelCalled { .. }
         | Event::DeadlinePassed { .. }
         | Event::AttemptResumed { .. } => {}
         Event::StageStarted { stage, attempt } => stage_started(state, now, stage, *attempt),
@@ -180,6 +188,11 @@ fn change(state: &mut State, now: Moment, event: &Event) {
                 *record = StageRecord::pending(record.stage.clone());
             }
         }
+        Event::Remarked { text } => {
+            let (seq, text) = (now.seq, text.clone());
+            Arc::make_mut(&mut state.remarks).push(Remark { seq, text });
+            share_remarks(state);
+        }
         Event::ApplyIntended(intent) => state.intent = Some(Arc::new(intent.clone())),
         Event::Applied(applied) => state.applied = Some(Arc::new(applied.clone())),
         Event::Resumed => {
@@ -205,6 +218,8 @@ fn change(state: &mut State, now: Moment, event: &Event) {
                 state.lanes.insert(lane.clone(), Arc::new(begun));
             }
         }
+        // Not even the head of the lane moves: a shorter history has no calls.
+        Event::Lane { event, .. } if matches!(event.innermost(), Event::ModelCalled { .. }) => {}
         Event::Lane { lane, event } => {
             if let Some(child) = state.lanes.get_mut(lane) {
                 change(Arc::make_mut(child), now, event);
@@ -231,6 +246,15 @@ fn change(state: &mut State, now: Moment, event: &Event) {
             }));
         }
         Event::Continued { .. } => state.base = now.seq,
+    }
+}
+
+/// What a person says is for every lane, however deep.
+fn share_remarks(state: &mut State) {
+    for lane in state.lanes.values_mut() {
+        let lane = Arc::make_mut(lane);
+        lane.remarks = state.remarks.clone();
+        share_remarks(lane);
     }
 }
 
@@ -263,7 +287,7 @@ fn stage_started(state: &mut State, now: Moment, stage: &StageId, attempt: u32) 
         state.intent = None;
         state.selection = None;
     }
-    state.phase = running(stage.clone(), attempt, now.at_ms);
+    state.phase = running(stage.clone(), attempt, now);
 }
 
 fn stage_finished(state: &mut State, stage: &StageId, attempt: u32, ending: &Ending, duration_ms: u64) {
@@ -330,7 +354,7 @@ fn lane_started(state: &State, now: Moment, stage: &StageId, lane: &StageId, run
     let small = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     let number = small(index + 1);
     let graph = state.graph.lane(stage, lane, number)?;
-    let (stages, phase) = beginning(&graph, now.at_ms)?;
+    let (stages, phase) = beginning(&graph, now)?;
     Some(State {
         graph: Arc::new(graph),
         created_at_ms: now.at_ms,

@@ -199,6 +199,70 @@ pub enum Decision {
     },
 }
 
+/// One try at one provider of a model, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelCall {
+    /// What it was asked as, for example `code`.
+    pub role: String,
+    /// The provider's name in the configuration.
+    pub provider: String,
+    /// The model's name.
+    pub model: String,
+    /// From 1 within the attempt, over all providers.
+    pub number: u32,
+    /// How it ended.
+    pub ending: CallEnding,
+    /// Milliseconds until the first token came; none where none did.
+    pub first_token_ms: Option<u64>,
+    /// Milliseconds it took.
+    pub duration_ms: u64,
+    /// Tokens of the prompt, as the provider counted them.
+    pub prompt_tokens: u64,
+    /// Tokens of the answer, as the provider counted them.
+    pub generated_tokens: u64,
+    /// Millionths of a dollar; none where no price is configured.
+    pub cost_microdollars: Option<u64>,
+}
+
+/// How a call of a model ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CallEnding {
+    /// With an answer.
+    Answered {
+        /// Whether a limit cut it off.
+        cut: bool,
+    },
+    /// The answer was known already: nobody was asked.
+    FromCache,
+    /// Without an answer.
+    Failed {
+        /// The page that explains it.
+        code: Code,
+        /// What went wrong.
+        reason: String,
+        /// What follows.
+        next: CallNext,
+    },
+}
+
+/// What follows a call that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallNext {
+    /// The same provider is asked again.
+    Retry {
+        /// Milliseconds until then.
+        after_ms: u64,
+    },
+    /// The next provider of the chain is asked.
+    NextProvider,
+    /// Nobody is there to ask: it waits for one.
+    Wait,
+    /// It is asked with a shorter prompt.
+    Shrink,
+    /// Nobody else is asked: the attempt fails.
+    GiveUp,
+}
+
 /// Which parts of a proposal are taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selection {

@@ -6,7 +6,7 @@ use shared::{
 };
 
 use crate::{
-    artifact::{Applied, ApplyIntent, CheckReport, Context, Decision, Failure, Plan, Proposal},
+    artifact::{Applied, ApplyIntent, CheckReport, Context, Decision, Failure, ModelCall, Plan, Proposal},
     blob::BlobId,
     event::{GenerationTotal, Notice, Origin},
 };
@@ -82,8 +82,23 @@ pub enum Command {
         /// What it will write.
         intent: ApplyIntent,
     },
+    /// A model was asked, with or without success.
+    ReportCall {
+        /// The stage.
+        stage: StageId,
+        /// The attempt.
+        attempt: u32,
+        /// What came of it.
+        call: ModelCall,
+    },
     /// A worker has something to tell.
     Notify(Notice),
+    /// A person says something in the middle of the work; the next model that
+    /// is asked is told.
+    Remark {
+        /// What they say.
+        text: String,
+    },
     /// A person answers.
     Decide {
         /// The iteration they looked at; `None` for "the one that is shown".
@@ -145,6 +160,18 @@ pub enum Reject {
     /// `modify` came without saying what to change.
     #[error("`modify` needs feedback that says what to change")]
     FeedbackEmpty,
+    /// A remark says nothing.
+    #[error("the remark is empty: say what the model should know")]
+    RemarkEmpty,
+    /// Too many remarks: each of them is in every later prompt.
+    #[error("the workflow has had {max} remarks: stop it, and begin a new one that says everything")]
+    TooManyRemarks {
+        /// The limit.
+        max: usize,
+    },
+    /// No model is asked any more.
+    #[error("the changes are being written: no model is asked any more that could be told")]
+    RemarkTooLate,
     /// No decision is pending.
     #[error("the workflow is not waiting for a decision")]
     NoDecisionPending,
@@ -208,9 +235,13 @@ impl Reject {
         match self {
             Self::QueryEmpty => Code::QueryEmpty,
             Self::QueryTooLong { .. } => Code::QueryTooLong,
-            Self::FeedbackEmpty | Self::UnknownFile { .. } | Self::SelectionEmpty | Self::NothingToSelect => {
-                Code::InvalidRequest
-            }
+            Self::FeedbackEmpty
+            | Self::RemarkEmpty
+            | Self::TooManyRemarks { .. }
+            | Self::RemarkTooLate
+            | Self::UnknownFile { .. }
+            | Self::SelectionEmpty
+            | Self::NothingToSelect => Code::InvalidRequest,
             Self::NoDecisionPending | Self::OtherIteration { .. } | Self::Stale { .. } => {
                 Code::DecisionNotPending
             }

@@ -96,7 +96,13 @@ pub fn decide(state: &State, command: Command, ctx: &Ctx) -> Result<Vec<Event>, 
             };
             Ok(vec![turn::within(path, resumed)])
         }
+        Command::ReportCall { stage, attempt, call } => {
+            let (path, _) = working(state, &stage, attempt)?;
+            let called = Event::ModelCalled { stage, attempt, call };
+            Ok(vec![turn::within(path, called)])
+        }
         Command::Notify(notice) => Ok(vec![Event::Noticed(notice)]),
+        Command::Remark { text } => person::remark(state, text),
         Command::Continue { history } => Ok(vec![Event::Continued { history }]),
         Command::Tick if next_due_ms(state).is_none_or(|due| due > ctx.now_ms) => Ok(Vec::new()),
         Command::CompleteStage { .. }
@@ -162,7 +168,9 @@ fn act(draft: &mut turn::Draft, command: Command) -> Result<(), Reject> {
         // Answered without a draft.
         Command::StreamText { .. }
         | Command::ContinueText { .. }
+        | Command::ReportCall { .. }
         | Command::Notify(_)
+        | Command::Remark { .. }
         | Command::Continue { .. } => {}
     }
     Ok(())

@@ -5,7 +5,8 @@ use shared::id::{CorrelationId, Seq, StageId, WorkflowId};
 
 use crate::{
     artifact::{
-        Applied, ApplyIntent, CheckReport, Context, Decision, Failure, FileChange, Plan, Proposal, Task,
+        Applied, ApplyIntent, CheckReport, Context, Decision, Failure, FileChange, ModelCall, Plan, Proposal,
+        Task,
     },
     blob::BlobId,
     graph::Graph,
@@ -102,6 +103,22 @@ pub enum Event {
     },
     /// Something a person should know.
     Noticed(Notice),
+    /// A model was asked: one try at one provider, and what came of it; legal
+    /// while that attempt runs.
+    ModelCalled {
+        /// The stage.
+        stage: StageId,
+        /// The attempt.
+        attempt: u32,
+        /// The call.
+        call: ModelCall,
+    },
+    /// A person said something in the middle of the work; takes effect at the
+    /// next call of a model. Legal until the changes are being written.
+    Remarked {
+        /// What they said.
+        text: String,
+    },
     /// A stage failed for a passing reason and is tried again later; legal
     /// after its end.
     RetryScheduled {
@@ -236,6 +253,8 @@ impl Event {
             | Self::Resumed
             | Self::AttemptResumed { .. }
             | Self::Noticed(_)
+            | Self::ModelCalled { .. }
+            | Self::Remarked { .. }
             | Self::RetryScheduled { .. }
             | Self::HelpRequested { .. }
             | Self::DeadlinePassed { .. }

@@ -8,8 +8,8 @@ use crate::{
     state::{Phase, State},
 };
 
-/// The history without the text of streams, which no later state depends on
-/// once its attempt has ended. Events keep their places and times.
+/// The history without the text of streams, notices and calls of models, which
+/// no later state depends on once their attempt has ended. Events keep their places and times.
 ///
 /// Leads to the same state as `history` wherever [`may_continue`] holds after
 /// it.
@@ -17,6 +17,7 @@ pub fn compact(history: impl IntoIterator<Item = Recorded>) -> Vec<Recorded> {
     let lasts = |recorded: &Recorded| match recorded.event.innermost() {
         Event::Streamed(_)
         | Event::Noticed(_)
+        | Event::ModelCalled { .. }
         | Event::AttemptDiscarded { .. }
         | Event::AttemptResumed { .. } => false,
         Event::Submitted { .. }
@@ -31,6 +32,7 @@ pub fn compact(history: impl IntoIterator<Item = Recorded>) -> Vec<Recorded> {
         | Event::IterationStarted { .. }
         | Event::ApplyIntended(_)
         | Event::Applied(_)
+        | Event::Remarked { .. }
         | Event::Resumed
         | Event::RetryScheduled { .. }
         | Event::HelpRequested { .. }

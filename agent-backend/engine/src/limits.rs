@@ -6,6 +6,12 @@ pub const QUERY_BYTES_MAX: usize = 16 * 1024;
 /// Longest feedback text, in bytes.
 pub const FEEDBACK_BYTES_MAX: usize = 16 * 1024;
 
+/// Longest remark, in bytes.
+pub const REMARK_BYTES_MAX: usize = 16 * 1024;
+
+/// Remarks on one workflow: all of them are in every later prompt.
+pub const REMARKS_MAX: usize = 20;
+
 /// Iterations (first try and `modify` rounds) of one workflow.
 pub const ITERATIONS_MAX: u32 = 20;
 

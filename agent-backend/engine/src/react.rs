@@ -67,6 +67,8 @@ pub fn react(state: &State, event: &Event) -> Vec<Action> {
         | Event::Applied(_)
         | Event::AttemptResumed { .. }
         | Event::Noticed(_)
+        | Event::ModelCalled { .. }
+        | Event::Remarked { .. }
         | Event::RetryScheduled { .. }
         | Event::HelpRequested { .. }
         | Event::DeadlinePassed { .. }

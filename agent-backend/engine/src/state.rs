@@ -60,6 +60,8 @@ pub struct State {
     pub failures: Arc<Vec<Failure>>,
     /// What the person asked to change, oldest first.
     pub feedback: Arc<Vec<String>>,
+    /// What the person said in the middle of the work, oldest first.
+    pub remarks: Arc<Vec<Remark>>,
     /// What of the proposal was accepted.
     pub selection: Option<Selection>,
     /// What is about to be, or was, written.
@@ -68,6 +70,15 @@ pub struct State {
     pub applied: Option<Arc<Applied>>,
     /// Restarts since a stage last ended.
     pub resumes: u32,
+}
+
+/// What a person said in the middle of the work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remark {
+    /// The event.
+    pub seq: Seq,
+    /// What they said.
+    pub text: String,
 }
 
 /// What a lane began from.
@@ -149,6 +160,8 @@ pub struct Running {
     pub stage: StageId,
     /// From 1 in each iteration.
     pub attempt: u32,
+    /// The event that began it.
+    pub since: Seq,
     /// Milliseconds since the Unix epoch.
     pub started_at_ms: u64,
     /// Code points that were streamed in this attempt.
@@ -334,6 +347,23 @@ impl State {
             Phase::Joining(_) => self.lanes.values().find_map(|lane| lane.owner(stage)),
             Phase::Waiting { .. } | Phase::AwaitingDecision { .. } | Phase::Finished(_) => None,
         }
+    }
+
+    /// The remarks that a model of the running stage is told of. Text that is
+    /// there was written without those that came after its attempt had begun:
+    /// it is gone on with only where the prompt is the same.
+    pub fn remarks_told(&self) -> Vec<String> {
+        let until = match &self.phase {
+            Phase::Running(running) if running.text.is_some() => Some(running.since),
+            Phase::Running(_)
+            | Phase::Waiting { .. }
+            | Phase::Joining(_)
+            | Phase::AwaitingDecision { .. }
+            | Phase::Finished(_) => None,
+        };
+        let told = |remark: &&Remark| until.is_none_or(|until| remark.seq < until);
+        let remarks = self.remarks.iter().filter(told);
+        remarks.map(|remark| remark.text.clone()).collect()
     }
 
     /// Whether the changes are being written.

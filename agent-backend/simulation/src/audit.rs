@@ -156,6 +156,14 @@ fn legal(list: &State, event: &Event, recorded: &Recorded) -> Result<(), Broken>
             });
             check(fits, 9, || format!("{seq} goes on with what is not there"))
         }
+        Event::ModelCalled { stage, attempt, .. } => {
+            let fits = running(list)
+                .is_some_and(|(running, _)| running.stage == *stage && running.attempt == *attempt);
+            check(fits, 9, || format!("{seq} is a call for nobody who works"))
+        }
+        Event::Remarked { .. } => check(!list.is_writing(), 5, || {
+            format!("{seq} comes while the changes are being written")
+        }),
         Event::ContextRetrieved(_) => check(runs(&[StageKind::Retrieval]), 4, || {
             format!("{seq}: nobody searches")
         }),
@@ -213,6 +221,10 @@ pub fn memory(state: &State, run: &History) -> Result<(), Broken> {
             format!("{workflow}: the shorter history is another one")
         })?;
     }
+    let told = |lane: &State| lane.remarks == state.remarks;
+    check(state.lanes.values().all(|lane| told(lane)), 6, || {
+        format!("{workflow}: a part does not know every remark")
+    })?;
     let waits = state.is_finished()
         || !state.working().is_empty()
         || engine::next_due_ms(state).is_some()

@@ -3,8 +3,8 @@
 use engine::{
     Output, StageKind, State,
     artifact::{
-        ApplyIntent, CheckReport, CheckStatus, CommitIntent, Context, Failure, FileChange, Plan, Proposal,
-        RetrievalMode, StageChoice,
+        ApplyIntent, CallEnding, CallNext, CheckReport, CheckStatus, CommitIntent, Context, Failure,
+        FileChange, ModelCall, Plan, Proposal, RetrievalMode, StageChoice,
     },
     blob::BlobId,
     event::Origin,
@@ -100,6 +100,26 @@ pub fn origin(stage: &StageId) -> Origin {
     Origin {
         model: "mistral".to_owned(),
         request: BlobId::of(stage.as_str().as_bytes()),
+    }
+}
+
+/// A try at a provider that came to nothing.
+pub fn call() -> ModelCall {
+    ModelCall {
+        role: "code".to_owned(),
+        provider: "local".to_owned(),
+        model: "mistral".to_owned(),
+        number: 1,
+        ending: CallEnding::Failed {
+            code: Code::ModelStreamBroken,
+            reason: "it broke".to_owned(),
+            next: CallNext::NextProvider,
+        },
+        first_token_ms: None,
+        duration_ms: 1,
+        prompt_tokens: 0,
+        generated_tokens: 0,
+        cost_microdollars: None,
     }
 }
 

@@ -371,7 +371,9 @@ impl Follow {
             | Body::DecisionNeeded { .. }
             | Body::DecisionTaken { .. }
             | Body::Applied { .. }
-            | Body::Notice { .. } => {}
+            | Body::Notice { .. }
+            | Body::ModelCalled { .. }
+            | Body::Remarked { .. } => {}
         }
     }
 }

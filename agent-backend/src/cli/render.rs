@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use console::{Style, Term};
 use indicatif::{ProgressBar, ProgressStyle};
-use shared::wire::{Body, ChangeKind, CheckStatus, FileDiff, NoticeLevel, StageOutcome};
+use shared::wire::{Body, CallEnding, ChangeKind, CheckStatus, FileDiff, NoticeLevel, StageOutcome};
 use tools::diff::printable;
 
 use crate::error::Error;
@@ -175,6 +175,25 @@ impl Screen {
                 };
                 let code = code.as_ref().map(|code| format!("{code}: ")).unwrap_or_default();
                 self.line(&style.apply_to(format!("  {code}{message}")).to_string())?;
+            }
+            Body::ModelCalled { call, .. } => match &call.ending {
+                CallEnding::Failed { .. } => {
+                    self.line(&Style::new().yellow().apply_to(format!("  {call}")).to_string())?;
+                }
+                // The only model there is needs no word, unless it costs.
+                CallEnding::Answered { .. } | CallEnding::FromCache
+                    if call.number > 1 || call.cost_microdollars.is_some() =>
+                {
+                    self.line(&Style::new().dim().apply_to(format!("  {call}")).to_string())?;
+                }
+                CallEnding::Answered { .. } | CallEnding::FromCache => {}
+            },
+            Body::Remarked { text } => {
+                self.line(&format!(
+                    "{} {}",
+                    Style::new().cyan().apply_to("›"),
+                    printable(text)
+                ))?;
             }
             Body::Failed { code, message } => {
                 self.line(&format!(

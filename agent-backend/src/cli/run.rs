@@ -128,6 +128,8 @@ pub(super) async fn follow(client: &Client, id: WorkflowId, manner: Manner) -> R
             | Body::DecisionTaken { .. }
             | Body::Applied { .. }
             | Body::Notice { .. }
+            | Body::ModelCalled { .. }
+            | Body::Remarked { .. }
             | Body::Resync { .. } => {}
         }
     }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use engine::{Ending, Event, Outcome, Recorded};
+use engine::{
+    Ending, Event, Outcome, Recorded,
+    artifact::{CallEnding, ModelCall},
+};
 use metrics::{counter, gauge, histogram};
 
 /// A workflow has begun.
@@ -63,6 +66,7 @@ pub(super) fn appended(events: &[Recorded], waited: Duration) {
                 };
                 counter!("agentic_ide_workflows_finished_total", "outcome" => outcome).increment(1);
             }
+            Event::ModelCalled { call, .. } => called(call),
             Event::Resumed => counter!("agentic_ide_workflows_resumed_total").increment(1),
             Event::Submitted { .. }
             | Event::StageStarted { .. }
@@ -79,6 +83,7 @@ pub(super) fn appended(events: &[Recorded], waited: Duration) {
             | Event::ApplyIntended(_)
             | Event::Applied(_)
             | Event::Noticed(_)
+            | Event::Remarked { .. }
             | Event::RetryScheduled { .. }
             | Event::HelpRequested { .. }
             | Event::DeadlinePassed { .. }
@@ -90,5 +95,28 @@ pub(super) fn appended(events: &[Recorded], waited: Duration) {
             | Event::Continued { .. }
             | Event::Finished(_) => {}
         }
+    }
+}
+
+fn called(call: &ModelCall) {
+    let ending = match &call.ending {
+        CallEnding::Answered { .. } => "answered",
+        CallEnding::FromCache => "from_cache",
+        CallEnding::Failed { .. } => "failed",
+    };
+    let of = [("provider", call.provider.clone()), ("model", call.model.clone())];
+    let [provider, model] = of.clone();
+    let ended = [provider, model, ("ending", ending.to_owned())];
+    counter!("agentic_ide_model_calls_total", &ended).increment(1);
+    let seconds = Duration::from_millis(call.duration_ms).as_secs_f64();
+    histogram!("agentic_ide_model_call_seconds", &ended).record(seconds);
+    counter!("agentic_ide_model_prompt_tokens_total", &ended).increment(call.prompt_tokens);
+    counter!("agentic_ide_model_generated_tokens_total", &ended).increment(call.generated_tokens);
+    if let Some(first) = call.first_token_ms {
+        let seconds = Duration::from_millis(first).as_secs_f64();
+        histogram!("agentic_ide_model_first_token_seconds", &of).record(seconds);
+    }
+    if let Some(cost) = call.cost_microdollars {
+        counter!("agentic_ide_model_cost_microdollars_total", &of).increment(cost);
     }
 }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use engine::{
     Command, Output, StageKind, State,
-    artifact::ApplyIntent,
+    artifact::{ApplyIntent, ModelCall},
     blob::{Blob, BlobId},
     event::{Notice, NoticeLevel},
 };
@@ -112,6 +112,14 @@ impl Desk {
         )
         .await;
         std::future::pending().await
+    }
+
+    /// A model was asked, with or without success.
+    #[expect(dead_code, reason = "the routing of models calls it once it is there")]
+    async fn called(&self, call: ModelCall) {
+        let (stage, attempt) = (self.stage.clone(), self.attempt);
+        self.send(Command::ReportCall { stage, attempt, call }, Vec::new())
+            .await;
     }
 
     async fn notify(&self, level: NoticeLevel, code: Option<Code>, message: String) {

@@ -104,6 +104,8 @@ impl App {
             | Body::Applied { .. }
             | Body::Failed { .. }
             | Body::Notice { .. }
+            | Body::ModelCalled { .. }
+            | Body::Remarked { .. }
             | Body::Resync { .. } => Task::none(),
         }
     }

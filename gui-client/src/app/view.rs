@@ -127,6 +127,12 @@ fn side(app: &App, look: Look, width: Length) -> Element<'_, Message> {
         Some(workflow) => {
             parts = parts.push(interaction::asked(look, workflow));
             parts = parts.push(progress::stages(look, workflow, app.now));
+            if !workflow.remarks.is_empty() {
+                parts = parts.push(progress::said(look, workflow));
+            }
+            if !workflow.models.is_empty() {
+                parts = parts.push(progress::models(look, workflow));
+            }
             parts = parts.push(progress::remarks(look, workflow));
             let action = if workflow.phase.is_terminal() {
                 pieces::action(look, Tone::Primary, "New request", Some(Message::NewRequest))

@@ -2,7 +2,7 @@
 
 use shared::{
     id::StageId,
-    wire::{CheckStatus, ContextItem, NoticeLevel, PlanStage, RetrievalMode},
+    wire::{CallEnding, CheckStatus, ContextItem, ModelCall, NoticeLevel, PlanStage, RetrievalMode},
 };
 
 /// What was applied.
@@ -77,6 +77,40 @@ pub struct Check {
     pub duration_ms: u64,
     /// What it said.
     pub output: String,
+}
+
+/// What one model of one provider was asked, and what it cost.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ModelUse {
+    /// The provider's name in the backend's configuration.
+    pub provider: String,
+    /// The model's name.
+    pub model: String,
+    /// Calls that had an answer.
+    pub answered: u32,
+    /// Calls that failed.
+    pub failed: u32,
+    /// Tokens of the prompts.
+    pub prompt_tokens: u64,
+    /// Tokens of the answers.
+    pub generated_tokens: u64,
+    /// Millionths of a dollar; none where no price is known.
+    pub cost_microdollars: Option<u64>,
+}
+
+impl ModelUse {
+    /// Counts a call in.
+    pub(super) fn count(&mut self, call: &ModelCall) {
+        match call.ending {
+            CallEnding::Answered { .. } | CallEnding::FromCache => self.answered += 1,
+            CallEnding::Failed { .. } => self.failed += 1,
+        }
+        self.prompt_tokens += call.prompt_tokens;
+        self.generated_tokens += call.generated_tokens;
+        if let Some(cost) = call.cost_microdollars {
+            *self.cost_microdollars.get_or_insert_default() += cost;
+        }
+    }
 }
 
 /// Something a person should know.

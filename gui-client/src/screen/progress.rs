@@ -4,7 +4,7 @@ use iced::{
     Alignment, Color, Element, Length,
     widget::{column, container, row, space, text},
 };
-use shared::wire::NoticeLevel;
+use shared::wire::{Dollars, NoticeLevel};
 
 use crate::{
     model::{Applied, Phase, Stage, StageStatus, Workflow},
@@ -108,6 +108,48 @@ fn line<'a, Message: 'a>(look: Look, stage: &'a Stage, now: u64) -> Element<'a, 
     } else {
         body.into()
     }
+}
+
+/// Who was asked, and what it cost.
+pub fn models<'a, Message: 'a>(look: Look, workflow: &'a Workflow) -> Element<'a, Message> {
+    let mut list = column![pieces::heading(look, "Models")].spacing(2);
+    for model in &workflow.models {
+        let failed = match model.failed {
+            0 => String::new(),
+            failed => format!("{failed} failed"),
+        };
+        let cost = match model.cost_microdollars {
+            Some(cost) => Dollars(cost).to_string(),
+            None => String::new(),
+        };
+        let tokens = model.prompt_tokens + model.generated_tokens;
+        let line = row![
+            text(format!("{} · {}", model.provider, model.model)).size(look.small()),
+            text(failed).size(look.small()).color(look.colors.warn),
+            space::horizontal(),
+            text(format!("{tokens} tokens"))
+                .size(look.small())
+                .color(look.colors.muted),
+            text(cost).size(look.small()).color(look.colors.muted),
+        ];
+        list = list.push(container(line.spacing(GAP).align_y(Alignment::Center)).padding([2, 8]));
+    }
+    list.into()
+}
+
+/// What a person said during the work.
+pub fn said<'a, Message: 'a>(look: Look, workflow: &'a Workflow) -> Element<'a, Message> {
+    let mut list = column![].spacing(2);
+    for remark in &workflow.remarks {
+        let line = row![
+            text("›").size(look.size).color(look.colors.accent).width(18),
+            text(pieces::shortened(remark, NOTICE_CHARS))
+                .size(look.size)
+                .wrapping(text::Wrapping::WordOrGlyph),
+        ];
+        list = list.push(container(line.spacing(GAP)).padding([2, 8]));
+    }
+    list.into()
 }
 
 /// The result and what a person should know.

@@ -3,15 +3,15 @@
 use gui_client::{
     connection::fake,
     model::{
-        Applied, Check, Folded, Notice, Phase, Plan, Retrieval, Stage, StageStatus, Workflow, diff::FileView,
-        live::Live,
+        Applied, Check, Folded, ModelUse, Notice, Phase, Plan, Retrieval, Stage, StageStatus, Workflow,
+        diff::FileView, live::Live,
     },
 };
 use shared::{
     id::{Seq, StageId, WorkflowId},
     wire::{
-        Body, ChangeKind, CheckStatus, Decision, Envelope, FileDiff, NoticeLevel, PlanStage, Question,
-        RetrievalMode, StageOutcome, WorkflowState,
+        Body, CallEnding, CallNext, ChangeKind, CheckStatus, Decision, Envelope, FileDiff, ModelCall,
+        NoticeLevel, PlanStage, Question, RetrievalMode, StageOutcome, WorkflowState,
     },
 };
 
@@ -151,6 +151,94 @@ fn what_the_stages_found() {
                 code: Some("E1501".to_owned()),
                 message: "no db".to_owned(),
             }],
+            ..blank()
+        },
+    );
+}
+
+fn call(provider: &str, ending: CallEnding, cost_microdollars: Option<u64>) -> Body {
+    let call = ModelCall {
+        role: "code".to_owned(),
+        provider: provider.to_owned(),
+        model: "llama".to_owned(),
+        number: 1,
+        ending,
+        first_token_ms: None,
+        duration_ms: 2_000,
+        prompt_tokens: 100,
+        generated_tokens: 10,
+        cost_microdollars,
+    };
+    Body::ModelCalled {
+        stage_id: StageId::new("code_generation"),
+        attempt: 1,
+        call,
+    }
+}
+
+#[test]
+fn calls_of_models_are_counted_and_failures_told() {
+    let failed = CallEnding::Failed {
+        code: "E1402".to_owned(),
+        reason: "no answer".to_owned(),
+        next: CallNext::NextProvider,
+    };
+    let used = |provider: &str| ModelUse {
+        provider: provider.to_owned(),
+        model: "llama".to_owned(),
+        ..ModelUse::default()
+    };
+    check(
+        [
+            call("groq", failed, None),
+            call("local", CallEnding::Answered { cut: false }, None),
+            call("groq", CallEnding::Answered { cut: true }, Some(12)),
+            call("groq", CallEnding::FromCache, Some(3)),
+        ],
+        Workflow {
+            head: Seq(4),
+            models: vec![
+                ModelUse {
+                    answered: 2,
+                    failed: 1,
+                    prompt_tokens: 300,
+                    generated_tokens: 30,
+                    cost_microdollars: Some(15),
+                    ..used("groq")
+                },
+                ModelUse {
+                    answered: 1,
+                    prompt_tokens: 100,
+                    generated_tokens: 10,
+                    ..used("local")
+                },
+            ],
+            notices: vec![Notice {
+                level: NoticeLevel::Warning,
+                code: Some("E1402".to_owned()),
+                message: "groq (llama) failed: no answer; the next one is asked".to_owned(),
+            }],
+            ..blank()
+        },
+    );
+}
+
+#[test]
+fn remarks_outlive_an_iteration() {
+    let said = |text: &str| Body::Remarked {
+        text: text.to_owned(),
+    };
+    check(
+        [
+            said("use sqlite"),
+            state(WorkflowState::Running, 2),
+            said("and WAL"),
+        ],
+        Workflow {
+            head: Seq(3),
+            phase: Phase::Running,
+            iteration: 2,
+            remarks: vec!["use sqlite".to_owned(), "and WAL".to_owned()],
             ..blank()
         },
     );

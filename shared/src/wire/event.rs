@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::call::ModelCall;
 use crate::id::{CorrelationId, Seq, StageId, WorkflowId};
 
 /// One event of one workflow. `seq` orders a workflow's events, 1, 2, 3 …
@@ -177,6 +178,21 @@ pub enum Body {
         code: Option<String>,
         /// What to know.
         message: String,
+    },
+    /// A model was asked: one try at one provider, and what came of it.
+    ModelCalled {
+        /// The stage.
+        stage_id: StageId,
+        /// The attempt.
+        attempt: u32,
+        /// The call.
+        call: ModelCall,
+    },
+    /// A person said something in the middle of the work; each model that is
+    /// asked from then on is told.
+    Remarked {
+        /// What they said.
+        text: String,
     },
     /// This client's position does not exist here, or it fell behind: it must
     /// drop what it has and read from `after=0`. Carries the head as its seq.

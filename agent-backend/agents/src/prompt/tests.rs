@@ -167,6 +167,30 @@ fn iterations_share_all_but_the_plan_and_what_follows() {
 }
 
 #[test]
+fn remarks_come_at_the_end_and_are_never_cut() {
+    let plan = plan();
+    let remarks = ["Count per user, not per address.\n", "No new settings."].map(str::to_owned);
+    let first = facts(Some(&plan));
+    let second = Facts {
+        remarks: &remarks,
+        ..first.clone()
+    };
+    let told = "# Remark of the person, made during the work: do this\n\nCount per user, not per address.\n\n\
+                # Remark of the person, made during the work: do this\n\nNo new settings.\n\n";
+    for stage in [planning, code_generation, test_generation] {
+        let (one, two) = (stage(&first, BUDGET), stage(&second, BUDGET));
+        let shared = common(&one, &two);
+        assert!(
+            shared.ends_with("Files: src/limit.py, src/app.py\n\n"),
+            "{shared}"
+        );
+        assert!(two.prompt.messages[0].content.contains(told));
+        // Nothing is left of what may be cut.
+        assert!(stage(&second, 1).prompt.messages[0].content.contains(told));
+    }
+}
+
+#[test]
 fn stages_share_the_system_text_the_code_and_the_request() {
     let plan = plan();
     let shared = common(

@@ -6,7 +6,7 @@ use crate::{
     command::Reject,
     event::{Ending, Event},
     graph::DefaultAnswer,
-    limits::{FEEDBACK_BYTES_MAX, HELP_ATTEMPTS_MAX, ITERATIONS_MAX},
+    limits::{FEEDBACK_BYTES_MAX, HELP_ATTEMPTS_MAX, ITERATIONS_MAX, REMARK_BYTES_MAX, REMARKS_MAX},
     state::{Outcome, Phase, Question, State},
 };
 use shared::id::StageId;
@@ -129,6 +129,25 @@ pub(super) fn deadline_passed(turn: &mut Turn<'_>) {
     turn.emit(Event::DeadlinePassed { stage });
     // Both answers are possible at every question, so nothing is refused.
     let _answered = answer(turn, None, &decision);
+}
+
+pub(super) fn remark(state: &State, text: String) -> Result<Vec<Event>, Reject> {
+    if text.trim().is_empty() {
+        return Err(Reject::RemarkEmpty);
+    }
+    if text.len() > REMARK_BYTES_MAX {
+        return Err(Reject::QueryTooLong {
+            bytes: text.len(),
+            max: REMARK_BYTES_MAX,
+        });
+    }
+    if state.remarks.len() >= REMARKS_MAX {
+        return Err(Reject::TooManyRemarks { max: REMARKS_MAX });
+    }
+    if state.is_writing() {
+        return Err(Reject::RemarkTooLate);
+    }
+    Ok(vec![Event::Remarked { text }])
 }
 
 pub(super) fn cancel(turn: &mut Turn<'_>) -> Result<(), Reject> {

@@ -29,6 +29,8 @@ enum Step {
     Resume,
     Stale,
     Time,
+    Remark,
+    Call,
 }
 
 fn steps() -> impl Strategy<Value = Vec<(Step, usize)>> {
@@ -47,6 +49,8 @@ fn steps() -> impl Strategy<Value = Vec<(Step, usize)>> {
         3 => Just(Step::Resume),
         1 => Just(Step::Stale),
         3 => Just(Step::Time),
+        1 => Just(Step::Remark),
+        1 => Just(Step::Call),
     ];
     proptest::collection::vec((step, 0..6_usize), 0..120)
 }
@@ -118,6 +122,8 @@ fn command(run: &Run, step: Step, pick: usize) -> Option<Command> {
         (Step::Modify, _) => Some(modify("more")),
         (Step::Cancel, _) => Some(Command::Cancel),
         (Step::Resume, _) => Some(Command::Resume),
+        (Step::Call, Some((stage, attempt, _))) => Some(super::remarks::call(stage, attempt)),
+        (Step::Remark, _) => Some(Command::Remark { text: "more".into() }),
         (Step::Time, _) => crate::next_due_ms(&run.state).map(|_| Command::Tick),
         (_, None | Some(_)) => None,
     }
@@ -202,6 +208,14 @@ fn audit(run: &Run) {
             .take_while(|recorded| matches!(recorded.event.innermost(), Event::Streamed(_)))
             .count() as u64;
         assert_eq!(running.streamed_chars, streamed);
+    }
+    // What a person said is known wherever a model is asked.
+    let said = run.history.iter();
+    let said = said.filter(|recorded| matches!(recorded.event, Event::Remarked { .. }));
+    let said: Vec<Seq> = said.map(|recorded| recorded.seq).collect();
+    for (owner, _) in run.state.working() {
+        let known: Vec<Seq> = owner.remarks.iter().map(|remark| remark.seq).collect();
+        assert_eq!(known, said);
     }
     // Whoever waits for nothing is stuck.
     let waits = run.state.is_finished()

@@ -331,6 +331,8 @@ pub fn line(event: &Event) -> String {
             tokens,
         } => format!("go on {stage} {attempt} at {tokens}"),
         Event::Noticed(notice) => format!("notice {}", notice.message),
+        Event::ModelCalled { stage, attempt, call } => format!("call {stage} {attempt}.{}", call.number),
+        Event::Remarked { text } => format!("remark: {text}"),
         Event::RetryScheduled {
             stage,
             attempt,

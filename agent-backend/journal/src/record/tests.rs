@@ -3,8 +3,9 @@
 
 use engine::{
     artifact::{
-        Applied, ApplyIntent, CheckReport, CheckStatus, CommitIntent, Context, ContextItem, Decision,
-        Failure, FileChange, FileSelection, Plan, Proposal, RetrievalMode, Selection, StageChoice, Task,
+        Applied, ApplyIntent, CallEnding, CallNext, CheckReport, CheckStatus, CommitIntent, Context,
+        ContextItem, Decision, Failure, FileChange, FileSelection, ModelCall, Plan, Proposal, RetrievalMode,
+        Selection, StageChoice, Task,
     },
     blob::BlobId,
     event::{Ending, Event, GenerationTotal, LanePlan, Notice, NoticeLevel, Origin, Recorded, Streamed},
@@ -25,6 +26,7 @@ use crate::Error;
 
 const FIXTURE: &str = include_str!("fixtures/v1.jsonl");
 const ADDED: &str = include_str!("fixtures/v1-added.jsonl");
+const CALLS: &str = include_str!("fixtures/v1-calls.jsonl");
 const HISTORY: &str = include_str!("fixtures/v1-history.jsonl");
 
 fn text(event: &Event) -> String {
@@ -396,12 +398,52 @@ fn added_samples() -> Vec<Event> {
     ]
 }
 
+/// Calls of models, one of each ending, and a remark.
+fn call_samples() -> Vec<Event> {
+    let call = |number, ending, cost_microdollars: Option<u64>| Event::ModelCalled {
+        stage: StageId::new("code"),
+        attempt: 2,
+        call: ModelCall {
+            role: "code".to_owned(),
+            provider: "local".to_owned(),
+            model: "mistral".to_owned(),
+            number,
+            ending,
+            first_token_ms: cost_microdollars.map(|_| 120),
+            duration_ms: 900,
+            prompt_tokens: 2500,
+            generated_tokens: 10,
+            cost_microdollars,
+        },
+    };
+    let failed = |next| CallEnding::Failed {
+        code: Code::ModelTimeout,
+        reason: "no answer in 30 s".to_owned(),
+        next,
+    };
+    vec![
+        call(1, failed(CallNext::Retry { after_ms: 500 }), None),
+        call(2, failed(CallNext::NextProvider), None),
+        call(3, failed(CallNext::Wait), None),
+        call(4, failed(CallNext::Shrink), None),
+        call(5, failed(CallNext::GiveUp), None),
+        call(6, CallEnding::Answered { cut: false }, Some(12)),
+        call(7, CallEnding::Answered { cut: true }, None),
+        call(8, CallEnding::FromCache, None),
+        Event::Remarked {
+            text: "use \"sqlite\"\nä 🦀".to_owned(),
+        },
+    ]
+}
+
 #[test]
 fn the_text_of_every_kind_of_event() {
     let lines: Vec<String> = samples().iter().map(text).collect();
     insta::assert_snapshot!(lines.join("\n"));
     let lines: Vec<String> = added_samples().iter().map(text).collect();
     insta::assert_snapshot!("added", lines.join("\n"));
+    let lines: Vec<String> = call_samples().iter().map(text).collect();
+    insta::assert_snapshot!("calls", lines.join("\n"));
 }
 
 #[test]
@@ -412,6 +454,7 @@ fn what_was_once_written_is_still_read() {
     };
     assert_eq!(read(FIXTURE), samples());
     assert_eq!(read(ADDED), added_samples());
+    assert_eq!(read(CALLS), call_samples());
 }
 
 #[test]
@@ -611,7 +654,7 @@ fn events() -> impl Strategy<Value = Event> {
         0..3,
     );
     prop_oneof![
-        prop::sample::select([samples(), added_samples()].concat()),
+        prop::sample::select([samples(), added_samples(), call_samples()].concat()),
         (
             stage_ids(),
             any::<u32>(),

@@ -3,6 +3,7 @@
 //! event, and are frozen: a change of meaning is version 2.
 
 mod artifact;
+mod call;
 mod graph;
 mod words;
 
@@ -17,6 +18,7 @@ use self::{
     artifact::{
         Applied, ApplyIntent, CheckReport, Context, Decision, Failure, Outcome, Plan, Proposal, Task,
     },
+    call::ModelCalled,
     graph::Graph,
     words::Level,
 };
@@ -103,6 +105,13 @@ pub(super) enum Event {
     },
     #[serde(rename = "notice")]
     Noticed(Notice),
+    #[serde(rename = "model_called")]
+    ModelCalled(ModelCalled),
+    #[serde(rename = "remarked")]
+    Remarked {
+        #[serde(rename = "t")]
+        text: String,
+    },
     #[serde(rename = "finished")]
     Finished {
         #[serde(rename = "o")]
@@ -319,6 +328,10 @@ impl From<&event::Event> for Event {
                 tokens: *tokens,
             },
             event::Event::Noticed(notice) => Self::Noticed(notice.into()),
+            event::Event::ModelCalled { stage, attempt, call } => {
+                Self::ModelCalled(ModelCalled::new(stage, *attempt, call))
+            }
+            event::Event::Remarked { text } => Self::Remarked { text: text.clone() },
             event::Event::Finished(outcome) => Self::Finished {
                 outcome: outcome.into(),
             },
@@ -439,6 +452,8 @@ impl TryFrom<Event> for event::Event {
                 tokens,
             },
             Event::Noticed(notice) => Self::Noticed(notice.try_into()?),
+            Event::ModelCalled(called) => called.try_into()?,
+            Event::Remarked { text } => Self::Remarked { text },
             Event::Finished { outcome } => Self::Finished(outcome.try_into()?),
             Event::RetryScheduled {
                 stage,

@@ -35,7 +35,11 @@ impl Life<'_> {
                 self.give(&workflow, Command::Cancel)?;
                 return Ok(());
             }
-            _ => return Ok(()),
+            _ => {
+                let text = "use sqlite".to_owned();
+                self.give(&workflow, Command::Remark { text })?;
+                return Ok(());
+            }
         };
         let iteration = self.rng.percent(10).then_some(7);
         self.give(&workflow, Command::Decide { iteration, decision })?;

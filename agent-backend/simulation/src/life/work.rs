@@ -120,6 +120,10 @@ impl Life<'_> {
                     reason,
                 });
             }
+            59..61 => {
+                let call = outputs::call();
+                return Some(Command::ReportCall { stage, attempt, call });
+            }
             _ => {}
         }
         let conflict = self.rng.percent(30);

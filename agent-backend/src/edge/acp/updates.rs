@@ -9,7 +9,7 @@ use agent_client_protocol::v1::schema::{
 };
 use engine::{
     Event, Outcome, StageKind, State,
-    artifact::{CheckReport, CheckStatus},
+    artifact::{CallEnding, CheckReport, CheckStatus, ModelCall},
     event::{Ending, NoticeLevel, Streamed},
     ports::Journal,
 };
@@ -122,6 +122,8 @@ impl Updates {
                 };
                 vec![think(&format!("{mark}: {}\n", notice.message))]
             }
+            Event::ModelCalled { call, .. } => called(call).into_iter().collect(),
+            Event::Remarked { text } => vec![think(&format!("Remark: {text}\n"))],
             Event::Finished(Outcome::Failed(failure)) => {
                 vec![say(&format!(
                     "\n\nFailed ({}): {}",
@@ -184,6 +186,7 @@ impl Updates {
             Event::AttemptDiscarded { reason, .. } => vec![think(&format!("{reason}\n"))],
             Event::AttemptResumed { tokens, .. } => vec![goes_on(*tokens)],
             Event::RetryScheduled { stage, .. } => vec![think(&format!("`{stage}` is tried again.\n"))],
+            Event::ModelCalled { call, .. } => called(call).into_iter().collect(),
             Event::Submitted { .. }
             | Event::ContextRetrieved(_)
             | Event::Planned(_)
@@ -196,6 +199,7 @@ impl Updates {
             | Event::Applied(_)
             | Event::Resumed
             | Event::Noticed(_)
+            | Event::Remarked { .. }
             | Event::HelpRequested { .. }
             | Event::DeadlinePassed { .. }
             | Event::LanesPlanned { .. }
@@ -300,6 +304,14 @@ pub(super) fn say(words: &str) -> SessionUpdate {
 
 fn goes_on(tokens: u64) -> SessionUpdate {
     think(&format!("The model goes on after {tokens} tokens.\n"))
+}
+
+/// A call that did not go as it should; nothing of one that did.
+fn called(call: &ModelCall) -> Option<SessionUpdate> {
+    match &call.ending {
+        CallEnding::Failed { .. } => Some(think(&format!("Warning: {}\n", present::call(call)))),
+        CallEnding::Answered { .. } | CallEnding::FromCache => None,
+    }
 }
 
 fn think(words: &str) -> SessionUpdate {

@@ -152,6 +152,8 @@ fn event(envelope: Envelope) -> Result<v1::Event, Error> {
         | Body::Applied { .. }
         | Body::Failed { .. }
         | Body::Notice { .. }
+        | Body::ModelCalled { .. }
+        | Body::Remarked { .. }
         | Body::Resync { .. } => None,
     };
     Ok(v1::Event {

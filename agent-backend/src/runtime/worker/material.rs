@@ -44,6 +44,7 @@ pub(super) struct Material {
     pub base: Vec<BaseFile>,
     optional: Vec<(StageId, &'static str)>,
     test_files: Vec<String>,
+    remarks: Vec<String>,
     format: Format,
 }
 
@@ -86,6 +87,7 @@ impl Material {
             base,
             optional,
             test_files,
+            remarks: state.remarks_told(),
             format,
         })
     }
@@ -121,6 +123,7 @@ impl<'a> Shown<'a> {
             plan: state.plan.as_deref(),
             previous: &self.base,
             feedback: &state.feedback,
+            remarks: &self.material.remarks,
             failures: &state.failures,
             failure_context: &self.material.refined,
             optional_stages: &self.material.optional,

@@ -136,7 +136,13 @@ async fn by_model(services: &Services, state: &State) -> Result<Vec<String>, Err
 /// The model's answer. It is no text of the workflow's: nobody reads along.
 async fn ask(services: &Services, state: &State) -> Result<String, Error> {
     let budget = material::prompt_tokens_max(services);
-    let prompt = agents::queries::prompt(&state.task.query, &state.feedback, &state.failures, budget);
+    let prompt = agents::queries::prompt(
+        &state.task.query,
+        &state.feedback,
+        &state.remarks_told(),
+        &state.failures,
+        budget,
+    );
     let mut request = stream::request(services, prompt);
     request.format = Some(agents::queries::schema());
     request.temperature = Some(0.0);

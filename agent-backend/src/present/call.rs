@@ -1,0 +1,34 @@
+//! Calls of models.
+
+use engine::artifact::{CallEnding, CallNext, ModelCall};
+use shared::wire;
+
+/// A call, as clients are told of it.
+pub(crate) fn call(call: &ModelCall) -> wire::ModelCall {
+    wire::ModelCall {
+        role: call.role.clone(),
+        provider: call.provider.clone(),
+        model: call.model.clone(),
+        number: call.number,
+        ending: match &call.ending {
+            CallEnding::Answered { cut } => wire::CallEnding::Answered { cut: *cut },
+            CallEnding::FromCache => wire::CallEnding::FromCache,
+            CallEnding::Failed { code, reason, next } => wire::CallEnding::Failed {
+                code: code.as_str().to_owned(),
+                reason: reason.clone(),
+                next: match next {
+                    CallNext::Retry { after_ms } => wire::CallNext::Retry { after_ms: *after_ms },
+                    CallNext::NextProvider => wire::CallNext::NextProvider,
+                    CallNext::Wait => wire::CallNext::Wait,
+                    CallNext::Shrink => wire::CallNext::Shrink,
+                    CallNext::GiveUp => wire::CallNext::GiveUp,
+                },
+            },
+        },
+        first_token_ms: call.first_token_ms,
+        duration_ms: call.duration_ms,
+        prompt_tokens: call.prompt_tokens,
+        generated_tokens: call.generated_tokens,
+        cost_microdollars: call.cost_microdollars,
+    }
+}
