@@ -120,6 +120,7 @@ codes! {
     AnswerRepeats = "E1311", "The model repeats itself";
     AnswerDeclined = "E1312", "The model declined the task";
     QueriesMalformed = "E1313", "The search queries are not valid JSON of the expected shape";
+    AnswerWrittenCall = "E1314", "The model wrote a tool call as text";
 
     // E14xx: model providers.
     OllamaUnreachable = "E1401", "Ollama does not answer";

@@ -83,6 +83,12 @@ pub enum Error {
         /// Its words, shortened.
         text: String,
     },
+    /// A call of a tool, written instead of made.
+    #[error("the model wrote a call of the tool `{tool}` into its answer instead of making it")]
+    WrittenCall {
+        /// The tool.
+        tool: String,
+    },
     /// Several files have a problem each.
     #[error("{}", join(.0))]
     Several(Vec<Error>),
@@ -117,6 +123,7 @@ impl Error {
             Self::NoChange => Code::NoChange,
             Self::Repeats { .. } => Code::AnswerRepeats,
             Self::Declined { .. } => Code::AnswerDeclined,
+            Self::WrittenCall { .. } => Code::AnswerWrittenCall,
             Self::Several(errors) => errors.first().map_or(Code::AnswerMalformed, Self::code),
         }
     }

@@ -1,6 +1,8 @@
 //! What is wrong with an answer, and what to say about it next time (Flow 5).
 
+mod kind;
 mod repetition;
+mod written_call;
 
 use engine::artifact::{Failure, Plan};
 use shared::error::Code;
@@ -10,6 +12,7 @@ use crate::{
     answer::{Spoken, one_line, spoken},
 };
 
+pub use kind::{Kind, Policy, Shape, noticed};
 pub use repetition::{LoopDetector, PERIOD_CHARS_MAX, Repetition};
 
 /// Words of a refusal that are kept.
@@ -19,7 +22,7 @@ const DECLINED_CHARS_MAX: usize = 160;
 const OPENING_CHARS: usize = 200;
 
 /// Beginnings of answers that decline.
-const REFUSALS: [&str; 14] = [
+const REFUSALS: [&str; 18] = [
     "i'm sorry",
     "i am sorry",
     "sorry, ",
@@ -34,6 +37,10 @@ const REFUSALS: [&str; 14] = [
     "i'm not able",
     "i am not able",
     "i apologize",
+    "i must decline",
+    "i'm afraid i can",
+    "unfortunately, i can",
+    "unfortunately i can",
 ];
 
 /// Why the model stopped.
@@ -43,6 +50,8 @@ pub enum Finish {
     Stop,
     /// It reached the limit of its output or context.
     Length,
+    /// A filter of the provider ended it.
+    Refused,
 }
 
 /// Judges an answer before it is read: nothing said, cut off by a limit, or
@@ -50,8 +59,16 @@ pub enum Finish {
 /// of plans and edits.
 ///
 /// # Errors
-/// `Empty`, `Truncated`, `Repeats`.
+/// `Empty`, `Truncated`, `Repeats`, `Declined` for what a filter ended.
 pub fn check(answer: &str, finish: Finish) -> Result<(), Error> {
+    check_with(answer, finish, &[])
+}
+
+/// [`check`] for an answer to a request that offered tools.
+///
+/// # Errors
+/// Those of [`check`], and `WrittenCall`.
+pub fn check_with(answer: &str, finish: Finish, tools: &[&str]) -> Result<(), Error> {
     let mut detector = LoopDetector::new();
     if let Some(repetition) = detector.push(answer) {
         return Err(repetition.into());
@@ -60,9 +77,20 @@ pub fn check(answer: &str, finish: Finish) -> Result<(), Error> {
         Finish::Length => Err(Error::Truncated {
             place: "the model reached its output limit".into(),
         }),
+        Finish::Refused => Err(Error::Declined {
+            text: format!(
+                "a filter of the provider ended the answer: {}",
+                one_line(answer, DECLINED_CHARS_MAX)
+            ),
+        }),
         Finish::Stop => match spoken(answer) {
             Spoken::Text(text) if text.trim().is_empty() => Err(Error::Empty),
-            Spoken::Text(_) => Ok(()),
+            Spoken::Text(text) => match written_call::written_call(text, tools) {
+                Some(tool) => Err(Error::WrittenCall {
+                    tool: tool.to_owned(),
+                }),
+                None => Ok(()),
+            },
             Spoken::OnlyThoughts => Err(Error::Truncated {
                 place: "it ends within the thoughts".into(),
             }),
@@ -153,6 +181,10 @@ fn known(code: Code) -> Option<&'static str> {
             Code::ChecksFailed,
             "Fix exactly what the check reports, at its cause. Do not weaken the check or the tests. Keep what was right.",
         ),
+        (
+            Code::AnswerWrittenCall,
+            "Call the tool through the interface. Never write a call into the answer.",
+        ),
         (Code::ContextTruncated, "Rely on the shown code alone."),
     ];
     advice
@@ -191,6 +223,13 @@ mod tests {
         verdict("", Finish::Stop, Some(Code::AnswerEmpty));
         verdict("<think>x</think>\n", Finish::Stop, Some(Code::AnswerEmpty));
         verdict("<think>x", Finish::Stop, Some(Code::AnswerTruncated));
+        verdict("fine", Finish::Refused, Some(Code::AnswerDeclined));
+        verdict(r#"{"name":"read","arguments":{}}"#, Finish::Stop, None);
+        let written = check_with(r#"{"name":"read","arguments":{}}"#, Finish::Stop, &["read"]);
+        assert_eq!(
+            written.map_err(|error| error.code()),
+            Err(Code::AnswerWrittenCall)
+        );
         verdict(
             &"and so on ".repeat(500),
             Finish::Length,
@@ -207,6 +246,10 @@ mod tests {
         assert_eq!(
             declined("As an AI model I do not"),
             Some("As an AI model I do not".into())
+        );
+        assert_eq!(
+            declined("Unfortunately, I can't do that."),
+            Some("Unfortunately, I can't do that.".into())
         );
         assert_eq!(declined("The user cannot log in. I fixed it."), None);
     }

@@ -9,13 +9,14 @@ use serde_json::Value;
 use crate::{
     Error,
     answer::{Spoken, spoken},
+    failure::declined,
 };
 
 /// The one object of an answer, in the shape of `T`. `what` names it in
 /// errors; `bad` makes the error of another shape.
 ///
 /// # Errors
-/// `Empty`, `Truncated`, and what `bad` makes.
+/// `Empty`, `Truncated`, `Declined`, and what `bad` makes.
 pub(crate) fn object<T: DeserializeOwned>(
     answer: &str,
     what: &str,
@@ -32,7 +33,10 @@ pub(crate) fn object<T: DeserializeOwned>(
     if text.trim().is_empty() {
         return Err(Error::Empty);
     }
-    let none = || bad("the answer holds no JSON object".into());
+    let none = || match declined(text) {
+        Some(text) => Error::Declined { text },
+        None => bad("the answer holds no JSON object".into()),
+    };
     let text = &text[text.find('{').ok_or_else(none)?..];
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
     let value = match values.next() {

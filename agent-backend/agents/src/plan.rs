@@ -231,6 +231,7 @@ mod tests {
         check("<think></think>", "E1301");
         check("<think>hm", "E1303");
         check("First we add a limit.", "E1307");
+        check("I'm sorry, but I can't help with that.", "E1312");
         check("[1, 2]", "E1307");
         check(r#"{"summary": 3, "steps": []}"#, "E1307");
         check(r#"{"summary":"a","steps":"b"}"#, "E1307");

@@ -21,6 +21,9 @@ mod request;
 pub mod routing;
 pub mod sse;
 
+/// Most calls of tools in one answer.
+pub(crate) const CALLS_MAX: usize = 128;
+
 pub use context::{Context, tokens_likely, tokens_min};
 pub use error::{Error, Phase, Trouble};
 pub use hosted::{Hosted, HostedKind, HostedOptions};

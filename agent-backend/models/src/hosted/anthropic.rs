@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 
 use super::{
     adapt::Without,
-    reader::{CALLS_MAX, Call, Ending, Fault, Next, Reader, broken, parse, token, unfinished},
+    reader::{
+        ARGUMENTS_BYTES_MAX, CALLS_MAX, Call, Ending, Fault, Next, Reader, broken, parse, token, unfinished,
+    },
 };
 use crate::{ChatRequest, Chunk, Finish, Message, Role, sse, tokens_likely};
 
@@ -138,6 +140,10 @@ fn parts(message: &Message, is_last: bool) -> Vec<Value> {
 pub(super) struct AnthropicReader {
     /// Whether the answer itself comes as a call.
     by_schema: bool,
+    /// What was said beside that call: the answer, if the call never comes.
+    /// Servers that copy the interface cannot all force a call.
+    aside: String,
+    has_answered: bool,
     block: Block,
     calls: usize,
     finish: Option<Finish>,
@@ -256,12 +262,13 @@ impl AnthropicReader {
     fn begin(&mut self, start: BlockStart, out: &mut Vec<Chunk>) -> Result<(), Fault> {
         self.block = match start {
             BlockStart::Text { text } => {
-                if !self.by_schema {
-                    token(text, out);
-                }
+                self.text(text, out)?;
                 Block::Other
             }
-            BlockStart::ToolUse { name, .. } if self.by_schema && name == ANSWER_TOOL => Block::Answer,
+            BlockStart::ToolUse { name, .. } if self.by_schema && name == ANSWER_TOOL => {
+                self.has_answered = true;
+                Block::Answer
+            }
             BlockStart::ToolUse { id, name } => {
                 if self.calls >= CALLS_MAX {
                     return Err(broken(format!("it calls more than {CALLS_MAX} tools")));
@@ -275,12 +282,7 @@ impl AnthropicReader {
 
     fn delta(&mut self, delta: Delta, out: &mut Vec<Chunk>) -> Result<(), Fault> {
         match delta {
-            Delta::Text { text } => {
-                // Beside the call that is the answer, words are asides.
-                if !self.by_schema {
-                    token(text, out);
-                }
-            }
+            Delta::Text { text } => self.text(text, out)?,
             Delta::InputJson { partial_json } => match &mut self.block {
                 Block::Call(call) => call.push(&partial_json)?,
                 Block::Answer => token(partial_json, out),
@@ -292,7 +294,24 @@ impl AnthropicReader {
         Ok(())
     }
 
-    fn stop(&mut self, reason: &str) -> Result<(), Fault> {
+    fn text(&mut self, text: String, out: &mut Vec<Chunk>) -> Result<(), Fault> {
+        if !self.by_schema {
+            token(text, out);
+        } else if self.aside.len() + text.len() > ARGUMENTS_BYTES_MAX {
+            return Err(broken(format!(
+                "it says more than {ARGUMENTS_BYTES_MAX} bytes in front of its answer"
+            )));
+        } else {
+            self.aside.push_str(&text);
+        }
+        Ok(())
+    }
+
+    fn stop(&mut self, reason: &str, out: &mut Vec<Chunk>) -> Result<(), Fault> {
+        let aside = std::mem::take(&mut self.aside);
+        if !self.has_answered && self.calls == 0 {
+            token(aside, out);
+        }
         self.finish = Some(match reason {
             "end_turn" | "stop_sequence" => Finish::Stop,
             "tool_use" if self.calls == 0 => Finish::Stop,
@@ -326,7 +345,7 @@ impl Reader for AnthropicReader {
                     self.count(&count);
                 }
                 if let Some(reason) = delta.stop_reason {
-                    self.stop(&reason)?;
+                    self.stop(&reason, out)?;
                 }
             }
             Piece::MessageStop => return Ok(Next::Over),

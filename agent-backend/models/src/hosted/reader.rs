@@ -5,8 +5,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{Chunk, Finish, ToolCall, sse};
 
-/// Most calls of tools in one answer.
-pub(super) const CALLS_MAX: usize = 128;
+pub(super) use crate::CALLS_MAX;
 
 /// Longest arguments of one call, in bytes.
 pub(super) const ARGUMENTS_BYTES_MAX: usize = 4 << 20;

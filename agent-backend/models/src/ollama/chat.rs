@@ -5,13 +5,14 @@ use std::time::Duration;
 use async_stream::try_stream;
 use futures::StreamExt;
 use reqwest::Response;
+use serde_json::{Map, Value};
 
 use super::{
     Ollama,
-    wire::{ChatBody, ChatLine},
+    wire::{ChatBody, ChatLine, LineCall, LineFunction},
 };
 use crate::{
-    ChatRequest, Chunk, ChunkStream, Context, Error, Finish, Usage, context,
+    CALLS_MAX, ChatRequest, Chunk, ChunkStream, Context, Error, Finish, ToolCall, Usage, context,
     http::{next_piece, server_text},
     ndjson, request,
 };
@@ -48,15 +49,15 @@ pub(super) async fn chat(ollama: &Ollama, request: ChatRequest) -> Result<ChunkS
 fn chunks(mut response: Response, idle_timeout: Duration, context: Context) -> ChunkStream {
     try_stream! {
         let mut decoder = ndjson::Decoder::new(LINE_BYTES_MAX);
-        let mut answer = Answer { context, thinking_bytes: 0 };
+        let mut answer = Answer { context, thinking_bytes: 0, calls: 0 };
         loop {
             while let Some(line) = decoder.next_line().map_err(|error| broken(&error))? {
-                let step = answer.line(line)?;
-                if let Some(text) = step.text {
-                    yield Chunk::Token { text };
+                let mut step = answer.line(line)?;
+                let is_over = step.usage.is_some();
+                for chunk in step.chunks() {
+                    yield chunk;
                 }
-                if let Some(usage) = step.usage {
-                    yield Chunk::Done(usage);
+                if is_over {
                     return;
                 }
             }
@@ -64,11 +65,14 @@ fn chunks(mut response: Response, idle_timeout: Duration, context: Context) -> C
             decoder.push(&piece);
         }
         let rest = decoder.remainder().ok_or_else(|| broken(&"it ends without its last line"))?;
-        let step = answer.line(rest)?;
-        if let Some(text) = step.text {
-            yield Chunk::Token { text };
+        let mut step = answer.line(rest)?;
+        let is_over = step.usage.is_some();
+        for chunk in step.chunks() {
+            yield chunk;
         }
-        yield Chunk::Done(step.usage.ok_or_else(|| broken(&"it ends without its last line"))?);
+        if !is_over {
+            Err(broken(&"it ends without its last line"))?;
+        }
     }
     .boxed()
 }
@@ -83,13 +87,27 @@ fn broken(reason: &dyn std::fmt::Display) -> Error {
 struct Answer {
     context: Context,
     thinking_bytes: u64,
+    /// Calls of tools so far.
+    calls: usize,
 }
 
 /// What one line adds.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Default)]
 struct Step {
     text: Option<String>,
+    calls: Vec<ToolCall>,
     usage: Option<Usage>,
+}
+
+impl Step {
+    fn chunks(&mut self) -> Vec<Chunk> {
+        let text = self.text.take().map(|text| Chunk::Token { text });
+        let calls = self.calls.drain(..).map(Chunk::ToolCall);
+        text.into_iter()
+            .chain(calls)
+            .chain(self.usage.take().map(Chunk::Done))
+            .collect()
+    }
 }
 
 impl Answer {
@@ -101,10 +119,19 @@ impl Answer {
         }
         self.thinking_bytes += line.message.thinking.map_or(0, |thinking| thinking.len() as u64);
         let text = Some(line.message.content).filter(|text| !text.is_empty());
+        let mut calls = Vec::new();
+        for call in line.message.tool_calls.unwrap_or_default() {
+            calls.push(self.call(call)?);
+        }
         if !line.done {
-            return Ok(Step { text, usage: None });
+            return Ok(Step {
+                text,
+                calls,
+                usage: None,
+            });
         }
         let finish = match line.done_reason.as_deref() {
+            Some("stop" | "tool_calls") | None if self.calls > 0 => Finish::ToolCalls,
             // Servers before 0.4 give no reason.
             Some("stop") | None => Finish::Stop,
             Some("length") => Finish::Length,
@@ -130,8 +157,26 @@ impl Answer {
         }
         Ok(Step {
             text,
+            calls,
             usage: Some(usage),
         })
+    }
+
+    fn call(&mut self, call: LineCall) -> Result<ToolCall, Error> {
+        if self.calls >= CALLS_MAX {
+            return Err(broken(&format!("it calls more than {CALLS_MAX} tools")));
+        }
+        let LineFunction { name, arguments } = call.function;
+        let arguments = arguments.unwrap_or_else(|| Value::Object(Map::new()));
+        if !arguments.is_object() {
+            return Err(broken(&format!("the arguments for {name} are no object")));
+        }
+        let id = call
+            .id
+            .filter(|id| !id.is_empty())
+            .unwrap_or_else(|| format!("call_{}", self.calls));
+        self.calls += 1;
+        Ok(ToolCall { id, name, arguments })
     }
 }
 
@@ -143,6 +188,7 @@ mod tests {
         let mut answer = Answer {
             context: Context::default(),
             thinking_bytes: 3,
+            calls: 0,
         };
         let expect = expect.map_err(|reason| Error::StreamBroken {
             reason: reason.to_owned(),
@@ -168,21 +214,34 @@ mod tests {
             r#"{"message":{"role":"assistant","content":"hi"},"done":false}"#,
             Ok(Step {
                 text: Some("hi".to_owned()),
-                usage: None,
+                ..Step::default()
             }),
         );
         check(
             r#"{"message":{"role":"assistant","content":"","thinking":"hm"},"done":false}"#,
+            Ok(Step::default()),
+        );
+        let call = |id: &str| ToolCall {
+            id: id.to_owned(),
+            name: "read".to_owned(),
+            arguments: serde_json::json!({"p": 1}),
+        };
+        check(
+            r#"{"message":{"role":"assistant","content":"","tool_calls":[{"function":{"name":"read","arguments":{"p":1}}},{"id":"x","function":{"name":"read","arguments":{"p":1}}}]},"done":false}"#,
             Ok(Step {
-                text: None,
-                usage: None,
+                calls: vec![call("call_0"), call("x")],
+                ..Step::default()
             }),
+        );
+        check(
+            r#"{"message":{"tool_calls":[{"function":{"name":"read","arguments":"{"}}]}}"#,
+            Err("the arguments for read are no object"),
         );
         check(
             r#"{"message":{"role":"assistant","content":""},"done":true,"done_reason":"length","total_duration":10706818,"load_duration":6338219,"prompt_eval_count":26,"eval_count":7}"#,
             Ok(Step {
-                text: None,
                 usage: Some(usage),
+                ..Step::default()
             }),
         );
         check(

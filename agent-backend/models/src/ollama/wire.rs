@@ -1,11 +1,13 @@
 //! The JSON of Ollama's native API, only the fields we use. Unknown fields are
 //! left alone: the server is updated without us.
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use ollama_rs::models::ModelOptions;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::OllamaOptions;
-use crate::{ChatRequest, Role};
+use crate::{ChatRequest, Message, Role, request::tool_called};
 
 /// A call of `/api/chat`. The request type of ollama-rs lacks a plain JSON
 /// schema as `format` and keeps `stream` to itself.
@@ -14,16 +16,54 @@ pub(super) struct ChatBody {
     model: String,
     messages: Vec<WireMessage>,
     stream: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    format: Option<serde_json::Value>,
+    format: Option<Value>,
     keep_alive: i64,
     options: ModelOptions,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct WireMessage {
     role: &'static str,
     content: String,
+    /// Base64, without the media type.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    images: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<Value>,
+    /// What older servers tell an answer's tool by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_call_id: Option<String>,
+}
+
+impl WireMessage {
+    fn new(message: Message, tool_name: Option<String>) -> Self {
+        let calls = message.tool_calls.into_iter().map(|call| {
+            let function = serde_json::json!({"name": call.name, "arguments": call.arguments});
+            serde_json::json!({"id": call.id, "function": function})
+        });
+        Self {
+            role: match message.role {
+                Role::System => "system",
+                Role::User => "user",
+                Role::Assistant => "assistant",
+                Role::Tool => "tool",
+            },
+            content: message.content,
+            images: message
+                .images
+                .iter()
+                .map(|image| BASE64_STANDARD.encode(&image.bytes))
+                .collect(),
+            tool_calls: calls.collect(),
+            tool_name,
+            tool_call_id: message.tool_call_id,
+        }
+    }
 }
 
 impl ChatBody {
@@ -33,6 +73,7 @@ impl ChatBody {
             model: options.model.clone(),
             messages: Vec::new(),
             stream: false,
+            tools: Vec::new(),
             format: None,
             keep_alive: options.keep_alive.seconds(),
             options: session_options(options),
@@ -46,17 +87,26 @@ impl ChatBody {
             messages.push(WireMessage {
                 role: "system",
                 content: request.system,
+                ..WireMessage::default()
             });
         }
-        messages.extend(request.messages.into_iter().map(|message| WireMessage {
-            role: match message.role {
-                Role::System => "system",
-                Role::User => "user",
-                Role::Assistant => "assistant",
-                Role::Tool => "tool",
-            },
-            content: message.content,
-        }));
+        let tool_names: Vec<Option<String>> = request
+            .messages
+            .iter()
+            .map(|message| {
+                tool_called(&request.messages, message.tool_call_id.as_deref()?).map(str::to_owned)
+            })
+            .collect();
+        let named = request.messages.into_iter().zip(tool_names);
+        messages.extend(named.map(|(message, tool_name)| WireMessage::new(message, tool_name)));
+        let tools = request.tools.into_iter().map(|tool| {
+            let function = serde_json::json!({
+                "name": tool.name,
+                "description": tool.description,
+                "parameters": tool.parameters,
+            });
+            serde_json::json!({"type": "function", "function": function})
+        });
         let mut model_options = session_options(options);
         if let Some(temperature) = request.temperature {
             model_options = model_options.temperature(temperature);
@@ -72,6 +122,7 @@ impl ChatBody {
             model: options.model.clone(),
             messages,
             stream: true,
+            tools: tools.collect(),
             format: request.format,
             keep_alive: options.keep_alive.seconds(),
             options: model_options,
@@ -114,6 +165,24 @@ pub(super) struct LineMessage {
     pub(super) content: String,
     #[serde(default)]
     pub(super) thinking: Option<String>,
+    #[serde(default)]
+    pub(super) tool_calls: Option<Vec<LineCall>>,
+}
+
+/// A call, whole; this interface sends no pieces of calls.
+#[derive(Debug, Deserialize)]
+pub(super) struct LineCall {
+    /// Servers before 0.12 give none.
+    #[serde(default)]
+    pub(super) id: Option<String>,
+    pub(super) function: LineFunction,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct LineFunction {
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) arguments: Option<Value>,
 }
 
 /// A call of `/api/embed`.

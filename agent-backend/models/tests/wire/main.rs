@@ -8,6 +8,7 @@
 
 mod answers;
 mod failures;
+mod formats;
 mod hosted;
 mod openai;
 mod responder;

@@ -142,6 +142,12 @@ fn an_answer_by_a_schema_is_what_the_tool_is_given() {
         ],
     );
     assert_eq!(told, ["{\"a\"", ":1}", "Stop None 7 0"]);
+    // A server that forces no call.
+    let told = self::told(
+        AnthropicReader::new(&by_schema()),
+        &[&delta("{\"a\""), &delta(":1}"), &stopped("end_turn"), STOP],
+    );
+    assert_eq!(told, ["{\"a\":1}", "Stop None 7 0"]);
     let body = body("claude-sonnet-4-5", 200_000, &by_schema(), Without::default());
     let tools =
         json!([{"name": "answer", "description": "Gives the answer.", "input_schema": {"type": "object"}}]);
