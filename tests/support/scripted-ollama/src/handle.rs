@@ -3,6 +3,7 @@
 use std::{
     fmt, io,
     net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -11,6 +12,7 @@ use tokio::runtime::Runtime;
 
 use crate::{
     gate::Gate,
+    proxy::{self, Recording},
     record::{Record, Recorder},
     script::{Compiled, Keys, Kind, ModelSpec, Script, ScriptSource},
     seed::Seed,
@@ -26,6 +28,9 @@ pub enum Error {
     /// The script cannot be used.
     #[error("the script cannot be used: {0}")]
     Script(String),
+    /// What is recorded cannot be written.
+    #[error("nothing can be recorded: {0}")]
+    Recording(String),
     /// The port cannot be had, or threads cannot be started.
     #[error("the server cannot start: {0}")]
     Start(#[from] io::Error),
@@ -40,6 +45,8 @@ pub struct Builder {
     port: u16,
     keys: Keys,
     seed: Option<Seed>,
+    script_dir: PathBuf,
+    recording: Option<Recording>,
 }
 
 impl Builder {
@@ -91,6 +98,21 @@ impl Builder {
         self
     }
 
+    /// Sets the directory from which a script names recorded exchanges; the
+    /// current one without.
+    #[must_use]
+    pub fn script_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.script_dir = dir.into();
+        self
+    }
+
+    /// Records a real server in place of answering from a script.
+    #[must_use]
+    pub fn record(mut self, recording: Recording) -> Self {
+        self.recording = Some(recording);
+        self
+    }
+
     /// Lets calls go wrong as the seed has it.
     #[must_use]
     pub fn seed(mut self, seed: Seed) -> Self {
@@ -118,7 +140,7 @@ impl Builder {
             Some(ScriptSource::Built(script)) => script,
             Some(ScriptSource::Yaml(yaml)) => Script::parse(&yaml).map_err(Error::Script)?,
         };
-        let compiled = Compiled::new(&script).map_err(Error::Script)?;
+        let compiled = Compiled::new(&script, &self.script_dir).map_err(Error::Script)?;
         let mut models = self.models;
         models.extend(script.models);
         let server = Arc::new(Server {
@@ -135,6 +157,10 @@ impl Builder {
                 gemini: script.keys.gemini.or(self.keys.gemini),
             },
         });
+        let app = match self.recording {
+            None => server::app(server.clone()),
+            Some(recording) => proxy::app(recording).map_err(Error::Recording)?,
+        };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
@@ -147,7 +173,6 @@ impl Builder {
             let _inside = runtime.enter();
             tokio::net::TcpListener::from_std(listener)?
         };
-        let app = server::app(server.clone());
         runtime.spawn(async move {
             if let Err(error) = axum::serve(listener, app).await {
                 tracing::error!(%error, "the scripted server stopped");

@@ -17,7 +17,9 @@ mod format;
 mod gate;
 mod handle;
 mod prompt;
+mod proxy;
 mod record;
+mod replay;
 mod schema;
 mod script;
 mod seed;
@@ -33,7 +35,9 @@ pub use fault::{
 pub use format::Format;
 pub use gate::Gate;
 pub use handle::{Builder, Error, ScriptedOllama};
+pub use proxy::Recording;
 pub use record::{Outcome, Record};
+pub use replay::{Answering, Asking, Chunk, Exchange};
 pub use script::{
     Endpoint, FormatMatch, Keys, Kind, Match, ModelSpec, Respond, Rule, Scope, Script, ScriptSource, Texts,
     ToolCallAnswer,

@@ -1,10 +1,13 @@
 //! The scripted model server as a program.
 
-use std::{io::Write, path::PathBuf};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
-use scripted_ollama::{IN_A_ROW_MAX_DEFAULT, Reach, ScriptedOllama, Seed};
+use scripted_ollama::{IN_A_ROW_MAX_DEFAULT, Reach, Recording, Script, ScriptedOllama, Seed};
 
 /// Models that are there if neither the script nor the command line names any.
 const MODELS_DEFAULT: (&str, &str) = ("mistral:7b-instruct-v0.3-q4_K_M", "nomic-embed-text");
@@ -17,8 +20,17 @@ struct Args {
     #[arg(long, default_value_t = 11434)]
     port: u16,
     /// YAML file with models and rules.
-    #[arg(long, required_unless_present = "plan")]
+    #[arg(long, required_unless_present_any = ["plan", "record", "replay"])]
     script: Option<PathBuf>,
+    /// Directory of recorded exchanges to answer from in place of a script.
+    #[arg(long, value_name = "DIR", conflicts_with = "script")]
+    replay: Option<PathBuf>,
+    /// Directory to record a real server into.
+    #[arg(long, value_name = "DIR", requires = "upstream", conflicts_with_all = ["script", "replay", "seed"])]
+    record: Option<PathBuf>,
+    /// URL of the server to record.
+    #[arg(long, value_name = "URL", requires = "record")]
+    upstream: Option<String>,
     /// Rate of all answers; 0 is as fast as it goes.
     #[arg(long, default_value_t = 50.0)]
     tokens_per_second: f64,
@@ -78,18 +90,33 @@ fn print_plan(seed: Seed, answers: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The script, and the directory that its paths begin at.
+fn script(args: &Args) -> anyhow::Result<(Script, PathBuf)> {
+    if let Some(dir) = &args.replay {
+        let script = Script::replay(dir).map_err(anyhow::Error::msg)?;
+        // Its paths begin at the current directory already.
+        return Ok((script, PathBuf::new()));
+    }
+    let Some(path) = &args.script else {
+        return Ok((Script::default(), PathBuf::new()));
+    };
+    let yaml = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read the script {}", path.display()))?;
+    let script = Script::parse(&yaml).map_err(anyhow::Error::msg)?;
+    let dir = path.parent().map(Path::to_owned).unwrap_or_default();
+    Ok((script, dir))
+}
+
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let seed = args.seed();
     if let (Some(seed), Some(answers)) = (seed, args.plan) {
         return print_plan(seed, answers);
     }
-    let path = args.script.context("a script is needed")?;
-    let yaml = std::fs::read_to_string(&path)
-        .with_context(|| format!("cannot read the script {}", path.display()))?;
-    let script = scripted_ollama::Script::parse(&yaml).map_err(anyhow::Error::msg)?;
+    let (script, dir) = script(&args)?;
     let mut builder = ScriptedOllama::builder()
         .port(args.port)
+        .script_dir(dir)
         .tokens_per_second(args.tokens_per_second);
     if args.model.is_empty() && args.embedding_model.is_empty() && script.models.is_empty() {
         builder = builder.model(MODELS_DEFAULT.0).embedding_model(MODELS_DEFAULT.1);
@@ -104,6 +131,11 @@ fn main() -> anyhow::Result<()> {
         .fold(builder, |builder, name| builder.embedding_model(name));
     if let Some(seed) = seed {
         builder = builder.seed(seed);
+    }
+    if let (Some(dir), Some(upstream)) = (args.record, args.upstream) {
+        std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
+        let upstream = upstream.trim_end_matches('/').to_owned();
+        builder = builder.record(Recording { upstream, dir });
     }
     let server = builder.script(script).start_blocking()?;
     if let Some(path) = &args.port_file {

@@ -70,32 +70,42 @@ pub struct Record {
 impl Record {
     /// The model the request names, empty if none.
     pub fn model(&self) -> &str {
-        let named = self.body.get("model").and_then(serde_json::Value::as_str);
-        let in_path = || self.path.strip_prefix("/v1beta/models/")?.rsplit_once(':');
-        named
-            .or_else(|| in_path().map(|(model, _)| model))
-            .unwrap_or_default()
+        model(&self.body, &self.path)
     }
 
     /// The content of the last message with this role, as the format names it;
     /// of a list of parts the first text. Empty if there is none.
     pub fn last_message(&self, role: &str) -> &str {
-        let messages = self.body.get("messages").or_else(|| self.body.get("contents"));
-        let message = messages
-            .and_then(serde_json::Value::as_array)
-            .into_iter()
-            .flatten()
-            .rev()
-            .find(|message| message["role"] == role);
-        let Some(message) = message else { return "" };
-        let content = message.get("content").or_else(|| message.get("parts"));
-        let parts = content.and_then(serde_json::Value::as_array);
-        let first = parts.into_iter().flatten().find_map(|part| part["text"].as_str());
-        content
-            .and_then(serde_json::Value::as_str)
-            .or(first)
-            .unwrap_or_default()
+        last_message(&self.body, role)
     }
+}
+
+/// The model that a request names in its body, or else in its path.
+pub(crate) fn model<'a>(body: &'a serde_json::Value, path: &'a str) -> &'a str {
+    let named = body.get("model").and_then(serde_json::Value::as_str);
+    let in_path = || path.strip_prefix("/v1beta/models/")?.rsplit_once(':');
+    named
+        .or_else(|| in_path().map(|(model, _)| model))
+        .unwrap_or_default()
+}
+
+/// As [`Record::last_message`].
+pub(crate) fn last_message<'a>(body: &'a serde_json::Value, role: &str) -> &'a str {
+    let messages = body.get("messages").or_else(|| body.get("contents"));
+    let message = messages
+        .and_then(serde_json::Value::as_array)
+        .into_iter()
+        .flatten()
+        .rev()
+        .find(|message| message["role"] == role);
+    let Some(message) = message else { return "" };
+    let content = message.get("content").or_else(|| message.get("parts"));
+    let parts = content.and_then(serde_json::Value::as_array);
+    let first = parts.into_iter().flatten().find_map(|part| part["text"].as_str());
+    content
+        .and_then(serde_json::Value::as_str)
+        .or(first)
+        .unwrap_or_default()
 }
 
 /// All requests, and a signal when anything about them changes.
@@ -173,6 +183,13 @@ impl Entry {
             change(record);
         }
         self.recorder.changed.send_replace(());
+    }
+
+    /// As in the record.
+    pub(crate) fn path(&self) -> String {
+        let records = self.recorder.lock();
+        let record = records.get(self.id as usize - 1);
+        record.map(|record| record.path.clone()).unwrap_or_default()
     }
 
     /// Whether this went wrong on purpose.

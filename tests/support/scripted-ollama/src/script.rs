@@ -83,6 +83,48 @@ impl Endpoint {
         }
     }
 
+    /// The endpoints of a path: two services may have the same one.
+    pub(crate) fn of_path(method: &str, path: &str) -> &'static [Self] {
+        match (method, path) {
+            ("POST", "/api/chat") => &[Self::Chat],
+            ("POST", "/api/generate") => &[Self::Generate],
+            ("POST", "/api/embed") => &[Self::Embed],
+            ("GET", "/api/version") => &[Self::Version],
+            ("GET", "/api/tags") => &[Self::Tags],
+            ("POST", "/api/show") => &[Self::Show],
+            ("GET", "/api/ps") => &[Self::Ps],
+            ("POST", "/api/pull") => &[Self::Pull],
+            ("POST", "/v1/embeddings") => &[Self::Embeddings],
+            ("POST", "/v1/chat/completions") => &[Self::ChatCompletions],
+            ("GET", "/v1/models") => &[Self::Models, Self::AnthropicModels],
+            ("POST", "/v1/messages") => &[Self::Messages],
+            ("GET", path) if path.starts_with("/v1beta/models") => &[Self::GeminiModels],
+            ("POST", path) if path.starts_with("/v1beta/models/") => &[Self::GenerateContent],
+            _ => &[],
+        }
+    }
+
+    /// How it is called.
+    pub(crate) fn method(self) -> &'static str {
+        match self {
+            Self::Version
+            | Self::Tags
+            | Self::Ps
+            | Self::Models
+            | Self::AnthropicModels
+            | Self::GeminiModels => "GET",
+            Self::Chat
+            | Self::Generate
+            | Self::Embed
+            | Self::Show
+            | Self::Pull
+            | Self::Embeddings
+            | Self::ChatCompletions
+            | Self::Messages
+            | Self::GenerateContent => "POST",
+        }
+    }
+
     /// Whether a model answers there.
     pub fn generates(self) -> bool {
         match self {
@@ -301,6 +343,12 @@ pub struct Match {
     /// Endpoint; without one, all at which a model answers.
     #[serde(default)]
     pub endpoint: Option<Endpoint>,
+    /// Path, where an endpoint has several.
+    #[serde(default)]
+    pub path: Option<String>,
+    /// Whether the answer is to be streamed.
+    #[serde(default)]
+    pub streamed: Option<bool>,
     /// Name of the model.
     #[serde(default)]
     pub model: Option<String>,

@@ -8,6 +8,7 @@ mod hosted;
 mod models;
 mod ollama;
 mod openai;
+mod replayed;
 mod stream;
 
 use std::{
@@ -227,18 +228,30 @@ async fn begin(
         .collect();
     let question = Question {
         endpoint,
+        path,
+        streamed: false,
         model,
         messages: &messages,
         has_format: false,
     };
     let mut faults = server.faults.clone();
-    if let Some(selected) = server.select(&question, Counting::Counts) {
+    let selected = server.select(&question, Counting::Counts);
+    if let Some(selected) = &selected {
         faults.extend(selected.respond.faults());
-        entry.update(|record| record.rule = Some(selected.rule));
     }
-    entry.update(|record| record.faults.clone_from(&faults));
-    match in_place(&entry, &Effects::of(&faults).before).await {
-        Some(response) => Err(response),
+    let effects = Effects::of(&faults);
+    entry.update(|record| {
+        record.rule = selected.as_ref().map(|selected| selected.rule.clone());
+        record.faults = faults;
+    });
+    if let Some(response) = in_place(&entry, &effects.before).await {
+        return Err(response);
+    }
+    match selected.and_then(|selected| selected.exchange) {
+        Some(exchange) => {
+            let method = endpoint.method();
+            Err(replayed::send(entry, method, &exchange, &messages, effects.damage).await)
+        }
         None => Ok(entry),
     }
 }

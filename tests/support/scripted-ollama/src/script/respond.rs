@@ -1,5 +1,7 @@
 //! What a rule answers.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -46,6 +48,10 @@ pub struct Respond {
     /// A false name of the reason for the end.
     #[serde(default)]
     pub done_reason: Option<String>,
+    /// File with a recorded exchange to answer with, from the directory of the
+    /// script.
+    #[serde(default)]
+    pub replay: Option<PathBuf>,
     /// What goes wrong: one fault or a list of them.
     #[serde(default, deserialize_with = "one_or_many")]
     pub fault: Vec<Fault>,

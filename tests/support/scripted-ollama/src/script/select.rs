@@ -1,14 +1,18 @@
 //! Finds the rule that fits a request.
 
+use std::{path::Path, sync::Arc};
+
 use regex::Regex;
 
 use super::{Endpoint, FormatMatch, Match, Respond, Rule, Scope, Script};
-use crate::wire::Message;
+use crate::{replay::Exchange, wire::Message};
 
 /// A request as rules look at it.
 #[derive(Debug)]
 pub(crate) struct Question<'a> {
     pub(crate) endpoint: Endpoint,
+    pub(crate) path: &'a str,
+    pub(crate) streamed: bool,
     /// Canonical name.
     pub(crate) model: &'a str,
     pub(crate) messages: &'a [Message],
@@ -28,6 +32,7 @@ pub(crate) enum Counting {
 pub(crate) struct Selected {
     pub(crate) rule: String,
     pub(crate) respond: Respond,
+    pub(crate) exchange: Option<Arc<Exchange>>,
 }
 
 /// A script that is ready to answer; counts how often each rule fitted.
@@ -41,12 +46,14 @@ struct CompiledRule {
     label: String,
     rule: Rule,
     regex: Option<Regex>,
+    exchange: Option<Arc<Exchange>>,
     fitted: u64,
 }
 
 impl Compiled {
-    /// Fails with a sentence that names the rule.
-    pub(crate) fn new(script: &Script) -> Result<Self, String> {
+    /// Reads the exchanges, from `dir` if their paths are not absolute. Fails
+    /// with a sentence that names the rule.
+    pub(crate) fn new(script: &Script, dir: &Path) -> Result<Self, String> {
         let rules = script.rules.iter().enumerate().map(|(index, rule)| {
             let label = rule.name.clone().unwrap_or_else(|| format!("rule {}", index + 1));
             let regex = rule.matches.regex.as_deref().map(Regex::new).transpose();
@@ -58,14 +65,25 @@ impl Compiled {
                 respond.error.is_some(),
                 respond.raw.is_some(),
                 respond.refusal.is_some(),
+                respond.replay.is_some(),
             ];
             if answers.iter().filter(|given| **given).count() > 1 {
-                return Err(format!("{label}: give one of text, json, error, raw and refusal"));
+                return Err(format!(
+                    "{label}: give one of text, json, error, raw, refusal and replay"
+                ));
             }
+            let exchange = respond
+                .replay
+                .as_ref()
+                .map(|file| Exchange::load(&dir.join(file)));
+            let exchange = exchange
+                .transpose()
+                .map_err(|error| format!("{label}: {error}"))?;
             Ok(CompiledRule {
                 label,
                 rule: rule.clone(),
                 regex,
+                exchange: exchange.map(Arc::new),
                 fitted: 0,
             })
         });
@@ -96,6 +114,7 @@ impl Compiled {
             return Some(Selected {
                 rule: compiled.label.clone(),
                 respond,
+                exchange: compiled.exchange.clone(),
             });
         }
         None
@@ -117,7 +136,11 @@ fn fits(matches: &Match, regex: Option<&Regex>, question: &Question<'_>) -> Opti
     let format = matches
         .format
         .is_none_or(|format| question.has_format == (format == FormatMatch::Present));
-    if !(endpoint && model && format) {
+    let path = matches.path.as_ref().is_none_or(|path| path == question.path);
+    let streamed = matches
+        .streamed
+        .is_none_or(|streamed| streamed == question.streamed);
+    if !(endpoint && path && streamed && model && format) {
         return None;
     }
     let text = text(matches.scope, question.messages);
@@ -185,6 +208,10 @@ rules:
     respond: { text: second }
   - match: { regex: 'open (?P<file>\S+)', in: all }
     respond: { text: "opened {{file}}", expand: true }
+  - match: { streamed: true, path: /p, contains: four }
+    respond: { text: streamed }
+  - match: { path: /q, contains: four }
+    respond: { text: elsewhere }
   - match: { endpoint: version }
     respond: { error: { status: 503, message: busy } }
   - match: { in: system, contains: fallback }
@@ -194,7 +221,7 @@ rules:
     type Asked<'a> = (Endpoint, bool, &'a [(&'a str, &'a str)]);
 
     fn check(questions: &[Asked<'_>], expect: &[Option<(&str, Option<&str>)>]) {
-        let mut compiled = Compiled::new(&Script::parse(SCRIPT).unwrap()).unwrap();
+        let mut compiled = Compiled::new(&Script::parse(SCRIPT).unwrap(), Path::new("")).unwrap();
         let found: Vec<_> = questions
             .iter()
             .map(|(endpoint, has_format, messages)| {
@@ -207,6 +234,8 @@ rules:
                     .collect();
                 let question = Question {
                     endpoint: *endpoint,
+                    path: "/p",
+                    streamed: *endpoint == Endpoint::Generate,
                     model: "mistral:latest",
                     messages: &messages,
                     has_format: *has_format,
@@ -244,11 +273,16 @@ rules:
             &[(Chat, false, &[("user", "open a/b.py now"), ("user", "x")])],
             &[Some(("rule 4", Some("opened a/b.py")))],
         );
-        check(&[(Version, false, &[])], &[Some(("rule 5", None))]);
+        check(
+            &[(Generate, false, &[("user", "four")])],
+            &[Some(("rule 5", Some("streamed")))],
+        );
+        check(&[(Chat, false, &[("user", "four")])], &[None]);
+        check(&[(Version, false, &[])], &[Some(("rule 7", None))]);
         check(&[(Embed, false, &[("user", "one two")])], &[None]);
         check(
             &[(Chat, false, &[("system", "fallback"), ("user", "x")])],
-            &[Some(("rule 6", Some("rest")))],
+            &[Some(("rule 8", Some("rest")))],
         );
     }
 
@@ -256,7 +290,7 @@ rules:
     fn scripts_that_cannot_be_used() {
         fn check(yaml: &str, expect: &str) {
             let error = Script::parse(yaml)
-                .and_then(|script| Compiled::new(&script).map(drop))
+                .and_then(|script| Compiled::new(&script, Path::new("")).map(drop))
                 .unwrap_err();
             assert!(error.contains(expect), "{error}");
         }
@@ -266,8 +300,12 @@ rules:
             "rule 1: regex parse error",
         );
         check(
+            "rules: [{ respond: { replay: absent.yaml } }]",
+            "rule 1: absent.yaml: ",
+        );
+        check(
             "rules: [{ respond: { text: a, json: 1 } }]",
-            "give one of text, json, error, raw and refusal",
+            "give one of text, json, error, raw, refusal and replay",
         );
     }
 }

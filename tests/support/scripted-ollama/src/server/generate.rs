@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{
-    Server, in_place, script_error,
+    Server, in_place, replayed, script_error,
     stream::{Answer, Course},
 };
 use crate::{
@@ -45,6 +45,8 @@ pub(super) async fn answer(server: Arc<Server>, entry: Entry, ready: Ready) -> R
     seen(&entry, &prompt);
     let question = Question {
         endpoint: ready.endpoint,
+        path: &entry.path(),
+        streamed: asked.streamed,
         model: &canonical(&ready.spec.name),
         messages: &prompt.messages,
         has_format: asked.output.is_some(),
@@ -72,6 +74,10 @@ pub(super) async fn answer(server: Arc<Server>, entry: Entry, ready: Ready) -> R
     });
     if let Some(response) = in_place(&entry, &effects.before).await {
         return response;
+    }
+    if let Some(exchange) = selected.exchange {
+        let method = ready.endpoint.method();
+        return replayed::send(entry, method, &exchange, &prompt.messages, effects.damage).await;
     }
     let said = match said {
         Ok(said) => said,

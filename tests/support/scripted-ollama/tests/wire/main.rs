@@ -16,6 +16,7 @@ mod generation;
 mod keys;
 mod models;
 mod openai;
+mod replays;
 mod seeds;
 
 use std::collections::BTreeMap;
