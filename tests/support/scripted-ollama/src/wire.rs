@@ -95,6 +95,27 @@ pub(crate) struct Tool {
     pub(crate) arguments: Option<Value>,
 }
 
+/// Which tools the answer must call.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum Choice {
+    #[default]
+    Free,
+    /// Any of them.
+    Any,
+    /// This one.
+    Tool(String),
+}
+
+impl Choice {
+    /// Any of the tools is this one if there is no other.
+    fn any(tools: &[Tool]) -> Self {
+        match tools {
+            [tool] => Self::Tool(tool.name.clone()),
+            [] | [_, _, ..] => Self::Any,
+        }
+    }
+}
+
 /// What the answer must be.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Output {
@@ -112,6 +133,7 @@ pub(crate) struct Asked {
     pub(crate) images: usize,
     pub(crate) output: Option<Output>,
     pub(crate) tools: Vec<Tool>,
+    pub(crate) choice: Choice,
     /// Most tokens of the answer.
     pub(crate) limit: Option<usize>,
     /// Texts that end the answer.
@@ -123,6 +145,14 @@ pub(crate) struct Asked {
     pub(crate) shows_thinking: bool,
     /// Whether a stream ends with the usage, where that is a choice.
     pub(crate) wants_usage: bool,
+}
+
+impl Asked {
+    /// Whether the answer has to be JSON: the arguments of the one tool that
+    /// must be called are a format as well.
+    pub(crate) fn has_format(&self) -> bool {
+        self.output.is_some() || matches!(self.choice, Choice::Tool(_))
+    }
 }
 
 /// The name of a JSON type as error messages have it.

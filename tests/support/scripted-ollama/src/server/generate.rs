@@ -20,7 +20,7 @@ use crate::{
     schema,
     script::{Counting, Endpoint, ModelSpec, Question, Respond, canonical},
     tokens,
-    wire::{Asked, Message, Output, Tool},
+    wire::{Asked, Choice, Message, Output},
 };
 
 /// Most of a message that a script error repeats, in characters.
@@ -49,7 +49,7 @@ pub(super) async fn answer(server: Arc<Server>, entry: Entry, ready: Ready) -> R
         streamed: asked.streamed,
         model: &canonical(&ready.spec.name),
         messages: &prompt.messages,
-        has_format: asked.output.is_some(),
+        has_format: asked.has_format(),
     };
     let (call, seeded) = server.next_call();
     let counting = match &seeded {
@@ -97,14 +97,7 @@ pub(super) async fn answer(server: Arc<Server>, entry: Entry, ready: Ready) -> R
     let head = Head {
         request: entry.id,
         model: effects.model.clone().unwrap_or(asked.model),
-        calls: respond
-            .tool_calls
-            .iter()
-            .map(|call| Call {
-                name: call.name.clone(),
-                arguments: call.arguments.clone(),
-            })
-            .collect(),
+        calls: said.calls,
         prompt_tokens: told,
         wants_usage: asked.wants_usage,
         reason_name: respond.done_reason,
@@ -152,29 +145,32 @@ struct Said {
     /// How many of the pieces are thinking; they come first.
     thinking: usize,
     pieces: Vec<Piece>,
+    calls: Vec<Call>,
     reason: Reason,
 }
 
 /// The scripted answer within what the request allows. Fails if the script
 /// breaks what the request asks for.
 fn said(respond: &Respond, format: Format, messages: &[Message], asked: &Asked) -> Result<Said, String> {
-    let mut text = text(respond, messages, asked)?;
-    let mut reason = if respond.refusal.is_some() {
-        Reason::Refusal
-    } else if respond.tool_calls.is_empty() {
-        Reason::Stop
+    let mut calls = calls(respond, asked)?;
+    // The one tool that must be called takes what the script says.
+    let mut text = if calls.is_empty() || !respond.tool_calls.is_empty() {
+        text(respond, messages, asked)?
     } else {
-        calls_allowed(respond, &asked.tools)?;
-        Reason::Calls
+        String::new()
+    };
+    let mut reason = match (&respond.refusal, calls.is_empty()) {
+        (Some(_), _) => Reason::Refusal,
+        (None, true) => Reason::Stop,
+        (None, false) => Reason::Calls,
     };
     let stops = asked.stops.iter().filter(|stop| !stop.is_empty());
     let stop = stops
         .filter_map(|stop| Some((text.find(stop.as_str())?, stop)))
         .min();
-    let mut calls = respond.tool_calls.as_slice();
     if let Some((at, stop)) = stop {
         text.truncate(at);
-        calls = &[];
+        calls.clear();
         reason = Reason::StopSequence(stop.clone());
     }
     let wrap = match respond.refusal {
@@ -208,32 +204,62 @@ fn said(respond: &Respond, format: Format, messages: &[Message], asked: &Asked) 
     Ok(Said {
         thinking: thinking.len(),
         pieces: thinking.into_iter().map(Piece::Thinking).chain(pieces).collect(),
+        calls,
         reason,
     })
 }
 
-/// Fails if the answer calls a tool that the request does not offer, or in a
-/// way its schema does not allow.
-fn calls_allowed(respond: &Respond, tools: &[Tool]) -> Result<(), String> {
-    if respond.breaks_format {
-        return Ok(());
+/// The calls of the answer. JSON is a call of the one tool that must be called.
+/// Fails if a call is not as the request allows.
+fn calls(respond: &Respond, asked: &Asked) -> Result<Vec<Call>, String> {
+    let mut calls: Vec<Call> = respond
+        .tool_calls
+        .iter()
+        .map(|call| Call {
+            name: call.name.clone(),
+            arguments: call.arguments.clone(),
+        })
+        .collect();
+    if respond.breaks_format || respond.refusal.is_some() {
+        return Ok(calls);
     }
-    for call in &respond.tool_calls {
-        let Some(tool) = tools.iter().find(|tool| tool.name == call.name) else {
+    match &asked.choice {
+        Choice::Free => {}
+        Choice::Any if calls.is_empty() => {
+            return Err("the request wants a tool to be called, the answer calls none".to_owned());
+        }
+        Choice::Any => {}
+        Choice::Tool(name) => {
+            let text = respond.text.as_deref();
+            let parsed = text.and_then(|text| serde_json::from_str(text).ok());
+            let json = respond.json.clone().or(parsed);
+            if let Some(arguments) = json.filter(|_| calls.is_empty()) {
+                calls.push(Call {
+                    name: name.clone(),
+                    arguments,
+                });
+            }
+            if calls.is_empty() || calls.iter().any(|call| call.name != *name) {
+                return Err(format!(
+                    "the request wants the tool {name:?} to be called, and nothing else"
+                ));
+            }
+        }
+    }
+    for Call { name, arguments } in &calls {
+        let Some(tool) = asked.tools.iter().find(|tool| tool.name == *name) else {
             return Err(format!(
-                "the answer calls the tool {:?}, which the request does not offer",
-                call.name
+                "the answer calls the tool {name:?}, which the request does not offer"
             ));
         };
         let schema = tool.arguments.as_ref();
-        if let Some(violation) = schema.and_then(|schema| schema::violation(schema, &call.arguments)) {
+        if let Some(violation) = schema.and_then(|schema| schema::violation(schema, arguments)) {
             return Err(format!(
-                "the arguments of the tool {:?} do not follow its schema: {violation}",
-                call.name
+                "the arguments of the tool {name:?} do not follow its schema: {violation}"
             ));
         }
     }
-    Ok(())
+    Ok(calls)
 }
 
 /// The text to send: the scripted answer, or its rest if the request ends with

@@ -22,7 +22,7 @@ use crate::{
     record::Entry,
     script::{Endpoint, Kind, ModelSpec},
     wire::{
-        Asked, Message, Output, Refused, Tool,
+        Asked, Choice, Message, Output, Refused, Tool,
         ollama::{ChatMessage, Generation, NUM_CTX_DEFAULT, integer, keep_alive, parse},
         refuse, texts,
     },
@@ -154,6 +154,7 @@ fn asked(request: &mut Generation, variant: Variant) -> Asked {
     });
     Asked {
         tools: tools.collect(),
+        choice: Choice::Free,
         model: std::mem::take(&mut request.model),
         messages,
         images,

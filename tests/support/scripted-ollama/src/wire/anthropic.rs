@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Asked, Message, Output, Refused, Tool, given, is_base64, refuse, texts, unknown};
+use super::{Asked, Choice, Message, Output, Refused, Tool, given, is_base64, refuse, texts, unknown};
 
 /// Fields of a request.
 const FIELDS: &[&str] = &[
@@ -69,6 +69,7 @@ pub(crate) fn read(body: &Value) -> Result<Asked, Refused> {
         }
     }
     let thinks = thinks(body, limit)?;
+    let tools = tools(body)?;
     let mut conversation = Conversation::default();
     conversation.system(body.get("system"))?;
     conversation.messages(&body["messages"])?;
@@ -84,7 +85,8 @@ pub(crate) fn read(body: &Value) -> Result<Asked, Refused> {
         messages: conversation.list,
         images: conversation.images,
         output: output(body)?,
-        tools: tools(body)?,
+        choice: choice(body, &tools, thinks)?,
+        tools,
         limit: Some(usize::try_from(limit).unwrap_or(usize::MAX)),
         stops: texts(body.get("stop_sequences")),
         streamed: given(body, "stream") == Some(&Value::Bool(true)),
@@ -423,6 +425,37 @@ fn tools(body: &Map<String, Value>) -> Result<Vec<Tool>, Refused> {
         })
     });
     tools.collect()
+}
+
+fn choice(body: &Map<String, Value>, tools: &[Tool], thinks: bool) -> Result<Choice, Refused> {
+    let Some(choice) = given(body, "tool_choice") else {
+        return Ok(Choice::Free);
+    };
+    let kind = choice.get("type").and_then(Value::as_str);
+    if thinks && matches!(kind, Some("any" | "tool")) {
+        return refuse(
+            400,
+            "Thinking may not be enabled when tool_choice forces tool use.",
+        );
+    }
+    let name = choice.get("name").and_then(Value::as_str);
+    match (kind, name) {
+        (Some("auto" | "none"), _) => Ok(Choice::Free),
+        (Some("any"), _) => Ok(Choice::any(tools)),
+        (Some("tool"), Some(name)) if tools.iter().any(|tool| tool.name == name) => {
+            Ok(Choice::Tool(name.to_owned()))
+        }
+        (Some("tool"), Some(name)) => refuse(400, format!("Tool '{name}' not found in provided tools")),
+        (Some("tool"), None) => refuse(400, "tool_choice.tool.name: Field required"),
+        (None, _) => refuse(400, "tool_choice.type: Field required"),
+        (Some(other), _) => {
+            let message = format!(
+                "tool_choice: Input tag '{other}' found using 'type' does not match any of the expected tags: 'any', \
+                 'auto', 'none', 'tool'"
+            );
+            refuse(400, message)
+        }
+    }
 }
 
 fn output(body: &Map<String, Value>) -> Result<Option<Output>, Refused> {

@@ -8,7 +8,7 @@ mod schema;
 use serde_json::{Map, Value};
 
 use self::schema::translated;
-use super::{Asked, Message, Output, Refused, Tool, is_base64, refuse, texts};
+use super::{Asked, Choice, Message, Output, Refused, Tool, is_base64, refuse, texts};
 
 /// Fields of a request.
 const FIELDS: &[&str] = &[
@@ -139,6 +139,7 @@ pub(crate) fn read(model: &str, streamed: bool, body: &Value) -> Result<Asked, R
         messages: conversation.list,
         images: conversation.images,
         output,
+        choice: choice(body, &tools)?,
         tools,
         limit,
         stops: texts(get(config, "stopSequences")),
@@ -416,6 +417,37 @@ fn tools(tools: Option<&Value>) -> Result<Vec<Tool>, Refused> {
         }
     }
     Ok(all)
+}
+
+fn choice(body: &Map<String, Value>, tools: &[Tool]) -> Result<Choice, Refused> {
+    let config = get(body, "toolConfig").and_then(Value::as_object);
+    let config = config.and_then(|config| get(config, "functionCallingConfig")?.as_object());
+    let Some(config) = config else {
+        return Ok(Choice::Free);
+    };
+    let allowed = texts(get(config, "allowedFunctionNames"));
+    match (get(config, "mode").and_then(Value::as_str), allowed.as_slice()) {
+        (Some("ANY"), []) => Ok(Choice::any(tools)),
+        (Some("ANY"), [name]) if tools.iter().any(|tool| tool.name == *name) => {
+            Ok(Choice::Tool(name.clone()))
+        }
+        (Some("ANY"), names)
+            if names
+                .iter()
+                .all(|name| tools.iter().any(|tool| tool.name == *name)) =>
+        {
+            Ok(Choice::Any)
+        }
+        (Some("ANY"), _) => refuse(
+            400,
+            "Please set allowed_function_names to names of function declarations that are provided.",
+        ),
+        (_, []) => Ok(Choice::Free),
+        (_, _) => refuse(
+            400,
+            "Please set allowed_function_names only when function calling mode is ANY.",
+        ),
+    }
 }
 
 fn output(config: &Map<String, Value>) -> Result<Option<Output>, Refused> {

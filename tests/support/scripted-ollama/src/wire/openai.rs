@@ -6,7 +6,9 @@ mod strict;
 use serde_json::{Map, Value};
 
 use self::strict::not_strict;
-use super::{Asked, Message, Output, Refused, Tool, given, is_base64, refuse, texts, type_name, unknown};
+use super::{
+    Asked, Choice, Message, Output, Refused, Tool, given, is_base64, refuse, texts, type_name, unknown,
+};
 
 /// Fields of a request.
 const FIELDS: &[&str] = &[
@@ -93,6 +95,7 @@ pub(crate) fn read(body: &Value) -> Result<Asked, Refused> {
         output: output(body, &messages.list)?,
         messages: messages.list,
         images: messages.images,
+        choice: choice(body, &tools)?,
         tools,
         limit: limit(body)?,
         stops: texts(body.get("stop")),
@@ -424,6 +427,32 @@ fn tools(body: &Map<String, Value>) -> Result<Vec<Tool>, Refused> {
         })
     });
     tools.collect()
+}
+
+fn choice(body: &Map<String, Value>, tools: &[Tool]) -> Result<Choice, Refused> {
+    let Some(choice) = given(body, "tool_choice") else {
+        return Ok(Choice::Free);
+    };
+    match (
+        choice.as_str(),
+        choice.pointer("/function/name").and_then(Value::as_str),
+    ) {
+        (Some("auto" | "none"), _) => Ok(Choice::Free),
+        (Some("required"), _) => Ok(Choice::any(tools)),
+        (_, Some(name)) if tools.iter().any(|tool| tool.name == name) => Ok(Choice::Tool(name.to_owned())),
+        (_, Some(name)) => {
+            let message = format!(
+                "Invalid value for 'tool_choice': no function named '{name}' was specified in the 'tools' parameter."
+            );
+            Err(Refused::new(400, message).param("tool_choice"))
+        }
+        (Some(other), None) => Err(wrong_value(
+            "tool_choice",
+            other,
+            "'none', 'auto', and 'required'",
+        )),
+        (None, None) => Err(missing("tool_choice.function.name")),
+    }
 }
 
 fn output(body: &Map<String, Value>, messages: &[Message]) -> Result<Option<Output>, Refused> {

@@ -184,6 +184,48 @@ async fn calls_tools() {
 }
 
 #[tokio::test]
+async fn the_one_tool_that_must_be_called_takes_the_json() {
+    let server = start(
+        "rules: [{match: {contains: prose}, respond: {text: Bern}}, {match: {format: present}, respond: {json: {city: Bern}}}]",
+    )
+    .await;
+    let tools = |body: Value, choice: Value| with(with(body, "tools", weather()), "tool_choice", choice);
+    let call =
+        json!([{"type": "tool_use", "id": "toolu_000001_0", "name": "weather", "input": {"city": "Bern"}}]);
+    let one = json!({"type": "tool", "name": "weather"});
+    let (_, answer) = json(ask(&server, tools(chat("x"), one.clone())).await).await;
+    assert_eq!(
+        (&answer["content"], &answer["stop_reason"]),
+        (&call, &json!("tool_use"))
+    );
+    let (_, answer) = json(ask(&server, tools(chat("x"), json!({"type": "any"}))).await).await;
+    assert_eq!(answer["content"][0]["input"], json!({"city": "Bern"}));
+    check(
+        &server,
+        tools(chat("x"), json!({"type": "tool", "name": "other"})),
+        400,
+        "invalid_request_error",
+        "Tool 'other' not found in provided tools",
+    )
+    .await;
+    let thinks = json!({"type": "adaptive"});
+    check(
+        &server,
+        with(tools(chat("x"), one.clone()), "thinking", thinks),
+        400,
+        "invalid_request_error",
+        "Thinking may not be enabled when tool_choice forces tool use.",
+    )
+    .await;
+    assert_eq!(server.script_errors(), Vec::<String>::new());
+    ask(&server, tools(chat("prose"), one)).await;
+    assert_eq!(
+        server.script_errors(),
+        ["scripted-ollama: rule 1: the request wants the tool \"weather\" to be called, and nothing else"]
+    );
+}
+
+#[tokio::test]
 async fn json_images_and_system() {
     let server = start(
         "rules: [{match: {format: present}, respond: {json: {a: 1}}}, {match: {in: system, contains: brief}, respond: {text: seen}}]",

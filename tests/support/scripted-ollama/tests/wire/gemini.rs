@@ -155,6 +155,39 @@ async fn calls_tools() {
 }
 
 #[tokio::test]
+async fn the_one_tool_that_must_be_called_takes_the_json() {
+    let server =
+        started("rules: [{match: {format: present}, respond: {json: {city: Bern}}}, {respond: {text: x}}]")
+            .await;
+    let functions = json!([{"functionDeclarations": [{"name": "weather"}, {"name": "other"}]}]);
+    let body = |config: Value| {
+        let config = json!({"functionCallingConfig": config});
+        with(with(chat("x"), "tools", functions.clone()), "toolConfig", config)
+    };
+    let one = body(json!({"mode": "ANY", "allowedFunctionNames": ["weather"]}));
+    let (_, answer) = json(ask(&server, "generateContent", one).await).await;
+    let call = json!({"id": "fc_000001_0", "name": "weather", "args": {"city": "Bern"}});
+    assert_eq!(
+        answer["candidates"][0]["content"]["parts"],
+        json!([{"functionCall": call}])
+    );
+    let absent = body(json!({"mode": "ANY", "allowedFunctionNames": ["absent"]}));
+    let message = "Please set allowed_function_names to names of function declarations that are provided.";
+    check(&server, absent, 400, "INVALID_ARGUMENT", message).await;
+    let auto = body(json!({"mode": "AUTO"}));
+    let (_, answer) = json(ask(&server, "generateContent", auto).await).await;
+    assert_eq!(
+        answer["candidates"][0]["content"]["parts"],
+        json!([{"text": "x"}])
+    );
+    ask(&server, "generateContent", body(json!({"mode": "ANY"}))).await;
+    assert_eq!(
+        server.script_errors(),
+        ["scripted-ollama: rule 2: the request wants a tool to be called, the answer calls none"]
+    );
+}
+
+#[tokio::test]
 async fn json_images_and_system() {
     let server = started(
         "rules: [{match: {format: present}, respond: {json: {a: 1}}}, {match: {in: system, contains: brief}, respond: {text: seen}}]",

@@ -240,6 +240,46 @@ async fn answers_follow_the_schema() {
 }
 
 #[tokio::test]
+async fn calls_tools_and_counts_images() {
+    let server = start(
+        "rules:
+- match: { contains: weather }
+  respond: { text: see, tool_calls: [{ name: weather, arguments: { city: Bern } }] }
+- respond: { refusal: never }",
+    )
+    .await;
+    let mut body = chat("weather");
+    body["tools"] =
+        json!([{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]);
+    let call = json!([{"function": {"name": "weather", "arguments": {"city": "Bern"}}}]);
+    let stream = lines(post(&server, "/api/chat", &body).await).await;
+    let called = json!({"model": MODEL, "message": {"role": "assistant", "content": "", "tool_calls": call}, "done": false});
+    assert_eq!((text(&stream), &stream[1]), ("see".to_owned(), &called));
+    assert_eq!(stream[2]["done_reason"], json!("stop"));
+    body["stream"] = false.into();
+    let (_, whole) = json(post(&server, "/api/chat", &body).await).await;
+    assert_eq!(
+        whole["message"],
+        json!({"role": "assistant", "content": "see", "tool_calls": call})
+    );
+    let mut answered = body.clone();
+    answered["messages"] = json!([
+        user("weather"),
+        {"role": "assistant", "content": "see", "tool_calls": call},
+        {"role": "tool", "tool_name": "weather", "content": "sunny"},
+        {"role": "user", "content": "what is this", "images": ["aGk=", "aGk="]},
+    ]);
+    let (_, refusal) = json(post(&server, "/api/chat", answered).await).await;
+    assert_eq!(
+        (&refusal["message"]["content"], server.requests()[2].images),
+        (&json!("never"), 2)
+    );
+    let prompt = json!({"model": MODEL, "prompt": "x", "images": ["aGk="], "stream": false});
+    post(&server, "/api/generate", prompt).await;
+    assert_eq!(server.requests()[3].images, 1);
+}
+
+#[tokio::test]
 async fn goes_on_from_a_beginning() {
     let server = start("rules: [{respond: {text: 'def add(a, b):'}}]").await;
     let ask = async |begun: &str| {
