@@ -137,6 +137,8 @@ codes! {
     CertificateRefused = "E1412", "The model server's certificate cannot be trusted";
     ContextOverflow = "E1413", "The request is longer than the model can read";
     QuotaSpent = "E1414", "The account at the provider has nothing left";
+    ModelServerTooOld = "E1415", "The model server is too old";
+    AnswersHeldBack = "E1416", "Something holds answers back until they are whole";
 
     // E15xx: retrieval and vector database client.
     VectorDbUnavailable = "E1501", "The vector database does not answer";

@@ -7,6 +7,7 @@
 
 mod adapt;
 mod anthropic;
+mod examine;
 mod gemini;
 mod openai;
 mod options;
@@ -26,8 +27,8 @@ use self::{
     stream::{Limits, Sent},
 };
 use crate::{
-    ChatRequest, ChunkStream, Context, Error, Health, Identity, Loaded, LoadedModel, Phase, Provider,
-    context,
+    ChatRequest, ChunkStream, Context, Error, Finding, Health, Identity, Loaded, LoadedModel, Phase,
+    Provider, context,
     http::{Address, Http, Speaks},
     request,
 };
@@ -196,6 +197,10 @@ impl Provider for Hosted {
 
     async fn vram(&self) -> Result<Vec<LoadedModel>, Error> {
         Ok(Vec::new())
+    }
+
+    async fn examine(&self) -> Vec<Finding> {
+        examine::examine(self).await
     }
 }
 

@@ -94,6 +94,11 @@ impl Http {
         &self.client
     }
 
+    /// Whether what is sent can be read on its way to another machine.
+    pub(super) fn is_in_the_clear(&self) -> bool {
+        self.base.scheme() == "http" && !self.base.host_str().is_some_and(client::is_this_machine)
+    }
+
     /// Sends `body`; the answer's status is not looked at.
     pub(super) async fn post(
         &self,

@@ -10,6 +10,7 @@
 
 mod context;
 mod error;
+pub mod examine;
 mod hosted;
 mod http;
 mod key;
@@ -26,6 +27,7 @@ pub(crate) const CALLS_MAX: usize = 128;
 
 pub use context::{Context, tokens_likely, tokens_min};
 pub use error::{Error, Phase, Trouble};
+pub use examine::Finding;
 pub use hosted::{Hosted, HostedKind, HostedOptions};
 pub use key::Key;
 pub use ollama::{KeepAlive, Ollama, OllamaOptions};

@@ -7,6 +7,7 @@
 
 mod chat;
 mod embed;
+mod examine;
 mod options;
 mod wire;
 
@@ -19,7 +20,7 @@ use tokio::time::Instant;
 
 use crate::http::{self, Address, Http, STATUS_BYTES_MAX, Speaks};
 use crate::{
-    ChatRequest, ChunkStream, Context, Error, Health, Identity, Loaded, LoadedModel, Phase, Provider,
+    ChatRequest, ChunkStream, Context, Error, Finding, Health, Identity, Loaded, LoadedModel, Phase, Provider,
 };
 pub use options::{KeepAlive, OllamaOptions};
 
@@ -256,6 +257,10 @@ impl Provider for Ollama {
             context_length: model.context_length,
         });
         Ok(models.collect())
+    }
+
+    async fn examine(&self) -> Vec<Finding> {
+        examine::examine(self).await
     }
 }
 

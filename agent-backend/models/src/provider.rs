@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 
-use crate::{Context, Error};
+use crate::{Context, Error, Finding, examine};
 
 /// Who said a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -242,4 +242,9 @@ pub trait Provider: Send + Sync {
 
     /// The models the server holds in memory, of all its clients.
     async fn vram(&self) -> Result<Vec<LoadedModel>, Error>;
+
+    /// What is wrong with it, before it is used. Generates and loads nothing.
+    async fn examine(&self) -> Vec<Finding> {
+        examine::by_health(&self.health().await)
+    }
 }

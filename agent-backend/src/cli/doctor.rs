@@ -3,7 +3,7 @@
 use std::{process::Stdio, sync::Arc};
 
 use console::Style;
-use models::Provider as _;
+use models::{Provider as _, examine::Weight};
 
 use super::{Exit, backend, print};
 use crate::{config::Config, error::Error, search::SearchModels, wiring, workflows};
@@ -18,16 +18,16 @@ struct Finding {
 
 pub(super) async fn run(config: Config) -> Result<Exit, Error> {
     let [embedding, reranking] = search_models(&config).await;
-    let findings = [
-        git().await,
-        model(&config).await,
+    let mut findings = vec![git().await];
+    findings.extend(model(&config).await);
+    findings.extend([
         embedding,
         reranking,
         vectordb(&config).await,
         data(&config),
         definitions(&config),
         running(&config).await,
-    ];
+    ]);
     for finding in &findings {
         let (mark, text) = match (&finding.outcome, finding.needed) {
             (Ok(text), _) => (Style::new().green().apply_to("✓"), text),
@@ -63,25 +63,32 @@ async fn git() -> Finding {
     }
 }
 
-async fn model(config: &Config) -> Finding {
-    let outcome = match wiring::ollama(config) {
-        Err(error) => Err(format!("{}: {error}", error.code)),
-        Ok(ollama) => match ollama.health().await {
-            Err(error) => Err(format!("{}: {error}", error.code())),
-            Ok(health) if health.model_available => {
-                Ok(format!("Ollama {} has {}", health.version, health.model))
-            }
-            Ok(health) => Err(format!(
-                "E1402: `{}` is missing: run `ollama pull {}`",
-                health.model, health.model
-            )),
-        },
-    };
-    Finding {
+/// The model that answers: one line for each thing that is wrong with it.
+async fn model(config: &Config) -> Vec<Finding> {
+    let finding = |outcome, needed| Finding {
         name: "model",
         outcome,
-        needed: true,
+        needed,
+    };
+    let ollama = match wiring::ollama(config) {
+        Ok(ollama) => ollama,
+        Err(error) => return vec![finding(Err(format!("{}: {error}", error.code)), true)],
+    };
+    let found = ollama.examine().await;
+    let mut lines = Vec::new();
+    if found.iter().all(|found| found.weight == Weight::Warning) {
+        let text = match ollama.health().await {
+            Ok(health) => Ok(format!("Ollama {} has {}", health.version, health.model)),
+            Err(error) => Err(format!("{}: {error}", error.code())),
+        };
+        lines.push(finding(text, true));
     }
+    lines.extend(
+        found
+            .into_iter()
+            .map(|found| finding(Err(found.to_string()), found.weight == Weight::Broken)),
+    );
+    lines
 }
 
 /// The embedding and the reranking model; a local one is really loaded.

@@ -7,6 +7,7 @@
 )]
 
 mod answers;
+mod examine;
 mod failures;
 mod formats;
 mod hosted;
