@@ -124,7 +124,7 @@ codes! {
 
     // E14xx: model providers.
     OllamaUnreachable = "E1401", "Ollama does not answer";
-    ModelNotPulled = "E1402", "The model is not pulled";
+    ModelNotPulled = "E1402", "The server does not have the model";
     ModelTimeout = "E1403", "The model did not answer in time";
     ModelStreamBroken = "E1404", "The model's stream broke off";
     ModelRefused = "E1405", "The model server refused the request";

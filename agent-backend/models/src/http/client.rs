@@ -187,6 +187,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn certificates_that_fail() {
+        use rustls::CertificateError as Fault;
+        fn check(fault: &Fault, expect: &str) {
+            let words = certificate_words(fault);
+            assert!(words.starts_with(expect), "{words}");
+        }
+        check(&Fault::UnknownIssuer, "an authority signed it that is not known");
+        check(&Fault::NotValidForName, "it is for another name");
+        check(&Fault::Expired, "it has expired");
+        check(&Fault::NotValidYet, "it is not valid yet");
+        check(&Fault::Revoked, "it was revoked");
+        check(&Fault::BadSignature, "BadSignature");
+    }
+
+    #[test]
     fn loopback() {
         fn check(host: &str, expect: bool) {
             assert_eq!(is_this_machine(host), expect, "{host}");

@@ -17,7 +17,7 @@ use super::{answer, ask, options, whole};
 use crate::responder::Responder;
 
 /// A self-made certificate for `name`, made for this test.
-fn certificate(folder: &Path, name: &str) -> bool {
+fn certificate(folder: &Path, name: &str, is_authority: &str) -> bool {
     Command::new("openssl")
         .args([
             "req",
@@ -29,7 +29,7 @@ fn certificate(folder: &Path, name: &str) -> bool {
         ])
         .args(["-nodes", "-days", "1", "-subj", "/CN=test"])
         .args(["-addext", &format!("subjectAltName=DNS:{name}")])
-        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
+        .args(["-addext", &format!("basicConstraints=critical,CA:{is_authority}")])
         .arg("-keyout")
         .arg(folder.join("key.pem"))
         .arg("-out")
@@ -53,21 +53,30 @@ fn acceptor(folder: &Path) -> TlsAcceptor {
 #[tokio::test]
 async fn certificates() {
     let kind = HostedKind::OpenAi;
-    for (name, is_trusted, expect) in [
-        ("localhost", true, None),
+    for (name, is_authority, is_trusted, expect) in [
+        ("localhost", "FALSE", true, None),
         (
             "localhost",
+            "FALSE",
             false,
             Some("an authority signed it that is not known; give that authority's certificate as `ca_file`"),
         ),
         (
             "elsewhere",
+            "FALSE",
             true,
             Some("it is for another name; use the name that is in it"),
         ),
+        // What `openssl req -x509` makes of itself.
+        (
+            "localhost",
+            "TRUE",
+            true,
+            Some("it is an authority's own; the server needs one for itself, signed by it"),
+        ),
     ] {
         let folder = tempfile::tempdir().unwrap();
-        if !certificate(folder.path(), name) {
+        if !certificate(folder.path(), name, is_authority) {
             eprintln!("skipped: there is no openssl to make a certificate with");
             return;
         }
