@@ -11,6 +11,9 @@ use crate::{bm25, tokenize};
 
 /// Words remembered at a time; bounds memory on a tree of random data.
 const WORDS_MAX: usize = 500_000;
+/// Words that are found without a search: 128 KB of them.
+const RECENT_BITS: u32 = 12;
+const RECENT: usize = 1 << RECENT_BITS;
 
 /// Turns texts into term ids; the same ids as [`tokenize::terms`] and
 /// [`bm25::term_id`] give.
@@ -19,14 +22,17 @@ const WORDS_MAX: usize = 500_000;
 /// a place in a table.
 pub(crate) struct Analyzer {
     stemmer: Stemmer,
-    /// Word to its range of `numbers`; most words are so short that they are
-    /// their own key.
-    short: HashMap<u128, (u32, u32), FxBuildHasher>,
-    long: HashMap<Box<str>, (u32, u32), FxBuildHasher>,
+    /// Words met lately, each at the place that its key says: few words are
+    /// most of a text, and these stay near the processor.
+    recent: Vec<(u128, Terms)>,
+    /// Words and their terms; most words are so short that they are their own
+    /// key.
+    short: HashMap<u128, Terms, FxBuildHasher>,
+    long: HashMap<Box<str>, Terms, FxBuildHasher>,
     /// Part of an identifier to the number of its term, or [`NO_TERM`]: most
     /// new words are made of old parts.
     parts: HashMap<u128, u32, FxBuildHasher>,
-    /// The numbers of the terms of all words.
+    /// The numbers of the terms of words that have many.
     numbers: Vec<u32>,
     /// Term id to its number.
     known: TermMap<u32>,
@@ -37,10 +43,20 @@ pub(crate) struct Analyzer {
     scratch: Vec<String>,
 }
 
+/// The numbers of a word's terms: up to three of them, or where they are among
+/// the numbers of all.
+#[derive(Debug, Clone, Copy, Default)]
+struct Terms {
+    length: u32,
+    /// If there are more than fit, the first is the place of the first.
+    numbers: [u32; 3],
+}
+
 impl Default for Analyzer {
     fn default() -> Self {
         Self {
             stemmer: tokenize::stemmer(),
+            recent: Vec::new(),
             short: HashMap::default(),
             long: HashMap::default(),
             parts: HashMap::default(),
@@ -73,17 +89,23 @@ impl Analyzer {
         for text in texts {
             let mut left = tokenize::TERMS_MAX;
             for word in tokenize::words(text) {
-                let (from, to) = self.word(word);
-                let (from, to) = (from, to.min(from.saturating_add(left)));
-                for at in from..to {
-                    let number = self.numbers[at];
-                    let (_, count) = &mut self.terms[usize_of(number)];
+                let terms = self.word(word);
+                let numbers = match terms.numbers.get(..usize_of(terms.length)) {
+                    Some(numbers) => numbers,
+                    None => {
+                        let from = usize_of(terms.numbers[0]);
+                        &self.numbers[from..from + usize_of(terms.length)]
+                    }
+                };
+                let numbers = &numbers[..numbers.len().min(left)];
+                for number in numbers {
+                    let (_, count) = &mut self.terms[usize_of(*number)];
                     if *count == 0 {
-                        self.met.push(number);
+                        self.met.push(*number);
                     }
                     *count += 1;
                 }
-                left -= to - from;
+                left -= numbers.len();
                 if left == 0 {
                     break;
                 }
@@ -97,18 +119,42 @@ impl Analyzer {
         u32::try_from(total).unwrap_or(u32::MAX)
     }
 
-    /// The range of the word's terms in `numbers`.
-    fn word(&mut self, word: &str) -> (usize, usize) {
-        let key = packed(word.as_bytes());
-        let known = match key {
-            Some(key) => self.short.get(&key),
-            None => self.long.get(word),
+    fn word(&mut self, word: &str) -> Terms {
+        let Some(key) = packed(word.as_bytes()) else {
+            if let Some(terms) = self.long.get(word) {
+                return *terms;
+            }
+            let terms = self.take_apart(word);
+            self.long.insert(word.into(), terms);
+            return terms;
         };
-        if let Some(&(from, to)) = known {
-            return (usize_of(from), usize_of(to));
+        let place = recent_place(key);
+        if let Some((other, terms)) = self.recent.get(place)
+            && *other == key
+        {
+            return *terms;
         }
+        let terms = match self.short.get(&key) {
+            Some(terms) => *terms,
+            None => {
+                let terms = self.take_apart(word);
+                self.short.insert(key, terms);
+                terms
+            }
+        };
+        if self.recent.is_empty() {
+            // No word has the key 0.
+            self.recent.resize(RECENT, (0, Terms::default()));
+        }
+        self.recent[place] = (key, terms);
+        terms
+    }
+
+    /// The terms of a word that is not known.
+    fn take_apart(&mut self, word: &str) -> Terms {
         if self.short.len() + self.long.len() >= WORDS_MAX {
             // The numbers of this text's terms must stay; the words need not.
+            self.recent.clear();
             self.short.clear();
             self.long.clear();
             self.numbers.clear();
@@ -125,14 +171,19 @@ impl Analyzer {
             }
             self.scratch = scratch;
         }
-        let to = self.numbers.len();
-        if let (Ok(from), Ok(to)) = (u32::try_from(from), u32::try_from(to)) {
-            match key {
-                Some(key) => self.short.insert(key, (from, to)),
-                None => self.long.insert(word.into(), (from, to)),
-            };
+        let new = &self.numbers[from..];
+        let mut terms = Terms {
+            length: u32_of(new.len()),
+            ..Terms::default()
+        };
+        match terms.numbers.get_mut(..new.len()) {
+            Some(numbers) => {
+                numbers.copy_from_slice(new);
+                self.numbers.truncate(from);
+            }
+            None => terms.numbers[0] = u32_of(from),
         }
-        (from, to)
+        terms
     }
 
     /// Adds the numbers of an ASCII word's terms, as [`tokenize::word_terms`]
@@ -189,7 +240,7 @@ impl Analyzer {
 
     fn number(&mut self, term: &str) -> u32 {
         let id = bm25::term_id(term);
-        let next = u32::try_from(self.terms.len()).unwrap_or(u32::MAX);
+        let next = u32_of(self.terms.len());
         let number = *self.known.entry(id).or_insert(next);
         if number == next {
             self.terms.push((id, 0));
@@ -222,6 +273,18 @@ fn packed(word: &[u8]) -> Option<u128> {
         },
     };
     Some(bytes | (length as u128) << 120)
+}
+
+/// The place of a word among the recent ones.
+fn recent_place(key: u128) -> usize {
+    let high = u64::try_from(key >> 64).unwrap_or_default();
+    let low = u64::try_from(key & u128::from(u64::MAX)).unwrap_or_default();
+    let mixed = (low ^ high.rotate_left(29)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    usize::try_from(mixed >> (64 - RECENT_BITS)).unwrap_or_default()
+}
+
+fn u32_of(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
 }
 
 fn usize_of(index: u32) -> usize {

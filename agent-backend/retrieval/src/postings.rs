@@ -50,8 +50,61 @@ pub(crate) struct Postings {
 /// numbers of seven bits to a byte. Two bytes do for most.
 #[derive(Debug, Default)]
 struct List {
-    bytes: Vec<u8>,
+    bytes: Bytes,
     last: u32,
+}
+
+/// Bytes, of which few need no memory of their own: most terms are in few parts.
+#[derive(Debug)]
+enum Bytes {
+    Few { length: u8, bytes: [u8; FEW] },
+    Many(Vec<u8>),
+}
+
+/// As many as make a [`Bytes`] no larger than a vector.
+const FEW: usize = 15;
+
+impl Default for Bytes {
+    fn default() -> Self {
+        Self::Few {
+            length: 0,
+            bytes: [0; FEW],
+        }
+    }
+}
+
+impl Bytes {
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Few { length, bytes } => &bytes[..usize::from(*length)],
+            Self::Many(bytes) => bytes,
+        }
+    }
+
+    fn push(&mut self, byte: u8) {
+        match self {
+            Self::Few { length, bytes } => match bytes.get_mut(usize::from(*length)) {
+                Some(place) => {
+                    *place = byte;
+                    *length += 1;
+                }
+                None => {
+                    let mut many = Vec::with_capacity(2 * FEW);
+                    many.extend_from_slice(bytes);
+                    many.push(byte);
+                    *self = Self::Many(many);
+                }
+            },
+            Self::Many(bytes) => bytes.push(byte),
+        }
+    }
+
+    fn shrink(&mut self) {
+        match self {
+            Self::Few { .. } => {}
+            Self::Many(bytes) => bytes.shrink_to_fit(),
+        }
+    }
 }
 
 impl List {
@@ -72,7 +125,7 @@ impl List {
     }
 }
 
-fn push_number(bytes: &mut Vec<u8>, mut number: u32) {
+fn push_number(bytes: &mut Bytes, mut number: u32) {
     while number >= 0x80 {
         bytes.push(number.to_le_bytes()[0] | 0x80);
         number >>= 7;
@@ -125,16 +178,16 @@ impl Postings {
                     kept.push(Place { part, ..place });
                 }
             }
-            kept.bytes.shrink_to_fit();
+            kept.bytes.shrink();
             *list = kept;
-            !list.bytes.is_empty()
+            !list.bytes.as_slice().is_empty()
         });
     }
 
     /// Gives back memory that was kept for growth.
     pub fn shrink(&mut self) {
         for list in self.terms.values_mut() {
-            list.bytes.shrink_to_fit();
+            list.bytes.shrink();
         }
         self.terms.shrink_to_fit();
     }

@@ -10,7 +10,6 @@ mod list;
 mod policy;
 pub mod some;
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::{self, File, Metadata};
 use std::io::Read;
@@ -154,16 +153,7 @@ pub fn read(root: &Path, path: &str) -> Result<(String, ContentHash), SkipReason
     policy::name(path)?;
     let bytes = read_bytes(&root.join(path), path)?;
     let hash = ContentHash::of(&bytes);
-    // No copy of what is UTF-8 already, which is nearly everything.
-    let decoded = match decode::text(&bytes)? {
-        Cow::Borrowed(text) if text.len() == bytes.len() => None,
-        Cow::Borrowed(text) => Some(text.to_owned()),
-        Cow::Owned(text) => Some(text),
-    };
-    let text = match decoded {
-        Some(text) => text,
-        None => String::from_utf8(bytes).map_err(|_| SkipReason::NotUtf8)?,
-    };
+    let text = decode::text(bytes)?;
     policy::content(path, &text)?;
     Ok((text, hash))
 }

@@ -11,9 +11,12 @@
 
 use crate::language::Language;
 
+mod bytes;
+mod gaps;
 mod python;
 mod tokens;
 
+use self::gaps::Gaps;
 use self::tokens::{Kind, Strings, Token, Tokens};
 
 /// The language family, as far as braces are concerned.
@@ -46,17 +49,7 @@ pub(super) fn of(language: Language, text: &str) -> Option<String> {
         | Language::Proto
         | Language::Other => return None,
     };
-    let hidden = Scanner::new(family, text).scan()?;
-    let mut out = String::with_capacity(text.len() / 2);
-    let mut at = 0;
-    for (from, to) in hidden {
-        out.push_str(&text[at..from]);
-        let lines = memchr::memchr_iter(b'\n', &text.as_bytes()[from..to]).count();
-        out.extend(std::iter::repeat_n('\n', lines));
-        at = to;
-    }
-    out.push_str(&text[at..]);
-    Some(out)
+    Some(Scanner::new(family, text).scan()?.cut(text))
 }
 
 /// What the tokens since the last statement say about the brace that follows.
@@ -67,6 +60,10 @@ struct Header {
     about: About,
     /// Parentheses, as a function has.
     call: bool,
+    /// Of a function in Rust: where its name ends.
+    name_end: Option<usize>,
+    /// Where its first parentheses begin and end.
+    parameters: Option<(usize, usize)>,
 }
 
 /// What a header's words are about.
@@ -117,19 +114,25 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    /// The ranges to leave out, in order.
-    fn scan(mut self) -> Option<Vec<(usize, usize)>> {
+    /// What to leave out.
+    fn scan(mut self) -> Option<Gaps> {
         loop {
             self.tokens.strings = self.strings();
             let Some(token) = self.tokens.next()? else { break };
             match token.kind {
                 Kind::Word(word) if self.nesting == 0 => {
                     self.header.start.get_or_insert(token.at);
+                    let is_name = self.family == Family::Rust && token.word_before == "fn";
+                    if is_name && self.header.about == About::Function {
+                        self.header.name_end.get_or_insert(token.at + word.len());
+                    }
                     self.header.about = self.about(word, &token);
                 }
+                Kind::Open if self.is_attribute(&token) => self.leave_out_arguments(&token)?,
                 Kind::Open if self.holds_nothing(&token) => {
                     self.header.call = true;
-                    self.leave_out_parentheses(&token)?;
+                    let end = self.leave_out_parentheses(&token)?;
+                    self.header.parameters.get_or_insert((token.at, end));
                 }
                 Kind::Open => {
                     self.header.call |= self.nesting == 0;
@@ -137,6 +140,7 @@ impl<'t> Scanner<'t> {
                 }
                 Kind::Close => self.nesting = self.nesting.checked_sub(1)?,
                 Kind::End if self.nesting == 0 => {
+                    self.leave_out_signature(token.at);
                     self.leave_out_statement(token.at);
                     self.header = Header::default();
                 }
@@ -151,12 +155,14 @@ impl<'t> Scanner<'t> {
                 Kind::Word(_) | Kind::End | Kind::Other => {}
             }
         }
-        (self.containers == 0 && self.nesting == 0).then_some(self.tokens.hidden)
+        (self.containers == 0 && self.nesting == 0).then_some(self.tokens.gaps)
     }
 
     /// Leaves out a statement that defines nothing, up to its semicolon.
     fn leave_out_statement(&mut self, end: usize) {
-        let Header { start, about, call } = self.header;
+        let Header {
+            start, about, call, ..
+        } = self.header;
         let defines_nothing = match (self.family, about) {
             (Family::Rust, About::Unknown | About::Extern | About::Other) => true,
             // With parentheses it may be a method.
@@ -169,8 +175,48 @@ impl<'t> Scanner<'t> {
         };
         // A condition of the preprocessor that begins or ends in it stays.
         if self.tokens.directive_at.is_none_or(|at| at < start) {
-            self.leave_out(start, end);
+            // Beside something else, its semicolon says where that ends; in C,
+            // where the macros before it end.
+            let end = if self.family != Family::C && bytes::are_lines(self.tokens.bytes, start, end + 1) {
+                end + 1
+            } else {
+                end
+            };
+            self.tokens.gaps.replace(start, end);
         }
+    }
+
+    /// Leaves out what a function's header, which ends here, says beside its
+    /// name: generics, parameters, results and conditions.
+    fn leave_out_signature(&mut self, end: usize) {
+        if let Some(name_end) = self.header.name_end
+            && let Some((open, close)) = self.header.parameters
+            && matches!(self.tokens.bytes.get(name_end), Some(b'(' | b'<'))
+        {
+            self.tokens.gaps.replace(name_end, open);
+            self.tokens.gaps.replace(open + 1, close);
+            self.tokens.gaps.replace(close + 1, end);
+        }
+    }
+
+    /// Whether this opens an attribute in Rust.
+    fn is_attribute(&self, token: &Token<'_>) -> bool {
+        self.family == Family::Rust
+            && self.nesting == 0
+            && token.before == b'#'
+            && !self.tokens.is_parenthesis(token)
+    }
+
+    /// Leaves out what an attribute says beside its name.
+    fn leave_out_arguments(&mut self, token: &Token<'_>) -> Option<()> {
+        let end = self.tokens.closing_parenthesis()?;
+        let (name, name_end) = (token.at + 1, bytes::word_end(self.tokens.bytes, token.at + 1));
+        // This one needs what follows.
+        let is_unsafe = &self.tokens.bytes[name..name_end] == b"unsafe";
+        if name < name_end && !is_unsafe {
+            self.tokens.gaps.replace(name_end, end);
+        }
+        Some(())
     }
 
     /// Whether what is in the parentheses is neither a name nor a definition.
@@ -219,21 +265,12 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    /// Leaves out what is in the parentheses that were just opened.
-    fn leave_out_parentheses(&mut self, token: &Token<'_>) -> Option<()> {
+    /// Leaves out what is in the parentheses that were just opened. Returns
+    /// where they end.
+    fn leave_out_parentheses(&mut self, token: &Token<'_>) -> Option<usize> {
         let end = self.tokens.closing_parenthesis()?;
-        self.leave_out(token.at + 1, end);
-        Some(())
-    }
-
-    fn leave_out(&mut self, from: usize, to: usize) {
-        let hidden = &mut self.tokens.hidden;
-        while hidden.last().is_some_and(|(other, _)| *other >= from) {
-            hidden.pop();
-        }
-        if from < to {
-            hidden.push((from, to));
-        }
+        self.tokens.gaps.replace(token.at + 1, end);
+        Some(end)
     }
 
     /// In scripts a string may name a module, a method or a member.
@@ -321,10 +358,13 @@ impl<'t> Scanner<'t> {
             Family::Script => b"<,:|&".contains(&token.before),
             Family::Rust | Family::Java | Family::C | Family::Cpp => false,
         };
+        if inside == Inside::Hidden && self.nesting == 0 {
+            self.leave_out_signature(token.at);
+        }
         let is_top = self.containers == 0 && self.nesting == 0;
         let end = self.tokens.closing(is_top)?;
         if inside == Inside::Hidden && !goes_on {
-            self.leave_out(token.at + 1, end);
+            self.tokens.gaps.replace(token.at + 1, end);
         }
         // A value or a list of names ends with a semicolon, and a type in C with its name.
         let Header { about, call, .. } = self.header;

@@ -219,6 +219,9 @@ impl Collector<'_> {
                     let from = above.into_iter().chain(lead_row.take()).min().unwrap_or(start);
                     self.node(cursor, rule, scope, (from, end), depth);
                 }
+            } else if node.kind() == ";" {
+                // All that is left of a statement in an outline.
+                lead = None;
             }
             previous_end = Some(end);
             if !cursor.goto_next_sibling() {

@@ -61,8 +61,9 @@ pub(super) async fn commits(root: &Path, head: &str, since: Option<&str>) -> Opt
         "-z",
         "--no-merges",
         "--name-status",
-        "--find-renames",
-        "-l400",
+        // Comparing what is in the files takes a fifth of git's time, and finds
+        // renames that make the ranking no better.
+        "--find-renames=100%",
         "--no-ext-diff",
         "--no-textconv",
         "--no-show-signature",

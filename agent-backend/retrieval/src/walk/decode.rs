@@ -4,8 +4,6 @@
 //! What is wrongly taken for text is noise in every search, so that a file in
 //! an encoding that nothing tells is left out and counted.
 
-use std::borrow::Cow;
-
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 
 use super::policy::SkipReason;
@@ -15,32 +13,40 @@ use super::policy::SkipReason;
 const ACCENTS_MAX: usize = 3;
 
 /// The text of a file, without byte-order mark.
-pub(super) fn text(bytes: &[u8]) -> Result<Cow<'_, str>, SkipReason> {
-    if let Some((encoding, mark)) = Encoding::for_bom(bytes) {
-        if encoding == UTF_8 {
-            return utf8(&bytes[mark..]).map(Cow::Borrowed);
+pub(super) fn text(bytes: Vec<u8>) -> Result<String, SkipReason> {
+    match Encoding::for_bom(&bytes) {
+        Some((encoding, mark)) if encoding == UTF_8 => {
+            has_no_nul(&bytes)?;
+            String::from_utf8(bytes[mark..].to_vec()).map_err(|_| SkipReason::NotUtf8)
         }
-        let (text, had_errors) = encoding.decode_without_bom_handling(&bytes[mark..]);
-        // A binary file may begin with the same two bytes.
-        if had_errors || text.contains('\0') {
-            return Err(SkipReason::Binary);
+        Some((encoding, mark)) => {
+            let (text, had_errors) = encoding.decode_without_bom_handling(&bytes[mark..]);
+            // A binary file may begin with the same two bytes.
+            if had_errors || text.contains('\0') {
+                return Err(SkipReason::Binary);
+            }
+            Ok(text.into_owned())
         }
-        return Ok(text);
-    }
-    match utf8(bytes) {
-        Err(SkipReason::NotUtf8) if is_western(bytes) => {
-            let (text, _) = WINDOWS_1252.decode_without_bom_handling(bytes);
-            Ok(text)
+        None => {
+            has_no_nul(&bytes)?;
+            // Without a copy if it is UTF-8, which is nearly everything.
+            String::from_utf8(bytes).or_else(|error| {
+                let bytes = error.as_bytes();
+                if !is_western(bytes) {
+                    return Err(SkipReason::NotUtf8);
+                }
+                let (text, _) = WINDOWS_1252.decode_without_bom_handling(bytes);
+                Ok(text.into_owned())
+            })
         }
-        result => result.map(Cow::Borrowed),
     }
 }
 
-fn utf8(bytes: &[u8]) -> Result<&str, SkipReason> {
-    if memchr::memchr(0, bytes).is_some() {
-        return Err(SkipReason::Binary);
+fn has_no_nul(bytes: &[u8]) -> Result<(), SkipReason> {
+    match memchr::memchr(0, bytes) {
+        Some(_) => Err(SkipReason::Binary),
+        None => Ok(()),
     }
-    std::str::from_utf8(bytes).map_err(|_| SkipReason::NotUtf8)
 }
 
 /// Whether bytes that are not UTF-8 are Latin-1 or Windows-1252: no control
@@ -68,7 +74,7 @@ mod tests {
     #[test]
     fn encodings() {
         let check = |bytes: &[u8], expect: Result<&str, SkipReason>| {
-            assert_eq!(text(bytes).as_deref(), expect.as_deref(), "{bytes:?}");
+            assert_eq!(text(bytes.to_vec()).as_deref(), expect.as_deref(), "{bytes:?}");
         };
         check(b"x = 1\n", Ok("x = 1\n"));
         check("größe 字\n".as_bytes(), Ok("größe 字\n"));

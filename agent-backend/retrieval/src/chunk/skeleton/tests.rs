@@ -10,32 +10,46 @@ fn rust() {
     let check = |text: &str, expect: Option<&str>| check(Language::Rust, text, expect);
     check(
         "fn a() { x }\nfn b() {\n    y\n}\n",
-        Some("fn a() {}\nfn b() {\n\n}\n"),
+        Some("fn a(){}\nfn b(){\n\n}\n"),
     );
-    check(
-        "impl A for B { fn a() { x } }",
-        Some("impl A for B { fn a() {} }"),
-    );
+    check("impl A for B { fn a() { x } }", Some("impl A for B { fn a(){} }"));
     check(
         "struct A { x: u8 }\nenum B { C { d: u8 } }",
         Some("struct A {}\nenum B {}"),
     );
-    check(
-        "mod a { fn b() -> impl C { d } }",
-        Some("mod a { fn b() -> impl C {} }"),
-    );
+    check("mod a { fn b() -> impl C { d } }", Some("mod a { fn b(){} }"));
     check("extern \"C\" { fn a(); }", Some("extern \"\" { fn a(); }"));
-    check("extern \"C\" fn a() { b }", Some("extern \"\" fn a() {}"));
+    check("extern \"C\" fn a() { b }", Some("extern \"\" fn a(){}"));
     check("macro_rules! m { (x) => { y } }", Some("macro_rules! m {}"));
     // Braces that are none.
     check(
         "fn a<'b>() { '{'; \"}\"; r#\"}\"}\"#; b'}'; b\"}\" }",
-        Some("fn a<'b>() {}"),
+        Some("fn a(){}"),
     );
-    check("fn a() { /* } /* } */ } */ // }\n}", Some("fn a() {\n}"));
+    check("fn a() { /* } /* } */ } */ // }\n}", Some("fn a(){\n}"));
+    // What a function says beside its name, and an attribute.
+    check(
+        "fn a<F: Fn(u8) -> u8>(f: F) -> Vec<u8>\nwhere\n    F: B,\n{ c }",
+        Some("fn a()\n\n\n{}"),
+    );
+    check("trait A { fn b(&self) -> C; }", Some("trait A { fn b(); }"));
+    check("#[a(b = \"]\")]\nfn c() {}", Some("#[a]\nfn c(){}"));
+    check("#[unsafe(a)]\nfn b() {}", Some("#[unsafe(a)]\nfn b(){}"));
+    // Statements with lines of their own, and others.
+    check("use a;\nuse b; // c\nfn d() {}", Some("\n; //\nfn d(){}"));
     check("fn a() {", None);
     check("fn a() } {", None);
     check("fn a() { \"", None);
+}
+
+#[test]
+fn comments() {
+    let check = |text: &str, expect: &str| check(Language::Rust, text, Some(expect));
+    check("// a\n", "//\n");
+    check("// a\n  // b\nfn c() {}", "/*\n*/\nfn c(){}");
+    check("// a\n\n// b\n", "//\n\n//\n");
+    check("struct A; // b\n// c\n// d\n", "struct A; //\n/*\n*/\n");
+    check("fn a() {\n// b\n// c\n}\n// d\n", "fn a(){\n\n\n}\n//\n");
 }
 
 #[test]

@@ -2,6 +2,8 @@
 //! strings and preprocessor lines is passed over. Pure.
 
 use super::Family;
+use super::bytes::{self, BEGINS, is_word};
+use super::gaps::Gaps;
 
 /// Template strings in template strings.
 const TEMPLATES_MAX: usize = 16;
@@ -35,13 +37,13 @@ pub(super) struct Token<'t> {
 pub(super) struct Tokens<'t> {
     family: Family,
     text: &'t str,
-    bytes: &'t [u8],
+    pub bytes: &'t [u8],
     at: usize,
     before: u8,
     word_before: &'t str,
     templates: usize,
-    /// What is inside of comments and strings, in order.
-    pub hidden: Vec<(usize, usize)>,
+    /// What is inside of comments and strings.
+    pub gaps: Gaps,
     /// Whether the strings that follow may be names.
     pub strings: Strings,
     /// Where the last line of the preprocessor is.
@@ -66,13 +68,13 @@ impl<'t> Tokens<'t> {
             before: 0,
             word_before: "",
             templates: 0,
-            hidden: Vec::new(),
+            gaps: Gaps::default(),
             strings: Strings::Hidden,
             directive_at: None,
         };
         if family == Family::Script && text.starts_with("#!") {
             tokens.line();
-            tokens.hidden.clear();
+            tokens.gaps = Gaps::default();
         }
         tokens
     }
@@ -86,7 +88,7 @@ impl<'t> Tokens<'t> {
             };
             if byte.is_ascii_whitespace() {
                 self.at += 1;
-            } else if !self.pass_over(byte)? {
+            } else if !BEGINS[usize::from(byte)] || !self.pass_over(byte)? {
                 return Some(Some(self.token(byte)));
             }
         }
@@ -239,20 +241,19 @@ impl<'t> Tokens<'t> {
         let rest = &self.bytes[from..];
         self.at += memchr::memchr(b'\n', rest).unwrap_or(rest.len());
         // In C it goes on in the next line after a backslash.
-        if !self.bytes[..self.at].trim_ascii_end().ends_with(b"\\") {
-            self.hide(from + 2, self.at);
+        if self.bytes[..self.at].trim_ascii_end().ends_with(b"\\") {
+            return;
         }
-    }
-
-    fn hide(&mut self, from: usize, to: usize) {
-        if from < to {
-            self.hidden.push((from, to));
+        if bytes::begins_line(self.bytes, from) {
+            self.gaps.comment(self.bytes, from, self.at);
+        } else {
+            self.gaps.add(from + 2, self.at);
         }
     }
 
     fn hide_string(&mut self, from: usize, to: usize) {
         if self.strings == Strings::Hidden {
-            self.hide(from, to);
+            self.gaps.add(from, to);
         }
     }
 
@@ -266,7 +267,7 @@ impl<'t> Tokens<'t> {
     fn block_comment(&mut self) -> Option<()> {
         let from = self.at + 2;
         self.behind_comment()?;
-        self.hide(from, self.at.saturating_sub(2));
+        self.gaps.add(from, self.at.saturating_sub(2));
         Some(())
     }
 
@@ -372,7 +373,7 @@ impl<'t> Tokens<'t> {
         let from = behind_name(&self.bytes[self.at..]).map(|length| self.at + length);
         self.directive()?;
         if let Some(from) = from {
-            self.hide(from, self.at);
+            self.gaps.add(from, self.at);
         }
         Some(())
     }
@@ -475,8 +476,4 @@ fn behind_name(line: &[u8]) -> Option<usize> {
     let name = rest.trim_ascii_start();
     let end = name.iter().position(|byte| !is_word(*byte)).unwrap_or(name.len());
     (end > 0 && name.len() < rest.len()).then(|| line.len() - name.len() + end)
-}
-
-fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || !byte.is_ascii()
 }
