@@ -1,6 +1,8 @@
 //! What is asked of the search beside the request: by the model, by rule, and
 //! after a failure.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use crate::world::{World, brief};
@@ -91,6 +93,15 @@ fn notices(events: &[Value]) -> String {
     messages(events, "notice").iter().map(line).collect()
 }
 
+/// The files of the last retrieval and the questions that found each.
+fn found_by(events: &[Value]) -> BTreeMap<&str, Value> {
+    let last = *messages(events, "retrieval_result").last().unwrap();
+    let items = last["items"].as_array().unwrap().iter();
+    items
+        .map(|item| (item["path"].as_str().unwrap(), item["found_by"].clone()))
+        .collect()
+}
+
 /// Paths of the last retrieval.
 fn found(events: &[Value]) -> Vec<&str> {
     let last = *messages(events, "retrieval_result").last().unwrap();
@@ -101,7 +112,7 @@ fn found(events: &[Value]) -> Vec<&str> {
 #[tokio::test]
 async fn the_models_questions_find_what_the_request_does_not_say() {
     let world = world(
-        r#"{ json: { queries: ["bookkeeping ledger", "Add greetings"] } }"#,
+        r#"{ json: { queries: ["bookkeeping ledger", "the main program"] } }"#,
         "",
         "auto",
         60_000,
@@ -109,10 +120,12 @@ async fn the_models_questions_find_what_the_request_does_not_say() {
     .await;
     let id = world.submit("Add greetings to main").await;
     let events = world.to_review(&id).await;
-    let paths = found(&events);
-    assert!(
-        paths.contains(&"app.py") && paths.contains(&"accounts/ledger.py"),
-        "{paths:?}"
+    assert_eq!(
+        found_by(&events),
+        BTreeMap::from([
+            ("accounts/ledger.py", json!(["bookkeeping ledger"])),
+            ("app.py", json!(["Add greetings to main", "the main program"])),
+        ])
     );
     assert!(
         notices(&events).contains("also searched for `bookkeeping ledger` (model)"),
@@ -196,7 +209,8 @@ async fn nobody_asks_more_where_it_is_switched_off() {
     .await;
     let id = world.submit("Add greetings to main").await;
     let events = world.to_review(&id).await;
-    assert!(!found(&events).contains(&"accounts/ledger.py"));
+    // One question found all, which goes without saying.
+    assert_eq!(found_by(&events), BTreeMap::from([("app.py", Value::Null)]));
     let requests = world.ollama.requests();
     assert!(
         requests
