@@ -204,6 +204,9 @@ impl Provider for Hosted {
     }
 }
 
+#[cfg(test)]
+mod tests;
+
 /// A number as it was written: 0.2 and not 0.20000000298.
 fn decimal(number: f32) -> Value {
     number

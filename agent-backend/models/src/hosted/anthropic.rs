@@ -144,6 +144,7 @@ pub(super) struct AnthropicReader {
     /// Servers that copy the interface cannot all force a call.
     aside: String,
     has_answered: bool,
+    has_begun: bool,
     block: Block,
     calls: usize,
     finish: Option<Finish>,
@@ -333,7 +334,10 @@ impl Reader for AnthropicReader {
                 }
             }
             Piece::ContentBlockStart { content_block } => self.begin(content_block, out)?,
-            Piece::ContentBlockDelta { delta } => self.delta(delta, out)?,
+            Piece::ContentBlockDelta { delta } => {
+                self.has_begun = true;
+                self.delta(delta, out)?;
+            }
             Piece::ContentBlockStop => {
                 if let Block::Call(call) = std::mem::take(&mut self.block) {
                     out.push(Chunk::ToolCall(call.whole(self.calls)?));
@@ -361,6 +365,10 @@ impl Reader for AnthropicReader {
             prompt_tokens: self.prompt_tokens,
             generated_tokens: self.generated_tokens,
         })
+    }
+
+    fn has_begun(&self) -> bool {
+        self.has_begun
     }
 
     fn thinking_bytes(&self) -> u64 {

@@ -144,6 +144,7 @@ fn ids(id: &str) -> (Option<&str>, Option<&str>) {
 #[derive(Debug, Default)]
 pub(super) struct GeminiReader {
     calls: usize,
+    has_begun: bool,
     finish: Option<Finish>,
     prompt_tokens: Option<u64>,
     generated_tokens: u64,
@@ -288,6 +289,7 @@ impl Reader for GeminiReader {
         }
         if let Some(candidate) = piece.candidates.into_iter().next() {
             for part in candidate.content.parts {
+                self.has_begun = true;
                 self.part(part, out)?;
             }
             if let Some(reason) = candidate.finish_reason {
@@ -304,6 +306,10 @@ impl Reader for GeminiReader {
             prompt_tokens: self.prompt_tokens,
             generated_tokens: self.generated_tokens,
         })
+    }
+
+    fn has_begun(&self) -> bool {
+        self.has_begun
     }
 
     fn thinking_bytes(&self) -> u64 {

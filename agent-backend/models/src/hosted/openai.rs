@@ -122,6 +122,7 @@ pub(super) struct OpenAiReader {
     calls: Vec<(Option<u64>, Call)>,
     calls_given: usize,
     refused: bool,
+    has_begun: bool,
     finish: Option<Finish>,
     prompt_tokens: Option<u64>,
     generated_tokens: u64,
@@ -231,6 +232,7 @@ impl Reader for OpenAiReader {
             return Ok(Next::More);
         };
         self.delta(choice.delta.unwrap_or_default(), out)?;
+        self.has_begun |= !out.is_empty() || self.thinking_bytes > 0 || !self.calls.is_empty();
         if let Some(reason) = choice.finish_reason.filter(|reason| !reason.is_empty()) {
             self.finish(&reason, out)?;
         }
@@ -243,6 +245,10 @@ impl Reader for OpenAiReader {
             prompt_tokens: self.prompt_tokens,
             generated_tokens: self.generated_tokens,
         })
+    }
+
+    fn has_begun(&self) -> bool {
+        self.has_begun
     }
 
     fn thinking_bytes(&self) -> u64 {

@@ -46,6 +46,10 @@ pub(super) trait Reader: std::fmt::Debug + Send {
     /// answer. An answer without its reason to end is broken.
     fn end(&mut self) -> Result<Ending, Fault>;
 
+    /// Whether anything of the answer has come, be it a thought or a piece of a
+    /// call: signs of life are none.
+    fn has_begun(&self) -> bool;
+
     /// Bytes of thinking so far.
     fn thinking_bytes(&self) -> u64;
 }

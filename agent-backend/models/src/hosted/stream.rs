@@ -81,7 +81,6 @@ pub(super) fn chunks(sent: Sent) -> ChunkStream {
     try_stream! {
         let mut decoder = sse::Decoder::new(EVENT_BYTES_MAX);
         let mut out = Vec::new();
-        let mut has_begun = false;
         let mut bytes_read: u64 = 0;
         let fail = |fault| match fault {
             Fault::Broken(reason) => Error::StreamBroken { reason },
@@ -89,7 +88,7 @@ pub(super) fn chunks(sent: Sent) -> ChunkStream {
         };
         let mut next = Next::More;
         while next == Next::More {
-            let (phase, limit, wait) = limits.next(begin, has_begun);
+            let (phase, limit, wait) = limits.next(begin, reader.has_begun());
             let piece = next_piece(&mut response, wait).await.map_err(|error| at_the_limit(error, phase, limit))?;
             let Some(piece) = piece else { break };
             bytes_read += piece.len() as u64;
@@ -98,9 +97,7 @@ pub(super) fn chunks(sent: Sent) -> ChunkStream {
             }
             decoder.push(&piece);
             while let Some(event) = decoder.next_event().map_err(|error| broken(&error))? {
-                let thought = reader.thinking_bytes();
                 next = reader.event(&event, &mut out).map_err(fail)?;
-                has_begun |= !out.is_empty() || reader.thinking_bytes() > thought;
                 for chunk in out.drain(..) {
                     yield chunk;
                 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use models::{Error, HostedKind, HostedOptions, Phase, Provider as _};
+use serde_json::json;
 use shared::error::Code;
 
-use super::{Answer, KINDS, SHORT, answer, ask, opening, start, start_with, text};
+use super::{Answer, KINDS, SHORT, answer, ask, event, opening, start, start_with, text};
 use crate::responder::Asked;
 
 fn gone(asked: &[Asked]) -> bool {
@@ -19,6 +20,23 @@ fn ping(kind: HostedKind) -> &'static [u8] {
     match kind {
         HostedKind::Anthropic => b"event: ping\ndata: {\"type\":\"ping\"}\n\n",
         HostedKind::OpenAi | HostedKind::Gemini => b": keep-alive\n\n",
+    }
+}
+
+/// A call of a tool that goes on; Google's calls come whole.
+fn half_a_call(kind: HostedKind) -> String {
+    match kind {
+        HostedKind::OpenAi => event(&json!({"choices": [{"delta": {"tool_calls": [
+            {"index": 0, "id": "1", "function": {"name": "read", "arguments": "{"}},
+        ]}}]})),
+        HostedKind::Anthropic => {
+            event(
+                &json!({"type": "content_block_start", "index": 1, "content_block": {"type": "tool_use", "id": "1", "name": "read"}}),
+            ) + &event(
+                &json!({"type": "content_block_delta", "index": 1, "delta": {"type": "input_json_delta", "partial_json": "{"}}),
+            )
+        }
+        HostedKind::Gemini => String::new(),
     }
 }
 
@@ -47,6 +65,16 @@ async fn limits_of_time() {
         check(kind, alive, "", Phase::FirstByte, first_byte).await;
         let begun = opening(kind) + &text(kind, "a");
         let begun = || Answer::events(&[begun.as_bytes()]).hold();
+        // A call that is being written is a piece of the answer, too.
+        let calling = Answer::events(&[opening(kind).as_bytes(), half_a_call(kind).as_bytes()]).hold();
+        let idle = |options| HostedOptions {
+            first_byte_timeout: Duration::from_secs(60),
+            idle_timeout: SHORT,
+            ..options
+        };
+        if kind != HostedKind::Gemini {
+            check(kind, calling, "", Phase::Idle, idle).await;
+        }
         check(kind, begun(), "a", Phase::Idle, |options| HostedOptions {
             idle_timeout: SHORT,
             ..options
