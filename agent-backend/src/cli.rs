@@ -88,7 +88,7 @@ enum Command {
     #[command(subcommand)]
     Workflows(workflows::Command),
     /// Say what is missing, and the command that mends it
-    Doctor,
+    Doctor(doctor::Arguments),
     /// Print the version
     Version,
 }
@@ -204,7 +204,7 @@ async fn dispatch(cli: Cli, config: Config) -> Result<Exit, Error> {
         Command::Workflows(command) => {
             Box::pin(workflows::run(config, backend, cli.options.model, command)).await
         }
-        Command::Doctor => doctor::run(config).await,
+        Command::Doctor(arguments) => doctor::run(config, arguments).await,
         Command::Version => {
             print(&format!("agentic-ide-backend {}", version::VERSION))?;
             Ok(Exit::Done)

@@ -2,11 +2,22 @@
 
 use std::{process::Stdio, sync::Arc};
 
+use clap::Args;
 use console::Style;
-use models::{Provider as _, examine::Weight};
+use models::{
+    Provider,
+    examine::{self, Weight},
+};
 
 use super::{Exit, backend, print};
 use crate::{config::Config, error::Error, search::SearchModels, wiring, workflows};
+
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Arguments {
+    /// Also ask the models for a short answer each, to see whether it streams; it costs tokens
+    #[arg(long)]
+    ask: bool,
+}
 
 struct Finding {
     name: &'static str,
@@ -16,10 +27,10 @@ struct Finding {
     needed: bool,
 }
 
-pub(super) async fn run(config: Config) -> Result<Exit, Error> {
+pub(super) async fn run(config: Config, arguments: Arguments) -> Result<Exit, Error> {
     let [embedding, reranking] = search_models(&config).await;
     let mut findings = vec![git().await];
-    findings.extend(model(&config).await);
+    findings.extend(models(&config, arguments).await);
     findings.extend([
         embedding,
         reranking,
@@ -63,22 +74,39 @@ async fn git() -> Finding {
     }
 }
 
-/// The model that answers: one line for each thing that is wrong with it.
-async fn model(config: &Config) -> Vec<Finding> {
+/// The models that answer.
+async fn models(config: &Config, arguments: Arguments) -> Vec<Finding> {
+    match wiring::ollama(config) {
+        Ok(ollama) => model(&ollama, arguments).await,
+        Err(error) => vec![Finding {
+            name: "model",
+            outcome: Err(format!("{}: {error}", error.code)),
+            needed: true,
+        }],
+    }
+}
+
+/// One model: what it is if it can be used, and a line for each thing that is
+/// wrong with it.
+async fn model(provider: &dyn Provider, arguments: Arguments) -> Vec<Finding> {
+    let mut found = provider.examine().await;
+    let is_usable = |found: &[examine::Finding]| found.iter().all(|found| found.weight == Weight::Warning);
+    if arguments.ask && is_usable(&found) {
+        found.extend(examine::buffering(provider).await);
+    }
     let finding = |outcome, needed| Finding {
         name: "model",
         outcome,
         needed,
     };
-    let ollama = match wiring::ollama(config) {
-        Ok(ollama) => ollama,
-        Err(error) => return vec![finding(Err(format!("{}: {error}", error.code)), true)],
-    };
-    let found = ollama.examine().await;
     let mut lines = Vec::new();
-    if found.iter().all(|found| found.weight == Weight::Warning) {
-        let text = match ollama.health().await {
-            Ok(health) => Ok(format!("Ollama {} has {}", health.version, health.model)),
+    if is_usable(&found) {
+        let identity = provider.identity();
+        let text = match provider.health().await {
+            Ok(health) => Ok(format!(
+                "{} {} has {}",
+                identity.provider, health.version, health.model
+            )),
             Err(error) => Err(format!("{}: {error}", error.code())),
         };
         lines.push(finding(text, true));
