@@ -11,9 +11,7 @@ use serde_json::{Value, json};
 
 use super::{
     adapt::Without,
-    reader::{
-        ARGUMENTS_BYTES_MAX, CALLS_MAX, Call, Ending, Fault, Next, Reader, broken, parse, token, unfinished,
-    },
+    reader::{ARGUMENTS_BYTES_MAX, Call, Fault, Next, Reader, Tally, broken, parse, token},
 };
 use crate::{ChatRequest, Chunk, Finish, Message, Role, sse, tokens_likely};
 
@@ -138,19 +136,14 @@ fn parts(message: &Message, is_last: bool) -> Vec<Value> {
 /// Reads an answer.
 #[derive(Debug, Default)]
 pub(super) struct AnthropicReader {
+    tally: Tally,
     /// Whether the answer itself comes as a call.
     by_schema: bool,
     /// What was said beside that call: the answer, if the call never comes.
     /// Servers that copy the interface cannot all force a call.
     aside: String,
     has_answered: bool,
-    has_begun: bool,
     block: Block,
-    calls: usize,
-    finish: Option<Finish>,
-    prompt_tokens: Option<u64>,
-    generated_tokens: u64,
-    thinking_bytes: u64,
 }
 
 /// What is being written.
@@ -255,9 +248,9 @@ impl AnthropicReader {
         if let Some(input) = count.input_tokens {
             // What came from the cache is counted apart.
             let cached = [count.cache_creation_input_tokens, count.cache_read_input_tokens];
-            self.prompt_tokens = Some(input + cached.iter().flatten().sum::<u64>());
+            self.tally.prompt_tokens = Some(input + cached.iter().flatten().sum::<u64>());
         }
-        self.generated_tokens = count.output_tokens.unwrap_or(self.generated_tokens);
+        self.tally.generated_tokens = count.output_tokens.unwrap_or(self.tally.generated_tokens);
     }
 
     fn begin(&mut self, start: BlockStart, out: &mut Vec<Chunk>) -> Result<(), Fault> {
@@ -270,12 +263,7 @@ impl AnthropicReader {
                 self.has_answered = true;
                 Block::Answer
             }
-            BlockStart::ToolUse { id, name } => {
-                if self.calls >= CALLS_MAX {
-                    return Err(broken(format!("it calls more than {CALLS_MAX} tools")));
-                }
-                Block::Call(Call::new(id, name))
-            }
+            BlockStart::ToolUse { id, name } => Block::Call(Call::new(id, name)),
             BlockStart::Other => Block::Other,
         };
         Ok(())
@@ -289,7 +277,7 @@ impl AnthropicReader {
                 Block::Answer => token(partial_json, out),
                 Block::Other => {}
             },
-            Delta::Thinking { thinking } => self.thinking_bytes += thinking.len() as u64,
+            Delta::Thinking { thinking } => self.tally.thinking_bytes += thinking.len() as u64,
             Delta::Other => {}
         }
         Ok(())
@@ -310,12 +298,12 @@ impl AnthropicReader {
 
     fn stop(&mut self, reason: &str, out: &mut Vec<Chunk>) -> Result<(), Fault> {
         let aside = std::mem::take(&mut self.aside);
-        if !self.has_answered && self.calls == 0 {
+        if !self.has_answered && self.tally.calls == 0 {
             token(aside, out);
         }
-        self.finish = Some(match reason {
+        self.tally.finish = Some(match reason {
             "end_turn" | "stop_sequence" => Finish::Stop,
-            "tool_use" if self.calls == 0 => Finish::Stop,
+            "tool_use" if self.tally.calls == 0 => Finish::Stop,
             "tool_use" => Finish::ToolCalls,
             "max_tokens" | "model_context_window_exceeded" => Finish::Length,
             "refusal" => Finish::Refused,
@@ -335,13 +323,13 @@ impl Reader for AnthropicReader {
             }
             Piece::ContentBlockStart { content_block } => self.begin(content_block, out)?,
             Piece::ContentBlockDelta { delta } => {
-                self.has_begun = true;
+                self.tally.has_begun = true;
                 self.delta(delta, out)?;
             }
             Piece::ContentBlockStop => {
                 if let Block::Call(call) = std::mem::take(&mut self.block) {
-                    out.push(Chunk::ToolCall(call.whole(self.calls)?));
-                    self.calls += 1;
+                    out.push(Chunk::ToolCall(call.whole(self.tally.calls)?));
+                    self.tally.one_more_call()?;
                 }
             }
             Piece::MessageDelta { delta, usage } => {
@@ -359,20 +347,8 @@ impl Reader for AnthropicReader {
         Ok(Next::More)
     }
 
-    fn end(&mut self) -> Result<Ending, Fault> {
-        Ok(Ending {
-            finish: self.finish.ok_or_else(unfinished)?,
-            prompt_tokens: self.prompt_tokens,
-            generated_tokens: self.generated_tokens,
-        })
-    }
-
-    fn has_begun(&self) -> bool {
-        self.has_begun
-    }
-
-    fn thinking_bytes(&self) -> u64 {
-        self.thinking_bytes
+    fn tally(&self) -> &Tally {
+        &self.tally
     }
 }
 

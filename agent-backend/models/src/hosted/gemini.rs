@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     adapt::Without,
-    reader::{CALLS_MAX, Ending, Fault, Next, Reader, broken, parse, token, unfinished},
+    reader::{Fault, Next, Reader, Tally, broken, parse, token},
 };
 use crate::{ChatRequest, Chunk, Error, Finish, Message, Role, ToolCall, request::tool_called, sse};
 
@@ -143,12 +143,7 @@ fn ids(id: &str) -> (Option<&str>, Option<&str>) {
 /// Reads an answer.
 #[derive(Debug, Default)]
 pub(super) struct GeminiReader {
-    calls: usize,
-    has_begun: bool,
-    finish: Option<Finish>,
-    prompt_tokens: Option<u64>,
-    generated_tokens: u64,
-    thinking_bytes: u64,
+    tally: Tally,
 }
 
 #[derive(Deserialize)]
@@ -223,7 +218,7 @@ impl GeminiReader {
     fn part(&mut self, part: Part, out: &mut Vec<Chunk>) -> Result<(), Fault> {
         if let Some(text) = part.text {
             if part.thought {
-                self.thinking_bytes += text.len() as u64;
+                self.tally.thinking_bytes += text.len() as u64;
             } else {
                 token(text, out);
             }
@@ -231,9 +226,6 @@ impl GeminiReader {
         let Some(call) = part.function_call else {
             return Ok(());
         };
-        if self.calls >= CALLS_MAX {
-            return Err(broken(format!("it calls more than {CALLS_MAX} tools")));
-        }
         let arguments = call.args.unwrap_or_else(|| json!({}));
         if !arguments.is_object() {
             return Err(broken(format!("the arguments for {} are no object", call.name)));
@@ -241,12 +233,12 @@ impl GeminiReader {
         let mut id = call
             .id
             .filter(|id| !id.is_empty())
-            .unwrap_or_else(|| format!("{OWN_ID}{}", self.calls));
+            .unwrap_or_else(|| format!("{OWN_ID}{}", self.tally.calls));
         if let Some(signature) = part.thought_signature {
             id.push(SIGNED);
             id.push_str(&signature);
         }
-        self.calls += 1;
+        self.tally.one_more_call()?;
         out.push(Chunk::ToolCall(ToolCall {
             id,
             name: call.name,
@@ -256,8 +248,8 @@ impl GeminiReader {
     }
 
     fn stop(&mut self, reason: &str) -> Result<(), Fault> {
-        self.finish = Some(match reason {
-            "STOP" if self.calls > 0 => Finish::ToolCalls,
+        self.tally.finish = Some(match reason {
+            "STOP" if self.tally.calls > 0 => Finish::ToolCalls,
             "STOP" => Finish::Stop,
             "MAX_TOKENS" => Finish::Length,
             "SAFETY" | "RECITATION" | "LANGUAGE" | "BLOCKLIST" | "PROHIBITED_CONTENT" | "SPII"
@@ -275,21 +267,21 @@ impl Reader for GeminiReader {
             return Err(Fault::Said(json!({"error": error})));
         }
         if let Some(count) = piece.usage_metadata {
-            self.prompt_tokens = count.prompt_token_count.or(self.prompt_tokens);
+            self.tally.prompt_tokens = count.prompt_token_count.or(self.tally.prompt_tokens);
             let generated = [count.candidates_token_count, count.thoughts_token_count];
             if generated.iter().any(Option::is_some) {
-                self.generated_tokens = generated.iter().flatten().sum();
+                self.tally.generated_tokens = generated.iter().flatten().sum();
             }
         }
         if piece
             .prompt_feedback
             .is_some_and(|feedback| feedback.block_reason.is_some())
         {
-            self.finish = Some(Finish::Refused);
+            self.tally.finish = Some(Finish::Refused);
         }
         if let Some(candidate) = piece.candidates.into_iter().next() {
             for part in candidate.content.parts {
-                self.has_begun = true;
+                self.tally.has_begun = true;
                 self.part(part, out)?;
             }
             if let Some(reason) = candidate.finish_reason {
@@ -300,20 +292,8 @@ impl Reader for GeminiReader {
         Ok(Next::More)
     }
 
-    fn end(&mut self) -> Result<Ending, Fault> {
-        Ok(Ending {
-            finish: self.finish.ok_or_else(unfinished)?,
-            prompt_tokens: self.prompt_tokens,
-            generated_tokens: self.generated_tokens,
-        })
-    }
-
-    fn has_begun(&self) -> bool {
-        self.has_begun
-    }
-
-    fn thinking_bytes(&self) -> u64 {
-        self.thinking_bytes
+    fn tally(&self) -> &Tally {
+        &self.tally
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     adapt::Without,
-    reader::{CALLS_MAX, Call, Ending, Fault, Next, Reader, broken, parse, token, unfinished},
+    reader::{CALLS_MAX, Call, Fault, Next, Reader, Tally, broken, parse, token, too_many_calls},
 };
 use crate::{ChatRequest, Chunk, Finish, Message, Role, sse};
 
@@ -119,14 +119,9 @@ fn is_closed(map: &Map<String, Value>) -> bool {
 /// Reads an answer.
 #[derive(Debug, Default)]
 pub(super) struct OpenAiReader {
+    tally: Tally,
     calls: Vec<(Option<u64>, Call)>,
-    calls_given: usize,
     refused: bool,
-    has_begun: bool,
-    finish: Option<Finish>,
-    prompt_tokens: Option<u64>,
-    generated_tokens: u64,
-    thinking_bytes: u64,
 }
 
 #[derive(Deserialize)]
@@ -225,47 +220,35 @@ impl Reader for OpenAiReader {
             return Err(Fault::Said(json!({"error": error})));
         }
         if let Some(count) = piece.usage.or_else(|| piece.x_groq?.usage) {
-            self.prompt_tokens = count.prompt_tokens.or(self.prompt_tokens);
-            self.generated_tokens = count.completion_tokens.unwrap_or(self.generated_tokens);
+            self.tally.prompt_tokens = count.prompt_tokens.or(self.tally.prompt_tokens);
+            self.tally.generated_tokens = count.completion_tokens.unwrap_or(self.tally.generated_tokens);
         }
         let Some(choice) = piece.choices.into_iter().next() else {
             return Ok(Next::More);
         };
         self.delta(choice.delta.unwrap_or_default(), out)?;
-        self.has_begun |= !out.is_empty() || self.thinking_bytes > 0 || !self.calls.is_empty();
+        self.tally.has_begun |= !out.is_empty() || self.tally.thinking_bytes > 0 || !self.calls.is_empty();
         if let Some(reason) = choice.finish_reason.filter(|reason| !reason.is_empty()) {
             self.finish(&reason, out)?;
         }
         Ok(Next::More)
     }
 
-    fn end(&mut self) -> Result<Ending, Fault> {
-        Ok(Ending {
-            finish: self.finish.ok_or_else(unfinished)?,
-            prompt_tokens: self.prompt_tokens,
-            generated_tokens: self.generated_tokens,
-        })
-    }
-
-    fn has_begun(&self) -> bool {
-        self.has_begun
-    }
-
-    fn thinking_bytes(&self) -> u64 {
-        self.thinking_bytes
+    fn tally(&self) -> &Tally {
+        &self.tally
     }
 }
 
 impl OpenAiReader {
     fn delta(&mut self, delta: Delta, out: &mut Vec<Chunk>) -> Result<(), Fault> {
         for thinking in [delta.reasoning_content, delta.reasoning].into_iter().flatten() {
-            self.thinking_bytes += thinking.len() as u64;
+            self.tally.thinking_bytes += thinking.len() as u64;
         }
         match delta.content {
             Some(Content::Text(text)) => token(text, out),
             Some(Content::Parts(parts)) => {
                 for part in parts {
-                    self.thinking_bytes += part.thinking.map_or(0, |it| it.to_string().len() as u64);
+                    self.tally.thinking_bytes += part.thinking.map_or(0, |it| it.to_string().len() as u64);
                     token(part.text.unwrap_or_default(), out);
                 }
             }
@@ -293,7 +276,7 @@ impl OpenAiReader {
             };
         let at = at.unwrap_or(self.calls.len());
         if at >= CALLS_MAX {
-            return Err(broken(format!("it calls more than {CALLS_MAX} tools")));
+            return Err(too_many_calls());
         }
         if at == self.calls.len() {
             self.calls.push((piece.index, Call::default()));
@@ -324,14 +307,14 @@ impl OpenAiReader {
         // A call that a limit cut is none; that the answer was cut is said.
         if finish == Finish::Stop {
             for (_, call) in std::mem::take(&mut self.calls) {
-                out.push(Chunk::ToolCall(call.whole(self.calls_given)?));
-                self.calls_given += 1;
+                out.push(Chunk::ToolCall(call.whole(self.tally.calls)?));
+                self.tally.calls += 1;
             }
         }
         // Servers that copy the interface say `stop` after calls, too.
-        self.finish = Some(match finish {
+        self.tally.finish = Some(match finish {
             Finish::Stop if self.refused => Finish::Refused,
-            Finish::Stop if self.calls_given > 0 => Finish::ToolCalls,
+            Finish::Stop if self.tally.calls > 0 => Finish::ToolCalls,
             Finish::Stop | Finish::Length | Finish::ToolCalls | Finish::Refused => finish,
         });
         Ok(())

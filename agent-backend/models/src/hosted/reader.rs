@@ -28,13 +28,38 @@ pub(super) enum Next {
     Over,
 }
 
-/// How an answer ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Ending {
-    pub(super) finish: Finish,
+/// What is known of an answer so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Tally {
+    /// Whether anything of it has come, be it a thought or a piece of a call:
+    /// signs of life are none.
+    pub(super) has_begun: bool,
+    /// Why it ended.
+    pub(super) finish: Option<Finish>,
     /// `None` if the server does not count.
     pub(super) prompt_tokens: Option<u64>,
     pub(super) generated_tokens: u64,
+    pub(super) thinking_bytes: u64,
+    /// Calls of tools that were given out.
+    pub(super) calls: usize,
+}
+
+impl Tally {
+    /// Makes room for one more call.
+    pub(super) fn one_more_call(&mut self) -> Result<(), Fault> {
+        if self.calls >= CALLS_MAX {
+            return Err(too_many_calls());
+        }
+        self.calls += 1;
+        Ok(())
+    }
+
+    /// Why the answer ended. One without a reason to end is broken, however it
+    /// ended.
+    pub(super) fn ended(&self) -> Result<Finish, Fault> {
+        self.finish
+            .ok_or_else(|| broken("it ends without a reason to end"))
+    }
 }
 
 /// Reads the events of one answer.
@@ -42,24 +67,15 @@ pub(super) trait Reader: std::fmt::Debug + Send {
     /// Takes one event; what it adds goes to `out`.
     fn event(&mut self, event: &sse::Event, out: &mut Vec<Chunk>) -> Result<Next, Fault>;
 
-    /// The ending, when the last event has come or the server has ended its
-    /// answer. An answer without its reason to end is broken.
-    fn end(&mut self) -> Result<Ending, Fault>;
-
-    /// Whether anything of the answer has come, be it a thought or a piece of a
-    /// call: signs of life are none.
-    fn has_begun(&self) -> bool;
-
-    /// Bytes of thinking so far.
-    fn thinking_bytes(&self) -> u64;
+    fn tally(&self) -> &Tally;
 }
 
 pub(super) fn broken(reason: impl Into<String>) -> Fault {
     Fault::Broken(reason.into())
 }
 
-pub(super) fn unfinished() -> Fault {
-    broken("it ends without a reason to end")
+pub(super) fn too_many_calls() -> Fault {
+    broken(format!("it calls more than {CALLS_MAX} tools"))
 }
 
 /// The event's JSON, unless it tells of a failure.
@@ -156,13 +172,11 @@ pub(super) fn told(mut reader: impl Reader, events: &[&str]) -> Vec<String> {
             }
         }
     }
-    told.push(match reader.end() {
-        Ok(ending) => format!(
-            "{:?} {:?} {} {}",
-            ending.finish,
-            ending.prompt_tokens,
-            ending.generated_tokens,
-            reader.thinking_bytes()
+    let tally = reader.tally();
+    told.push(match tally.ended() {
+        Ok(finish) => format!(
+            "{finish:?} {:?} {} {}",
+            tally.prompt_tokens, tally.generated_tokens, tally.thinking_bytes
         ),
         Err(error) => fault(error),
     });

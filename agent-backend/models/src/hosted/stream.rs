@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::reader::{Fault, Next, Reader};
 use crate::{
     Chunk, ChunkStream, Context, Error, Phase, Usage,
-    http::{Http, millis, next_piece, timeout},
+    http::{Http, millis, next_piece, server_text, timeout},
     sse,
 };
 
@@ -83,12 +83,13 @@ pub(super) fn chunks(sent: Sent) -> ChunkStream {
         let mut out = Vec::new();
         let mut bytes_read: u64 = 0;
         let fail = |fault| match fault {
-            Fault::Broken(reason) => Error::StreamBroken { reason },
+            // It may quote the server.
+            Fault::Broken(reason) => broken(&server_text(&reason)),
             Fault::Said(object) => http.in_the_middle(&model, &object),
         };
         let mut next = Next::More;
         while next == Next::More {
-            let (phase, limit, wait) = limits.next(begin, reader.has_begun());
+            let (phase, limit, wait) = limits.next(begin, reader.tally().has_begun);
             let piece = next_piece(&mut response, wait).await.map_err(|error| at_the_limit(error, phase, limit))?;
             let Some(piece) = piece else { break };
             bytes_read += piece.len() as u64;
@@ -117,20 +118,21 @@ pub(super) fn chunks(sent: Sent) -> ChunkStream {
                 yield chunk;
             }
         }
-        let ending = reader.end().map_err(fail)?;
+        let tally = *reader.tally();
+        let finish = tally.ended().map_err(fail)?;
         for _ in 0..ENDS_LOOKED_FOR {
             if !matches!(response.chunk().now_or_never(), Some(Ok(Some(_)))) {
                 break;
             }
         }
-        let used_tokens = ending.prompt_tokens.filter(|count| *count > 0);
+        let used_tokens = tally.prompt_tokens.filter(|count| *count > 0);
         let usage = Usage {
             prompt_tokens: used_tokens.unwrap_or(0),
-            generated_tokens: ending.generated_tokens,
-            thinking_bytes: reader.thinking_bytes(),
+            generated_tokens: tally.generated_tokens,
+            thinking_bytes: tally.thinking_bytes,
             duration_ms: millis(begin.elapsed()),
             load_ms: 0,
-            finish: ending.finish,
+            finish,
             context: Context { used_tokens, ..context },
         };
         if let Err(error) = usage.context.check() {

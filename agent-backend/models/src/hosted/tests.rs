@@ -31,7 +31,7 @@ fn read(kind: HostedKind, body: &[u8]) -> Option<Vec<Chunk>> {
     if let Some(event) = decoder.finish().ok()? {
         reader.event(&event, &mut out).ok()?;
     }
-    reader.end().ok().map(|_| out)
+    reader.tally().ended().ok().map(|_| out)
 }
 
 const BODIES: [(HostedKind, &str); 3] = [

@@ -47,6 +47,15 @@ async fn answers_that_break_off() {
 }
 
 #[tokio::test]
+async fn words_of_the_server_are_bounded() {
+    let reason = "x".repeat(100_000);
+    let body = event(&json!({"choices": [{"delta": {}, "finish_reason": reason}]}));
+    let broken = (Code::ModelStreamBroken, Trouble::Network);
+    let error = check(HostedKind::OpenAi, Answer::events(&[body.as_bytes()]), "", broken).await;
+    assert!(error.to_string().len() < 1000, "{error}");
+}
+
+#[tokio::test]
 async fn errors_in_the_middle() {
     for kind in KINDS {
         let (overloaded, failed) = match kind {
