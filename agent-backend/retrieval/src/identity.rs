@@ -9,7 +9,7 @@ use uuid::Uuid;
 /// Changes whenever the same file would give other chunks, terms, payload or
 /// text to embed;
 /// collections of another version are left alone and a new one is filled.
-pub const CHUNKER_VERSION: u32 = 4;
+pub const CHUNKER_VERSION: u32 = 5;
 
 /// Namespace of the point ids, a random constant.
 const NAMESPACE: Uuid = Uuid::from_u128(0x5b1f_1f0e_6f2c_4b57_9d0a_3f6e_21c4_77aa);

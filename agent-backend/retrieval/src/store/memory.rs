@@ -105,7 +105,12 @@ impl Store for MemoryStore {
             .filter(is_wanted)
             .filter_map(|point| Some((score(point)?, point)))
             .collect();
-        found.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let best_first = |a: &(f32, &Point), b: &(f32, &Point)| b.0.total_cmp(&a.0).then(a.1.id.cmp(&b.1.id));
+        if found.len() > query.limit {
+            found.select_nth_unstable_by(query.limit, best_first);
+            found.truncate(query.limit);
+        }
+        found.sort_unstable_by(best_first);
         let hit = |(score, point): (f32, &Point)| Hit {
             record: point.record.clone(),
             score: f64::from(score),
