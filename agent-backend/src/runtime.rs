@@ -222,6 +222,11 @@ impl Runtime {
         self.command(id, Command::Decide { iteration, decision }).await
     }
 
+    /// Tells the models that are asked from now on. The same words count once.
+    pub async fn remark(&self, id: &WorkflowId, text: String) -> Result<(), Error> {
+        self.command(id, Command::Remark { text }).await
+    }
+
     /// Stops a workflow.
     pub async fn cancel(&self, id: &WorkflowId) -> Result<(), Error> {
         self.command(id, Command::Cancel).await

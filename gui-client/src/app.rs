@@ -30,6 +30,7 @@ use crate::{
         details,
         footer::Stream,
         interaction::{self, Interaction},
+        remark::{self, Remark},
         review::{self, Review, Toward},
         writing,
     },
@@ -101,6 +102,8 @@ pub struct App {
     follow_from: Seq,
     /// The request pane.
     pub interaction: Interaction,
+    /// The remark that is being written.
+    pub remark: Remark,
     /// The review pane.
     pub review: Review,
     /// The shown main pane.
@@ -136,6 +139,10 @@ pub enum Message {
     Followed(u32, Followed),
     /// A decision was sent, or not.
     Decided(Result<(), Error>),
+    /// From the line for a remark.
+    Remark(remark::Message),
+    /// A remark was sent, or not.
+    Remarked(Result<(), Error>),
     /// Cancelling was asked for, or not.
     Cancelled(Result<(), Error>),
     /// A second passed.
@@ -181,6 +188,7 @@ impl App {
             stream: Stream::Idle,
             generation: 0,
             follow_from: Seq::default(),
+            remark: Remark::default(),
             review: Review::default(),
             pane: Pane::Writing,
             error: None,
@@ -275,6 +283,21 @@ impl App {
             }
             Message::Decided(Err(error)) => {
                 self.review.not_decided();
+                self.fail(error)
+            }
+            Message::Remark(message) => match (self.remark.update(message), &self.workflow) {
+                (Some(text), Some(workflow)) => {
+                    Task::perform(self.connection.remark(&workflow.id, text), Message::Remarked)
+                }
+                (Some(_) | None, _) => Task::none(),
+            },
+            Message::Remarked(Ok(())) => {
+                self.remark.sent();
+                self.error = None;
+                Task::none()
+            }
+            Message::Remarked(Err(error)) => {
+                self.remark.not_sent();
                 self.fail(error)
             }
             Message::Cancelled(Ok(())) => Task::none(),

@@ -34,6 +34,8 @@ pub trait Connection: Debug + Send + Sync {
     fn view(&self, id: &WorkflowId) -> BoxFuture<'static, Result<WorkflowView, Error>>;
     /// Answers a proposal.
     fn decide(&self, id: &WorkflowId, request: DecisionRequest) -> BoxFuture<'static, Result<(), Error>>;
+    /// Says something to a workflow that runs. The same words count once.
+    fn remark(&self, id: &WorkflowId, text: String) -> BoxFuture<'static, Result<(), Error>>;
     /// Stops a workflow.
     fn cancel(&self, id: &WorkflowId) -> BoxFuture<'static, Result<(), Error>>;
     /// Events after `after`, without gap or duplicate, across broken

@@ -7,5 +7,6 @@ pub mod footer;
 pub mod help;
 pub mod interaction;
 pub mod progress;
+pub mod remark;
 pub mod review;
 pub mod writing;

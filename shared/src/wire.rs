@@ -17,8 +17,8 @@ pub use event::{
 };
 pub use index::{IndexCommand, IndexPage, IndexProgress, IndexRequest, IndexState, IndexView};
 pub use rest::{
-    DecisionRequest, ErrorBody, ForkRequest, HunkChoice, ImportResponse, StageView, SubmitRequest,
-    SubmitResponse, WorkflowPage, WorkflowSummary, WorkflowView,
+    DecisionRequest, ErrorBody, ForkRequest, HunkChoice, ImportResponse, RemarkRequest, StageView,
+    SubmitRequest, SubmitResponse, WorkflowPage, WorkflowSummary, WorkflowView,
 };
 pub use search::{
     CodeAnswer, CodeRequest, SearchAnswer, SearchDuplicate, SearchExplanation, SearchFileReasons,

@@ -14,7 +14,7 @@ use schemars::{
 use serde_json::Value;
 use shared::wire::{
     CodeAnswer, CodeRequest, DecisionRequest, Envelope, ErrorBody, IndexPage, IndexRequest, IndexView,
-    SearchAnswer, SearchRequest, SubmitRequest, SubmitResponse, WorkflowPage, WorkflowView,
+    RemarkRequest, SearchAnswer, SearchRequest, SubmitRequest, SubmitResponse, WorkflowPage, WorkflowView,
 };
 
 /// Writes the files instead of comparing them.
@@ -67,6 +67,7 @@ fn the_committed_schemas_are_those_of_the_wire_types() {
     check("submit-request", &read::<SubmitRequest>());
     check("submit-response", &written::<SubmitResponse>());
     check("decision-request", &read::<DecisionRequest>());
+    check("remark-request", &read::<RemarkRequest>());
     check("workflow-view", &written::<WorkflowView>());
     check("workflow-page", &written::<WorkflowPage>());
     check("error-body", &written::<ErrorBody>());

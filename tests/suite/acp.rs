@@ -2,6 +2,7 @@
 //! standard input and output.
 
 use futures::{SinkExt as _, StreamExt as _};
+use scripted_ollama::{Outcome, Record};
 use serde_json::{Value, json};
 use tokio_tungstenite::{connect_async, tungstenite::Message};
 
@@ -46,6 +47,10 @@ impl Acp {
         let answer = acp.call("initialize", initialize).await;
         assert_eq!(answer["result"]["protocolVersion"], 1);
         assert_eq!(answer["result"]["agentInfo"]["name"], "agentic-ide");
+        assert_eq!(
+            answer["result"]["_meta"],
+            json!({ "steering": { "supported": true } })
+        );
         let offered = &answer["result"]["agentCapabilities"]["_meta"]["agentic_ide"];
         assert_eq!(offered, &json!({ "streaming_update": true, "version": 1 }));
         acp
@@ -88,6 +93,8 @@ impl Acp {
                 self.updates.push(message["params"]["update"].clone());
             } else if message["method"] == STREAMING_UPDATE {
                 self.streamed.push(message["params"].clone());
+            } else if message["method"] == "$/cancel_request" {
+                // A question that somebody has answered elsewhere is withdrawn.
             } else if message["id"] == id || message["method"].is_string() {
                 return message;
             }
@@ -235,14 +242,77 @@ async fn a_cancelled_turn_is_answered_as_cancelled() {
                 .any(|record| record.rule.as_deref() == Some("plan"))
         })
         .await;
-    let second = acp.call("session/prompt", prompt(&session, "Another")).await;
-    assert_eq!(second["error"]["code"], -32600, "one turn at a time: {second}");
     acp.send(&json!({ "jsonrpc": "2.0", "method": "session/cancel", "params": { "sessionId": session } }))
         .await;
     let answer = acp.until(turn).await;
     assert_eq!(answer["result"]["stopReason"], "cancelled", "{answer}");
     let (_, page) = world.get("/api/workflows").await;
     assert_eq!(page["workflows"][0]["state"], "cancelled");
+    let gone = |records: &[Record]| {
+        let mut plans = records
+            .iter()
+            .filter(|record| record.rule.as_deref() == Some("plan"));
+        plans.any(|record| record.outcome == Outcome::Disconnected)
+    };
+    tokio::time::timeout(PATIENCE, world.ollama.wait_for(gone))
+        .await
+        .expect("the model is left");
+}
+
+/// The parameters of our answer where somebody steers, and where nobody can.
+#[tokio::test]
+async fn words_during_a_turn_are_remarks_and_where_it_asks_the_answer() {
+    let world = World::new().await;
+    world.ollama.gate().close();
+    let mut acp = Acp::connect(&world).await;
+    let session = acp.session(&world).await;
+    let idle = acp.call("_session/steering", prompt(&session, "hello")).await;
+    let required = json!({ "outcome": "promptRequired", "reason": "noRunningTurn" });
+    assert_eq!(idle["result"], required, "{idle}");
+    let turn = acp.ask("session/prompt", prompt(&session, "Add greetings")).await;
+    let asked = |records: &[Record]| {
+        records
+            .iter()
+            .any(|record| record.rule.as_deref() == Some("plan"))
+    };
+    world.ollama.wait_for(asked).await;
+    let steered = acp
+        .call("_session/steering", prompt(&session, "by the method"))
+        .await;
+    assert_eq!(steered["result"], json!({ "outcome": "injected" }), "{steered}");
+    let second = acp.call("session/prompt", prompt(&session, "by a prompt")).await;
+    let (_, page) = world.get("/api/workflows").await;
+    let id = page["workflows"][0]["workflow_id"].as_str().unwrap();
+    let told =
+        json!({ "stopReason": "end_turn", "_meta": { "agentic_ide": { "remark": { "workflow_id": id } } } });
+    assert_eq!(second["result"], told, "{second}");
+    let empty = acp.call("_session/steering", prompt(&session, " ")).await;
+    assert_eq!(empty["error"]["code"], -32602, "{empty}");
+    world.ollama.gate().open();
+    let question = acp.until(turn).await;
+    assert_eq!(question["method"], "session/request_permission", "{question}");
+    let code = world
+        .ollama
+        .requests()
+        .into_iter()
+        .rev()
+        .find(|record| record.rule.as_deref() == Some("code"));
+    let code = code.unwrap().last_message("user").to_owned();
+    for words in ["by the method", "by a prompt"] {
+        assert!(
+            code.contains(&format!("made during the work: do this\n\n{words}\n")),
+            "{code}"
+        );
+    }
+    // Words to an open question are its answer: another iteration.
+    let answered = acp.ask("_session/steering", prompt(&session, "shout it")).await;
+    let answered = acp.until(answered).await;
+    assert_eq!(answered["result"], json!({ "outcome": "injected" }), "{answered}");
+    let question = acp.until(turn).await;
+    assert_eq!(question["method"], "session/request_permission", "{question}");
+    acp.choose(&question, "accept").await;
+    assert_eq!(acp.until(turn).await["result"]["stopReason"], "end_turn");
+    assert!(world.read("greeting.py").contains("HELLO"));
 }
 
 #[tokio::test]

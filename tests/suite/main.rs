@@ -30,6 +30,7 @@ mod resume;
 mod retention;
 mod schema;
 mod schemas;
+mod steering;
 mod streams;
 mod support;
 mod vector_database;

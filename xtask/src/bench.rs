@@ -8,6 +8,7 @@ mod launch;
 mod memory;
 mod resume;
 mod start;
+mod stop;
 mod stream;
 mod vectors;
 mod workflow;
@@ -101,6 +102,7 @@ fn rows() -> Vec<Box<dyn Row>> {
     rows.extend(resume::rows());
     rows.extend(durable::rows());
     rows.extend(stream::rows());
+    rows.extend(stop::rows());
     rows.extend(vectors::rows());
     rows
 }

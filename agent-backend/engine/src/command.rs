@@ -94,7 +94,7 @@ pub enum Command {
     /// A worker has something to tell.
     Notify(Notice),
     /// A person says something in the middle of the work; the next model that
-    /// is asked is told.
+    /// is asked is told. The same words count once.
     Remark {
         /// What they say.
         text: String,

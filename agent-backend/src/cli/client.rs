@@ -10,8 +10,8 @@ use shared::{
     id::{Seq, WorkflowId},
     wire::{
         Body, CodeAnswer, CodeRequest, DecisionRequest, Envelope, ErrorBody, ForkRequest, ImportResponse,
-        IndexPage, IndexRequest, IndexView, SearchAnswer, SearchRequest, SubmitRequest, SubmitResponse,
-        WorkflowPage, WorkflowView,
+        IndexPage, IndexRequest, IndexView, RemarkRequest, SearchAnswer, SearchRequest, SubmitRequest,
+        SubmitResponse, WorkflowPage, WorkflowView,
     },
 };
 use tokio::net::TcpStream;
@@ -134,6 +134,10 @@ impl Client {
     pub(super) async fn readmit(&self, id: &WorkflowId) -> Result<(), Error> {
         self.post(&format!("/api/workflow/{id}/readmit"), &serde_json::Value::Null)
             .await
+    }
+
+    pub(super) async fn remark(&self, id: &WorkflowId, remark: &RemarkRequest) -> Result<(), Error> {
+        self.post(&format!("/api/workflow/{id}/remark"), remark).await
     }
 
     pub(super) async fn cancel(&self, id: &WorkflowId) -> Result<(), Error> {

@@ -9,7 +9,7 @@ use clap::Subcommand;
 use shared::{
     error::Code,
     id::{Seq, WorkflowId},
-    wire::ForkRequest,
+    wire::{ForkRequest, RemarkRequest},
 };
 
 use self::definitions::Format;
@@ -67,6 +67,14 @@ pub(super) enum Command {
         #[arg(long)]
         yes: bool,
     },
+    /// Say something to a workflow that runs: the next model that is asked is
+    /// told
+    Remark {
+        /// Its id
+        id: String,
+        /// What to say
+        text: String,
+    },
     /// Stop a workflow
     Cancel {
         /// Its id
@@ -121,9 +129,11 @@ pub(super) async fn run(
     let unfinished = match &command {
         Command::Check { files } => return definitions::check(&config, files),
         Command::Graph { definition, format } => return definitions::draw(&config, definition, *format),
-        Command::Resume { .. } | Command::Cancel { .. } | Command::Readmit { .. } | Command::Fork { .. } => {
-            Unfinished::Resume
-        }
+        Command::Resume { .. }
+        | Command::Remark { .. }
+        | Command::Cancel { .. }
+        | Command::Readmit { .. }
+        | Command::Fork { .. } => Unfinished::Resume,
         Command::List { .. }
         | Command::Show { .. }
         | Command::Diff { .. }
@@ -194,6 +204,10 @@ async fn act(backend: &Backend, model: Option<String>, command: Command) -> Resu
             let id = parse(&id)?;
             backend.client.view(&id).await?;
             return run::follow(&backend.client, id, Manner { yes, json: false }).await;
+        }
+        Command::Remark { id, text } => {
+            let remark = RemarkRequest { text };
+            backend.client.remark(&parse(&id)?, &remark).await?;
         }
         Command::Cancel { id } => backend.client.cancel(&parse(&id)?).await?,
         Command::Delete { id } => backend.client.delete(&parse(&id)?).await?,

@@ -5,6 +5,7 @@
 //! changes often, so nothing outside this module names it.
 
 pub mod stdio;
+mod steering;
 mod streaming;
 mod text;
 mod turn;
@@ -133,7 +134,7 @@ pub(super) fn routes(hub: &Hub) -> Router {
 
 /// The agent's side of one connection.
 pub(crate) fn agent(hub: Hub) -> impl ConnectTo<Client> {
-    let (opener, prompter, canceller) = (hub.clone(), hub.clone(), hub);
+    let (opener, prompter, steerer, canceller) = (hub.clone(), hub.clone(), hub.clone(), hub);
     // Capabilities belong to the connection, and the first answer stands.
     let wished: Arc<OnceLock<streaming::Wish>> = Arc::default();
     let wish = wished.clone();
@@ -162,17 +163,29 @@ pub(crate) fn agent(hub: Hub) -> impl ConnectTo<Client> {
         )
         .on_receive_request(
             async move |request: PromptRequest, responder, cx| {
-                let begun = prompter.session(&request.session_id).and_then(|session| {
-                    let lease = session.begin().ok_or_else(|| {
-                        AcpError::invalid_request().data("a turn of this session is running: cancel it first")
-                    })?;
-                    Ok((session, lease))
-                });
-                let (session, lease) = match begun {
-                    Ok(begun) => begun,
+                let session = match prompter.session(&request.session_id) {
+                    Ok(session) => session,
                     Err(error) => return responder.respond_with_error(error),
                 };
                 let runtime = prompter.0.runtime.clone();
+                let Some(lease) = session.begin() else {
+                    return cx.spawn(async move {
+                        let steered = steering::steer(&runtime, &session, &request.prompt).await;
+                        let answered = match steered {
+                            Ok(Some(workflow)) => {
+                                let answer = PromptResponse::new(StopReason::EndTurn);
+                                responder.respond(answer.meta(steering::told(&workflow)))
+                            }
+                            Ok(None) => responder.respond_with_error(
+                                AcpError::invalid_request()
+                                    .data("the turn of this session is ending: send the prompt again"),
+                            ),
+                            Err(error) => responder.respond_with_error(acp_error(&error)),
+                        };
+                        gone(answered);
+                        Ok(())
+                    });
+                };
                 // The turn must not run in the dispatch loop, or its own cancel
                 // would never be read; and an error returned from a spawned task
                 // would end the whole connection.
@@ -189,9 +202,25 @@ pub(crate) fn agent(hub: Hub) -> impl ConnectTo<Client> {
                         }
                         Err(error) => responder.respond_with_error(acp_error(&error)),
                     };
-                    if let Err(error) = answered {
-                        tracing::debug!(%error, "the client was gone before the turn ended");
-                    }
+                    gone(answered);
+                    Ok(())
+                })
+            },
+            on_receive_request!(),
+        )
+        .on_receive_request(
+            async move |request: steering::Steer, responder, cx| {
+                let session = match steerer.session(&request.session) {
+                    Ok(session) => session,
+                    Err(error) => return responder.respond_with_error(error),
+                };
+                let runtime = steerer.0.runtime.clone();
+                cx.spawn(async move {
+                    let steered = steering::steer(&runtime, &session, &request.prompt).await;
+                    gone(match steered {
+                        Ok(workflow) => responder.respond(steering::Steered::of(workflow.as_ref())),
+                        Err(error) => responder.respond_with_error(acp_error(&error)),
+                    });
                     Ok(())
                 })
             },
@@ -208,6 +237,13 @@ pub(crate) fn agent(hub: Hub) -> impl ConnectTo<Client> {
         )
 }
 
+/// A client that went away is no error: the workflow goes on without it.
+fn gone(answered: Result<(), AcpError>) {
+    if let Err(error) = answered {
+        tracing::debug!(%error, "the client was gone before it was answered");
+    }
+}
+
 fn initialize(request: &InitializeRequest) -> InitializeResponse {
     let prompts = PromptCapabilities::new().embedded_context(true);
     // The access guard has seen the token already; registries expect a method
@@ -221,6 +257,7 @@ fn initialize(request: &InitializeRequest) -> InitializeResponse {
                 .meta(streaming::offer()),
         )
         .auth_methods(vec![AuthMethod::Agent(method)])
+        .meta(steering::offer())
 }
 
 /// A prompt that cannot be used.

@@ -18,8 +18,8 @@ use shared::{
     error::Code,
     id::Seq,
     wire::{
-        DecisionRequest, ForkRequest, ImportResponse, SubmitRequest, SubmitResponse, WorkflowPage,
-        WorkflowView,
+        DecisionRequest, ForkRequest, ImportResponse, RemarkRequest, SubmitRequest, SubmitResponse,
+        WorkflowPage, WorkflowView,
     },
 };
 
@@ -46,6 +46,7 @@ pub(super) fn routes() -> Router<Runtime> {
         .route("/api/workflow/{id}", get(show).delete(delete))
         .route("/api/workflow/{id}/stream", get(stream::stream))
         .route("/api/workflow/{id}/decision", post(decide))
+        .route("/api/workflow/{id}/remark", post(remark))
         .route("/api/workflow/{id}/cancel", post(cancel))
         .route("/api/workflow/{id}/fork", post(fork))
         .route("/api/workflow/{id}/readmit", post(readmit))
@@ -164,6 +165,17 @@ async fn decide(
     let id = convert::workflow_id(&id)?;
     let decision = convert::decision(parse::<DecisionRequest>(body)?)?;
     runtime.decide(&id, None, decision).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn remark(
+    State(runtime): State<Runtime>,
+    Path(id): Path<String>,
+    body: Body,
+) -> Result<StatusCode, Error> {
+    let id = convert::workflow_id(&id)?;
+    let RemarkRequest { text } = parse(body)?;
+    runtime.remark(&id, text).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

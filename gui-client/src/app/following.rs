@@ -20,6 +20,7 @@ use crate::{
     model::{Folded, Workflow},
     screen::{
         footer::Stream,
+        remark::Remark,
         review::{self, Review},
     },
 };
@@ -159,6 +160,7 @@ impl App {
     pub(super) fn attach(&mut self, workflow: Workflow) -> Task<Message> {
         let snapshot = Task::perform(self.connection.view(&workflow.id), Message::Viewed);
         self.review = Review::default();
+        self.remark = Remark::default();
         self.pane = Pane::Writing;
         self.workflow = Some(workflow);
         self.follow(Seq::default());

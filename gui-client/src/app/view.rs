@@ -134,6 +134,9 @@ fn side(app: &App, look: Look, width: Length) -> Element<'_, Message> {
                 parts = parts.push(progress::models(look, workflow));
             }
             parts = parts.push(progress::remarks(look, workflow));
+            if let Phase::Submitted | Phase::Running | Phase::Decided(_) = workflow.phase {
+                parts = parts.push(app.remark.view(look, app.online()).map(Message::Remark));
+            }
             let action = if workflow.phase.is_terminal() {
                 pieces::action(look, Tone::Primary, "New request", Some(Message::NewRequest))
             } else {

@@ -312,6 +312,12 @@ impl Connection for Fake {
         .boxed()
     }
 
+    fn remark(&self, _id: &WorkflowId, text: String) -> BoxFuture<'static, Result<(), Error>> {
+        let said = append(&self.journal, Body::Remarked { text }, (self.clock.now)());
+        let over = || refused("E1008", "the workflow has already finished");
+        async move { if said { Ok(()) } else { Err(over()) } }.boxed()
+    }
+
     fn cancel(&self, _id: &WorkflowId) -> BoxFuture<'static, Result<(), Error>> {
         let cancelled = Body::WorkflowState {
             state: WorkflowState::Cancelled,

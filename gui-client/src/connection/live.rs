@@ -9,7 +9,10 @@ use serde::{Serialize, de::DeserializeOwned};
 use shared::{
     id::{Seq, WorkflowId},
     version::{Compatibility, VERSION, compatibility},
-    wire::{DecisionRequest, SubmitRequest, SubmitResponse, WorkflowPage, WorkflowSummary, WorkflowView},
+    wire::{
+        DecisionRequest, RemarkRequest, SubmitRequest, SubmitResponse, WorkflowPage, WorkflowSummary,
+        WorkflowView,
+    },
 };
 use tonic::transport::{Channel, Endpoint};
 
@@ -156,6 +159,12 @@ impl Connection for Live {
 
     fn decide(&self, id: &WorkflowId, request: DecisionRequest) -> BoxFuture<'static, Result<(), Error>> {
         let answer = self.post::<serde_json::Value>(&format!("/api/workflow/{id}/decision"), &request);
+        Box::pin(async move { answer.await.map(drop) })
+    }
+
+    fn remark(&self, id: &WorkflowId, text: String) -> BoxFuture<'static, Result<(), Error>> {
+        let request = RemarkRequest { text };
+        let answer = self.post::<serde_json::Value>(&format!("/api/workflow/{id}/remark"), &request);
         Box::pin(async move { answer.await.map(drop) })
     }
 

@@ -5,7 +5,7 @@ use gui_client::{
     app::{Message, Options, Pane},
     connection::{Connection, Server},
     model::Phase,
-    screen::{footer, interaction, review},
+    screen::{footer, interaction, remark, review},
     shortcut::Shortcut,
 };
 use shared::{
@@ -51,6 +51,25 @@ fn a_request_is_typed_sent_and_proposed() {
         );
         assert!(driver.sees("Your decision").await && driver.sees("Lock accounts").await);
         assert_eq!(footer::status(&workflow), "✓ Complete (26.2s, 42 tok/s)");
+    });
+}
+
+#[test]
+fn a_remark_is_said_while_the_workflow_runs() {
+    run(async {
+        let mut driver = Driver::connected(Options::default()).await;
+        driver.write(interaction::request_id(), "Lock accounts").await;
+        driver.click("Send").await;
+        driver.write(remark::remark_id(), "Use the clock").await;
+        driver.click("Add remark").await;
+        assert_eq!(driver.app.remark.text, "");
+        driver.follow().await;
+        assert_eq!(driver.app.workflow.as_ref().unwrap().remarks, ["Use the clock"]);
+        assert!(driver.sees("Use the clock").await);
+        assert!(
+            !driver.sees("Add remark").await,
+            "a question has a place for words"
+        );
     });
 }
 

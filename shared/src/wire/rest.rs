@@ -63,6 +63,14 @@ pub struct DecisionRequest {
     pub hunks: Option<Vec<HunkChoice>>,
 }
 
+/// `POST /api/workflow/{id}/remark`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RemarkRequest {
+    /// What the models should know that are asked from now on; the same words
+    /// count once.
+    pub text: String,
+}
+
 /// The parts of one file that are accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HunkChoice {

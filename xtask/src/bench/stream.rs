@@ -4,7 +4,7 @@
 //! A tap between backend and model server notes when each byte passes, so both
 //! ends are read off one clock.
 
-mod tap;
+pub(super) mod tap;
 
 use std::{
     io::{BufRead as _, BufReader},

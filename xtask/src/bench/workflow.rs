@@ -25,6 +25,17 @@ pub fn start_model(
     dir: &Path,
     tokens_per_second: u32,
 ) -> anyhow::Result<String> {
+    start_faulty_model(bench, crew, dir, tokens_per_second, &json!([]))
+}
+
+/// The same, with faults of the script's language when it writes code.
+pub fn start_faulty_model(
+    bench: &Bench,
+    crew: &mut Crew,
+    dir: &Path,
+    tokens_per_second: u32,
+    faults: &Value,
+) -> anyhow::Result<String> {
     let code: String = (0..LINES)
         .map(|n| format!("def step_{n}(value):\n    return value + {n}\n"))
         .collect();
@@ -36,7 +47,9 @@ pub fn start_model(
                 "summary": "Add steps", "steps": ["write"], "files": [],
                 "stages": [{ "stage": "test_generation", "run": false, "reason": "none" }],
             } } },
-            { "match": { "endpoint": "chat" }, "respond": { "text": format!("steps.py\n```python\n{code}```\n") } },
+            { "match": { "endpoint": "chat" }, "respond": {
+                "text": format!("steps.py\n```python\n{code}```\n"), "fault": faults,
+            } },
         ],
     });
     // JSON is YAML.
@@ -83,12 +96,17 @@ pub fn wait_backend(crew: &mut Crew, dir: &Path) -> anyhow::Result<String> {
 
 /// Begins a workflow in a plain folder; its id.
 pub fn submit(backend: &str, dir: &Path) -> anyhow::Result<String> {
+    submit_as(backend, dir, "bench")
+}
+
+/// The same, under a correlation id of one's own.
+pub fn submit_as(backend: &str, dir: &Path, correlation: &str) -> anyhow::Result<String> {
     let workspace = dir.join("workspace");
     fs::create_dir_all(&workspace)?;
     fs::write(workspace.join("app.py"), "def main():\n    pass\n")?;
     let request = json!({
         "workflow_type": "feature_implementation", "user_query": "Add steps",
-        "correlation_id": "bench", "workspace": workspace,
+        "correlation_id": correlation, "workspace": workspace,
     });
     let answer = http::post(backend, "/api/workflow/submit", &request)?;
     if answer.status != 202 {

@@ -141,6 +141,10 @@ pub(super) fn remark(state: &State, text: String) -> Result<Vec<Event>, Reject> 
             max: REMARK_BYTES_MAX,
         });
     }
+    // Said before: whoever did not hear the answer says it again.
+    if state.remarks.iter().any(|said| said.text == text) {
+        return Ok(Vec::new());
+    }
     if state.remarks.len() >= REMARKS_MAX {
         return Err(Reject::TooManyRemarks { max: REMARKS_MAX });
     }

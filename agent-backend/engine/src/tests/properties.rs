@@ -123,7 +123,9 @@ fn command(run: &Run, step: Step, pick: usize) -> Option<Command> {
         (Step::Cancel, _) => Some(Command::Cancel),
         (Step::Resume, _) => Some(Command::Resume),
         (Step::Call, Some((stage, attempt, _))) => Some(super::remarks::call(stage, attempt)),
-        (Step::Remark, _) => Some(Command::Remark { text: "more".into() }),
+        (Step::Remark, _) => Some(Command::Remark {
+            text: format!("more {pick}"),
+        }),
         (Step::Time, _) => crate::next_due_ms(&run.state).map(|_| Command::Tick),
         (_, None | Some(_)) => None,
     }

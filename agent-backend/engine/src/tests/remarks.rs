@@ -46,6 +46,7 @@ fn a_remark_is_for_the_next_call_of_a_model() {
     assert_eq!(told(&run), Vec::<String>::new(), "its text goes on without");
     run.complete(Output::Proposal(proposal(&["a.py"])));
     assert_eq!(told(&run), ["use sqlite"]);
+    run.check(remark("use sqlite"), &[]);
 }
 
 #[test]

@@ -36,7 +36,7 @@ impl Life<'_> {
                 return Ok(());
             }
             _ => {
-                let text = "use sqlite".to_owned();
+                let text = format!("remark {}", self.rng.below(30));
                 self.give(&workflow, Command::Remark { text })?;
                 return Ok(());
             }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use shared::wire::Envelope;
 
 /// Our key in `_meta`.
-const VENDOR: &str = "agentic_ide";
+pub(super) const VENDOR: &str = "agentic_ide";
 
 /// The extension's key below it.
 const FEATURE: &str = "streaming_update";

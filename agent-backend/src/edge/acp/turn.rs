@@ -27,6 +27,7 @@ use shared::{
     id::{Seq, WorkflowId},
     wire::Envelope,
 };
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -48,10 +49,17 @@ const ACCEPT: &str = "accept";
 const REJECT: &str = "reject";
 const MODIFY: &str = "modify";
 
+/// A turn that runs.
+struct Turn {
+    cancelled: CancellationToken,
+    /// The workflow it is about, once that is known.
+    workflow: watch::Sender<Option<WorkflowId>>,
+}
+
 /// One session.
 pub(super) struct Session {
     cwd: PathBuf,
-    turn: Mutex<Option<CancellationToken>>,
+    turn: Mutex<Option<Turn>>,
     /// The workflow that the next prompt gives feedback to, with the last event
     /// that the client has seen.
     awaiting: Mutex<Option<(WorkflowId, Seq)>>,
@@ -99,7 +107,10 @@ impl Session {
             return None;
         }
         let cancelled = CancellationToken::new();
-        *turn = Some(cancelled.clone());
+        *turn = Some(Turn {
+            cancelled: cancelled.clone(),
+            workflow: watch::Sender::default(),
+        });
         Some(Lease {
             session: self.clone(),
             cancelled,
@@ -109,7 +120,20 @@ impl Session {
     /// Stops the turn that runs, if one does.
     pub(super) fn cancel(&self) {
         if let Some(turn) = lock(&self.turn).as_ref() {
-            turn.cancel();
+            turn.cancelled.cancel();
+        }
+    }
+
+    /// The workflow of the turn that runs, as soon as it is known; none where
+    /// no turn runs, or it ends before.
+    pub(super) async fn works_on(&self) -> Option<WorkflowId> {
+        let mut workflow = lock(&self.turn).as_ref()?.workflow.subscribe();
+        workflow.wait_for(Option::is_some).await.ok()?.clone()
+    }
+
+    fn begins_work_on(&self, workflow: &WorkflowId) {
+        if let Some(turn) = lock(&self.turn).as_ref() {
+            turn.workflow.send_replace(Some(workflow.clone()));
         }
     }
 }
@@ -190,6 +214,7 @@ pub(super) async fn run(
         return Err(empty_prompt());
     }
     let (workflow, after) = begin(runtime, session, text).await?;
+    session.begins_work_on(&workflow);
     let follow = Box::pin(follow(runtime, session, client, &workflow, after));
     match lease.cancelled.run_until_cancelled(follow).await {
         Some(outcome) => outcome,

@@ -99,6 +99,16 @@ impl WorkflowService for Service {
         Ok(Response::new(v1::DecideResponse {}))
     }
 
+    async fn remark(
+        &self,
+        request: Request<v1::RemarkRequest>,
+    ) -> Result<Response<v1::RemarkResponse>, Status> {
+        let request = request.into_inner();
+        let id = convert::workflow_id(&request.workflow_id)?;
+        self.0.remark(&id, request.text).await?;
+        Ok(Response::new(v1::RemarkResponse {}))
+    }
+
     async fn cancel(
         &self,
         request: Request<v1::CancelRequest>,

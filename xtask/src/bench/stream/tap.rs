@@ -19,6 +19,7 @@ type Pieces = Vec<(Duration, Vec<u8>)>;
 pub struct Tap {
     port: u16,
     answers: Arc<Mutex<Vec<Pieces>>>,
+    hung_up: Arc<Mutex<Vec<Duration>>>,
 }
 
 impl Tap {
@@ -32,14 +33,28 @@ impl Tap {
         let port = listener.local_addr()?.port();
         let answers: Arc<Mutex<Vec<Pieces>>> = Arc::default();
         let all = answers.clone();
+        let hung_up: Arc<Mutex<Vec<Duration>>> = Arc::default();
+        let ended = hung_up.clone();
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let all = all.clone();
+                let (all, ended) = (all.clone(), ended.clone());
                 // A connection that breaks only loses its own samples.
-                thread::spawn(move || drop(relay(client, upstream, clock, &all)));
+                thread::spawn(move || drop(relay(client, upstream, clock, &all, ended)));
             }
         });
-        Ok(Self { port, answers })
+        Ok(Self {
+            port,
+            answers,
+            hung_up,
+        })
+    }
+
+    /// When clients closed their connections, in order.
+    pub fn hung_up(&self) -> Vec<Duration> {
+        self.hung_up
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Where the backend should look for the model server.
@@ -71,6 +86,7 @@ fn relay(
     upstream: SocketAddr,
     clock: Stopwatch,
     all: &Mutex<Vec<Pieces>>,
+    hung_up: Arc<Mutex<Vec<Duration>>>,
 ) -> std::io::Result<()> {
     let mut server = TcpStream::connect(upstream)?;
     server.set_nodelay(true)?;
@@ -79,6 +95,8 @@ fn relay(
     thread::spawn(move || {
         // Either side may hang up at any time.
         let _ended = std::io::copy(&mut from_client, &mut to_server);
+        let at = clock.elapsed();
+        hung_up.lock().unwrap_or_else(PoisonError::into_inner).push(at);
         let _gone = to_server.shutdown(Shutdown::Write);
     });
     let index = {
