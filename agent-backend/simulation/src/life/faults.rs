@@ -86,6 +86,10 @@ impl Life<'_> {
         }
         let workflows: Vec<WorkflowId> = process.actors.keys().cloned().collect();
         self.process = Some(process);
+        // The one that was replaced may be in the middle of something.
+        if self.zombie.is_some() && self.rng.percent(50) {
+            self.haunt()?;
+        }
         for workflow in workflows {
             self.give(&workflow, Command::Resume)?;
         }
