@@ -75,6 +75,7 @@ codes! {
     LaneConflict = "E1018", "Parts of a workflow change the same file";
     ForkRefused = "E1019", "A workflow cannot go on from this event";
     ImportRefused = "E1020", "An exported workflow cannot be imported";
+    UnknownSession = "E1021", "There is no session with this id";
     Internal = "E1099", "A bug in Agentic IDE";
 
     // E11xx: journal.

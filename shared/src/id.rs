@@ -71,6 +71,10 @@ text_id! {
     CorrelationId
 }
 text_id! {
+    /// A thread of requests, which outlives the connections it is spoken over.
+    SessionId
+}
+text_id! {
     /// A stage of a workflow's graph, for example `code_generation`.
     StageId
 }

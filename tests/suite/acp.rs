@@ -1,133 +1,39 @@
 //! The Agent Client Protocol, by hand over WebSocket and by a real client over
 //! standard input and output.
 
-use futures::{SinkExt as _, StreamExt as _};
 use scripted_ollama::{Outcome, Record};
 use serde_json::{Value, json};
-use tokio_tungstenite::{connect_async, tungstenite::Message};
 
 use crate::{
-    acp_schema::{Conversation, Side},
+    acp_client::{Acp, prompt},
+    acp_schema::Conversation,
     world::{PATIENCE, World, is_end},
 };
 
 /// How a client asks for streaming updates.
 const ASKS: &str = r#"{ "_meta": { "agentic_ide": { "streaming_update": true } } }"#;
 
-/// Our extension's method.
-const STREAMING_UPDATE: &str = "_agentic_ide/streaming_update";
-
-/// A client that speaks the Agent Client Protocol by hand, so that nothing of
-/// our own stands between the test and the wire.
-struct Acp {
-    socket: tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>,
-    next_id: u64,
-    updates: Vec<Value>,
-    /// Parameters of what came by our extension.
-    streamed: Vec<Value>,
-    conversation: Conversation,
-}
-
-impl Acp {
-    async fn connect(world: &World) -> Self {
-        Self::connect_with(world, json!({})).await
-    }
-
-    async fn connect_with(world: &World, capabilities: Value) -> Self {
-        let url = format!("{}/acp", world.url().replace("http", "ws"));
-        let (socket, _) = connect_async(url).await.unwrap();
-        let mut acp = Self {
-            socket,
-            next_id: 0,
-            updates: Vec::new(),
-            streamed: Vec::new(),
-            conversation: Conversation::begin(),
-        };
-        let initialize = json!({ "protocolVersion": 1, "clientCapabilities": capabilities });
-        let answer = acp.call("initialize", initialize).await;
-        assert_eq!(answer["result"]["protocolVersion"], 1);
-        assert_eq!(answer["result"]["agentInfo"]["name"], "agentic-ide");
-        assert_eq!(
-            answer["result"]["_meta"],
-            json!({ "steering": { "supported": true } })
-        );
-        let offered = &answer["result"]["agentCapabilities"]["_meta"]["agentic_ide"];
-        assert_eq!(offered, &json!({ "streaming_update": true, "version": 1 }));
-        acp
-    }
-
-    async fn send(&mut self, message: &Value) {
-        // A test may be wrong on purpose; what it then gets must still be right.
-        let _on_purpose = self.conversation.take(Side::Client, message);
-        self.socket
-            .send(Message::text(message.to_string()))
-            .await
-            .unwrap();
-    }
-
-    async fn ask(&mut self, method: &str, params: Value) -> u64 {
-        self.next_id += 1;
-        let message = json!({ "jsonrpc": "2.0", "id": self.next_id, "method": method, "params": params });
-        self.send(&message).await;
-        self.next_id
-    }
-
-    async fn receive(&mut self) -> Value {
-        loop {
-            let message = tokio::time::timeout(PATIENCE, self.socket.next())
-                .await
-                .expect("an answer");
-            if let Message::Text(text) = message.unwrap().unwrap() {
-                let message = serde_json::from_str(&text).unwrap();
-                assert_eq!(self.conversation.take(Side::Agent, &message), Ok(()));
-                return message;
-            }
-        }
-    }
-
-    /// Reads up to the answer to `id`, or a request of the agent's.
-    async fn until(&mut self, id: u64) -> Value {
-        loop {
-            let message = self.receive().await;
-            if message["method"] == "session/update" {
-                self.updates.push(message["params"]["update"].clone());
-            } else if message["method"] == STREAMING_UPDATE {
-                self.streamed.push(message["params"].clone());
-            } else if message["method"] == "$/cancel_request" {
-                // A question that somebody has answered elsewhere is withdrawn.
-            } else if message["id"] == id || message["method"].is_string() {
-                return message;
-            }
-        }
-    }
-
-    async fn call(&mut self, method: &str, params: Value) -> Value {
-        let id = self.ask(method, params).await;
-        self.until(id).await
-    }
-
-    async fn session(&mut self, world: &World) -> String {
-        let answer = self
-            .call("session/new", json!({ "cwd": world.repo(), "mcpServers": [] }))
-            .await;
-        answer["result"]["sessionId"].as_str().unwrap().to_owned()
-    }
-
-    async fn choose(&mut self, request: &Value, option: &str) {
-        let result = json!({ "outcome": { "outcome": "selected", "optionId": option } });
-        self.send(&json!({ "jsonrpc": "2.0", "id": request["id"], "result": result }))
-            .await;
-    }
-}
-
-fn prompt(session: &str, text: &str) -> Value {
-    json!({ "sessionId": session, "prompt": [{ "type": "text", "text": text }] })
-}
-
 #[tokio::test]
 async fn a_client_of_the_agent_client_protocol_gets_to_a_commit() {
     let world = World::new().await;
     let mut acp = Acp::connect(&world).await;
+    let hello = json!({
+        "protocolVersion": 1,
+        "agentInfo": { "name": "agentic-ide", "title": "Agentic IDE", "version": env!("CARGO_PKG_VERSION") },
+        "agentCapabilities": {
+            "loadSession": true,
+            "promptCapabilities": { "image": false, "audio": false, "embeddedContext": true },
+            "mcpCapabilities": { "http": false, "sse": false },
+            "sessionCapabilities": { "list": {}, "delete": {}, "resume": {}, "close": {} },
+            "auth": {},
+            "_meta": { "agentic_ide": { "streaming_update": true, "version": 1 } },
+        },
+        "authMethods": [{
+            "id": "local", "name": "This machine", "description": "No credentials are needed.",
+        }],
+        "_meta": { "steering": { "supported": true } },
+    });
+    assert_eq!(acp.hello, hello);
     let session = acp.session(&world).await;
 
     let turn = acp.ask("session/prompt", prompt(&session, "Add greetings")).await;
@@ -163,6 +69,7 @@ async fn a_client_of_the_agent_client_protocol_gets_to_a_commit() {
         "agent_message_chunk",
         "agent_thought_chunk",
         "plan",
+        "session_info_update",
         "tool_call",
         "tool_call_update",
     ];

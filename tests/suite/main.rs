@@ -7,7 +7,9 @@
 )]
 
 mod acp;
+mod acp_client;
 mod acp_schema;
+mod acp_sessions;
 mod agentic;
 mod architecture;
 mod backends;

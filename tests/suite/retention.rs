@@ -4,7 +4,10 @@ use std::fs;
 
 use serde_json::json;
 
-use crate::world::{World, until, until_status};
+use crate::{
+    acp_client::{Acp, prompt},
+    world::{World, until, until_status},
+};
 
 #[tokio::test]
 async fn what_runs_is_never_deleted_and_what_is_over_goes_when_told() {
@@ -41,6 +44,14 @@ async fn what_is_old_is_exported_and_deleted_and_can_be_taken_back() {
     let running = world.post("/api/workflow/submit", &second).await.1;
     let running = running["workflow_id"].as_str().unwrap().to_owned();
     until_status(&world, &running, "awaiting_decision").await;
+    let kept = {
+        // Of two sessions, one has a workflow that is not over.
+        let mut acp = Acp::connect(&world).await;
+        let (_, kept) = (acp.session(&world).await, acp.session(&world).await);
+        let turn = acp.ask("session/prompt", prompt(&kept, "shout it")).await;
+        acp.until(turn).await;
+        kept
+    };
     world.kill();
     // Everything that is finished is older than no day at all.
     let (config, exports) = (world.path("backend.yaml"), world.path("exports"));
@@ -56,6 +67,15 @@ async fn what_is_old_is_exported_and_deleted_and_can_be_taken_back() {
     })
     .await;
     assert_eq!(world.get(&format!("/api/workflow/{id}")).await.0, 404);
+    until("the other session to go", || {
+        world.log().contains("the session was deleted").then_some(())
+    })
+    .await;
+    let mut acp = Acp::connect(&world).await;
+    let listed = acp.call("session/list", json!({})).await;
+    let ids = listed["result"]["sessions"].as_array().unwrap().iter();
+    let ids: Vec<&str> = ids.map(|info| info["sessionId"].as_str().unwrap()).collect();
+    assert_eq!(ids, [kept]);
     assert_eq!(
         world.get(&format!("/api/workflow/{running}")).await.1["state"],
         "awaiting_decision"

@@ -2,8 +2,10 @@
 //! live in other crates; the runtime joins them.
 
 pub mod journal;
+pub mod sessions;
 
 pub use journal::Journal;
+pub use sessions::Sessions;
 use shared::error::{Class, Code};
 
 /// A boxed future, so that ports are object safe without an async runtime.

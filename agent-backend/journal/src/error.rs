@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use engine::ports;
 use shared::{
     error::{Class, Code},
-    id::{Seq, WorkflowId},
+    id::{Seq, SessionId, WorkflowId},
 };
 
 /// What went wrong. Cloneable, because one failed commit answers many callers.
@@ -133,6 +133,12 @@ pub enum Error {
         /// Its id.
         workflow: WorkflowId,
     },
+    /// No such thread.
+    #[error("there is no session {session}")]
+    UnknownSession {
+        /// Its id.
+        session: SessionId,
+    },
     /// The caller broke a rule; nothing was written.
     #[error("the journal refused an append: {reason}")]
     Invalid {
@@ -157,7 +163,8 @@ impl Error {
             | Self::SchemaTooNew { .. }
             | Self::Locked { .. }
             | Self::Unfinished { .. }
-            | Self::UnknownWorkflow { .. } => Class::User,
+            | Self::UnknownWorkflow { .. }
+            | Self::UnknownSession { .. } => Class::User,
         }
     }
 
@@ -176,6 +183,7 @@ impl Error {
             Self::Fenced { .. } => Code::Fenced,
             Self::Unfinished { .. } => Code::StillRunning,
             Self::UnknownWorkflow { .. } => Code::UnknownWorkflow,
+            Self::UnknownSession { .. } => Code::UnknownSession,
             Self::Invalid { .. } => Code::AppendRefused,
         }
     }

@@ -1,6 +1,8 @@
 //! The journal in memory, for tests: the same rules, no durability. Several
 //! handles may share one store, as several backends share a database.
 
+mod session;
+
 use std::{
     collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, PoisonError},
@@ -30,6 +32,8 @@ struct Inner {
     /// In the order they began.
     runs: Vec<Run>,
     blobs: HashMap<BlobId, Vec<u8>>,
+    /// In the order they began.
+    threads: Vec<session::Thread>,
     /// The last one that was given out.
     epoch: u64,
     /// Those whose holders live.

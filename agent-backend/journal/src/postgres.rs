@@ -15,6 +15,7 @@ mod fault;
 mod lease;
 mod query;
 mod schema;
+mod session;
 mod writer;
 
 use std::{sync::Arc, time::Duration};
@@ -25,9 +26,10 @@ use engine::{
     ports::{
         self, BoxFuture,
         journal::{Append, Claimed, Created, Epoch, Head, ListQuery, NewWorkflow, Release},
+        sessions::{Entry, Session, SessionChange, SessionQuery},
     },
 };
-use shared::id::{CorrelationId, Seq, WorkflowId};
+use shared::id::{CorrelationId, Seq, SessionId, WorkflowId};
 use tokio::task::JoinHandle;
 
 use self::{bell::Bell, connect::Link, lease::Lease};
@@ -213,5 +215,36 @@ impl ports::Journal for Journal {
 
     fn fenced(&self) -> BoxFuture<'_, ports::Error> {
         Box::pin(async move { self.lease.lost().await.into() })
+    }
+}
+
+impl ports::Sessions for Journal {
+    fn begin_session(&self, new: Session) -> BoxFuture<'_, Result<(), ports::Error>> {
+        Box::pin(async move { Ok(self.queue.begin_session(new).await?) })
+    }
+
+    fn session(&self, id: SessionId) -> BoxFuture<'_, Result<Option<Session>, ports::Error>> {
+        Box::pin(async move { Ok(session::read(self.reader(id.as_str())?, &id).await?) })
+    }
+
+    fn list_sessions(&self, query: SessionQuery) -> BoxFuture<'_, Result<Vec<Session>, ports::Error>> {
+        Box::pin(async move { Ok(session::list(self.reader("")?, &query).await?) })
+    }
+
+    fn entries(&self, id: SessionId) -> BoxFuture<'_, Result<Vec<Entry>, ports::Error>> {
+        Box::pin(async move { Ok(session::entries(self.reader(id.as_str())?, &id).await?) })
+    }
+
+    fn change_session(
+        &self,
+        id: SessionId,
+        at_ms: u64,
+        change: SessionChange,
+    ) -> BoxFuture<'_, Result<(), ports::Error>> {
+        Box::pin(async move { Ok(self.queue.change_session(id, at_ms, change).await?) })
+    }
+
+    fn delete_session(&self, id: SessionId) -> BoxFuture<'_, Result<(), ports::Error>> {
+        Box::pin(async move { Ok(self.queue.delete_session(id).await?) })
     }
 }

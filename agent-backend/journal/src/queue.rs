@@ -7,9 +7,12 @@ use engine::{
     artifact::Task,
     blob::{Blob, BlobId},
     event::Recorded,
-    ports::journal::{Append, Claimed, Created, Durability, NewWorkflow, Release, Status},
+    ports::{
+        journal::{Append, Claimed, Created, Durability, NewWorkflow, Release, Status},
+        sessions::{Session, SessionChange},
+    },
 };
-use shared::id::{CorrelationId, Seq, WorkflowId};
+use shared::id::{CorrelationId, Seq, SessionId, WorkflowId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::{
@@ -34,6 +37,12 @@ pub(crate) enum Request {
     Release(WorkflowId, Release),
     /// A workflow is removed.
     Delete(WorkflowId),
+    /// A thread begins.
+    BeginSession(Session),
+    /// A thread changes, at this moment.
+    ChangeSession(SessionId, u64, SessionChange),
+    /// A thread is removed.
+    DeleteSession(SessionId),
 }
 
 /// How much of some events is streamed text.
@@ -198,6 +207,29 @@ impl Queue {
 
     pub(crate) async fn delete(&self, workflow: WorkflowId) -> Result<(), Error> {
         let request = Request::Delete(workflow);
+        self.submit(request, 0, Durability::Synced).await.map(drop)
+    }
+
+    pub(crate) async fn begin_session(&self, new: Session) -> Result<(), Error> {
+        rules::session(&new)?;
+        let bytes = new.settings.len() + new.workspace.len();
+        let request = Request::BeginSession(new);
+        self.submit(request, bytes, Durability::Synced).await.map(drop)
+    }
+
+    pub(crate) async fn change_session(
+        &self,
+        id: SessionId,
+        at_ms: u64,
+        change: SessionChange,
+    ) -> Result<(), Error> {
+        let bytes = rules::change(at_ms, &change)?;
+        let request = Request::ChangeSession(id, at_ms, change);
+        self.submit(request, bytes, Durability::Synced).await.map(drop)
+    }
+
+    pub(crate) async fn delete_session(&self, id: SessionId) -> Result<(), Error> {
+        let request = Request::DeleteSession(id);
         self.submit(request, 0, Durability::Synced).await.map(drop)
     }
 

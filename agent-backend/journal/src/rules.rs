@@ -5,7 +5,10 @@ use engine::{
     artifact::Task,
     blob::BlobId,
     event::{Event, Recorded},
-    ports::journal::{Append, NewWorkflow},
+    ports::{
+        journal::{Append, NewWorkflow},
+        sessions::{Session, SessionChange},
+    },
 };
 use shared::id::{Seq, WorkflowId};
 
@@ -47,6 +50,28 @@ pub(crate) fn size(bytes: usize) -> Result<(), Error> {
         return Err(invalid(format!(
             "{bytes} bytes are more than the {APPEND_BYTES_MAX} of one append"
         )));
+    }
+    Ok(())
+}
+
+/// Checks a new thread.
+pub(crate) fn session(new: &Session) -> Result<(), Error> {
+    moment(new.created_at_ms)?;
+    moment(new.updated_at_ms)
+}
+
+/// Checks a change of a thread; returns its bytes.
+pub(crate) fn change(at_ms: u64, change: &SessionChange) -> Result<usize, Error> {
+    moment(at_ms)?;
+    Ok(match change {
+        SessionChange::Entered(entry) => entry.prompt.len() + entry.answer.as_ref().map_or(0, String::len),
+        SessionChange::Titled(text) | SessionChange::Set(text) => text.len(),
+    })
+}
+
+fn moment(at_ms: u64) -> Result<(), Error> {
+    if at_ms > NUMBER_MAX {
+        return Err(invalid(format!("the moment {at_ms} is beyond {NUMBER_MAX}")));
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ mod probe;
 mod query;
 mod readers;
 mod schema;
+mod session;
 mod thread;
 mod witness;
 mod writer;
@@ -30,10 +31,11 @@ use engine::{
     ports::{
         self, BoxFuture,
         journal::{Append, Claimed, Created, Head, ListQuery, NewWorkflow, Release},
+        sessions::{Entry, Session, SessionChange, SessionQuery},
     },
 };
 use shared::{
-    id::{CorrelationId, Seq, WorkflowId},
+    id::{CorrelationId, Seq, SessionId, WorkflowId},
     lock::DirectoryLock,
 };
 
@@ -234,5 +236,51 @@ impl ports::Journal for Journal {
     /// Who has the directory is asked at each commit, and nowhere else.
     fn fenced(&self) -> BoxFuture<'_, ports::Error> {
         Box::pin(std::future::pending())
+    }
+}
+
+impl ports::Sessions for Journal {
+    fn begin_session(&self, new: Session) -> BoxFuture<'_, Result<(), ports::Error>> {
+        Box::pin(async move { Ok(self.queue.begin_session(new).await?) })
+    }
+
+    fn session(&self, id: SessionId) -> BoxFuture<'_, Result<Option<Session>, ports::Error>> {
+        Box::pin(async move {
+            Ok(self
+                .readers
+                .ask(move |connection| session::read(connection, &id))
+                .await?)
+        })
+    }
+
+    fn list_sessions(&self, query: SessionQuery) -> BoxFuture<'_, Result<Vec<Session>, ports::Error>> {
+        Box::pin(async move {
+            Ok(self
+                .readers
+                .ask(move |connection| session::list(connection, &query))
+                .await?)
+        })
+    }
+
+    fn entries(&self, id: SessionId) -> BoxFuture<'_, Result<Vec<Entry>, ports::Error>> {
+        Box::pin(async move {
+            Ok(self
+                .readers
+                .ask(move |connection| session::entries(connection, &id))
+                .await?)
+        })
+    }
+
+    fn change_session(
+        &self,
+        id: SessionId,
+        at_ms: u64,
+        change: SessionChange,
+    ) -> BoxFuture<'_, Result<(), ports::Error>> {
+        Box::pin(async move { Ok(self.queue.change_session(id, at_ms, change).await?) })
+    }
+
+    fn delete_session(&self, id: SessionId) -> BoxFuture<'_, Result<(), ports::Error>> {
+        Box::pin(async move { Ok(self.queue.delete_session(id).await?) })
     }
 }

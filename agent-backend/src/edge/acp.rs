@@ -1,9 +1,15 @@
 //! The Agent Client Protocol, version 1 (stable).
 //!
-//! Owns sessions and turns. A session outlives its connection; the workflow
-//! behind a turn outlives both, because it lives in the journal. The SDK
+//! Owns connections, and the sessions that they follow while they last. What
+//! lasts is in the journal: sessions, what was asked in them, and workflows. The SDK
 //! changes often, so nothing outside this module names it.
 
+mod client;
+mod connection;
+mod follower;
+mod hub;
+mod listing;
+mod session;
 pub mod stdio;
 mod steering;
 mod streaming;
@@ -11,101 +17,37 @@ mod text;
 mod turn;
 mod updates;
 
-use std::{
-    collections::HashMap,
-    path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
-};
+use std::{path::Path, sync::Arc};
 
 use agent_client_protocol::{
-    Agent, Client, ConnectTo, Error as AcpError, ErrorCode, on_receive_notification, on_receive_request,
-    v1::schema::{
-        AgentCapabilities, AuthMethod, AuthMethodAgent, AuthenticateRequest, AuthenticateResponse,
-        CancelNotification, Implementation, InitializeRequest, InitializeResponse, NewSessionRequest,
-        NewSessionResponse, PromptCapabilities, PromptRequest, PromptResponse, SessionId, StopReason,
+    Agent, Client, ConnectTo, Error as AcpError, JsonRpcResponse, on_receive_notification,
+    on_receive_request,
+    v1::{
+        ConnectionTo, Responder,
+        schema::{
+            AgentCapabilities, AuthMethod, AuthMethodAgent, AuthenticateRequest, AuthenticateResponse,
+            CancelNotification, CloseSessionRequest, CloseSessionResponse, DeleteSessionRequest,
+            DeleteSessionResponse, Implementation, InitializeRequest, InitializeResponse,
+            ListSessionsRequest, LoadSessionRequest, LoadSessionResponse, NewSessionRequest,
+            NewSessionResponse, PromptCapabilities, PromptRequest, PromptResponse, ResumeSessionRequest,
+            ResumeSessionResponse, SessionCapabilities, SessionCloseCapabilities, SessionDeleteCapabilities,
+            SessionId, SessionListCapabilities, SessionResumeCapabilities, StopReason,
+        },
     },
 };
 use agent_client_protocol_http::{AcpHttpServer, CorsOptions, ServerOptions};
 use axum::Router;
+pub use hub::Hub;
 use shared::{
     error::{Class, Code},
     version::VERSION,
 };
 
-use crate::{error::Error, runtime::Runtime};
-
-/// Sessions that are kept; the oldest without a turn is forgotten beyond that.
-const SESSIONS_MAX: usize = 1_000;
-
-/// All sessions of this process. Cheap to clone.
-#[derive(Clone)]
-pub struct Hub(Arc<Inner>);
-
-struct Inner {
-    runtime: Runtime,
-    sessions: Mutex<HashMap<String, Arc<turn::Session>>>,
-}
-
-impl Hub {
-    /// A hub over `runtime`.
-    pub fn new(runtime: Runtime) -> Self {
-        Self(Arc::new(Inner {
-            runtime,
-            sessions: Mutex::default(),
-        }))
-    }
-
-    fn sessions(&self) -> MutexGuard<'_, HashMap<String, Arc<turn::Session>>> {
-        self.0.sessions.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn open(&self, cwd: PathBuf) -> Result<SessionId, AcpError> {
-        if !cwd.is_absolute() {
-            return Err(invalid(&format!(
-                "cwd `{}` is not an absolute path",
-                cwd.display()
-            )));
-        }
-        if !cwd.is_dir() {
-            return Err(invalid(&format!("cwd `{}` is not a directory", cwd.display())));
-        }
-        let id = uuid::Uuid::now_v7().to_string();
-        let mut sessions = self.sessions();
-        if sessions.len() >= SESSIONS_MAX {
-            // Ids are ordered by time.
-            let idle = sessions
-                .iter()
-                .filter(|(_, session)| session.is_idle())
-                .map(|(id, _)| id)
-                .min()
-                .cloned();
-            match idle {
-                Some(oldest) => drop(sessions.remove(&oldest)),
-                None => return Err(AcpError::internal_error().data("too many sessions have a running turn")),
-            }
-        }
-        sessions.insert(id.clone(), Arc::new(turn::Session::new(cwd)));
-        Ok(SessionId::new(id))
-    }
-
-    fn session(&self, id: &SessionId) -> Result<Arc<turn::Session>, AcpError> {
-        let known = self.sessions().get(&*id.0).cloned();
-        known.ok_or_else(|| {
-            AcpError::new(
-                ErrorCode::RESOURCE_NOT_FOUND,
-                format!("there is no session `{id}` in this process"),
-            )
-        })
-    }
-}
-
-impl std::fmt::Debug for Hub {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Hub")
-            .field("sessions", &self.sessions().len())
-            .finish()
-    }
-}
+use self::{
+    connection::Connection,
+    session::{At, Session},
+};
+use crate::error::Error;
 
 fn invalid(message: &str) -> AcpError {
     AcpError::invalid_params().data(message)
@@ -133,17 +75,20 @@ pub(super) fn routes(hub: &Hub) -> Router {
 }
 
 /// The agent's side of one connection.
+///
+/// What takes time must not run in the dispatch loop, or the cancel of it would
+/// never be read.
 pub(crate) fn agent(hub: Hub) -> impl ConnectTo<Client> {
-    let (opener, prompter, steerer, canceller) = (hub.clone(), hub.clone(), hub.clone(), hub);
-    // Capabilities belong to the connection, and the first answer stands.
-    let wished: Arc<OnceLock<streaming::Wish>> = Arc::default();
-    let wish = wished.clone();
+    let connection = Connection::new(hub);
+    let to = || connection.clone();
+    let (meeter, opener, loader, resumer, lister) = (to(), to(), to(), to(), to());
+    let (closer, deleter, prompter, steerer, canceller) = (to(), to(), to(), to(), to());
     Agent
         .v1()
         .name("agentic-ide")
         .on_receive_request(
             async move |request: InitializeRequest, responder, _cx| {
-                wished.get_or_init(|| streaming::wish(&request));
+                meeter.meet(&request);
                 responder.respond(initialize(&request))
             },
             on_receive_request!(),
@@ -155,54 +100,74 @@ pub(crate) fn agent(hub: Hub) -> impl ConnectTo<Client> {
             on_receive_request!(),
         )
         .on_receive_request(
-            async move |request: NewSessionRequest, responder, _cx| match opener.open(request.cwd) {
-                Ok(id) => responder.respond(NewSessionResponse::new(id)),
-                Err(error) => responder.respond_with_error(error),
+            async move |request: NewSessionRequest, responder, cx| {
+                let (connection, to) = (opener.clone(), cx.clone());
+                cx.spawn(async move {
+                    begin(&connection, &to, &request, responder).await;
+                    Ok(())
+                })
+            },
+            on_receive_request!(),
+        )
+        .on_receive_request(
+            async move |request: LoadSessionRequest, responder, cx| {
+                let (connection, to) = (loader.clone(), cx.clone());
+                cx.spawn(async move {
+                    load(&connection, &to, &request, responder).await;
+                    Ok(())
+                })
+            },
+            on_receive_request!(),
+        )
+        .on_receive_request(
+            async move |request: ResumeSessionRequest, responder, cx| {
+                let (connection, to) = (resumer.clone(), cx.clone());
+                cx.spawn(async move {
+                    resume(&connection, &to, &request, responder).await;
+                    Ok(())
+                })
+            },
+            on_receive_request!(),
+        )
+        .on_receive_request(
+            async move |request: ListSessionsRequest, responder, cx| {
+                let connection = lister.clone();
+                cx.spawn(async move {
+                    answer(
+                        responder,
+                        listing::page(connection.hub().runtime(), &request).await,
+                    );
+                    Ok(())
+                })
+            },
+            on_receive_request!(),
+        )
+        .on_receive_request(
+            async move |request: CloseSessionRequest, responder, cx| {
+                let connection = closer.clone();
+                cx.spawn(async move {
+                    answer(responder, close(&connection, &request).await);
+                    Ok(())
+                })
+            },
+            on_receive_request!(),
+        )
+        .on_receive_request(
+            async move |request: DeleteSessionRequest, responder, cx| {
+                let connection = deleter.clone();
+                cx.spawn(async move {
+                    let deleted = connection.hub().delete(&request.session_id).await;
+                    answer(responder, deleted.map(|()| DeleteSessionResponse::new()));
+                    Ok(())
+                })
             },
             on_receive_request!(),
         )
         .on_receive_request(
             async move |request: PromptRequest, responder, cx| {
-                let session = match prompter.session(&request.session_id) {
-                    Ok(session) => session,
-                    Err(error) => return responder.respond_with_error(error),
-                };
-                let runtime = prompter.0.runtime.clone();
-                let Some(lease) = session.begin() else {
-                    return cx.spawn(async move {
-                        let steered = steering::steer(&runtime, &session, &request.prompt).await;
-                        let answered = match steered {
-                            Ok(Some(workflow)) => {
-                                let answer = PromptResponse::new(StopReason::EndTurn);
-                                responder.respond(answer.meta(steering::told(&workflow)))
-                            }
-                            Ok(None) => responder.respond_with_error(
-                                AcpError::invalid_request()
-                                    .data("the turn of this session is ending: send the prompt again"),
-                            ),
-                            Err(error) => responder.respond_with_error(acp_error(&error)),
-                        };
-                        gone(answered);
-                        Ok(())
-                    });
-                };
-                // The turn must not run in the dispatch loop, or its own cancel
-                // would never be read; and an error returned from a spawned task
-                // would end the whole connection.
-                let task_cx = cx.clone();
-                let wish = wish.get().copied().unwrap_or_default();
+                let (connection, to) = (prompter.clone(), cx.clone());
                 cx.spawn(async move {
-                    let client = turn::Client::new(task_cx, request.session_id.clone(), wish);
-                    let outcome =
-                        Box::pin(turn::run(&runtime, &session, &lease, &client, &request.prompt)).await;
-                    let answered = match outcome {
-                        Ok(stop) => responder.respond(PromptResponse::new(stop)),
-                        Err(_) if lease.is_cancelled() => {
-                            responder.respond(PromptResponse::new(StopReason::Cancelled))
-                        }
-                        Err(error) => responder.respond_with_error(acp_error(&error)),
-                    };
-                    gone(answered);
+                    prompt(&connection, &to, &request, responder).await;
                     Ok(())
                 })
             },
@@ -210,31 +175,215 @@ pub(crate) fn agent(hub: Hub) -> impl ConnectTo<Client> {
         )
         .on_receive_request(
             async move |request: steering::Steer, responder, cx| {
-                let session = match steerer.session(&request.session) {
-                    Ok(session) => session,
-                    Err(error) => return responder.respond_with_error(error),
-                };
-                let runtime = steerer.0.runtime.clone();
+                let (connection, to) = (steerer.clone(), cx.clone());
                 cx.spawn(async move {
-                    let steered = steering::steer(&runtime, &session, &request.prompt).await;
-                    gone(match steered {
-                        Ok(workflow) => responder.respond(steering::Steered::of(workflow.as_ref())),
-                        Err(error) => responder.respond_with_error(acp_error(&error)),
-                    });
+                    answer(responder, steer(&connection, &to, &request).await);
                     Ok(())
                 })
             },
             on_receive_request!(),
         )
         .on_receive_notification(
-            async move |notification: CancelNotification, _cx| {
-                if let Ok(session) = canceller.session(&notification.session_id) {
-                    session.cancel();
-                }
-                Ok(())
+            async move |notification: CancelNotification, cx| {
+                let connection = canceller.clone();
+                cx.spawn(async move {
+                    // Nothing runs in a session that nobody uses here.
+                    if let Ok(session) = connection.hub().open(&notification.session_id).await {
+                        session.cancel(connection.hub().runtime()).await;
+                    }
+                    Ok(())
+                })
             },
             on_receive_notification!(),
         )
+}
+
+async fn begin(
+    connection: &Connection,
+    cx: &ConnectionTo<Client>,
+    request: &NewSessionRequest,
+    responder: Responder<NewSessionResponse>,
+) {
+    let begun = async {
+        one_folder(&request.additional_directories)?;
+        connection.hub().begin(&request.cwd).await
+    };
+    match begun.await {
+        Ok(session) => {
+            let id = SessionId::new(session.id.as_str());
+            gone(responder.respond(NewSessionResponse::new(id)));
+            attend(connection, cx, &session, At::default());
+        }
+        Err(error) => gone(responder.respond_with_error(error)),
+    }
+}
+
+/// Tells the client everything that has happened in a session, then answers, and
+/// then goes on telling it.
+async fn load(
+    connection: &Connection,
+    cx: &ConnectionTo<Client>,
+    request: &LoadSessionRequest,
+    responder: Responder<LoadSessionResponse>,
+) {
+    let loaded = async {
+        one_folder(&request.additional_directories)?;
+        let (session, end) = there(connection, &request.session_id, &request.cwd).await?;
+        let follower = connection.follow(cx, &session, At::default())?;
+        // Where it ends before, the rest is not to be had.
+        let mut place = follower.place.clone();
+        let told = place.wait_for(|place| place.at >= end).await.is_ok();
+        Ok((follower, told))
+    };
+    match loaded.await {
+        Ok((follower, true)) => {
+            gone(responder.respond(LoadSessionResponse::new()));
+            follower.may_ask();
+        }
+        Ok((_, false)) => gone(responder.respond_with_error(
+            AcpError::internal_error().data("the session could not be told to its end; the log says why"),
+        )),
+        Err(error) => gone(responder.respond_with_error(error)),
+    }
+}
+
+async fn resume(
+    connection: &Connection,
+    cx: &ConnectionTo<Client>,
+    request: &ResumeSessionRequest,
+    responder: Responder<ResumeSessionResponse>,
+) {
+    let resumed = async {
+        one_folder(&request.additional_directories)?;
+        there(connection, &request.session_id, &request.cwd).await
+    };
+    match resumed.await {
+        Ok((session, end)) => {
+            gone(responder.respond(ResumeSessionResponse::new()));
+            attend(connection, cx, &session, end);
+        }
+        Err(error) => gone(responder.respond_with_error(error)),
+    }
+}
+
+/// Follows a session whose client was answered.
+fn attend(connection: &Connection, cx: &ConnectionTo<Client>, session: &Arc<Session>, from: At) {
+    match connection.follow(cx, session, from) {
+        Ok(follower) => follower.may_ask(),
+        Err(error) => tracing::warn!(session = %session.id, ?error, "a client is not told of its session"),
+    }
+}
+
+/// A session that is there, up to date, and the place after all that has
+/// happened in it.
+async fn there(connection: &Connection, id: &SessionId, cwd: &Path) -> Result<(Arc<Session>, At), AcpError> {
+    let folder = listing::folder(cwd)?;
+    let session = connection.hub().open(id).await?;
+    if !is_same(&session.cwd, Path::new(&folder)) {
+        let message = format!(
+            "the session is about `{}`, not about `{folder}`",
+            session.cwd.display()
+        );
+        return Err(invalid(&message));
+    }
+    let runtime = connection.hub().runtime();
+    let read = async {
+        session.refresh(runtime).await?;
+        session.end(runtime).await
+    };
+    let end = read.await.map_err(|error| acp_error(&error))?;
+    Ok((session, end))
+}
+
+/// Whether two paths are of one folder; one that is gone has its name alone.
+fn is_same(one: &Path, other: &Path) -> bool {
+    one == other || matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+}
+
+fn one_folder(others: &[std::path::PathBuf]) -> Result<(), AcpError> {
+    match others {
+        [] => Ok(()),
+        _ => Err(invalid(
+            "a session has one folder: additional directories are not supported",
+        )),
+    }
+}
+
+/// The last who closes a session stops what goes on in it.
+async fn close(
+    connection: &Connection,
+    request: &CloseSessionRequest,
+) -> Result<CloseSessionResponse, AcpError> {
+    let session = connection.hub().open(&request.session_id).await?;
+    let runs_here = session.is_run_by(connection.id());
+    let own = usize::from(connection.follower(&session).is_some());
+    let is_last = session.followers() <= own;
+    connection.leave(&session.id);
+    if runs_here || is_last {
+        session.cancel(connection.hub().runtime()).await;
+    }
+    Ok(CloseSessionResponse::new())
+}
+
+async fn prompt(
+    connection: &Connection,
+    cx: &ConnectionTo<Client>,
+    request: &PromptRequest,
+    responder: Responder<PromptResponse>,
+) {
+    let cancellation = responder.cancellation();
+    let answered = async {
+        let session = connection.hub().open(&request.session_id).await?;
+        let follower = connection.attend(cx, &session).await?;
+        let Some(lease) = session.begin(connection.id()) else {
+            let runtime = connection.hub().runtime();
+            return match steering::steer(runtime, &session, &follower, &request.prompt).await {
+                Ok(Some(workflow)) => {
+                    Ok(PromptResponse::new(StopReason::EndTurn).meta(steering::told(&workflow)))
+                }
+                Ok(None) => Err(AcpError::invalid_request()
+                    .data("the turn of this session is ending: send the prompt again")),
+                Err(error) => Err(acp_error(&error)),
+            };
+        };
+        let turn = turn::run(connection, &session, &lease, follower, &request.prompt);
+        let withdrawn = async {
+            cancellation.cancelled().await;
+            lease.cancel();
+            std::future::pending().await
+        };
+        let outcome = tokio::select! {
+            outcome = Box::pin(turn) => outcome,
+            never = withdrawn => never,
+        };
+        match outcome {
+            Ok(stop) => Ok(PromptResponse::new(stop)),
+            Err(_) if lease.is_cancelled() => Ok(PromptResponse::new(StopReason::Cancelled)),
+            Err(error) => Err(acp_error(&error)),
+        }
+    };
+    let answered = Box::pin(answered).await;
+    answer(responder, answered);
+}
+
+async fn steer(
+    connection: &Connection,
+    cx: &ConnectionTo<Client>,
+    request: &steering::Steer,
+) -> Result<steering::Steered, AcpError> {
+    let session = connection.hub().open(&request.session).await?;
+    let follower = connection.attend(cx, &session).await?;
+    let runtime = connection.hub().runtime();
+    let steered = steering::steer(runtime, &session, &follower, &request.prompt).await;
+    let workflow = steered.map_err(|error| acp_error(&error))?;
+    Ok(steering::Steered::of(workflow.as_ref()))
+}
+
+fn answer<T: JsonRpcResponse>(responder: Responder<T>, outcome: Result<T, AcpError>) {
+    gone(match outcome {
+        Ok(answer) => responder.respond(answer),
+        Err(error) => responder.respond_with_error(error),
+    });
 }
 
 /// A client that went away is no error: the workflow goes on without it.
@@ -246,6 +395,11 @@ fn gone(answered: Result<(), AcpError>) {
 
 fn initialize(request: &InitializeRequest) -> InitializeResponse {
     let prompts = PromptCapabilities::new().embedded_context(true);
+    let sessions = SessionCapabilities::new()
+        .list(SessionListCapabilities::new())
+        .resume(SessionResumeCapabilities::new())
+        .close(SessionCloseCapabilities::new())
+        .delete(SessionDeleteCapabilities::new());
     // The access guard has seen the token already; registries expect a method
     // that every client can use.
     let method = AuthMethodAgent::new("local", "This machine").description("No credentials are needed.");
@@ -253,6 +407,8 @@ fn initialize(request: &InitializeRequest) -> InitializeResponse {
         .agent_info(Implementation::new("agentic-ide", VERSION).title("Agentic IDE"))
         .agent_capabilities(
             AgentCapabilities::new()
+                .load_session(true)
+                .session_capabilities(sessions)
                 .prompt_capabilities(prompts)
                 .meta(streaming::offer()),
         )

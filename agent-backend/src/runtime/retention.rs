@@ -1,12 +1,14 @@
 //! Deleting workflows: one by one when a person says so, and finished ones by
 //! age and size when the configuration does. What is deleted by itself is
-//! exported first where a folder is named.
+//! exported first where a folder is named. A thread of requests goes after the
+//! last of its workflows.
 
 use std::{path::Path, time::Duration};
 
+use engine::ports::sessions::SessionQuery;
 use shared::{
     error::{Class, Code},
-    id::WorkflowId,
+    id::{SessionId, WorkflowId},
 };
 
 use super::Runtime;
@@ -60,6 +62,7 @@ impl Runtime {
                     self.retire(id, retention).await?;
                 }
             }
+            self.sweep_sessions(before_ms).await?;
         }
         if let Some(megabytes) = retention.megabytes {
             while journal.bytes().await? > megabytes.saturating_mul(1024 * 1024) {
@@ -72,6 +75,46 @@ impl Runtime {
             }
         }
         Ok(())
+    }
+
+    /// A thread goes after its last workflow.
+    async fn sweep_sessions(&self, before_ms: u64) -> Result<(), Error> {
+        let journal = &self.services().journal;
+        let mut query = SessionQuery {
+            unchanged_since_ms: Some(before_ms),
+            limit: PAGE,
+            ..SessionQuery::default()
+        };
+        let mut over = Vec::new();
+        loop {
+            let page = journal.list_sessions(query.clone()).await?;
+            for session in &page {
+                if self.is_over(session.id.clone()).await? {
+                    over.push(session.id.clone());
+                }
+            }
+            match page.last() {
+                Some(last) => query.before = Some(last.id.clone()),
+                None => break,
+            }
+        }
+        // Only now, because the next page is found by the last one of a page.
+        for id in over {
+            tracing::info!(session = %id, "the session was deleted");
+            journal.delete_session(id).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether nothing that was begun in a thread is there.
+    async fn is_over(&self, session: SessionId) -> Result<bool, Error> {
+        let journal = &self.services().journal;
+        for entry in journal.entries(session).await? {
+            if journal.find(entry.key).await?.is_some() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     async fn retire(&self, id: &WorkflowId, retention: &Retention) -> Result<(), Error> {

@@ -2,15 +2,16 @@
 
 use shared::id::{CorrelationId, Seq, WorkflowId};
 
-use super::{BoxFuture, Error};
+use super::{BoxFuture, Error, Sessions};
 use crate::{
     blob::{Blob, BlobId},
     event::Recorded,
 };
 
-/// The durable history of workflows. Every method that changes something
-/// returns only after the change would survive what its durability promises.
-pub trait Journal: Send + Sync {
+/// The durable history of workflows, and of the threads they were asked for in.
+/// Every method that changes something returns only after the change would
+/// survive what its durability promises.
+pub trait Journal: Sessions + Send + Sync {
     /// Begins a workflow, unless its correlation id is known.
     fn create(&self, new: NewWorkflow) -> BoxFuture<'_, Result<Created, Error>>;
 

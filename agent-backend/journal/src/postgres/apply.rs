@@ -13,6 +13,7 @@ use tokio_postgres::{Row, types::ToSql};
 use super::{
     connect::Session,
     query::{self, head_of, seq_of},
+    session,
 };
 use crate::{
     Error,
@@ -182,6 +183,9 @@ pub(super) fn statements(request: &Request, writing: Writing) -> Vec<Statement<'
                 },
             ]
         }
+        Request::BeginSession(new) => session::begin(new),
+        Request::ChangeSession(id, at_ms, change) => session::change(id, *at_ms, change),
+        Request::DeleteSession(id) => session::delete(id),
         Request::Settle(workflow) => one(SETTLE, values![workflow.as_str(), epoch]),
         Request::Release(workflow, release) => match release {
             Release::Again => one(RELEASE, values![workflow.as_str(), epoch, None::<String>, 0_i32]),
@@ -195,7 +199,7 @@ pub(super) fn statements(request: &Request, writing: Writing) -> Vec<Statement<'
     }
 }
 
-fn one<'a>(sql: &'static str, values: Values<'a>) -> Vec<Statement<'a>> {
+pub(super) fn one<'a>(sql: &'static str, values: Values<'a>) -> Vec<Statement<'a>> {
     vec![Statement { sql, values }]
 }
 
@@ -216,12 +220,12 @@ fn naming<'a>(names: &[String], sql: &'static str, values: Values<'a>) -> Vec<St
 
 /// Postgres keeps every character in a text but this one. The event itself has
 /// it, escaped.
-fn text(text: &str) -> String {
+pub(super) fn text(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 
 /// The rules of a history hold numbers below 2^63.
-fn number(number: u64) -> i64 {
+pub(super) fn number(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
@@ -293,7 +297,11 @@ pub(super) async fn outcome(
         Request::Begin(_) if !rows.is_empty() => Ok(Done::Created(Created::New)),
         Request::Begin(new) => known(session, new, writing).await.map(Done::Created),
         Request::Claim(_) => claimed(rows).map(Done::Claimed),
-        Request::Release(_, Release::Readmitted) => Ok(Done::Written),
+        Request::Release(_, Release::Readmitted) | Request::BeginSession(_) | Request::DeleteSession(_) => {
+            Ok(Done::Written)
+        }
+        Request::ChangeSession(..) if !rows.is_empty() => Ok(Done::Written),
+        Request::ChangeSession(id, ..) => Err(Error::UnknownSession { session: id.clone() }),
         Request::Delete(workflow) => match rows.first().map(|row| row.try_get(0)).transpose()? {
             Some(true) => Ok(Done::Written),
             Some(false) => Err(Error::Unfinished {

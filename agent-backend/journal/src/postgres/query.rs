@@ -66,7 +66,11 @@ pub(super) async fn bytes(link: &Link) -> Result<u64, Error> {
     unsigned(bytes.unwrap_or_default())
 }
 
-async fn ask(link: &Link, sql: &'static str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
+pub(super) async fn ask(
+    link: &Link,
+    sql: &'static str,
+    values: &[&(dyn ToSql + Sync)],
+) -> Result<Vec<Row>, Error> {
     let session = link.session().await?;
     let statement = session.prepared(sql).await?;
     Ok(session.client.query(&statement, values).await?)
@@ -196,7 +200,7 @@ pub(super) fn seq_of(number: i64) -> Result<Seq, Error> {
     unsigned(number).map(Seq)
 }
 
-fn unsigned(number: i64) -> Result<u64, Error> {
+pub(super) fn unsigned(number: i64) -> Result<u64, Error> {
     u64::try_from(number).map_err(|_| Error::DamagedRow {
         reason: format!("{number} is negative"),
     })

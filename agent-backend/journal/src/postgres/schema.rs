@@ -4,7 +4,7 @@ use super::connect::Link;
 use crate::Error;
 
 /// Version of the tables, in `meta`.
-const VERSION: i32 = 1;
+const VERSION: i32 = 2;
 
 /// Where hints are sent.
 pub(super) const CHANNEL: &str = "agentic_ide";
@@ -71,7 +71,30 @@ CREATE TABLE agentic_ide.blobs (
 INSERT INTO agentic_ide.meta (version) VALUES (1);
 ";
 
-/// Makes the tables where there are none, and refuses those of a newer version.
+/// What version 2 added, also to new tables; as in SQLite's schema.
+const FROM_1_TO_2: &str = "
+CREATE TABLE agentic_ide.sessions (
+    number BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    session TEXT NOT NULL UNIQUE,
+    workspace TEXT NOT NULL,
+    title TEXT,
+    settings TEXT NOT NULL,
+    created_at_ms BIGINT NOT NULL,
+    updated_at_ms BIGINT NOT NULL,
+    entries BIGINT NOT NULL DEFAULT 0
+);
+CREATE TABLE agentic_ide.session_entries (
+    number BIGINT NOT NULL REFERENCES agentic_ide.sessions (number) ON DELETE CASCADE,
+    position BIGINT NOT NULL,
+    key TEXT NOT NULL UNIQUE,
+    prompt TEXT NOT NULL,
+    answer TEXT,
+    PRIMARY KEY (number, position)
+);
+UPDATE agentic_ide.meta SET version = 2;
+";
+
+/// Makes the tables where there are none, brings older ones up to date, and refuses those of a newer version.
 pub(super) async fn prepare(link: &Link) -> Result<(), Error> {
     let session = link.session().await?;
     let client = &session.client;
@@ -86,6 +109,7 @@ pub(super) async fn prepare(link: &Link) -> Result<(), Error> {
             .try_get(0)?;
         if !there {
             client.batch_execute(TABLES).await?;
+            client.batch_execute(FROM_1_TO_2).await?;
             return Ok(());
         }
         let found: i32 = client
@@ -96,6 +120,10 @@ pub(super) async fn prepare(link: &Link) -> Result<(), Error> {
             return Err(Error::Refused {
                 reason: format!("it has schema {found}; this version knows {VERSION}: update Agentic IDE"),
             });
+        }
+        if found < 2 {
+            client.batch_execute(FROM_1_TO_2).await?;
+            tracing::info!(from = found, to = VERSION, "the journal was brought up to date");
         }
         Ok(())
     };

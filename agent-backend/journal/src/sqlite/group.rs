@@ -6,7 +6,10 @@ use engine::ports::journal::{Claimed, Created, Epoch, Release};
 use rusqlite::{OptionalExtension, Transaction, params};
 use shared::id::{Seq, WorkflowId};
 
-use super::query::{HEAD, head_of, run_of};
+use super::{
+    query::{HEAD, head_of, run_of},
+    session,
+};
 use crate::{
     Error,
     queue::{AppendRows, Begin, Done, Request},
@@ -30,6 +33,11 @@ pub(super) fn apply(
         Request::Delete(workflow) => {
             delete(transaction, workflow).map(|answer| answer.map(|()| Done::Written))
         }
+        Request::BeginSession(new) => session::begin(transaction, new).map(|()| Ok(Done::Written)),
+        Request::ChangeSession(id, at_ms, change) => {
+            session::change(transaction, id, *at_ms, change).map(|answer| answer.map(|()| Done::Written))
+        }
+        Request::DeleteSession(id) => session::delete(transaction, id).map(|()| Ok(Done::Written)),
         Request::Settle(workflow) => {
             let sql = "UPDATE heads SET tries = 0 WHERE run = (SELECT run FROM runs WHERE workflow = ?1)";
             let changed = transaction.prepare_cached(sql)?.execute([workflow.as_str()])?;

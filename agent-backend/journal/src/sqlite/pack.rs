@@ -49,7 +49,10 @@ impl Waiting {
                         .for_each(|claimed| self.grew(&claimed.head.workflow));
                 }
             }
-            Request::Settle(_) => {}
+            Request::Settle(_)
+            | Request::BeginSession(_)
+            | Request::ChangeSession(..)
+            | Request::DeleteSession(_) => {}
         }
     }
 

@@ -8,7 +8,7 @@ use rusqlite::{Connection, config::DbConfig};
 use crate::{Error, limits::BUSY_TIMEOUT_MS, record};
 
 /// Version of the tables, in the file's `user_version`.
-pub(super) const VERSION: i64 = 3;
+pub(super) const VERSION: i64 = 4;
 
 /// Marks the file as ours, in its `application_id`: "AIDE".
 pub(super) const APPLICATION_ID: i64 = 0x4149_4445;
@@ -86,6 +86,29 @@ CREATE INDEX named_run ON named (run);
 /// In `heads`, `packed` is the event up to which nothing is left to be packed.
 const FROM_2_TO_3: &str = "
 ALTER TABLE heads ADD COLUMN packed INTEGER NOT NULL DEFAULT 0;
+";
+
+/// What version 4 added: threads of requests. `entries` counts those of a thread,
+/// which is where the next one goes.
+const FROM_3_TO_4: &str = "
+CREATE TABLE sessions (
+    number INTEGER PRIMARY KEY,
+    session TEXT NOT NULL UNIQUE,
+    workspace TEXT NOT NULL,
+    title TEXT,
+    settings TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    updated_at_ms INTEGER NOT NULL,
+    entries INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE session_entries (
+    number INTEGER NOT NULL REFERENCES sessions (number) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    key TEXT NOT NULL UNIQUE,
+    prompt TEXT NOT NULL,
+    answer TEXT,
+    PRIMARY KEY (number, position)
+) STRICT, WITHOUT ROWID;
 ";
 
 /// `auto_vacuum = INCREMENTAL`: free pages stay until they are asked back.
@@ -202,6 +225,9 @@ fn bring_up_to_date(connection: &Connection, from: i64) -> Result<(), Error> {
     }
     if from < 3 {
         connection.execute_batch(FROM_2_TO_3)?;
+    }
+    if from < 4 {
+        connection.execute_batch(FROM_3_TO_4)?;
     }
     Ok(connection.pragma_update(None, "user_version", VERSION)?)
 }

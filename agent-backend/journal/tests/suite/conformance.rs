@@ -4,13 +4,14 @@ use engine::{
     blob::{Blob, BlobId},
     event::Event,
     ports::{
-        Journal,
+        Journal, Sessions as _,
         journal::{Append, Claimed, Created, Head, ListQuery, NewWorkflow, Release, Status},
+        sessions::{Entry, Session, SessionChange, SessionQuery},
     },
 };
 use shared::{
     error::{Class, Code},
-    id::{CorrelationId, Seq, StageId},
+    id::{CorrelationId, Seq, SessionId, StageId},
 };
 
 use crate::support::{Store, all, at, kind, more, new, text, wf, with_status};
@@ -54,6 +55,9 @@ on_every_journal! {
     what_is_unfinished_is_claimed_by_the_next_holder
     an_older_holder_is_fenced
     what_fails_is_tried_again_and_set_aside
+    a_thread_keeps_what_was_asked_in_order
+    threads_are_listed_by_folder_age_and_place
+    a_thread_that_is_not_there
 }
 
 async fn a_workflow_begins_once(store: &impl Store) {
@@ -564,4 +568,108 @@ async fn what_is_finished_is_listed_by_age(store: &impl Store) {
     check(1005, 9, &[3, 2]).await;
     check(1002, 9, &[]).await;
     assert!(journal.bytes().await.is_ok());
+}
+
+fn thread(n: u64) -> Session {
+    Session {
+        id: SessionId::new(format!("s-{n}")),
+        workspace: format!("/shop-{}", n % 2),
+        title: None,
+        settings: "{}".to_owned(),
+        created_at_ms: n,
+        updated_at_ms: n,
+    }
+}
+
+fn entry(key: &str, answer: Option<&str>) -> Entry {
+    Entry {
+        key: CorrelationId::new(key),
+        prompt: format!("do {key}\n\u{1f980}"),
+        answer: answer.map(str::to_owned),
+    }
+}
+
+async fn a_thread_keeps_what_was_asked_in_order(store: &impl Store) {
+    let (id, other) = (SessionId::new("s-1"), SessionId::new("s-2"));
+    let expect = vec![entry("z", None), entry("a", Some("done")), entry("m", None)];
+    {
+        let journal = &store.open().await;
+        journal.begin_session(thread(1)).await.unwrap();
+        journal.begin_session(thread(2)).await.unwrap();
+        assert_eq!(journal.entries(id.clone()).await, Ok(Vec::new()));
+        for (at_ms, entry) in (10..).zip(&expect) {
+            let change = SessionChange::Entered(entry.clone());
+            journal.change_session(id.clone(), at_ms, change).await.unwrap();
+        }
+        // The same once more, as after an answer that was lost.
+        let again = SessionChange::Entered(entry("a", Some("other")));
+        journal.change_session(id.clone(), 13, again).await.unwrap();
+        let change = SessionChange::Titled("Greet".to_owned());
+        journal.change_session(id.clone(), 14, change).await.unwrap();
+        let change = SessionChange::Set("{\"mode\":\"plan\"}".to_owned());
+        journal.change_session(id.clone(), 15, change).await.unwrap();
+        // One that is there stays as it is.
+        journal.begin_session(thread(1)).await.unwrap();
+        let last = SessionChange::Entered(entry("q", None));
+        journal.change_session(other.clone(), 16, last).await.unwrap();
+    }
+    let journal = &store.open().await;
+    assert_eq!(journal.entries(id.clone()).await, Ok(expect));
+    assert_eq!(journal.entries(other.clone()).await, Ok(vec![entry("q", None)]));
+    let session = Session {
+        title: Some("Greet".to_owned()),
+        settings: "{\"mode\":\"plan\"}".to_owned(),
+        updated_at_ms: 15,
+        ..thread(1)
+    };
+    assert_eq!(journal.session(id.clone()).await, Ok(Some(session)));
+    for _ in 0..2 {
+        journal.delete_session(id.clone()).await.unwrap();
+    }
+    assert_eq!(journal.session(id.clone()).await, Ok(None));
+    assert_eq!(journal.entries(other).await, Ok(vec![entry("q", None)]));
+    // Its keys are free.
+    journal.begin_session(thread(1)).await.unwrap();
+    let change = SessionChange::Entered(entry("z", None));
+    journal.change_session(id.clone(), 17, change).await.unwrap();
+    assert_eq!(journal.entries(id).await, Ok(vec![entry("z", None)]));
+}
+
+async fn threads_are_listed_by_folder_age_and_place(store: &impl Store) {
+    let journal = &store.open().await;
+    // Not in the order of their names: the order they began counts.
+    for n in [3, 1, 4, 2, 5] {
+        journal.begin_session(thread(n)).await.unwrap();
+    }
+    let check =
+        async |workspace: Option<&str>, before: Option<u64>, since: Option<u64>, limit, expect: &[u64]| {
+            let query = SessionQuery {
+                workspace: workspace.map(str::to_owned),
+                before: before.map(|n| thread(n).id),
+                unchanged_since_ms: since,
+                limit,
+            };
+            let expect: Vec<Session> = expect.iter().map(|n| thread(*n)).collect();
+            assert_eq!(journal.list_sessions(query).await, Ok(expect));
+        };
+    check(None, None, None, 9, &[5, 2, 4, 1, 3]).await;
+    check(None, None, None, 2, &[5, 2]).await;
+    check(None, Some(2), None, 2, &[4, 1]).await;
+    check(None, Some(3), None, 2, &[]).await;
+    check(Some("/shop-1"), None, None, 9, &[5, 1, 3]).await;
+    check(Some("/shop-1"), Some(4), None, 1, &[1]).await;
+    check(Some("/none"), None, None, 9, &[]).await;
+    check(None, None, Some(3), 9, &[2, 1]).await;
+    check(None, None, Some(u64::MAX), 1, &[5]).await;
+}
+
+async fn a_thread_that_is_not_there(store: &impl Store) {
+    let journal = &store.open().await;
+    let id = SessionId::new("s-9");
+    let unknown = (Class::User, Code::UnknownSession);
+    let change = SessionChange::Entered(entry("a", None));
+    assert_eq!(kind(journal.change_session(id.clone(), 1, change).await), unknown);
+    assert_eq!(kind(journal.entries(id.clone()).await), unknown);
+    assert_eq!(journal.session(id.clone()).await, Ok(None));
+    assert_eq!(journal.delete_session(id).await, Ok(()));
 }

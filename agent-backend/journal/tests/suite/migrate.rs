@@ -6,18 +6,20 @@ use engine::{
     blob::BlobId,
     event::{Event, Recorded},
     ports::{
-        Journal as _,
+        Journal as _, Sessions as _,
         journal::{Append, Claimed, Head, Status},
+        sessions::Session,
     },
 };
 use journal::Options;
 use rusqlite::Connection;
-use shared::id::{CorrelationId, Seq, WorkflowId};
+use shared::id::{CorrelationId, Seq, SessionId, WorkflowId};
 
 use crate::support::{all, at, more, new, text, wf};
 
 const SCHEMA_1: &str = include_str!("../fixtures/schema-1.sql");
 const SCHEMA_2: &str = include_str!("../fixtures/schema-2.sql");
+const SCHEMA_3: &str = include_str!("../fixtures/schema-3.sql");
 
 fn write(dir: &Path, sql: &str) {
     let connection = Connection::open(dir.join("journal.db")).unwrap();
@@ -140,4 +142,26 @@ async fn a_journal_of_schema_2_is_read_and_packed() {
             (21, 1, 3)
         ]
     );
+}
+
+#[tokio::test]
+async fn a_journal_of_schema_3_is_read_and_keeps_threads() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), SCHEMA_3);
+    let session = Session {
+        id: SessionId::new("s-1"),
+        workspace: "/shop".to_owned(),
+        title: None,
+        settings: "{}".to_owned(),
+        created_at_ms: 1,
+        updated_at_ms: 1,
+    };
+    let mut expect: Vec<Recorded> = new(1).events.into_iter().chain((2..=20).map(text)).collect();
+    expect[12] = at(13, Event::IterationStarted { iteration: 2 });
+    let journal = Options::new(dir.path()).open().unwrap();
+    assert_eq!(all(&journal, wf(1)).await, Ok(expect));
+    journal.begin_session(session.clone()).await.unwrap();
+    drop(journal);
+    let journal = Options::new(dir.path()).open().unwrap();
+    assert_eq!(journal.session(session.id.clone()).await, Ok(Some(session)));
 }

@@ -3,13 +3,14 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use engine::ports::{
-    Journal as _,
+    Journal as _, Sessions as _,
     journal::{Append, Created, Durability},
+    sessions::Session,
 };
 use journal::postgres::{Journal, Options};
 use shared::{
     error::{Class, Code},
-    id::WorkflowId,
+    id::{SessionId, WorkflowId},
 };
 use tokio::task::JoinSet;
 
@@ -231,4 +232,25 @@ async fn a_server_that_is_not_there_is_said_without_the_password() {
     check("postgres://me:secret@127.0.0.1:1/db", Class::Transient).await;
     check("postgres://me:secret@127.0.0.1:port/db", Class::User).await;
     check("nonsense secret", Class::User).await;
+}
+
+#[tokio::test]
+async fn a_database_of_schema_1_is_brought_up_to_date_once() {
+    let Some(store) = Database::new() else { return };
+    store.open().await.create(new(1)).await.unwrap();
+    store.sql("DROP TABLE agentic_ide.session_entries, agentic_ide.sessions; UPDATE agentic_ide.meta SET version = 1");
+    let (first, second) = tokio::join!(store.options().open(), store.options().open());
+    let session = Session {
+        id: SessionId::new("s-1"),
+        workspace: "/shop".to_owned(),
+        title: None,
+        settings: String::new(),
+        created_at_ms: 1,
+        updated_at_ms: 1,
+    };
+    first.unwrap().begin_session(session.clone()).await.unwrap();
+    let second = second.unwrap();
+    assert_eq!(second.session(session.id.clone()).await, Ok(Some(session)));
+    assert_eq!(all(&second, wf(1)).await, Ok(new(1).events));
+    assert_eq!(store.sql("SELECT version FROM agentic_ide.meta").trim(), "2");
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use shared::{error::Code, id::WorkflowId};
 
-use super::{empty_prompt, streaming::VENDOR, text, turn::Session};
+use super::{empty_prompt, follower::Follower, session::Session, streaming::VENDOR, text};
 use crate::{error::Error, runtime::Runtime};
 
 /// The request of the method.
@@ -80,6 +80,7 @@ pub(super) fn told(workflow: &WorkflowId) -> Meta {
 pub(super) async fn steer(
     runtime: &Runtime,
     session: &Session,
+    follower: &Follower,
     prompt: &[ContentBlock],
 ) -> Result<Option<WorkflowId>, Error> {
     let text = text::of(prompt);
@@ -89,6 +90,7 @@ pub(super) async fn steer(
     let Some(workflow) = session.works_on().await else {
         return Ok(None);
     };
+    follower.said(&text);
     let asked = matches!(
         runtime.state(&workflow).await?.phase,
         Phase::AwaitingDecision { .. }

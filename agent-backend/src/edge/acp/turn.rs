@@ -1,326 +1,164 @@
-//! One turn: a prompt begins a workflow (or answers the last one with
-//! feedback), the workflow's events go out as updates, the review is asked as
-//! a permission request, and the turn ends when the workflow does or waits for
-//! the person's words.
+//! One turn: a prompt begins a workflow, answers the last one with feedback, or
+//! tells it something, and the turn ends when the workflow does or waits for the
+//! person's words. What happens meanwhile reaches the client through its
+//! follower, and so the turn ends when the client was told all of it.
 
-use std::{
-    path::PathBuf,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::sync::Arc;
 
-use agent_client_protocol::{
-    Client as ClientRole,
-    v1::{
-        ConnectionTo,
-        schema::{
-            ContentBlock, PermissionOption, PermissionOptionKind, RequestPermissionOutcome,
-            RequestPermissionRequest, SessionId, SessionNotification, SessionUpdate, StopReason,
-            ToolCallUpdate,
-        },
-    },
-};
-use engine::{
-    Event,
-    artifact::{Decision, Selection},
-};
-use shared::{
-    id::{Seq, WorkflowId},
-    wire::Envelope,
-};
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
+use agent_client_protocol::v1::schema::{ContentBlock, StopReason};
+use engine::{Phase, artifact::Decision};
+use shared::id::{Seq, WorkflowId};
 
 use super::{
+    connection::Connection,
     empty_prompt,
-    streaming::{StreamingUpdate, Wish},
+    follower::{Follower, Place, Waits},
+    session::{At, Lease, Session},
     text,
-    updates::{self, Updates},
 };
-use crate::{
-    error::Error,
-    present::{Mode, Presenter},
-    runtime::{Runtime, Submission, Update},
-};
+use crate::{error::Error, runtime::Runtime};
 
-/// Definition that prompts begin.
-const WORKFLOW_TYPE: &str = "feature_implementation";
-
-const ACCEPT: &str = "accept";
-const REJECT: &str = "reject";
-const MODIFY: &str = "modify";
-
-/// A turn that runs.
-struct Turn {
-    cancelled: CancellationToken,
-    /// The workflow it is about, once that is known.
-    workflow: watch::Sender<Option<WorkflowId>>,
-}
-
-/// One session.
-pub(super) struct Session {
-    cwd: PathBuf,
-    turn: Mutex<Option<Turn>>,
-    /// The workflow that the next prompt gives feedback to, with the last event
-    /// that the client has seen.
-    awaiting: Mutex<Option<(WorkflowId, Seq)>>,
-}
-
-/// The right to run a turn; given back when dropped.
-pub(super) struct Lease {
-    session: std::sync::Arc<Session>,
-    cancelled: CancellationToken,
-}
-
-impl Lease {
-    pub(super) fn is_cancelled(&self) -> bool {
-        self.cancelled.is_cancelled()
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        lock(&self.session.turn).take();
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Session {
-    pub(super) fn new(cwd: PathBuf) -> Self {
-        Self {
-            cwd,
-            turn: Mutex::default(),
-            awaiting: Mutex::default(),
-        }
-    }
-
-    pub(super) fn is_idle(&self) -> bool {
-        lock(&self.turn).is_none()
-    }
-
-    /// Begins a turn; `None` while one runs.
-    pub(super) fn begin(self: &std::sync::Arc<Self>) -> Option<Lease> {
-        let mut turn = lock(&self.turn);
-        if turn.is_some() {
-            return None;
-        }
-        let cancelled = CancellationToken::new();
-        *turn = Some(Turn {
-            cancelled: cancelled.clone(),
-            workflow: watch::Sender::default(),
-        });
-        Some(Lease {
-            session: self.clone(),
-            cancelled,
-        })
-    }
-
-    /// Stops the turn that runs, if one does.
-    pub(super) fn cancel(&self) {
-        if let Some(turn) = lock(&self.turn).as_ref() {
-            turn.cancelled.cancel();
-        }
-    }
-
-    /// The workflow of the turn that runs, as soon as it is known; none where
-    /// no turn runs, or it ends before.
-    pub(super) async fn works_on(&self) -> Option<WorkflowId> {
-        let mut workflow = lock(&self.turn).as_ref()?.workflow.subscribe();
-        workflow.wait_for(Option::is_some).await.ok()?.clone()
-    }
-
-    fn begins_work_on(&self, workflow: &WorkflowId) {
-        if let Some(turn) = lock(&self.turn).as_ref() {
-            turn.workflow.send_replace(Some(workflow.clone()));
-        }
-    }
-}
-
-/// The other side of the connection.
-pub(super) struct Client {
-    cx: ConnectionTo<ClientRole>,
-    session: SessionId,
-    wish: Wish,
-}
-
-impl Client {
-    pub(super) fn new(cx: ConnectionTo<ClientRole>, session: SessionId, wish: Wish) -> Self {
-        Self { cx, session, wish }
-    }
-
-    fn tell(&self, update: SessionUpdate) {
-        let notification = SessionNotification::new(self.session.clone(), update);
-        if let Err(error) = self.cx.send_notification(notification) {
-            // The workflow goes on; the client finds it again when it is back.
-            tracing::debug!(%error, "an update could not be sent");
-        }
-    }
-
-    fn stream(&self, event: Envelope) {
-        let session = self.session.clone();
-        if let Err(error) = self.cx.send_notification(StreamingUpdate { session, event }) {
-            tracing::debug!(%error, "a streaming update could not be sent");
-        }
-    }
-
-    /// Asks for a decision; `None` when the client refuses to answer, is gone,
-    /// or cancelled the turn.
-    async fn ask(&self, call: ToolCallUpdate) -> Option<Answer> {
-        let option = |id: &'static str, name: &str, kind| PermissionOption::new(id, name, kind);
-        let options = vec![
-            option(ACCEPT, "Accept and commit", PermissionOptionKind::AllowOnce),
-            option(REJECT, "Reject", PermissionOptionKind::RejectOnce),
-            option(MODIFY, "Request changes", PermissionOptionKind::RejectOnce),
-        ];
-        let request = RequestPermissionRequest::new(self.session.clone(), call, options);
-        let response = match self.cx.send_request(request).block_task().await {
-            Ok(response) => response,
-            Err(error) => {
-                tracing::debug!(%error, "a permission request was not answered");
-                return None;
-            }
-        };
-        let RequestPermissionOutcome::Selected(selected) = response.outcome else {
-            return None;
-        };
-        match &*selected.option_id.0 {
-            ACCEPT => Some(Answer::Accept),
-            REJECT => Some(Answer::Reject),
-            MODIFY => Some(Answer::Modify),
-            _ => None,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Answer {
-    Accept,
-    Reject,
-    Modify,
+/// What a turn is about.
+struct About {
+    workflow: WorkflowId,
+    /// Events up to here are of an earlier turn.
+    since: At,
 }
 
 /// Runs one turn to its end.
 pub(super) async fn run(
-    runtime: &Runtime,
-    session: &Session,
+    connection: &Connection,
+    session: &Arc<Session>,
     lease: &Lease,
-    client: &Client,
+    mut follower: Arc<Follower>,
     prompt: &[ContentBlock],
 ) -> Result<StopReason, Error> {
     let text = text::of(prompt);
     if text.trim().is_empty() {
         return Err(empty_prompt());
     }
-    let (workflow, after) = begin(runtime, session, text).await?;
-    session.begins_work_on(&workflow);
-    let follow = Box::pin(follow(runtime, session, client, &workflow, after));
-    match lease.cancelled.run_until_cancelled(follow).await {
-        Some(outcome) => outcome,
-        None => {
-            // A workflow that ended a moment ago refuses, which is as good.
-            if let Err(error) = runtime.cancel(&workflow).await {
-                tracing::debug!(%workflow, %error, "not cancelled");
-            }
-            Ok(StopReason::Cancelled)
-        }
-    }
-}
-
-/// Begins a workflow, or gives feedback to the one that waits for it.
-async fn begin(runtime: &Runtime, session: &Session, text: String) -> Result<(WorkflowId, Seq), Error> {
-    let awaiting = lock(&session.awaiting).take();
-    if let Some((workflow, after)) = awaiting {
-        let decision = Decision::Modify {
-            feedback: text.clone(),
+    let runtime = connection.hub().runtime();
+    let about = begin(connection, session, &follower, text).await?;
+    lease.works_on(&about.workflow);
+    let mut stopped = false;
+    loop {
+        let told = async {
+            let mut place = follower.place.clone();
+            place
+                .wait_for(|place| is_over(*place, about.since))
+                .await
+                .map(|place| *place)
         };
-        match runtime.decide(&workflow, None, decision).await {
-            Ok(()) => return Ok((workflow, after)),
-            // Somebody else has answered meanwhile: the text is a new request.
-            Err(error) => tracing::debug!(%workflow, %error, "feedback came too late"),
-        }
-    }
-    let workspace = session.cwd.to_string_lossy().into_owned();
-    let submission = Submission {
-        workflow_type: WORKFLOW_TYPE.to_owned(),
-        query: text,
-        correlation: None,
-        workspace: Some(workspace),
-    };
-    let (workflow, _) = runtime.submit(submission).await?;
-    Ok((workflow, Seq::default()))
-}
-
-async fn follow(
-    runtime: &Runtime,
-    session: &Session,
-    client: &Client,
-    workflow: &WorkflowId,
-    after: Seq,
-) -> Result<StopReason, Error> {
-    let mut watch = runtime.watch(workflow, after).await?;
-    let state = runtime.state(workflow).await?;
-    let journal = runtime.services().journal.clone();
-    // An update in delta form needs no text from before, so none is read.
-    let mut streaming = match client.wish {
-        Wish::Updates => Some(Presenter::new(journal.clone(), watch.head().clone(), Mode::Delta)),
-        Wish::Nothing => None,
-    };
-    let mut updates = Updates::new(journal, session.cwd.clone(), &state);
-    while let Some(update) = watch.next().await? {
-        let Update::Event(mut recorded) = update else {
-            continue;
-        };
-        loop {
-            if let Some(presenter) = &mut streaming
-                && matches!(recorded.event, Event::Streamed(_))
-            {
-                client.stream(presenter.envelope(&recorded).await?);
-            }
-            for update in updates.of(&recorded.event).await? {
-                client.tell(update);
-            }
-            if !matches!(
-                recorded.event,
-                Event::DecisionRequested | Event::HelpRequested { .. }
-            ) {
-                break;
-            }
-            // Another client may answer first; then the question is moot here.
-            let next = tokio::select! {
-                biased;
-                next = watch.next() => next?,
-                answer = client.ask(updates.question(&recorded.event)) => {
-                    match answer {
-                        Some(Answer::Accept) => decide(runtime, workflow, Decision::Accept(Selection::All)).await?,
-                        Some(Answer::Reject) => decide(runtime, workflow, Decision::Reject { feedback: None }).await?,
-                        Some(Answer::Modify) => {
-                            *lock(&session.awaiting) = Some((workflow.clone(), recorded.seq));
-                            client.tell(updates::say("What should be changed? Your next message is the feedback."));
-                            return Ok(StopReason::EndTurn);
-                        }
-                        None => {
-                            *lock(&session.awaiting) = Some((workflow.clone(), recorded.seq));
-                            return Ok(StopReason::Cancelled);
-                        }
-                    }
-                    break;
+        let told = tokio::select! {
+            biased;
+            () = lease.cancelled(), if !stopped => {
+                stopped = true;
+                // A workflow that ended a moment ago refuses, which is as good.
+                if let Err(error) = runtime.cancel(&about.workflow).await {
+                    tracing::debug!(workflow = %about.workflow, %error, "not cancelled");
                 }
-            };
-            match next {
-                Some(Update::Event(later)) => recorded = later,
-                Some(Update::Resync { .. }) | None => break,
+                continue;
             }
+            told = told => told,
+        };
+        match told {
+            _ if lease.is_cancelled() => return Ok(StopReason::Cancelled),
+            Ok(place) if place.at.entry == about.since.entry && place.waits == Waits::Others => {
+                return Ok(StopReason::Cancelled);
+            }
+            Ok(_) => return Ok(StopReason::EndTurn),
+            // It began to be told anew, or the client has left.
+            Err(_) => match connection.follower(session) {
+                Some(other) => follower = other,
+                None => return Ok(StopReason::Cancelled),
+            },
         }
     }
-    Ok(StopReason::EndTurn)
 }
 
-/// Somebody else's answer that came first stands.
-async fn decide(runtime: &Runtime, workflow: &WorkflowId, decision: Decision) -> Result<(), Error> {
-    match runtime.decide(workflow, None, decision).await {
-        Err(error) if error.code == shared::error::Code::DecisionNotPending => Ok(()),
-        outcome => outcome,
+/// Whether a client that was told so much was told the end of a turn.
+fn is_over(place: Place, since: At) -> bool {
+    place.at.entry > since.entry || place.at > since && place.waits != Waits::Nothing
+}
+
+/// Begins a workflow, or goes on with the last one.
+async fn begin(
+    connection: &Connection,
+    session: &Arc<Session>,
+    follower: &Follower,
+    text: String,
+) -> Result<About, Error> {
+    let runtime = connection.hub().runtime();
+    if let Some((entry, workflow)) = session.last()
+        && let Some(seq) = go_on(runtime, &workflow, follower, &text).await?
+    {
+        let since = At { entry, seq };
+        return Ok(About { workflow, since });
+    }
+    let (entry, workflow) = session.begin_work(runtime, text, connection.id()).await?;
+    let since = At::begin(entry);
+    Ok(About { workflow, since })
+}
+
+/// Gives the words to a workflow that is not over: as feedback where it asks, as
+/// a remark otherwise. Where it was; none where it is over.
+async fn go_on(
+    runtime: &Runtime,
+    workflow: &WorkflowId,
+    follower: &Follower,
+    text: &str,
+) -> Result<Option<Seq>, Error> {
+    let state = match runtime.state(workflow).await {
+        Ok(state) => state,
+        Err(error) if error.code == shared::error::Code::UnknownWorkflow => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    if state.is_finished() {
+        return Ok(None);
+    }
+    follower.said(text);
+    let told = match state.phase {
+        Phase::AwaitingDecision { .. } => {
+            let feedback = text.to_owned();
+            runtime
+                .decide(workflow, None, Decision::Modify { feedback })
+                .await
+        }
+        Phase::Running(_) | Phase::Waiting { .. } | Phase::Joining(_) | Phase::Finished(_) => {
+            runtime.remark(workflow, text.to_owned()).await
+        }
+    };
+    match told {
+        Ok(()) => Ok(Some(state.head)),
+        // Somebody else has answered meanwhile: the text is a new request.
+        Err(error) => {
+            tracing::debug!(%workflow, %error, "the words came too late");
+            Ok(None)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_is_over_when_its_client_knows() {
+        let at = |entry, seq| At { entry, seq: Seq(seq) };
+        let check = |place: At, waits: Waits, since: At, expect: bool| {
+            assert_eq!(
+                is_over(Place { at: place, waits }, since),
+                expect,
+                "{place:?} {waits:?} {since:?}"
+            );
+        };
+        check(at(0, 9), Waits::Nothing, at(0, 0), false);
+        check(at(1, 0), Waits::Nothing, at(0, 0), true);
+        check(at(0, 9), Waits::Words, at(0, 0), true);
+        check(at(0, 9), Waits::Others, at(0, 0), true);
+        // The question of the turn before still shows.
+        check(at(0, 9), Waits::Words, at(0, 9), false);
+        check(at(0, 20), Waits::Words, at(0, 9), true);
+        check(at(0, 9), Waits::Words, at(1, 0), false);
     }
 }

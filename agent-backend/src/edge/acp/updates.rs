@@ -8,8 +8,8 @@ use agent_client_protocol::v1::schema::{
     ToolCallUpdateFields, ToolKind,
 };
 use engine::{
-    Event, Outcome, StageKind, State,
-    artifact::{CallEnding, CheckReport, CheckStatus, ModelCall},
+    Event, Graph, Outcome, StageKind,
+    artifact::{CallEnding, CheckReport, CheckStatus, Decision, ModelCall},
     event::{Ending, NoticeLevel, Streamed},
     ports::Journal,
 };
@@ -33,9 +33,9 @@ pub(super) struct Updates {
 }
 
 impl Updates {
-    pub(super) fn new(journal: Arc<dyn Journal>, cwd: PathBuf, state: &State) -> Self {
-        let kinds = state
-            .graph
+    /// For a workflow from its first event on.
+    pub(super) fn new(journal: Arc<dyn Journal>, cwd: PathBuf, workflow: WorkflowId, graph: &Graph) -> Self {
+        let kinds = graph
             .all()
             .into_iter()
             .filter_map(|stage| Some((stage.id.clone(), stage.kind()?)))
@@ -43,8 +43,8 @@ impl Updates {
         Self {
             journal,
             cwd,
-            workflow: state.workflow.clone(),
-            iteration: state.iteration,
+            workflow,
+            iteration: 1,
             kinds,
             call: String::new(),
             calls: HashMap::new(),
@@ -123,7 +123,9 @@ impl Updates {
                 vec![think(&format!("{mark}: {}\n", notice.message))]
             }
             Event::ModelCalled { call, .. } => called(call).into_iter().collect(),
-            Event::Remarked { text } => vec![think(&format!("Remark: {text}\n"))],
+            Event::Remarked { text } | Event::Decided(Decision::Modify { feedback: text }) => {
+                vec![heard(text)]
+            }
             Event::Finished(Outcome::Failed(failure)) => {
                 vec![say(&format!(
                     "\n\nFailed ({}): {}",
@@ -156,7 +158,7 @@ impl Updates {
             | Event::Continued { .. }
             | Event::StageFinished { .. }
             | Event::DecisionRequested
-            | Event::Decided(_)
+            | Event::Decided(Decision::Accept(_) | Decision::Reject { .. })
             | Event::ApplyIntended(_)
             | Event::Finished(Outcome::Completed | Outcome::Cancelled) => Vec::new(),
         })
@@ -295,6 +297,11 @@ impl Updates {
             .content(content);
         ToolCallUpdate::new(self.call.clone(), fields)
     }
+}
+
+/// Words of the person.
+pub(super) fn heard(words: &str) -> SessionUpdate {
+    SessionUpdate::UserMessageChunk(ContentChunk::new(text(words)))
 }
 
 /// Words of the agent.

@@ -1,0 +1,135 @@
+//! One connection: what its client can do, and which sessions it follows. It
+//! goes with the connection; sessions and workflows do not.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+};
+
+use agent_client_protocol::{
+    Client as ClientRole, Error as AcpError,
+    v1::{
+        ConnectionTo,
+        schema::{InitializeRequest, SessionId as WireId},
+    },
+};
+use shared::id::SessionId;
+
+use super::{
+    client::Client,
+    follower::{self, Follower},
+    gone,
+    hub::Hub,
+    invalid,
+    session::{At, ConnectionId, Session},
+    streaming::{self, Wish},
+};
+
+/// Sessions that one connection follows at once.
+const FOLLOWED_MAX: usize = 200;
+
+/// The sessions that are followed, each kept alive by that.
+type Follows = HashMap<SessionId, (Arc<Session>, Arc<Follower>)>;
+
+/// One connection. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Connection(Arc<Inner>);
+
+struct Inner {
+    hub: Hub,
+    id: ConnectionId,
+    /// Capabilities belong to the connection, and the first answer stands.
+    wish: OnceLock<Wish>,
+    follows: Mutex<Follows>,
+}
+
+impl Connection {
+    pub(super) fn new(hub: Hub) -> Self {
+        let id = hub.connection();
+        Self(Arc::new(Inner {
+            hub,
+            id,
+            wish: OnceLock::new(),
+            follows: Mutex::default(),
+        }))
+    }
+
+    pub(super) fn hub(&self) -> &Hub {
+        &self.0.hub
+    }
+
+    pub(super) fn id(&self) -> ConnectionId {
+        self.0.id
+    }
+
+    /// Remembers what the client can do.
+    pub(super) fn meet(&self, request: &InitializeRequest) {
+        self.0.wish.get_or_init(|| streaming::wish(request));
+    }
+
+    fn follows(&self) -> MutexGuard<'_, Follows> {
+        self.0.follows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The follower of a session, if there is one.
+    pub(super) fn follower(&self, session: &Session) -> Option<Arc<Follower>> {
+        let follows = self.follows();
+        let (followed, follower) = follows.get(&session.id)?;
+        (std::ptr::eq(&raw const **followed, session) && follower.place.has_changed().is_ok())
+            .then(|| follower.clone())
+    }
+
+    /// Tells the client what happens in a session after `from`; one that told it
+    /// before ends.
+    pub(super) fn follow(
+        &self,
+        cx: &ConnectionTo<ClientRole>,
+        session: &Arc<Session>,
+        from: At,
+    ) -> Result<Arc<Follower>, AcpError> {
+        let mut follows = self.follows();
+        if follows.len() >= FOLLOWED_MAX && !follows.contains_key(&session.id) {
+            return Err(invalid(&format!(
+                "this connection has {FOLLOWED_MAX} sessions: close one"
+            )));
+        }
+        let wish = self.0.wish.get().copied().unwrap_or_default();
+        let client = Client::new(cx.clone(), WireId::new(session.id.as_str()), wish);
+        let runtime = self.hub().runtime().clone();
+        let (follower, following) = follower::new(runtime, session.clone(), client, self.id(), from);
+        let before = follows.insert(session.id.clone(), (session.clone(), follower.clone()));
+        drop(follows);
+        if let Some((_, before)) = before {
+            before.stop();
+        }
+        gone(cx.spawn(async move {
+            following.run().await;
+            Ok(())
+        }));
+        Ok(follower)
+    }
+
+    /// The follower of a session; where there is none, one that tells what happens
+    /// from now on.
+    pub(super) async fn attend(
+        &self,
+        cx: &ConnectionTo<ClientRole>,
+        session: &Arc<Session>,
+    ) -> Result<Arc<Follower>, AcpError> {
+        if let Some(follower) = self.follower(session) {
+            return Ok(follower);
+        }
+        let end = session.end(self.hub().runtime()).await;
+        let end = end.map_err(|error| super::acp_error(&error))?;
+        let follower = self.follow(cx, session, end)?;
+        follower.may_ask();
+        Ok(follower)
+    }
+
+    /// Tells it no more of a session.
+    pub(super) fn leave(&self, id: &SessionId) {
+        if let Some((_, follower)) = self.follows().remove(id) {
+            follower.stop();
+        }
+    }
+}

@@ -1,0 +1,353 @@
+//! Tells one client what happens in one session: what was asked, in order, and
+//! of each workflow its events as updates. What has happened and what happens
+//! now come the same way, from the journal, so that a replay and the live
+//! session cannot differ; and clients that follow one session do not wait for
+//! each other.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use agent_client_protocol::v1::schema::ToolCallUpdate;
+use engine::{
+    Event, Phase, Recorded,
+    artifact::{Decision, Selection},
+};
+use shared::{
+    error::Code,
+    id::{Seq, WorkflowId},
+};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    client::{Answer, Client},
+    session::{self, At, Came, ConnectionId, Entry, Session},
+    streaming::Wish,
+    updates::{self, Updates},
+};
+use crate::{
+    error::Error,
+    present::{Mode, Presenter},
+    runtime::{Runtime, Update, Watch},
+};
+
+/// What is said when a question waits for words.
+const WORDS: &str = "What should be changed? Your next message is the feedback.";
+
+/// What a client sends that is not told it again, until it is seen in the
+/// journal.
+const SAID_MAX: usize = 32;
+
+/// How far a client was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Place {
+    pub(super) at: At,
+    pub(super) waits: Waits,
+}
+
+/// What a client's question waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Waits {
+    /// There is none, or its answer.
+    #[default]
+    Nothing,
+    /// Words of the person, in place of an answer.
+    Words,
+    /// Somebody else's answer: this client does not give one.
+    Others,
+}
+
+/// The way to one that runs.
+pub(super) struct Follower {
+    pub(super) place: watch::Receiver<Place>,
+    /// Cancelled when it is to end.
+    stop: CancellationToken,
+    /// Cancelled when it may ask.
+    ready: CancellationToken,
+    said: Arc<Said>,
+}
+
+impl Follower {
+    /// This client has said it, and needs not be told it.
+    pub(super) fn said(&self, words: &str) {
+        self.said.add(words);
+    }
+
+    /// Lets it ask its client.
+    pub(super) fn may_ask(&self) {
+        self.ready.cancel();
+    }
+
+    pub(super) fn stop(&self) {
+        self.stop.cancel();
+    }
+}
+
+/// What runs.
+pub(super) struct Following {
+    runtime: Runtime,
+    session: Arc<Session>,
+    client: Client,
+    me: ConnectionId,
+    from: At,
+    place: watch::Sender<Place>,
+    stop: CancellationToken,
+    ready: CancellationToken,
+    said: Arc<Said>,
+    _counted: session::Following,
+}
+
+#[derive(Default)]
+struct Said(Mutex<VecDeque<String>>);
+
+impl Said {
+    fn add(&self, words: &str) {
+        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.len() == SAID_MAX {
+            said.pop_front();
+        }
+        said.push_back(words.to_owned());
+    }
+
+    fn take(&self, words: &str) -> bool {
+        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = said.iter().position(|other| other == words);
+        found.and_then(|place| said.remove(place)).is_some()
+    }
+}
+
+/// One that tells `client` everything after `from`.
+pub(super) fn new(
+    runtime: Runtime,
+    session: Arc<Session>,
+    client: Client,
+    me: ConnectionId,
+    from: At,
+) -> (Arc<Follower>, Following) {
+    let (place, seen) = watch::channel(Place::default());
+    let (stop, ready, said) = (
+        CancellationToken::new(),
+        CancellationToken::new(),
+        Arc::<Said>::default(),
+    );
+    let follower = Follower {
+        place: seen,
+        stop: stop.clone(),
+        ready: ready.clone(),
+        said: said.clone(),
+    };
+    let following = Following {
+        _counted: session.follow(),
+        runtime,
+        session,
+        client,
+        me,
+        from,
+        place,
+        stop,
+        ready,
+        said,
+    };
+    (Arc::new(follower), following)
+}
+
+impl Following {
+    /// Runs until it is stopped or the session is deleted.
+    pub(super) async fn run(self) {
+        let told = tokio::select! {
+            () = self.stop.cancelled() => Ok(()),
+            () = self.session.deleted().cancelled() => Ok(()),
+            () = self.pass_news_on() => Ok(()),
+            told = Box::pin(self.entries()) => told,
+        };
+        if let Err(error) = told {
+            tracing::warn!(%error, code = %error.code, session = %self.session.id, "a client is told no more");
+        }
+    }
+
+    async fn pass_news_on(&self) {
+        let mut news = self.session.news();
+        loop {
+            // One that was missed is followed by a newer one.
+            if let Ok(update) = news.recv().await {
+                self.client.tell(update);
+            }
+        }
+    }
+
+    async fn entries(&self) -> Result<(), Error> {
+        let mut entries = self.session.entries();
+        let mut next = self.from.entry;
+        loop {
+            let entry = match entries.wait_for(|entries| entries.len() > next).await {
+                Ok(entries) => entries.get(next).cloned(),
+                Err(_) => return Ok(()),
+            };
+            let Some(entry) = entry else { return Ok(()) };
+            let after = if next == self.from.entry {
+                self.from.seq
+            } else {
+                Seq::default()
+            };
+            self.entry(next, &entry, after).await?;
+            next += 1;
+            self.place.send_replace(Place {
+                at: At::begin(next),
+                waits: Waits::Nothing,
+            });
+        }
+    }
+
+    async fn entry(&self, place: usize, entry: &Entry, after: Seq) -> Result<(), Error> {
+        let is_mine = entry.from == Some(self.me);
+        if !is_mine && after == Seq::default() {
+            self.client.tell(updates::heard(&entry.prompt));
+        }
+        match &entry.came {
+            Came::Workflow(workflow) => Box::pin(self.workflow(place, workflow, after)).await,
+            Came::Answer(answer) => {
+                self.client.tell(updates::say(answer));
+                Ok(())
+            }
+            // Whoever asked was answered with the reason.
+            Came::Nothing if is_mine => Ok(()),
+            Came::Nothing => {
+                self.client
+                    .tell(updates::say("This was not begun. Send it again."));
+                Ok(())
+            }
+        }
+    }
+
+    async fn workflow(&self, place: usize, workflow: &WorkflowId, after: Seq) -> Result<(), Error> {
+        // From its beginning also where only the rest is told: an update says
+        // what came before it.
+        let begun = async {
+            let watch = self.runtime.watch(workflow, Seq::default()).await?;
+            Ok((watch, self.runtime.state(workflow).await?))
+        };
+        let (mut watch, state) = match begun.await {
+            Ok(begun) => begun,
+            Err(Error {
+                code: Code::UnknownWorkflow,
+                ..
+            }) => {
+                self.client.tell(updates::say("What was done here was deleted."));
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        let journal = self.runtime.services().journal.clone();
+        // An update in delta form needs no text from before, so none is read.
+        let mut streaming = match self.client.wish() {
+            Wish::Updates => Some(Presenter::new(journal.clone(), watch.head().clone(), Mode::Delta)),
+            Wish::Nothing => None,
+        };
+        let cwd = self.session.cwd.clone();
+        let mut updates = Updates::new(journal, cwd, workflow.clone(), &state.graph);
+        drop(state);
+        while let Some(update) = watch.next().await? {
+            let Update::Event(mut recorded) = update else {
+                continue;
+            };
+            loop {
+                let seq = recorded.seq;
+                let told = updates.of(&recorded.event).await?;
+                if seq > after && !self.is_mine(&recorded.event) {
+                    if let Some(presenter) = &mut streaming
+                        && matches!(recorded.event, Event::Streamed(_))
+                    {
+                        self.client.stream(presenter.envelope(&recorded).await?);
+                    }
+                    for update in told {
+                        self.client.tell(update);
+                    }
+                }
+                self.place.send_replace(Place {
+                    at: At { entry: place, seq },
+                    waits: Waits::Nothing,
+                });
+                if !self.is_asked(workflow, &recorded).await? {
+                    break;
+                }
+                let question = updates.question(&recorded.event);
+                match Box::pin(self.ask(&mut watch, workflow, &recorded, question)).await? {
+                    Some(Update::Event(later)) => recorded = later,
+                    Some(Update::Resync { .. }) | None => break,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an event says again what this client has said itself.
+    fn is_mine(&self, event: &Event) -> bool {
+        let (Event::Remarked { text } | Event::Decided(Decision::Modify { feedback: text })) = event else {
+            return false;
+        };
+        self.said.take(text)
+    }
+
+    /// Whether an event is a question that nobody has answered yet.
+    async fn is_asked(&self, workflow: &WorkflowId, recorded: &Recorded) -> Result<bool, Error> {
+        if !matches!(
+            recorded.event,
+            Event::DecisionRequested | Event::HelpRequested { .. }
+        ) {
+            return Ok(false);
+        }
+        let state = self.runtime.state(workflow).await?;
+        // One that was answered long ago was asked at another time.
+        Ok(matches!(state.phase, Phase::AwaitingDecision { since_ms, .. } if since_ms == recorded.at_ms))
+    }
+
+    /// Asks the client until somebody has answered; what happened then.
+    async fn ask(
+        &self,
+        watch: &mut Watch,
+        workflow: &WorkflowId,
+        asked: &Recorded,
+        question: ToolCallUpdate,
+    ) -> Result<Option<Update>, Error> {
+        let here = Some((workflow.clone(), asked.seq));
+        let mut parked = self.session.parked();
+        let answer = async {
+            self.ready.cancelled().await;
+            self.client.ask(question).await
+        };
+        // A question that is not waited for any more is withdrawn.
+        let answer = tokio::select! {
+            biased;
+            next = watch.next() => return next,
+            _ = parked.wait_for(|parked| *parked == here) => Some(Answer::Modify),
+            answer = answer => answer,
+        };
+        let waits = match answer {
+            Some(Answer::Modify) => {
+                self.session.park((workflow.clone(), asked.seq));
+                self.client.tell(updates::say(WORDS));
+                Waits::Words
+            }
+            Some(Answer::Accept) => self.decide(workflow, Decision::Accept(Selection::All)).await,
+            Some(Answer::Reject) => self.decide(workflow, Decision::Reject { feedback: None }).await,
+            None => Waits::Others,
+        };
+        self.place.send_modify(|place| place.waits = waits);
+        watch.next().await
+    }
+
+    /// Somebody else's answer that came first stands.
+    async fn decide(&self, workflow: &WorkflowId, decision: Decision) -> Waits {
+        match self.runtime.decide(workflow, None, decision).await {
+            Ok(()) => Waits::Nothing,
+            Err(error) if error.code == Code::DecisionNotPending => Waits::Nothing,
+            Err(error) => {
+                let words = format!("\n\nThis was not decided ({}): {error}", error.code);
+                self.client.tell(updates::say(&words));
+                Waits::Others
+            }
+        }
+    }
+}

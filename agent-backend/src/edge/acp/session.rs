@@ -1,0 +1,409 @@
+//! One session while somebody uses it: what was asked in it, the turn that
+//! runs, and what all who follow it must know. What is to last is in the
+//! journal; this can be made again from there at any time.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use agent_client_protocol::v1::schema::{SessionInfoUpdate, SessionUpdate};
+use engine::{
+    Phase,
+    ports::{
+        journal::Status,
+        sessions::{Entry as Stored, SessionChange},
+    },
+};
+use shared::{
+    error::Code,
+    id::{CorrelationId, Seq, SessionId, WorkflowId},
+};
+use tokio::sync::{broadcast, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::listing;
+use crate::{
+    clock,
+    error::Error,
+    runtime::{Runtime, Submission},
+};
+
+/// Definition that prompts begin.
+const WORKFLOW_TYPE: &str = "feature_implementation";
+
+/// Requests of one session; a new one is to be begun beyond that.
+const ENTRIES_MAX: usize = 1_000;
+
+/// News that a follower may not have read yet; it misses what is older.
+const NEWS_MAX: usize = 64;
+
+/// Who is on one connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ConnectionId(pub(super) u64);
+
+/// One session.
+pub(super) struct Session {
+    pub(super) id: SessionId,
+    pub(super) cwd: PathBuf,
+    title: Mutex<Option<String>>,
+    entries: watch::Sender<Vec<Arc<Entry>>>,
+    turn: Mutex<Option<Turn>>,
+    /// The question that waits for words, in place of an answer.
+    parked: watch::Sender<Option<Question>>,
+    news: broadcast::Sender<SessionUpdate>,
+    followers: AtomicUsize,
+    /// Cancelled when the session is deleted.
+    deleted: CancellationToken,
+}
+
+/// A question of a workflow, by the event that asked it.
+pub(super) type Question = (WorkflowId, Seq);
+
+/// Something that was asked.
+#[derive(Debug)]
+pub(super) struct Entry {
+    key: CorrelationId,
+    pub(super) prompt: String,
+    /// Who asked it, where that is known: it needs not be told.
+    pub(super) from: Option<ConnectionId>,
+    pub(super) came: Came,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(super) enum Came {
+    /// A workflow began.
+    Workflow(WorkflowId),
+    /// Nothing did.
+    Nothing,
+    /// It was answered at once.
+    Answer(String),
+}
+
+/// A turn that runs.
+struct Turn {
+    by: ConnectionId,
+    cancelled: CancellationToken,
+    /// The workflow it is about, once that is known.
+    workflow: watch::Sender<Option<WorkflowId>>,
+}
+
+/// The right to run a turn; given back when dropped.
+pub(super) struct Lease {
+    session: Arc<Session>,
+    cancelled: CancellationToken,
+}
+
+impl Lease {
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.cancelled.is_cancelled()
+    }
+
+    pub(super) async fn cancelled(&self) {
+        self.cancelled.cancelled().await;
+    }
+
+    pub(super) fn cancel(&self) {
+        self.cancelled.cancel();
+    }
+
+    pub(super) fn works_on(&self, workflow: &WorkflowId) {
+        if let Some(turn) = lock(&self.session.turn).as_ref() {
+            turn.workflow.send_replace(Some(workflow.clone()));
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        lock(&self.session.turn).take();
+    }
+}
+
+/// Counts a follower for as long as it is held.
+pub(super) struct Following(Arc<Session>);
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.0.followers.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Session {
+    /// The session as the journal has it.
+    pub(super) async fn read(
+        runtime: &Runtime,
+        stored: engine::ports::sessions::Session,
+    ) -> Result<Arc<Self>, Error> {
+        let session = Self {
+            id: stored.id,
+            cwd: stored.workspace.into(),
+            title: Mutex::new(stored.title),
+            entries: watch::Sender::default(),
+            turn: Mutex::default(),
+            parked: watch::Sender::default(),
+            news: broadcast::Sender::new(NEWS_MAX),
+            followers: AtomicUsize::default(),
+            deleted: CancellationToken::new(),
+        };
+        session.refresh(runtime).await?;
+        Ok(Arc::new(session))
+    }
+
+    /// Reads what was asked elsewhere meanwhile.
+    pub(super) async fn refresh(&self, runtime: &Runtime) -> Result<(), Error> {
+        let journal = &runtime.services().journal;
+        for stored in journal.entries(self.id.clone()).await? {
+            if self.entries.borrow().iter().any(|entry| entry.key == stored.key) {
+                continue;
+            }
+            let came = match stored.answer {
+                Some(answer) => Came::Answer(answer),
+                None => match journal.find(stored.key.clone()).await? {
+                    Some((workflow, _)) => Came::Workflow(workflow),
+                    None => Came::Nothing,
+                },
+            };
+            self.push(Entry {
+                key: stored.key,
+                prompt: stored.prompt,
+                from: None,
+                came,
+            });
+        }
+        Ok(())
+    }
+
+    /// What was asked, as it grows.
+    pub(super) fn entries(&self) -> watch::Receiver<Vec<Arc<Entry>>> {
+        self.entries.subscribe()
+    }
+
+    /// The place of the last entry and its workflow, if it began one.
+    pub(super) fn last(&self) -> Option<(usize, WorkflowId)> {
+        let entries = self.entries.borrow();
+        let last = entries.last()?;
+        match &last.came {
+            Came::Workflow(workflow) => Some((entries.len() - 1, workflow.clone())),
+            Came::Nothing | Came::Answer(_) => None,
+        }
+    }
+
+    /// The place after everything that has happened so far.
+    pub(super) async fn end(&self, runtime: &Runtime) -> Result<At, Error> {
+        let all = At::begin(self.entries.borrow().len());
+        let Some((entry, workflow)) = self.last() else {
+            return Ok(all);
+        };
+        let head = runtime.services().journal.head(workflow).await?;
+        Ok(match head {
+            Some(head) if matches!(head.status, Status::Running | Status::AwaitingDecision) => At {
+                entry,
+                seq: head.head,
+            },
+            Some(_) | None => all,
+        })
+    }
+
+    fn push(&self, entry: Entry) -> usize {
+        let mut place = 0;
+        self.entries.send_modify(|entries| {
+            place = entries.len();
+            entries.push(Arc::new(entry));
+        });
+        place
+    }
+
+    /// Begins a workflow for a request; its place and its id. What was asked is
+    /// written first: whoever dies in between leaves a request without a
+    /// workflow, and never a workflow that nobody finds.
+    pub(super) async fn begin_work(
+        &self,
+        runtime: &Runtime,
+        prompt: String,
+        from: ConnectionId,
+    ) -> Result<(usize, WorkflowId), Error> {
+        let max = engine::limits::QUERY_BYTES_MAX;
+        if prompt.len() > max {
+            let message = format!("the prompt has {} bytes; {max} are allowed", prompt.len());
+            return Err(Error::user(Code::QueryTooLong, message));
+        }
+        let key = self.enter(runtime, &prompt, None).await?;
+        let submission = Submission {
+            workflow_type: WORKFLOW_TYPE.to_owned(),
+            query: prompt.clone(),
+            correlation: Some(key.clone()),
+            workspace: Some(self.cwd.to_string_lossy().into_owned()),
+        };
+        let begun = runtime.submit(submission).await;
+        let came = match &begun {
+            Ok((workflow, _)) => Came::Workflow(workflow.clone()),
+            Err(_) => Came::Nothing,
+        };
+        let place = self.push(Entry {
+            key,
+            prompt,
+            from: Some(from),
+            came,
+        });
+        begun.map(|(workflow, _)| (place, workflow))
+    }
+
+    async fn enter(
+        &self,
+        runtime: &Runtime,
+        prompt: &str,
+        answer: Option<String>,
+    ) -> Result<CorrelationId, Error> {
+        if self.entries.borrow().len() >= ENTRIES_MAX {
+            let message = format!("the session has {ENTRIES_MAX} requests: begin a new one");
+            return Err(Error::user(Code::InvalidRequest, message));
+        }
+        let journal = &runtime.services().journal;
+        let key = CorrelationId::new(uuid::Uuid::now_v7().to_string());
+        let now_ms = clock::now_ms();
+        let entry = Stored {
+            key: key.clone(),
+            prompt: prompt.to_owned(),
+            answer,
+        };
+        let change = SessionChange::Entered(entry);
+        journal.change_session(self.id.clone(), now_ms, change).await?;
+        let named = lock(&self.title).is_some();
+        if !named {
+            let title = listing::title(prompt);
+            let change = SessionChange::Titled(title.clone());
+            journal.change_session(self.id.clone(), now_ms, change).await?;
+            *lock(&self.title) = Some(title);
+            self.announce(self.info(now_ms));
+        }
+        Ok(key)
+    }
+
+    /// Its name, as clients are told it.
+    pub(super) fn info(&self, at_ms: u64) -> SessionUpdate {
+        let info = SessionInfoUpdate::new().updated_at(listing::moment(at_ms));
+        SessionUpdate::SessionInfoUpdate(match lock(&self.title).clone() {
+            Some(title) => info.title(title),
+            None => info,
+        })
+    }
+
+    /// Tells everybody what is not in the journal of a workflow.
+    pub(super) fn announce(&self, update: SessionUpdate) {
+        // Nobody follows: whoever comes reads it from the journal.
+        let _nobody = self.news.send(update);
+    }
+
+    pub(super) fn news(&self) -> broadcast::Receiver<SessionUpdate> {
+        self.news.subscribe()
+    }
+
+    /// A question is left open: the next prompt is the answer.
+    pub(super) fn park(&self, question: Question) {
+        self.parked.send_replace(Some(question));
+    }
+
+    pub(super) fn parked(&self) -> watch::Receiver<Option<Question>> {
+        self.parked.subscribe()
+    }
+
+    /// Begins a turn; `None` while one runs.
+    pub(super) fn begin(self: &Arc<Self>, by: ConnectionId) -> Option<Lease> {
+        let mut turn = lock(&self.turn);
+        if turn.is_some() {
+            return None;
+        }
+        let cancelled = CancellationToken::new();
+        *turn = Some(Turn {
+            by,
+            cancelled: cancelled.clone(),
+            workflow: watch::Sender::default(),
+        });
+        Some(Lease {
+            session: self.clone(),
+            cancelled,
+        })
+    }
+
+    /// Stops the turn that runs; where none does, the workflow that goes on
+    /// without one. A question stays open.
+    pub(super) async fn cancel(&self, runtime: &Runtime) {
+        if let Some(turn) = lock(&self.turn).as_ref() {
+            turn.cancelled.cancel();
+            return;
+        }
+        let Some((_, workflow)) = self.last() else {
+            return;
+        };
+        let phase = runtime.state(&workflow).await.map(|state| state.phase.clone());
+        match phase {
+            Ok(Phase::Running(_) | Phase::Waiting { .. } | Phase::Joining(_)) => {
+                if let Err(error) = runtime.cancel(&workflow).await {
+                    tracing::debug!(%workflow, %error, "not cancelled");
+                }
+            }
+            Ok(Phase::AwaitingDecision { .. } | Phase::Finished(_)) => {}
+            Err(error) => tracing::debug!(%workflow, %error, "not cancelled"),
+        }
+    }
+
+    /// The workflow of the turn that runs, as soon as it is known; none where
+    /// no turn runs, or it ends before.
+    pub(super) async fn works_on(&self) -> Option<WorkflowId> {
+        let mut workflow = lock(&self.turn).as_ref()?.workflow.subscribe();
+        workflow.wait_for(Option::is_some).await.ok()?.clone()
+    }
+
+    /// Whether a turn runs that this connection began.
+    pub(super) fn is_run_by(&self, connection: ConnectionId) -> bool {
+        lock(&self.turn)
+            .as_ref()
+            .is_some_and(|turn| turn.by == connection)
+    }
+
+    pub(super) fn follow(self: &Arc<Self>) -> Following {
+        self.followers.fetch_add(1, Ordering::Relaxed);
+        Following(self.clone())
+    }
+
+    /// How many follow it, from here and from other connections.
+    pub(super) fn followers(&self) -> usize {
+        self.followers.load(Ordering::Relaxed)
+    }
+
+    /// Ends it for everybody.
+    pub(super) fn delete(&self) {
+        self.deleted.cancel();
+    }
+
+    pub(super) fn deleted(&self) -> &CancellationToken {
+        &self.deleted
+    }
+}
+
+/// A place in a session: everything before `entry`, and of `entry` itself the
+/// events up to `seq`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(super) struct At {
+    pub(super) entry: usize,
+    pub(super) seq: Seq,
+}
+
+impl At {
+    /// Before an entry.
+    pub(super) fn begin(entry: usize) -> Self {
+        Self {
+            entry,
+            seq: Seq::default(),
+        }
+    }
+}
