@@ -140,6 +140,8 @@ codes! {
     QuotaSpent = "E1414", "The account at the provider has nothing left";
     ModelServerTooOld = "E1415", "The model server is too old";
     AnswersHeldBack = "E1416", "Something holds answers back until they are whole";
+    NoProvider = "E1417", "No model provider can be asked for now";
+    WrongModel = "E1418", "Another model answers than the one that was asked";
 
     // E15xx: retrieval and vector database client.
     VectorDbUnavailable = "E1501", "The vector database does not answer";

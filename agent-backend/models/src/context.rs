@@ -42,11 +42,16 @@ impl Context {
         let sent = self.sent_tokens_min;
         let judged = sent >= TOKENS_JUDGED_MIN;
         let too_much = judged && sent > u64::from(self.requested);
-        let lost = judged && self.used_tokens.is_some_and(|used| used < sent);
-        if loaded_short || too_much || lost {
+        if loaded_short || too_much || self.lost() {
             return Err(Error::ContextTruncated(*self));
         }
         Ok(())
+    }
+
+    /// Whether the model has seen less than it was sent, for certain.
+    pub fn lost(&self) -> bool {
+        let judged = self.sent_tokens_min >= TOKENS_JUDGED_MIN;
+        judged && self.used_tokens.is_some_and(|used| used < self.sent_tokens_min)
     }
 }
 

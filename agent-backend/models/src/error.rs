@@ -140,6 +140,14 @@ pub enum Error {
         /// The server.
         url: String,
     },
+    /// Another model answers than the one that was asked.
+    #[error("{answered} answers in place of {asked}; check what is loaded, and what stands in between")]
+    WrongModel {
+        /// The one that was asked.
+        asked: String,
+        /// The one that answers.
+        answered: String,
+    },
     /// The server wants another key, or one at all.
     #[error(
         "the server at {url} does not accept the key, or misses one (status {status}); check what `key_env` or `key_file` names"
@@ -206,6 +214,7 @@ impl Error {
             }
             Self::ModelMissing { .. }
             | Self::ModelUnknown { .. }
+            | Self::WrongModel { .. }
             | Self::KeyRefused { .. }
             | Self::NotOllama { .. }
             | Self::NotAServer { .. }
@@ -221,6 +230,7 @@ impl Error {
             Self::Unreachable { .. } => Code::OllamaUnreachable,
             Self::NoServer { .. } => Code::ModelServerUnreachable,
             Self::ModelMissing { .. } | Self::ModelUnknown { .. } => Code::ModelNotPulled,
+            Self::WrongModel { .. } => Code::WrongModel,
             Self::KeyRefused { .. } => Code::KeyRefused,
             Self::Timeout { .. } => Code::ModelTimeout,
             Self::StreamBroken { .. } | Self::Failed { .. } => Code::ModelStreamBroken,
@@ -253,6 +263,7 @@ impl Error {
             Self::ContextTruncated(_) | Self::ContextOverflow { .. } => Trouble::ContextOverflow,
             Self::ModelMissing { .. }
             | Self::ModelUnknown { .. }
+            | Self::WrongModel { .. }
             | Self::NotOllama { .. }
             | Self::NotAServer { .. }
             | Self::CertificateRefused { .. } => Trouble::Unfit,
@@ -274,6 +285,7 @@ impl Error {
             | Self::NotOllama { .. }
             | Self::NoServer { .. }
             | Self::ModelUnknown { .. }
+            | Self::WrongModel { .. }
             | Self::KeyRefused { .. }
             | Self::NotAServer { .. }
             | Self::CertificateRefused { .. }

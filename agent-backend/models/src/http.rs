@@ -236,6 +236,7 @@ impl Http {
             | Error::NotOllama { .. }
             | Error::NoServer { .. }
             | Error::ModelUnknown { .. }
+            | Error::WrongModel { .. }
             | Error::KeyRefused { .. }
             | Error::NotAServer { .. }
             | Error::CertificateRefused { .. }

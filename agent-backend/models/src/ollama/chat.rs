@@ -8,7 +8,7 @@ use reqwest::Response;
 use serde_json::{Map, Value};
 
 use super::{
-    Ollama,
+    Ollama, same_model,
     wire::{ChatBody, ChatLine, LineCall, LineFunction},
 };
 use crate::{
@@ -41,15 +41,20 @@ pub(super) async fn chat(ollama: &Ollama, request: ChatRequest) -> Result<ChunkS
     .check()?;
     let body = ChatBody::chat(&ollama.options, request);
     let response = ollama.work("api/chat", &body, &ollama.options.model).await?;
-    Ok(chunks(response, ollama.options.idle_timeout, context))
+    let answer = Answer {
+        model: ollama.options.model.clone(),
+        context,
+        thinking_bytes: 0,
+        calls: 0,
+    };
+    Ok(chunks(response, ollama.options.idle_timeout, answer))
 }
 
 /// Reads the body as it comes. The response lives in the stream, so dropping
 /// the stream closes the connection and Ollama stops generating.
-fn chunks(mut response: Response, idle_timeout: Duration, context: Context) -> ChunkStream {
+fn chunks(mut response: Response, idle_timeout: Duration, mut answer: Answer) -> ChunkStream {
     try_stream! {
         let mut decoder = ndjson::Decoder::new(LINE_BYTES_MAX);
-        let mut answer = Answer { context, thinking_bytes: 0, calls: 0 };
         loop {
             while let Some(line) = decoder.next_line().map_err(|error| broken(&error))? {
                 let mut step = answer.line(line)?;
@@ -85,6 +90,8 @@ fn broken(reason: &dyn std::fmt::Display) -> Error {
 
 /// What is known of an answer so far.
 struct Answer {
+    /// The model that was asked.
+    model: String,
     context: Context,
     thinking_bytes: u64,
     /// Calls of tools so far.
@@ -116,6 +123,12 @@ impl Answer {
             serde_json::from_slice(line).map_err(|error| broken(&format!("broken JSON: {error}")))?;
         if let Some(message) = line.error {
             return Err(broken(&server_text(&message)));
+        }
+        if let Some(answered) = line.model.filter(|name| !same_model(name, &self.model)) {
+            return Err(Error::WrongModel {
+                asked: self.model.clone(),
+                answered: server_text(&answered),
+            });
         }
         self.thinking_bytes += line.message.thinking.map_or(0, |thinking| thinking.len() as u64);
         let text = Some(line.message.content).filter(|text| !text.is_empty());
@@ -185,15 +198,37 @@ mod tests {
     use super::*;
 
     fn check(line: &str, expect: Result<Step, &str>) {
+        let broken = |reason: &str| Error::StreamBroken {
+            reason: reason.to_owned(),
+        };
+        judge(line, &expect.map_err(broken));
+    }
+
+    fn judge(line: &str, expect: &Result<Step, Error>) {
         let mut answer = Answer {
+            model: "mistral".to_owned(),
             context: Context::default(),
             thinking_bytes: 3,
             calls: 0,
         };
-        let expect = expect.map_err(|reason| Error::StreamBroken {
-            reason: reason.to_owned(),
-        });
-        assert_eq!(answer.line(line.as_bytes()), expect);
+        assert_eq!(&answer.line(line.as_bytes()), expect);
+    }
+
+    #[test]
+    fn who_answers() {
+        let line = |model: &str| format!(r#"{{"model":"{model}","message":{{"content":"hi"}}}}"#);
+        let said = Step {
+            text: Some("hi".to_owned()),
+            ..Step::default()
+        };
+        judge(&line("Mistral:latest"), &Ok(said));
+        judge(
+            &line("llama3"),
+            &Err(Error::WrongModel {
+                asked: "mistral".to_owned(),
+                answered: "llama3".to_owned(),
+            }),
+        );
     }
 
     #[test]

@@ -141,6 +141,9 @@ pub(super) struct ChatLine {
     /// Present when the server failed in the middle.
     #[serde(default)]
     pub(super) error: Option<String>,
+    /// Who answers.
+    #[serde(default)]
+    pub(super) model: Option<String>,
     #[serde(default)]
     pub(super) message: LineMessage,
     #[serde(default)]

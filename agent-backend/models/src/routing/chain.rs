@@ -151,7 +151,10 @@ impl Run {
                 }
                 Admission::Resting { until } => {
                     let seconds = until.saturating_duration_since(now).as_secs();
-                    let reason = format!("it is left alone for {seconds} s");
+                    let mut reason = format!("it is left alone for {seconds} s");
+                    if let Some(error) = link.last() {
+                        reason = format!("{reason} after {error}");
+                    }
                     reasons.push((name(), reason));
                 }
             }
@@ -262,10 +265,13 @@ impl Run {
     /// The failure that says most: one that a person can do something about,
     /// else that of the best provider.
     fn worst(&self) -> Error {
-        let failures = || self.legs.iter().filter_map(|leg| leg.last.as_ref());
-        failures()
+        // One that was left alone has failed others.
+        let failure = |leg: &Leg| leg.last.clone().or_else(|| self.chain.links[leg.link].last());
+        let failures: Vec<Error> = self.legs.iter().filter_map(failure).collect();
+        failures
+            .iter()
             .find(|error| !passes(error))
-            .or_else(|| failures().next())
+            .or_else(|| failures.first())
             .cloned()
             .unwrap_or_else(|| Error::Invalid {
                 reason: format!("no provider is left for the role {}", self.chain.role),

@@ -75,6 +75,8 @@ struct Health {
     breaker: Breaker,
     /// A server said that it takes nothing before then.
     closed_until: Option<Instant>,
+    /// How its last call failed, if it did.
+    last: Option<Error>,
 }
 
 /// Leave to make a call; given back when dropped.
@@ -96,6 +98,7 @@ impl Link {
             health: Mutex::new(Health {
                 breaker: Breaker::new(),
                 closed_until: None,
+                last: None,
             }),
             slots,
         }
@@ -163,10 +166,12 @@ impl Link {
         let mut health = self.health();
         health.breaker.succeeded();
         health.closed_until = None;
+        health.last = None;
     }
 
     pub(super) fn failed(&self, error: &Error, now: Instant) {
         let mut health = self.health();
+        health.last = Some(error.clone());
         match error.trouble() {
             Trouble::Network | Trouble::Overload => health.breaker.failed(now),
             // A server that counts calls is well.
@@ -179,6 +184,11 @@ impl Link {
                 health.breaker.succeeded();
             }
         }
+    }
+
+    /// How its last call failed, whoever made it.
+    pub(super) fn last(&self) -> Option<Error> {
+        self.health().last.clone()
     }
 
     pub(super) fn seen(&self, now: Instant) {
