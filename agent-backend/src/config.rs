@@ -2,6 +2,7 @@
 //! then `AGENTIC_IDE_…` variables, then the command line.
 
 mod models;
+mod providers;
 
 use std::{
     collections::BTreeMap,
@@ -16,7 +17,10 @@ use shared::{
     telemetry::LogFormat,
 };
 
-pub use self::models::{Cpu, Embedding, Provider, Rerank, Runtime};
+pub use self::{
+    models::{Cpu, Embedding, Provider, Rerank, Runtime},
+    providers::{Kind, ModelProvider, OLLAMA, Price, Routing, Timeouts, check_roles},
+};
 
 /// Default port of everything the backend serves.
 pub const PORT: u16 = 8000;
@@ -40,6 +44,13 @@ pub struct Config {
     pub workflows_dir: Option<PathBuf>,
     /// The model server.
     pub ollama: Ollama,
+    /// Further model providers by their names.
+    pub providers: BTreeMap<String, ModelProvider>,
+    /// Who answers a role, the best first; `default` for those not named, which
+    /// is Ollama alone by default.
+    pub roles: BTreeMap<String, Vec<String>>,
+    /// What is done when a call of a model fails.
+    pub routing: Routing,
     /// The vector database.
     pub qdrant: Qdrant,
     /// How code is found for a request.
@@ -182,6 +193,9 @@ impl Default for Config {
             workspace: None,
             workflows_dir: None,
             ollama: Ollama::default(),
+            providers: BTreeMap::new(),
+            roles: BTreeMap::new(),
+            routing: Routing::default(),
             qdrant: Qdrant::default(),
             retrieval: Retrieval::default(),
             log_format: LogFormat::default(),

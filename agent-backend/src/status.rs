@@ -7,6 +7,8 @@ use std::{
 };
 
 use engine::ports::journal::ListQuery;
+use futures::future::join_all;
+use models::routing::Link;
 
 use crate::{
     error::Error,
@@ -56,17 +58,17 @@ pub async fn health(services: &Services) -> Health {
         Ok("readable and writable".to_owned())
     };
     let model = async {
-        let health = services.model.health().await?;
-        if health.model_available {
-            Ok(format!(
-                "{} {} with {}",
-                &services.model.identity().provider,
-                health.version,
-                health.model
-            ))
-        } else {
-            let message = format!("the model is missing: run `ollama pull {}`", health.model);
-            Err(Error::user(shared::error::Code::ModelNotPulled, message))
+        let asked = services.models.used().into_iter().map(|link| provider(link));
+        let answers = join_all(asked).await;
+        let there = answers.iter().any(Result::is_ok);
+        let say = |answer: &Result<String, Error>| match answer {
+            Ok(text) => text.clone(),
+            Err(error) => format!("{}: {error}", error.code),
+        };
+        let said: Vec<String> = answers.iter().map(say).collect();
+        match answers.into_iter().find_map(Result::err) {
+            Some(error) if !there => Err(error),
+            Some(_) | None => Ok(said.join("; ")),
         }
     };
     let vectordb = async { services.search.health().await.map(|()| "answers".to_owned()) };
@@ -78,6 +80,16 @@ pub async fn health(services: &Services) -> Health {
     Health {
         components: vec![journal, model, vectordb],
     }
+}
+
+/// One provider and its model.
+async fn provider(link: &Link) -> Result<String, Error> {
+    let health = link.provider().health().await?;
+    let name = &link.identity().provider;
+    if health.model_available {
+        return Ok(format!("{name} {} with {}", health.version, health.model));
+    }
+    Err(models::Error::ModelMissing { model: health.model }.into())
 }
 
 async fn probe(name: &'static str, ask: impl Future<Output = Result<String, Error>>) -> Component {
@@ -114,7 +126,15 @@ pub struct Vram {
 /// Asks the model server what it has loaded.
 pub async fn vram(services: &Services) -> Result<Vram, Error> {
     static PEAK_MB: AtomicU64 = AtomicU64::new(0);
-    let loaded = services.model.vram().await?;
+    let asked = services
+        .models
+        .used()
+        .into_iter()
+        .map(|link| link.provider().vram());
+    let mut loaded = Vec::new();
+    for answer in join_all(asked).await {
+        loaded.extend(answer?);
+    }
     let components: BTreeMap<String, u64> = loaded
         .into_iter()
         .map(|model| (model.name, model.vram_mb))

@@ -10,6 +10,7 @@ use crate::{
     config::{self, Config, Provider},
     error::Error,
     indexing::{Indexing, vectors::Vectors},
+    providers::Models,
     runtime::{Runtime, Services},
     search::{CodeSearch, SearchModels},
     workflows,
@@ -25,22 +26,16 @@ const LEASE_MS_MIN: u64 = 500;
 pub async fn build(config: &Config) -> Result<Runtime, Error> {
     let graphs = workflows::load(config.workflows_dir.as_deref())?;
     let ollama = Arc::new(ollama(config)?);
-    let search = search(config, ollama.clone())?;
+    let models = Models::new(config, ollama.clone())?;
+    let search = search(config, ollama)?;
     let indexing = Indexing::new(Arc::new(search.clone()), &config.data_dir);
     let journal = journal(config).await?;
-    let other = config.clone();
     let services = Services {
         journal,
         pressure: Arc::default(),
         data_dir: config.data_dir.clone(),
-        model: ollama,
-        model_name: config.ollama.model.clone(),
-        other_model: Arc::new(move |name| {
-            let mut config = other.clone();
-            name.clone_into(&mut config.ollama.model);
-            Ok(Arc::new(self::ollama(&config)?))
-        }),
-        context_tokens_max: config.ollama.num_ctx,
+        models,
+        runs: Arc::default(),
         answer_tokens_max: config.ollama.answer_tokens_max,
         search,
         indexing,
@@ -110,11 +105,11 @@ pub fn search(config: &Config, ollama: Arc<Ollama>) -> Result<CodeSearch, Error>
     Ok(CodeSearch::new(options, models)?.with_vectors(vectors))
 }
 
-/// Loads the model in the background, so that the first request does not wait
-/// for it. A model server that is not there yet is tried again by the requests
+/// Loads the model that plans in the background, so that the first request does
+/// not wait for it. A model server that is not there yet is tried again by the requests
 /// themselves; the person is told at once.
 pub fn preload(runtime: &Runtime) {
-    let model = runtime.services().model.clone();
+    let model = runtime.services().models.orchestrator().provider().clone();
     tokio::spawn(async move {
         match model.preload().await {
             Ok(loaded) => {

@@ -415,7 +415,12 @@ async fn a_model_server_that_is_not_there() {
     let mut world = World::new().await;
     world.kill();
     world.use_ollama("http://127.0.0.1:9");
-    world.start().await;
+    // Nobody waits for one; see `providers` for those who do.
+    let impatient = [
+        ("AGENTIC_IDE_ROUTING__WAIT_MAX_MS", "0"),
+        ("AGENTIC_IDE_ROUTING__BACK_OFF_MS", "5"),
+    ];
+    assert!(world.try_start(&impatient).await, "{}", world.log());
     let id = world.submit("Add greetings").await;
     let events = world.to_end(&id).await;
     assert_eq!(brief(&events).last().unwrap(), "failed E1401");

@@ -90,6 +90,7 @@ async fn a_deadline_counts_after_a_kill_and_a_workflow_keeps_its_definition() {
         "retrieval_result",
         "succeeded finding",
         "start planning 1",
+        "model_called",
         "plan",
         "succeeded planning",
         "start approval 1",
@@ -98,6 +99,7 @@ async fn a_deadline_counts_after_a_kill_and_a_workflow_keeps_its_definition() {
         "succeeded approval",
         "start each 1",
         "start code:1 1",
+        "model_called",
         "succeeded code:1",
         "diff_ready",
         "succeeded each",
@@ -113,7 +115,7 @@ async fn a_deadline_counts_after_a_kill_and_a_workflow_keeps_its_definition() {
 async fn a_failure_is_asked_about_and_tried_again() {
     let refused = r#"rules:
   - match: { endpoint: chat, format: present, nth: 1 }
-    respond: { text: "I would rather not." }
+    respond: { fault: { status: { status: 400, message: "I would rather not" } } }
 "#;
     let mut world = World::with(&SCRIPT.replacen("rules:\n", refused, 1)).await;
     define(

@@ -27,6 +27,7 @@ mod indexing;
 mod main_job;
 mod mcp;
 mod partitions;
+mod providers;
 mod quarantine;
 mod resume;
 mod retention;

@@ -64,6 +64,7 @@ async fn every_event_and_answer_fits_its_schema() {
         "decision_needed",
         "decision_taken",
         "diff_ready",
+        "model_called",
         "notice",
         "plan",
         "retrieval_result",

@@ -4,13 +4,15 @@ use std::{process::Stdio, sync::Arc};
 
 use clap::Args;
 use console::Style;
+use futures::future::join_all;
 use models::{
     Provider,
     examine::{self, Weight},
+    routing::Link,
 };
 
 use super::{Exit, backend, print};
-use crate::{config::Config, error::Error, search::SearchModels, wiring, workflows};
+use crate::{config::Config, error::Error, providers::Models, search::SearchModels, wiring, workflows};
 
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Arguments {
@@ -74,49 +76,78 @@ async fn git() -> Finding {
     }
 }
 
-/// The models that answer.
+/// The models that answer, each once.
 async fn models(config: &Config, arguments: Arguments) -> Vec<Finding> {
-    match wiring::ollama(config) {
-        Ok(ollama) => model(&ollama, arguments).await,
-        Err(error) => vec![Finding {
-            name: "model",
-            outcome: Err(format!("{}: {error}", error.code)),
-            needed: true,
-        }],
-    }
-}
-
-/// One model: what it is if it can be used, and a line for each thing that is
-/// wrong with it.
-async fn model(provider: &dyn Provider, arguments: Arguments) -> Vec<Finding> {
-    let mut found = provider.examine().await;
-    let is_usable = |found: &[examine::Finding]| found.iter().all(|found| found.weight == Weight::Warning);
-    if arguments.ask && is_usable(&found) {
-        found.extend(examine::buffering(provider).await);
-    }
-    let finding = |outcome, needed| Finding {
-        name: "model",
-        outcome,
-        needed,
+    let models = wiring::ollama(config).and_then(|ollama| Models::new(config, Arc::new(ollama)));
+    let models = match models {
+        Ok(models) => models,
+        Err(error) => {
+            return vec![Finding {
+                name: "model",
+                outcome: Err(format!("{}: {error}", error.code)),
+                needed: true,
+            }];
+        }
+    };
+    let links = models.used();
+    let found = join_all(
+        links
+            .iter()
+            .map(|link| examined(link.provider().as_ref(), arguments)),
+    )
+    .await;
+    let is_usable = |link: &Arc<Link>| {
+        let at = links.iter().position(|known| Arc::ptr_eq(known, link));
+        at.is_some_and(|at| usable(&found[at].0))
+    };
+    // One that fails is needed by a role whose other providers fail as well.
+    let is_needed = |link: &Arc<Link>| {
+        let mut chains = models.chains().map(|chain| chain.links());
+        chains.any(|chain| chain.iter().any(|it| Arc::ptr_eq(it, link)) && !chain.iter().any(is_usable))
     };
     let mut lines = Vec::new();
-    if is_usable(&found) {
-        let identity = provider.identity();
-        let text = match provider.health().await {
-            Ok(health) => Ok(format!(
-                "{} {} has {}",
-                identity.provider, health.version, health.model
-            )),
-            Err(error) => Err(format!("{}: {error}", error.code())),
-        };
-        lines.push(finding(text, true));
+    for (link, (findings, health)) in links.iter().zip(&found) {
+        let provider = &link.identity().provider;
+        let needed = is_needed(link);
+        lines.extend(health.iter().map(|outcome| Finding {
+            name: "model",
+            outcome: outcome.clone(),
+            needed: true,
+        }));
+        lines.extend(findings.iter().map(|found| Finding {
+            name: "model",
+            outcome: Err(format!("{provider}: {found}")),
+            needed: needed && found.weight == Weight::Broken,
+        }));
     }
-    lines.extend(
-        found
-            .into_iter()
-            .map(|found| finding(Err(found.to_string()), found.weight == Weight::Broken)),
-    );
     lines
+}
+
+fn usable(findings: &[examine::Finding]) -> bool {
+    findings.iter().all(|found| found.weight == Weight::Warning)
+}
+
+/// What is wrong with one model, and what it is if it can be used.
+async fn examined(
+    provider: &dyn Provider,
+    arguments: Arguments,
+) -> (Vec<examine::Finding>, Option<Result<String, String>>) {
+    let mut found = provider.examine().await;
+    if arguments.ask && usable(&found) {
+        found.extend(examine::buffering(provider).await);
+    }
+    if !usable(&found) {
+        return (found, None);
+    }
+    let identity = provider.identity();
+    let health = match provider.health().await {
+        Ok(health) => Ok(format!(
+            "{} {} has {}",
+            identity.provider, health.version, health.model
+        )),
+        Err(error) => Err(format!("{}: {}: {error}", identity.provider, error.code())),
+    };
+    (found, Some(health))
 }
 
 /// The embedding and the reranking model; a local one is really loaded.

@@ -3,13 +3,9 @@
 use std::{path::PathBuf, sync::Arc};
 
 use engine::ports::Journal;
-use models::Provider;
 
-use super::pressure::Pressure;
-use crate::{config::Retrieval, error::Error, indexing::Indexing, search::CodeSearch};
-
-/// Makes the provider of another model.
-pub type OtherModel = Arc<dyn Fn(&str) -> Result<Arc<dyn Provider>, Error> + Send + Sync>;
+use super::{pressure::Pressure, worker::Runs};
+use crate::{config::Retrieval, error::Error, indexing::Indexing, providers::Models, search::CodeSearch};
 
 /// What workers work with; built once at start.
 #[derive(Clone)]
@@ -20,14 +16,10 @@ pub struct Services {
     pub pressure: Arc<Pressure>,
     /// Where files of the backend lie.
     pub data_dir: PathBuf,
-    /// The language model.
-    pub model: Arc<dyn Provider>,
-    /// Name of the model, which decides the edit format.
-    pub model_name: String,
-    /// Another model by its name, for forks that ask for one.
-    pub other_model: OtherModel,
-    /// Context window of the model, in tokens.
-    pub context_tokens_max: u32,
+    /// The language models.
+    pub models: Models,
+    /// How far the questions are that begin anew.
+    pub runs: Arc<Runs>,
     /// Most tokens of one answer.
     pub answer_tokens_max: u32,
     /// Code search.
@@ -41,11 +33,10 @@ pub struct Services {
 }
 
 impl Services {
-    /// The same services with another model.
+    /// The same services with one model for everything.
     pub(super) fn with_model(&self, name: &str) -> Result<Self, Error> {
         Ok(Self {
-            model: (self.other_model)(name)?,
-            model_name: name.to_owned(),
+            models: self.models.with_model(name)?,
             ..self.clone()
         })
     }
@@ -54,7 +45,7 @@ impl Services {
 impl std::fmt::Debug for Services {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Services")
-            .field("model", &self.model_name)
+            .field("models", &self.models)
             .finish_non_exhaustive()
     }
 }

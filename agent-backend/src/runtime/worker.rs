@@ -3,6 +3,7 @@
 //! with and reports through its [`Desk`].
 
 mod apply;
+mod ask;
 mod checks;
 mod draft;
 mod generation;
@@ -10,6 +11,7 @@ mod material;
 mod planning;
 mod questions;
 mod retrieval;
+mod runs;
 mod stream;
 
 use std::sync::Arc;
@@ -23,6 +25,7 @@ use engine::{
 use shared::{error::Code, id::StageId};
 use tokio::sync::mpsc;
 
+pub use self::runs::Runs;
 use super::{mailbox::Message, services::Services};
 use crate::error::Error;
 
@@ -115,7 +118,6 @@ impl Desk {
     }
 
     /// A model was asked, with or without success.
-    #[expect(dead_code, reason = "the routing of models calls it once it is there")]
     async fn called(&self, call: ModelCall) {
         let (stage, attempt) = (self.stage.clone(), self.attempt);
         self.send(Command::ReportCall { stage, attempt, call }, Vec::new())

@@ -2,10 +2,10 @@
 //! first needed, because a server may come up later and a local model takes a
 //! second to load.
 
-use std::{env, fs, sync::Arc, time::Duration};
+use std::{env, sync::Arc, time::Duration};
 
 use inference::Places;
-use models::{Key, Ollama, OpenAiEmbeddings, OpenAiOptions};
+use models::{Ollama, OpenAiEmbeddings, OpenAiOptions};
 use retrieval::{Embedder, Reranker};
 use shared::error::{Class, Code};
 
@@ -17,6 +17,7 @@ use super::{
 use crate::{
     config::{self, Config, Provider},
     error::Error,
+    keys,
 };
 
 /// Folder in the data folder for models that were fetched.
@@ -161,28 +162,9 @@ fn loading() -> Error {
 fn openai(config: &config::Embedding) -> Result<OpenAiOptions, Error> {
     let given = |value: &Option<String>| value.clone().unwrap_or_default();
     let mut options = OpenAiOptions::new(given(&config.url), given(&config.model));
-    options.key = key(config)?;
+    let (variable, file) = (config.key_env.as_deref(), config.key_file.as_deref());
+    options.key = keys::read(variable, file, "the embedding server")?;
     options.dimensions = config.dimensions;
     options.batch = config.batch.unwrap_or(options.batch);
     Ok(options)
-}
-
-/// The key, from where the configuration says; never from itself.
-fn key(config: &config::Embedding) -> Result<Option<Key>, Error> {
-    let refused = |reason: String| Error::user(Code::KeyRefused, reason);
-    if let Some(name) = &config.key_env {
-        let value = env::var(name)
-            .map_err(|_| refused(format!("the environment variable {name}, which should hold the key of the embedding server, is not set")))?;
-        return Ok(Some(Key::new(&value)));
-    }
-    if let Some(path) = &config.key_file {
-        let text = fs::read_to_string(path).map_err(|error| {
-            let file = path.display();
-            refused(format!(
-                "{file}, which should hold the key of the embedding server: {error}"
-            ))
-        })?;
-        return Ok(Some(Key::new(&text)));
-    }
-    Ok(None)
 }

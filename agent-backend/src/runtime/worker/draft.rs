@@ -1,7 +1,5 @@
-//! The text that an attempt had written when the process ended, and whether
-//! its model can go on with it.
-
-use std::time::Duration;
+//! The text that an attempt had written when the process ended or the stream
+//! broke, and whether its model can go on with it.
 
 use agents::continuation::Joint;
 use engine::{
@@ -9,42 +7,43 @@ use engine::{
     blob::BlobId,
     event::{GenerationTotal, Origin},
 };
-use models::{ChatRequest, Role};
-use shared::{
-    error::Class,
-    id::{Seq, StageId},
-};
+use models::{ChatRequest, Identity, Provider, Role};
+use shared::id::{Seq, StageId};
 
 use crate::{
     error::Error,
     runtime::{PAGE, services::Services},
 };
 
-/// Times that a model server that does not answer is asked again: after the
-/// loss of power it may start later than the backend.
-const ASKED_MAX: u32 = 30;
-
-/// Wait between them.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
-
 /// Fewest tokens of an answer that are worth going on for.
 const TOKENS_LEFT_MIN: u32 = 16;
 
-/// The text so far.
+/// Text that an attempt has written, whose end did not come.
+#[derive(Debug, Clone)]
+pub(super) struct Begun {
+    /// What it comes from.
+    pub origin: Origin,
+    /// All of it.
+    pub text: String,
+    /// Its tokens.
+    pub tokens: u64,
+    /// Set if only its end was not told.
+    pub total: Option<GenerationTotal>,
+}
+
+/// What can be done with a text that was begun.
 #[derive(Debug)]
 pub(super) enum Draft {
-    /// There is none.
-    None,
-    /// All of it: only its end was not told.
+    /// It is all there.
     Whole { text: String, total: GenerationTotal },
-    /// Its model can go on with it.
+    /// The provider can go on with it.
     Begun { text: String, tokens: u64, joint: Joint },
-    /// Nobody can go on with it.
+    /// The provider cannot go on with it.
     Lost { why: &'static str },
 }
 
 /// What the text of an answer to `request` comes from.
-pub(super) fn origin(services: &Services, request: &ChatRequest) -> Origin {
+pub(super) fn origin(who: &Identity, request: &ChatRequest) -> Origin {
     let ChatRequest {
         system,
         messages,
@@ -73,24 +72,35 @@ pub(super) fn origin(services: &Services, request: &ChatRequest) -> Origin {
         ));
     }
     Origin {
-        model: services.model_name.clone(),
+        model: who.model.clone(),
         request: BlobId::of(asked.as_bytes()),
     }
 }
 
-/// The text so far of the attempt that runs in `state`.
-pub(super) async fn read(
-    services: &Services,
-    state: &State,
-    origin: &Origin,
-    tokens_max: u32,
-) -> Result<Draft, Error> {
+/// The text that the attempt in `state` has written, if it may be gone on with.
+pub(super) async fn read(services: &Services, state: &State) -> Result<Option<Begun>, Error> {
     let Phase::Running(running) = &state.phase else {
-        return Ok(Draft::None);
+        return Ok(None);
     };
     let Some(begun) = &running.text else {
-        return Ok(Draft::None);
+        return Ok(None);
     };
+    let text = text(services, state, begun.from, &running.stage, running.attempt).await?;
+    Ok(Some(Begun {
+        origin: begun.origin.clone(),
+        text,
+        tokens: running.streamed_tokens,
+        total: begun.total,
+    }))
+}
+
+/// What `provider` can do with a text, when it is asked what `origin` says.
+pub(super) async fn go_on(
+    begun: Begun,
+    provider: &dyn Provider,
+    origin: &Origin,
+    tokens_max: u32,
+) -> Result<Draft, models::Error> {
     let lost = |why| Ok(Draft::Lost { why });
     if begun.origin.model != origin.model {
         return lost("another model was configured meanwhile");
@@ -98,11 +108,10 @@ pub(super) async fn read(
     if begun.origin.request != origin.request {
         return lost("what the model is asked has changed meanwhile");
     }
-    let text = text(services, state, begun.from, &running.stage, running.attempt).await?;
+    let (text, tokens) = (begun.text, begun.tokens);
     if let Some(total) = begun.total {
         return Ok(Draft::Whole { text, total });
     }
-    let tokens = running.streamed_tokens;
     let left = u64::from(tokens_max).saturating_sub(tokens);
     if left < u64::from(TOKENS_LEFT_MIN) {
         return lost("the answer was too long to be gone on with");
@@ -110,7 +119,7 @@ pub(super) async fn read(
     let Some(joint) = Joint::after(&text) else {
         return lost("the model was thinking");
     };
-    if !continues(services).await? {
+    if !provider.continues().await? {
         return lost("the model cannot go on with an answer");
     }
     Ok(Draft::Begun { text, tokens, joint })
@@ -139,21 +148,6 @@ async fn text(
             {
                 text.push_str(&streamed.delta);
             }
-        }
-    }
-}
-
-/// Whether the model can go on; waits for its server.
-async fn continues(services: &Services) -> Result<bool, Error> {
-    let mut asked = 1;
-    loop {
-        match services.model.continues().await.map_err(Error::from) {
-            Err(error) if error.class == Class::Transient && asked < ASKED_MAX => {
-                tracing::debug!(%error, code = %error.code, "waiting for the model server");
-                asked += 1;
-                tokio::time::sleep(ASK_AGAIN).await;
-            }
-            known => return known,
         }
     }
 }

@@ -9,7 +9,8 @@ use tools::proposal::NewContents;
 
 use super::{
     Desk, Done,
-    material::{self, BaseFile, Material},
+    ask::{self, Asked},
+    material::{BaseFile, Material},
     retrieval, stream,
 };
 use crate::{error::Error, runtime::services::Services};
@@ -27,14 +28,18 @@ pub(super) async fn run(services: &Services, state: &State, desk: &Desk, what: W
     let collected =
         Material::collect(services, state, retrieval::refine(services, state, desk).await).await?;
     let shown = collected.borrow();
-    let facts = shown.facts(state);
-    let built = match what {
-        What::Code => agents::prompt::code_generation(&facts, material::prompt_tokens_max(services)),
-        What::Tests => agents::prompt::test_generation(&facts, material::prompt_tokens_max(services)),
-    };
-    material::report(desk, &built.left_out).await;
-    let request = stream::request(services, built.prompt);
-    let answer = stream::ask(services, state, desk, request).await?;
+    let answer = ask::ask(services, state, desk, |window| {
+        let facts = shown.facts(state, window.model);
+        let built = match what {
+            What::Code => agents::prompt::code_generation(&facts, window.prompt_tokens_max),
+            What::Tests => agents::prompt::test_generation(&facts, window.prompt_tokens_max),
+        };
+        Asked {
+            request: stream::request(services, built.prompt),
+            left_out: built.left_out,
+        }
+    })
+    .await?;
     let read = edit::read(&answer)?;
     if read.unnamed_fences > 0 {
         let message = format!(

@@ -45,7 +45,8 @@ pub(super) struct Material {
     optional: Vec<(StageId, &'static str)>,
     test_files: Vec<String>,
     remarks: Vec<String>,
-    format: Format,
+    /// Tokens of the largest file, by which the format of edits is chosen.
+    largest: u64,
 }
 
 impl Material {
@@ -78,7 +79,6 @@ impl Material {
             .map(|(_, text)| budget::estimate(text))
             .max()
             .unwrap_or_default();
-        let format = Format::choose(&services.model_name, largest);
         let optional = optional_stages(state);
         Ok(Self {
             packed,
@@ -88,7 +88,7 @@ impl Material {
             optional,
             test_files,
             remarks: state.remarks_told(),
-            format,
+            largest,
         })
     }
 
@@ -115,7 +115,8 @@ pub(super) struct Shown<'a> {
 }
 
 impl<'a> Shown<'a> {
-    pub(super) fn facts(&'a self, state: &'a State) -> Facts<'a> {
+    /// What a prompt for `model` is made of.
+    pub(super) fn facts(&'a self, state: &'a State, model: &str) -> Facts<'a> {
         Facts {
             query: &state.task.query,
             packed_context: &self.material.packed,
@@ -128,7 +129,7 @@ impl<'a> Shown<'a> {
             failure_context: &self.material.refined,
             optional_stages: &self.material.optional,
             test_files: &self.material.test_files,
-            format: self.material.format,
+            format: Format::choose(model, self.material.largest),
             today: None,
         }
     }
@@ -162,15 +163,6 @@ fn is_test(path: &str) -> bool {
             .iter()
             .any(|mark| name.contains(mark));
     by_name || parts.any(|folder| matches!(folder, "test" | "tests" | "__tests__"))
-}
-
-/// Tokens a prompt may have so that the answer still fits.
-pub(super) fn prompt_tokens_max(services: &Services) -> u64 {
-    u64::from(
-        services
-            .context_tokens_max
-            .saturating_sub(services.answer_tokens_max),
-    )
 }
 
 /// What the model does not get to see is said, never silently dropped.

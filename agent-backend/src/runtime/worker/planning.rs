@@ -5,6 +5,7 @@ use shared::id::StageId;
 
 use super::{
     Desk, Done,
+    ask::{self, Asked},
     material::{self, Material},
     retrieval::Refined,
     stream,
@@ -13,19 +14,23 @@ use crate::{error::Error, runtime::services::Services};
 
 pub(super) async fn run(services: &Services, state: &State, desk: &Desk) -> Result<Done, Error> {
     let collected = Material::collect(services, state, Refined::default()).await?;
-    let built = agents::prompt::planning(
-        &collected.borrow().facts(state),
-        material::prompt_tokens_max(services),
-    );
-    material::report(desk, &built.left_out).await;
     let stages: Vec<StageId> = material::optional_stages(state)
         .into_iter()
         .map(|(stage, _)| stage)
         .collect();
-    let mut request = stream::request(services, built.prompt);
-    request.format = Some(agents::plan::schema(&stages));
-    request.temperature = Some(0.0);
-    let answer = stream::ask(services, state, desk, request).await?;
+    let shown = collected.borrow();
+    let answer = ask::ask(services, state, desk, |window| {
+        let facts = shown.facts(state, window.model);
+        let built = agents::prompt::planning(&facts, window.prompt_tokens_max);
+        let mut request = stream::request(services, built.prompt);
+        request.format = Some(agents::plan::schema(&stages));
+        request.temperature = Some(0.0);
+        Asked {
+            request,
+            left_out: built.left_out,
+        }
+    })
+    .await?;
     let plan = agents::plan::parse(&answer, &stages)?;
     Ok((Output::Plan(plan), Vec::new()))
 }

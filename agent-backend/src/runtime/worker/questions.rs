@@ -4,15 +4,13 @@
 use std::time::Duration;
 
 use engine::{State, event::NoticeLevel};
-use futures::StreamExt as _;
-use models::Chunk;
 use retrieval::{
     adaptive::{self, Adaptation, Boost, Boosted, FailureKind, Finding},
     queries::{self, Origin, SubQuery},
 };
 use shared::error::{Class, Code};
 
-use super::{Desk, material, stream};
+use super::{Desk, ask, stream};
 use crate::{config::Agentic, error::Error, runtime::services::Services};
 
 /// Questions that are named in one notice.
@@ -31,7 +29,7 @@ pub(super) async fn of_request(
         Agentic::Off => (queries::with_model(request, &[]), Adaptation::default()),
         Agentic::Rules => (queries::by_rule(request), of_failure(state).1),
         Agentic::Auto => {
-            let questions = match by_model(services, state).await {
+            let questions = match by_model(services, state, desk).await {
                 Ok(texts) => queries::with_model(request, &texts),
                 Err(error) => {
                     tracing::info!(code = %error.code, %error, "the model put no questions");
@@ -121,9 +119,9 @@ fn named(questions: &[SubQuery]) -> String {
 }
 
 /// What the model wants to be searched for.
-async fn by_model(services: &Services, state: &State) -> Result<Vec<String>, Error> {
+async fn by_model(services: &Services, state: &State, desk: &Desk) -> Result<Vec<String>, Error> {
     let wait = Duration::from_millis(services.retrieval.agentic_wait_ms);
-    match tokio::time::timeout(wait, ask(services, state)).await {
+    match tokio::time::timeout(wait, ask(services, state, desk)).await {
         Ok(answer) => Ok(agents::queries::parse(&answer?)?),
         Err(_elapsed) => Err(Error {
             class: Class::Transient,
@@ -134,31 +132,21 @@ async fn by_model(services: &Services, state: &State) -> Result<Vec<String>, Err
 }
 
 /// The model's answer. It is no text of the workflow's: nobody reads along.
-async fn ask(services: &Services, state: &State) -> Result<String, Error> {
-    let budget = material::prompt_tokens_max(services);
-    let prompt = agents::queries::prompt(
-        &state.task.query,
-        &state.feedback,
-        &state.remarks_told(),
-        &state.failures,
-        budget,
-    );
-    let mut request = stream::request(services, prompt);
-    request.format = Some(agents::queries::schema());
-    request.temperature = Some(0.0);
-    request.tokens_max = Some(agents::queries::ANSWER_TOKENS_MAX);
-    let mut chunks = services.model.chat(request).await?;
-    let mut text = String::new();
-    while let Some(chunk) = chunks.next().await {
-        match chunk? {
-            Chunk::Token { text: more } => text.push_str(&more),
-            Chunk::ToolCall(_) => {}
-            Chunk::Done(_) => return Ok(text),
-        }
-    }
-    Err(Error {
-        class: Class::Transient,
-        code: Code::ModelStreamBroken,
-        message: "the model's stream ended without its last line".to_owned(),
+async fn ask(services: &Services, state: &State, desk: &Desk) -> Result<String, Error> {
+    let remarks = state.remarks_told();
+    ask::aside(services, state, desk, |window| {
+        let prompt = agents::queries::prompt(
+            &state.task.query,
+            &state.feedback,
+            &remarks,
+            &state.failures,
+            window.prompt_tokens_max,
+        );
+        let mut request = stream::request(services, prompt);
+        request.format = Some(agents::queries::schema());
+        request.temperature = Some(0.0);
+        request.tokens_max = Some(agents::queries::ANSWER_TOKENS_MAX);
+        request
     })
+    .await
 }

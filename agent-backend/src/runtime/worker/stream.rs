@@ -1,25 +1,18 @@
 //! A model's answer as it comes: passed on in pieces, watched for loops, and
-//! collected.
+//! collected. What is done when it breaks off is not known here.
 
 use std::time::Duration;
 
 use agents::{
     continuation::{Joined, Joint},
-    failure::{self, LoopDetector},
+    failure::LoopDetector,
 };
-use engine::{
-    State,
-    event::{GenerationTotal, Origin},
-};
+use engine::event::{GenerationTotal, Origin};
 use futures::StreamExt as _;
-use models::{ChatRequest, Chunk, Finish, Message, Role, Usage};
-use shared::error::{Class, Code};
+use models::{ChatRequest, Chunk, ChunkStream, Message, Phase, Role, Usage};
 use tokio::time::{Instant, sleep_until};
 
-use super::{
-    Desk,
-    draft::{self, Draft},
-};
+use super::Desk;
 use crate::{error::Error, runtime::services::Services};
 
 /// Shortest time between two streamed pieces. At 100 tokens a second that is
@@ -30,41 +23,64 @@ const PIECE_INTERVAL: Duration = Duration::from_millis(50);
 /// the process for long.
 const PIECE_TOKENS_MAX: u64 = 32;
 
-/// Asks the model and collects the answer, or its rest where the process ended
-/// in the middle of it.
-pub(super) async fn ask(
-    services: &Services,
-    state: &State,
-    desk: &Desk,
-    mut request: ChatRequest,
-) -> Result<String, Error> {
-    let origin = draft::origin(services, &request);
-    let tokens_max = request.tokens_max.unwrap_or(services.answer_tokens_max);
-    let (mut pieces, mut joint) = match draft::read(services, state, &origin, tokens_max).await? {
-        // The grammar that holds a model to a schema begins with each request,
-        // so JSON is not gone on with.
-        Draft::None => (
-            Pieces::new(desk, request.format.is_none().then_some(origin)),
-            None,
-        ),
-        Draft::Begun { text, tokens, joint } => {
-            let begun = u32::try_from(tokens).unwrap_or(u32::MAX);
-            request.tokens_max = Some(tokens_max.saturating_sub(begun));
-            request.messages.push(Message::assistant(joint.begun()));
-            (Pieces::after(desk, text, tokens), Some(joint))
+/// Why reading an answer ended before the answer did.
+#[derive(Debug)]
+pub(super) enum Stopped {
+    /// The provider failed.
+    Failed(models::Error),
+    /// The answer is of no use: another try at it would be the same.
+    Useless(Error),
+}
+
+/// When an answer came.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Timing {
+    begun: Instant,
+    first: Option<Instant>,
+}
+
+impl Timing {
+    pub fn begin() -> Self {
+        Self {
+            begun: Instant::now(),
+            first: None,
         }
-        Draft::Whole { text, total } => {
-            desk.go_on().await;
-            failure::check(&text, finish(total.cut))?;
-            return Ok(text);
-        }
-        Draft::Lost { why } => match desk.begin_anew(why).await {},
-    };
-    let mut loops = LoopDetector::new();
-    if let Some(repetition) = loops.push(&pieces.text) {
-        return Err(agents::Error::from(repetition).into());
     }
-    let mut chunks = services.model.chat(request).await?;
+
+    /// A token came.
+    pub fn came(&mut self) {
+        self.first.get_or_insert_with(Instant::now);
+    }
+
+    /// Milliseconds from the call to its first token.
+    pub fn first_token_ms(&self) -> Option<u64> {
+        Some(millis(self.first?.duration_since(self.begun)))
+    }
+
+    /// Milliseconds since the call.
+    pub fn duration_ms(&self) -> u64 {
+        millis(self.begun.elapsed())
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Reads an answer to its end and passes it on, at most until `deadline`.
+/// `joint` is where it meets the text that was there before.
+pub(super) async fn read(
+    mut chunks: ChunkStream,
+    pieces: &mut Pieces<'_>,
+    joint: &mut Option<Joint>,
+    timing: &mut Timing,
+    deadline: Instant,
+) -> Result<Usage, Stopped> {
+    let mut loops = LoopDetector::new();
+    let useless = |repetition| Stopped::Useless(agents::Error::from(repetition).into());
+    if let Some(repetition) = loops.push(&pieces.text) {
+        return Err(useless(repetition));
+    }
     loop {
         let chunk = tokio::select! {
             biased;
@@ -73,63 +89,40 @@ pub(super) async fn ask(
                 pieces.flush(None).await;
                 continue;
             }
+            () = sleep_until(deadline) => {
+                return Err(Stopped::Failed(models::Error::Timeout {
+                    phase: Phase::Total,
+                    limit_ms: timing.duration_ms(),
+                }));
+            }
         };
         match chunk {
             Some(Ok(Chunk::Token { text })) => {
+                timing.came();
                 if let Some(repetition) = loops.push(&text) {
-                    return Err(agents::Error::from(repetition).into());
+                    return Err(useless(repetition));
                 }
                 pieces.count();
                 match joint.as_mut().map(|joint| joint.push(&text)) {
                     None => pieces.push(&text).await,
-                    Some(joined) => pieces.join(joined, &mut joint).await,
+                    Some(joined) => pieces.join(joined, joint).await,
                 }
             }
-            // No stage offers tools yet.
+            // No stage offers tools.
             Some(Ok(Chunk::ToolCall(_))) => {}
             Some(Ok(Chunk::Done(usage))) => {
-                report_context(desk, &usage).await;
                 if let Some(joined) = joint.as_ref().map(Joint::end) {
-                    pieces.join(joined, &mut joint).await;
+                    pieces.join(joined, joint).await;
                 }
-                let cut = match usage.finish {
-                    Finish::Stop | Finish::ToolCalls | Finish::Refused => false,
-                    Finish::Length => true,
-                };
-                let text = pieces.finish(&usage, cut).await;
-                failure::check(&text, finish(cut))?;
-                return Ok(text);
+                return Ok(usage);
             }
-            Some(Err(error)) => return Err(error.into()),
+            Some(Err(error)) => return Err(Stopped::Failed(error)),
             None => {
-                let message = "the model's stream ended without its last line".to_owned();
-                return Err(Error {
-                    class: Class::Transient,
-                    code: Code::ModelStreamBroken,
-                    message,
-                });
+                return Err(Stopped::Failed(models::Error::StreamBroken {
+                    reason: "it ends without its last line".to_owned(),
+                }));
             }
         }
-    }
-}
-
-fn finish(cut: bool) -> failure::Finish {
-    if cut {
-        failure::Finish::Length
-    } else {
-        failure::Finish::Stop
-    }
-}
-
-/// A model that saw less than it was sent is never passed over in silence.
-async fn report_context(desk: &Desk, usage: &Usage) {
-    if let Err(error) = usage.context.check() {
-        desk.notify(
-            engine::event::NoticeLevel::Warning,
-            Some(error.code()),
-            error.to_string(),
-        )
-        .await;
     }
 }
 
@@ -160,7 +153,7 @@ pub(super) struct Piece {
 }
 
 /// Text that waits to be passed on.
-struct Pieces<'a> {
+pub(super) struct Pieces<'a> {
     desk: &'a Desk,
     text: String,
     sent: usize,
@@ -173,7 +166,7 @@ struct Pieces<'a> {
 }
 
 impl<'a> Pieces<'a> {
-    fn new(desk: &'a Desk, origin: Option<Origin>) -> Self {
+    pub fn new(desk: &'a Desk, origin: Option<Origin>) -> Self {
         Self {
             origin,
             ..Self::after(desk, String::new(), 0)
@@ -181,7 +174,7 @@ impl<'a> Pieces<'a> {
     }
 
     /// What comes after a text that was passed on by an earlier process.
-    fn after(desk: &'a Desk, text: String, tokens: u64) -> Self {
+    pub fn after(desk: &'a Desk, text: String, tokens: u64) -> Self {
         Self {
             desk,
             sent: text.len(),
@@ -248,15 +241,24 @@ impl<'a> Pieces<'a> {
         self.desk.stream(piece).await;
     }
 
-    async fn finish(mut self, usage: &Usage, cut: bool) -> String {
+    /// Passes on what waits, and gives all of the text with its tokens.
+    pub async fn stop(mut self) -> (String, u64) {
+        if self.sent < self.text.len() {
+            self.flush(None).await;
+        }
+        (self.text, self.tokens)
+    }
+
+    /// Passes on the end, and gives all of the text.
+    pub async fn finish(mut self, usage: &Usage, cut: bool) -> (String, GenerationTotal) {
         let duration = self.first.map(|at| at.elapsed()).unwrap_or_default();
         let total = GenerationTotal {
-            duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
+            duration_ms: millis(duration),
             prompt_tokens: usage.prompt_tokens,
             generated_tokens: usage.generated_tokens,
             cut,
         };
         self.flush(Some(total)).await;
-        self.text
+        (self.text, total)
     }
 }

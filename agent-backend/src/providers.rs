@@ -1,0 +1,225 @@
+//! Who answers: the providers of the configuration, and for each role the chain
+//! of those that are asked.
+
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+
+use models::{
+    Hosted, HostedKind, HostedOptions, Ollama, OllamaOptions, Provider,
+    routing::{Chain, Link, LinkOptions, Policy, Pool, Price},
+};
+use shared::error::Code;
+
+use crate::{
+    config::{self, Config, Kind, ModelProvider, OLLAMA},
+    error::Error,
+    keys,
+};
+
+/// The role of those that name none.
+pub const DEFAULT_ROLE: &str = "default";
+
+/// Makes a provider of another model.
+pub type OtherModel = Arc<dyn Fn(&str) -> Result<Arc<Link>, Error> + Send + Sync>;
+
+/// The chains of all roles.
+#[derive(Clone)]
+pub struct Models {
+    roles: BTreeMap<String, Arc<Chain>>,
+    default: Arc<Chain>,
+    /// Every provider once, in the order of their names.
+    links: Vec<Arc<Link>>,
+    other: OtherModel,
+}
+
+impl Models {
+    /// Those of the configuration, `ollama` being the one of the section of
+    /// this name.
+    pub fn new(config: &Config, ollama: Arc<Ollama>) -> Result<Self, Error> {
+        let invalid = |reason: String| Error::user(Code::ConfigInvalid, reason);
+        config::check_roles(&config.providers, &config.roles).map_err(invalid)?;
+        let mut links: BTreeMap<&str, Arc<Link>> = BTreeMap::new();
+        links.insert(OLLAMA, Arc::new(Link::new(ollama, LinkOptions::default())));
+        for (name, provider) in &config.providers {
+            provider.check(name).map_err(invalid)?;
+            let made = make(config, name, provider)?;
+            links.insert(name, Arc::new(Link::new(made, options(provider))));
+        }
+        let policy = policy(config);
+        let chain = |role: &str, names: &[String]| {
+            let chain = names.iter().filter_map(|name| links.get(name.as_str()).cloned());
+            Chain::new(role, chain.collect(), policy.clone())
+                .ok_or_else(|| invalid(format!("roles.{role} names no provider")))
+        };
+        let default = match config.roles.get(DEFAULT_ROLE) {
+            Some(names) => chain(DEFAULT_ROLE, names)?,
+            None => chain(DEFAULT_ROLE, &[OLLAMA.to_owned()])?,
+        };
+        let roles = config
+            .roles
+            .iter()
+            .map(|(role, names)| Ok((role.clone(), chain(role, names)?)));
+        let roles = roles.collect::<Result<_, Error>>()?;
+        let config = config.clone();
+        Ok(Self {
+            roles,
+            default,
+            links: links.into_values().collect(),
+            other: Arc::new(move |name| {
+                let mut config = config.clone();
+                name.clone_into(&mut config.ollama.model);
+                let ollama = crate::wiring::ollama(&config)?;
+                Ok(Arc::new(Link::new(Arc::new(ollama), LinkOptions::default())))
+            }),
+        })
+    }
+
+    /// The chain of a role.
+    pub fn chain(&self, role: &str) -> &Arc<Chain> {
+        self.roles.get(role).unwrap_or(&self.default)
+    }
+
+    /// The chains of the roles that are configured, and the one of all others.
+    pub fn chains(&self) -> impl Iterator<Item = &Arc<Chain>> {
+        self.roles.values().chain([&self.default])
+    }
+
+    /// The providers that a role may come to, each once: those that matter.
+    pub fn used(&self) -> Vec<&Arc<Link>> {
+        let mut used: Vec<&Arc<Link>> = Vec::new();
+        for link in self.chains().flat_map(|chain| chain.links()) {
+            if !used.iter().any(|known| Arc::ptr_eq(known, link)) {
+                used.push(link);
+            }
+        }
+        used
+    }
+
+    /// Every provider, once.
+    pub fn links(&self) -> &[Arc<Link>] {
+        &self.links
+    }
+
+    /// The provider whose model plans and is loaded at the start.
+    pub fn orchestrator(&self) -> &Arc<Link> {
+        self.chain("orchestrator").first()
+    }
+
+    /// The same, with one model for all roles.
+    pub fn with_model(&self, model: &str) -> Result<Self, Error> {
+        let known = self.links.iter().find(|link| link.identity().model == model);
+        let link = match known {
+            Some(link) => link.clone(),
+            None => (self.other)(model)?,
+        };
+        let chain = Chain::new(DEFAULT_ROLE, vec![link], Policy::default());
+        let default = chain.ok_or_else(|| Error::internal("a chain of one provider is empty"))?;
+        Ok(Self {
+            roles: BTreeMap::new(),
+            default,
+            ..self.clone()
+        })
+    }
+}
+
+impl fmt::Debug for Models {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Models")
+            .field("roles", &self.roles)
+            .field("default", &self.default)
+            .finish_non_exhaustive()
+    }
+}
+
+fn policy(config: &Config) -> Policy {
+    let config::Routing {
+        retries,
+        back_off_ms,
+        retry_after_max_ms,
+        wait_max_ms,
+    } = config.routing;
+    Policy {
+        retries,
+        back_off: Duration::from_millis(back_off_ms),
+        retry_after_max: Duration::from_millis(retry_after_max_ms),
+        wait_max: Duration::from_millis(wait_max_ms),
+        ..Policy::default()
+    }
+}
+
+fn options(provider: &ModelProvider) -> LinkOptions {
+    let usual = LinkOptions::default();
+    LinkOptions {
+        price: provider
+            .price
+            .map(|config::Price { prompt, answer }| Price { prompt, answer }),
+        parallel: provider.parallel.map(std::num::NonZero::get),
+        total_timeout: provider
+            .timeouts
+            .total_ms
+            .map_or(usual.total_timeout, Duration::from_millis),
+    }
+}
+
+fn make(config: &Config, name: &str, provider: &ModelProvider) -> Result<Arc<dyn Provider>, Error> {
+    match provider.kind {
+        Kind::Ollama => ollama(config, name, provider),
+        Kind::OpenAi => hosted(name, provider, HostedKind::OpenAi),
+        Kind::Anthropic => hosted(name, provider, HostedKind::Anthropic),
+        Kind::Gemini => hosted(name, provider, HostedKind::Gemini),
+    }
+}
+
+fn ollama(config: &Config, name: &str, provider: &ModelProvider) -> Result<Arc<dyn Provider>, Error> {
+    let usual = OllamaOptions::default();
+    let waits = provider.timeouts;
+    let host = |url: &String| {
+        let ollama = Ollama::new(OllamaOptions {
+            name: name.to_owned(),
+            url: url.clone(),
+            model: provider.model.clone(),
+            num_ctx: provider.num_ctx.unwrap_or(config.ollama.num_ctx),
+            embed_model: None,
+            connect_timeout: wait(waits.connect_ms, usual.connect_timeout),
+            load_timeout: wait(waits.load_ms, usual.load_timeout),
+            first_byte_timeout: wait(waits.first_byte_ms, usual.first_byte_timeout),
+            idle_timeout: wait(waits.idle_ms, usual.idle_timeout),
+            ..OllamaOptions::default()
+        })?;
+        Ok::<_, Error>(Arc::new(ollama) as Arc<dyn Provider>)
+    };
+    if provider.urls.is_empty() {
+        return host(provider.url.as_ref().unwrap_or(&usual.url));
+    }
+    let hosts = provider.urls.iter().map(host).collect::<Result<_, _>>()?;
+    let pool = Pool::new(name, hosts).ok_or_else(|| Error::internal("a pool has no hosts"))?;
+    Ok(Arc::new(pool))
+}
+
+fn hosted(name: &str, provider: &ModelProvider, kind: HostedKind) -> Result<Arc<dyn Provider>, Error> {
+    let usual = HostedOptions::new(kind, provider.model.clone());
+    let whose = format!("the provider `{name}`");
+    let key = keys::read(provider.key_env.as_deref(), provider.key_file.as_deref(), &whose);
+    let key = key.unwrap_or_else(|error| {
+        // The others answer in the meantime; this one will say what it misses.
+        tracing::warn!(code = %error.code, %error, "a provider has no key");
+        None
+    });
+    let waits = provider.timeouts;
+    let made = Hosted::new(HostedOptions {
+        name: name.to_owned(),
+        url: provider.url.clone().unwrap_or(usual.url),
+        key,
+        context_tokens: provider.context_tokens.unwrap_or(usual.context_tokens),
+        ca_file: provider.ca_file.clone(),
+        connect_timeout: wait(waits.connect_ms, usual.connect_timeout),
+        first_byte_timeout: wait(waits.first_byte_ms, usual.first_byte_timeout),
+        idle_timeout: wait(waits.idle_ms, usual.idle_timeout),
+        total_timeout: wait(waits.total_ms, usual.total_timeout),
+        ..HostedOptions::new(kind, provider.model.clone())
+    })?;
+    Ok(Arc::new(made))
+}
+
+fn wait(ms: Option<u64>, usual: Duration) -> Duration {
+    ms.map_or(usual, Duration::from_millis)
+}
