@@ -71,8 +71,8 @@ async fn a_newer_schema_is_not_touched() {
         error,
         Error::SchemaTooNew {
             dir: dir.path().to_owned(),
-            found: 4,
-            known: 3
+            found: 5,
+            known: 4
         }
     );
     assert_eq!((error.class(), error.code()), (Class::User, Code::JournalTooNew));
@@ -97,7 +97,7 @@ async fn a_newer_schema_is_not_touched_after_a_crash() {
 
 fn change_version(dir: &Path) {
     let connection = Connection::open(dir.join("journal.db")).unwrap();
-    connection.pragma_update(None, "user_version", 4).unwrap();
+    connection.pragma_update(None, "user_version", 5).unwrap();
 }
 
 #[test]
