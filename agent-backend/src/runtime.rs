@@ -37,6 +37,7 @@ use shared::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub use watch::{Update, Watch};
+pub use worker::Answers;
 
 use crate::{clock, error::Error};
 

@@ -11,7 +11,7 @@ use crate::{
     error::Error,
     indexing::{Indexing, vectors::Vectors},
     providers::Models,
-    runtime::{Runtime, Services},
+    runtime::{Answers, Runtime, Services},
     search::{CodeSearch, SearchModels},
     workflows,
 };
@@ -36,6 +36,7 @@ pub async fn build(config: &Config) -> Result<Runtime, Error> {
         data_dir: config.data_dir.clone(),
         models,
         runs: Arc::default(),
+        answers: Answers::open(&config.data_dir),
         answer_tokens_max: config.ollama.answer_tokens_max,
         search,
         indexing,

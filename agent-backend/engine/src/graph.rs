@@ -64,6 +64,10 @@ pub struct Stage {
     pub timeout_ms: Option<u64>,
     /// What happens to a question that nobody answers.
     pub deadline: Option<Deadline>,
+    /// What models are asked as, unless as the kind has it.
+    pub role: Option<String>,
+    /// Whether an answer that is known already is taken.
+    pub cache: bool,
 }
 
 /// What a stage does.
@@ -340,6 +344,8 @@ impl Stage {
             retry_from: None,
             on_modify: None,
             timeout_ms: None,
+            role: None,
+            cache: false,
             deadline: None,
         }
     }
@@ -355,6 +361,17 @@ impl Stage {
     /// Whether it is this piece of work.
     pub fn is(&self, kind: StageKind) -> bool {
         self.kind() == Some(kind)
+    }
+
+    /// Whether it asks models.
+    pub fn asks_models(&self) -> bool {
+        self.kind().is_some_and(|kind| match kind {
+            StageKind::Retrieval
+            | StageKind::Planning
+            | StageKind::CodeGeneration
+            | StageKind::TestGeneration => true,
+            StageKind::Checks | StageKind::Review | StageKind::Apply => false,
+        })
     }
 
     /// Its lanes, if it is a group.

@@ -73,6 +73,9 @@ pub const TIMEOUT_MS_MAX: u64 = 7 * 24 * 60 * 60 * 1_000;
 /// Longest deadline of a question: ninety days.
 pub const DEADLINE_MS_MAX: u64 = 90 * 24 * 60 * 60 * 1_000;
 
+/// Characters of the name of a role.
+pub const ROLE_CHARS_MAX: usize = 64;
+
 /// Bytes of one condition.
 pub const CONDITION_BYTES_MAX: usize = 1_000;
 

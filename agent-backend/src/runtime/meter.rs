@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use agents::failure::Kind;
 use engine::{
     Ending, Event, Outcome, Recorded,
     artifact::{CallEnding, ModelCall},
@@ -95,6 +96,13 @@ pub(super) fn appended(events: &[Recorded], waited: Duration) {
             | Event::Continued { .. }
             | Event::Finished(_) => {}
         }
+    }
+}
+
+/// What is wrong with an answer of a model.
+pub(super) fn noticed(kinds: &[Kind]) {
+    for kind in kinds {
+        counter!("agentic_ide_model_answers_noticed_total", "kind" => kind.as_str()).increment(1);
     }
 }
 

@@ -4,7 +4,10 @@ use std::{path::PathBuf, sync::Arc};
 
 use engine::ports::Journal;
 
-use super::{pressure::Pressure, worker::Runs};
+use super::{
+    pressure::Pressure,
+    worker::{Answers, Runs},
+};
 use crate::{config::Retrieval, error::Error, indexing::Indexing, providers::Models, search::CodeSearch};
 
 /// What workers work with; built once at start.
@@ -20,6 +23,8 @@ pub struct Services {
     pub models: Models,
     /// How far the questions are that begin anew.
     pub runs: Arc<Runs>,
+    /// The answers that are known already.
+    pub answers: Answers,
     /// Most tokens of one answer.
     pub answer_tokens_max: u32,
     /// Code search.

@@ -2,11 +2,13 @@
 //! what came of it. A worker keeps nothing: it reads the state it was started
 //! with and reports through its [`Desk`].
 
+mod answers;
 mod apply;
 mod ask;
 mod checks;
 mod draft;
 mod generation;
+mod ledger;
 mod material;
 mod planning;
 mod questions;
@@ -25,7 +27,7 @@ use engine::{
 use shared::{error::Code, id::StageId};
 use tokio::sync::mpsc;
 
-pub use self::runs::Runs;
+pub use self::{answers::Answers, runs::Runs};
 use super::{mailbox::Message, services::Services};
 use crate::error::Error;
 

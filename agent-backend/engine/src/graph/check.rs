@@ -8,7 +8,8 @@ use super::{
     At, DefaultAnswer, Graph, Group, Lanes, OnFailure, Presence, Problem, Retry, Stage, StageKind, Work,
 };
 use crate::limits::{
-    ATTEMPTS_MAX, BACKOFF_MS_MAX, DEADLINE_MS_MAX, LANES_MAX, PARALLEL_MAX, STAGES_MAX, TIMEOUT_MS_MAX,
+    ATTEMPTS_MAX, BACKOFF_MS_MAX, DEADLINE_MS_MAX, LANES_MAX, PARALLEL_MAX, ROLE_CHARS_MAX, STAGES_MAX,
+    TIMEOUT_MS_MAX,
 };
 
 /// Where things stand in the file.
@@ -102,6 +103,7 @@ impl Check<'_> {
             let (earlier, later) = (&stages[..index], &stages[index + 1..]);
             self.targets(stage, earlier, later);
             self.bounds(stage);
+            self.models(stage);
             self.kind(stage, &before, scope, reviewed);
             self.failures(stage, scope);
             self.condition(stage, earlier, scope, &before);
@@ -154,6 +156,32 @@ impl Check<'_> {
                 "kind",
                 message,
                 "name the stage that makes the next proposal, for example a planning stage",
+            );
+        }
+    }
+
+    fn models(&mut self, stage: &Stage) {
+        let advice = "remove it; it is for retrieval, planning, code_generation and test_generation";
+        if stage.role.is_some() && !stage.asks_models() {
+            self.stage(stage, "role", "role is for stages that ask a model", advice);
+        }
+        if stage.cache && !stage.asks_models() {
+            self.stage(stage, "cache", "cache is for stages that ask a model", advice);
+        }
+        let is_named = |role: &String| {
+            !role.is_empty()
+                && role.len() <= ROLE_CHARS_MAX
+                && role
+                    .chars()
+                    .all(|it| it.is_ascii_alphanumeric() || matches!(it, '_' | '-'))
+        };
+        if stage.role.as_ref().is_some_and(|role| !is_named(role)) {
+            let message = format!("a role has 1 to {ROLE_CHARS_MAX} characters from A-Z a-z 0-9 _ -");
+            self.stage(
+                stage,
+                "role",
+                &message,
+                "write the name of a role of the configuration",
             );
         }
     }

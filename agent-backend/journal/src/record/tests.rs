@@ -27,6 +27,7 @@ use crate::Error;
 const FIXTURE: &str = include_str!("fixtures/v1.jsonl");
 const ADDED: &str = include_str!("fixtures/v1-added.jsonl");
 const CALLS: &str = include_str!("fixtures/v1-calls.jsonl");
+const ROLES: &str = include_str!("fixtures/v1-roles.jsonl");
 const HISTORY: &str = include_str!("fixtures/v1-history.jsonl");
 
 fn text(event: &Event) -> String {
@@ -436,6 +437,28 @@ fn call_samples() -> Vec<Event> {
     ]
 }
 
+/// A stage that names its role.
+fn role_samples() -> Vec<Event> {
+    let mut code = stage("code", StageKind::CodeGeneration);
+    code.role = Some("backend_expert".to_owned());
+    code.cache = true;
+    vec![Event::Submitted {
+        workflow: WorkflowId::new("w"),
+        correlation: CorrelationId::new("c"),
+        task: Task {
+            workflow_type: "roles".to_owned(),
+            query: "do it".to_owned(),
+            workspace: "/shop".to_owned(),
+        },
+        graph: Graph {
+            name: "roles".to_owned(),
+            version: 1,
+            source: None,
+            stages: vec![code],
+        },
+    }]
+}
+
 #[test]
 fn the_text_of_every_kind_of_event() {
     let lines: Vec<String> = samples().iter().map(text).collect();
@@ -444,6 +467,8 @@ fn the_text_of_every_kind_of_event() {
     insta::assert_snapshot!("added", lines.join("\n"));
     let lines: Vec<String> = call_samples().iter().map(text).collect();
     insta::assert_snapshot!("calls", lines.join("\n"));
+    let lines: Vec<String> = role_samples().iter().map(text).collect();
+    insta::assert_snapshot!("roles", lines.join("\n"));
 }
 
 #[test]
@@ -455,6 +480,7 @@ fn what_was_once_written_is_still_read() {
     assert_eq!(read(FIXTURE), samples());
     assert_eq!(read(ADDED), added_samples());
     assert_eq!(read(CALLS), call_samples());
+    assert_eq!(read(ROLES), role_samples());
 }
 
 #[test]

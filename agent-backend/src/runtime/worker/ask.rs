@@ -3,12 +3,12 @@
 
 use agents::{
     budget::{LeftOut, estimate},
-    failure,
+    failure::{self, Kind, Shape},
 };
 use engine::{
     StageKind, State,
-    artifact::{CallEnding, CallNext, ModelCall},
     event::{GenerationTotal, NoticeLevel, Origin},
+    graph::Stage,
 };
 use futures::StreamExt as _;
 use models::{
@@ -20,12 +20,16 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     Desk,
+    answers::{Key, Known},
     draft::{self, Begun, Draft},
-    material,
+    ledger::{Ledger, Told},
     runs::Place,
     stream::{self, Pieces, Stopped, Timing},
 };
-use crate::{error::Error, runtime::services::Services};
+use crate::{
+    error::Error,
+    runtime::{meter, services::Services},
+};
 
 /// What is left of a prompt that was too long for a model, in percent.
 const SHRUNK_PERCENT: u64 = 60;
@@ -56,7 +60,8 @@ pub(super) async fn ask(
     desk: &Desk,
     make: impl Fn(&Window<'_>) -> Asked,
 ) -> Result<String, Error> {
-    let role = role(state);
+    let stage = state.running().map(|(_, stage)| stage);
+    let role = role(stage);
     let chain = services.models.chain(role);
     let mut begun = draft::read(services, state).await?;
     let place = Place::new(state, desk);
@@ -76,7 +81,6 @@ pub(super) async fn ask(
             }
             Next::GiveUp(error) => return Err(returned(error)),
         };
-        let _turn = link.slot().await;
         let who = link.identity();
         let whole = window(services, who);
         let shrunk = too_long
@@ -87,6 +91,14 @@ pub(super) async fn ask(
             prompt_tokens_max: shrunk.map_or(whole, |(_, sent)| sent * SHRUNK_PERCENT / 100),
         });
         let sent = whole.min(prompt_tokens(&request));
+        let shape = shape(&request);
+        let key = key(stage, who, &request).filter(|_| begun.is_none());
+        if let Some(known) = find(services, key.as_ref()).await {
+            let text = pass_on(desk, known).await;
+            ledger.known(&link, Timing::begin()).await;
+            return Ok(text);
+        }
+        let _turn = link.slot().await;
         told.left_out(desk, left_out).await;
         let mut timing = Timing::begin();
         let question = Question {
@@ -97,10 +109,11 @@ pub(super) async fn ask(
         let (error, kept) = match call(services, desk, &link, question, &mut timing).await {
             Ok(answer) => {
                 run.answered();
-                ledger.answered(&link, timing, &answer).await;
-                return answer.judged();
+                ledger.answered(&link, timing, answer.total).await;
+                return useful(services, key.as_ref(), shape, answer).await;
             }
             Err(Ended::Useless(error)) => {
+                meter::noticed(&[Kind::Repeats]);
                 run.answered();
                 ledger.useless(&link, timing, &error).await;
                 return Err(error);
@@ -151,7 +164,8 @@ pub(super) async fn aside(
     desk: &Desk,
     make: impl Fn(&Window<'_>) -> ChatRequest,
 ) -> Result<String, Error> {
-    let role = role(state);
+    let stage = state.running().map(|(_, stage)| stage);
+    let role = role(stage);
     let mut run = services.models.chain(role).run(None);
     let mut ledger = Ledger::new(desk, role);
     loop {
@@ -166,18 +180,24 @@ pub(super) async fn aside(
             }
             Next::GiveUp(error) => return Err(error.into()),
         };
-        let _turn = link.slot().await;
         let who = link.identity();
         let request = make(&Window {
             model: &who.model,
             prompt_tokens_max: window(services, who),
         });
+        let shape = shape(&request);
+        let key = key(stage, who, &request);
+        if let Some(known) = find(services, key.as_ref()).await {
+            ledger.known(&link, Timing::begin()).await;
+            return Ok(known.text);
+        }
+        let _turn = link.slot().await;
         let mut timing = Timing::begin();
         let error = match listen(&link, request, &mut timing).await {
             Ok(answer) => {
                 run.answered();
-                ledger.answered(&link, timing, &answer).await;
-                return answer.judged();
+                ledger.answered(&link, timing, answer.total).await;
+                return useful(services, key.as_ref(), shape, answer).await;
             }
             Err(error) => error,
         };
@@ -222,10 +242,59 @@ async fn listen(link: &Link, request: ChatRequest, timing: &mut Timing) -> Resul
     })
 }
 
-/// What the stage that runs is asked as.
-fn role(state: &State) -> &'static str {
-    let kind = state.running().and_then(|(_, stage)| stage.kind());
-    match kind {
+/// The key of a question, where the stage takes known answers.
+fn key(stage: Option<&Stage>, who: &Identity, request: &ChatRequest) -> Option<Key> {
+    stage
+        .filter(|stage| stage.cache)
+        .and_then(|_| Key::new(who, request))
+}
+
+async fn find(services: &Services, key: Option<&Key>) -> Option<Known> {
+    services.answers.find(key?).await
+}
+
+/// What is asked for.
+fn shape(request: &ChatRequest) -> Shape {
+    match request.format {
+        Some(_) => Shape::Json,
+        None => Shape::Text,
+    }
+}
+
+/// Counts what is wrong with an answer, and keeps one that was of use.
+async fn useful(
+    services: &Services,
+    key: Option<&Key>,
+    shape: Shape,
+    answer: Answer,
+) -> Result<String, Error> {
+    meter::noticed(&failure::noticed(&answer.text, answer.finish(), shape, &[]));
+    let total = answer.total;
+    let text = answer.judged()?;
+    if let Some(key) = key {
+        services.answers.keep(key, &text, total).await;
+    }
+    Ok(text)
+}
+
+/// Passes on an answer that was known already.
+async fn pass_on(desk: &Desk, known: Known) -> String {
+    let Known {
+        text,
+        prompt_tokens,
+        generated_tokens,
+    } = known;
+    let mut pieces = Pieces::after(desk, String::new(), generated_tokens);
+    pieces.push(&text).await;
+    pieces.finish(prompt_tokens, generated_tokens, false).await.0
+}
+
+/// What the models of a stage are asked as.
+fn role(stage: Option<&Stage>) -> &str {
+    if let Some(role) = stage.and_then(|stage| stage.role.as_deref()) {
+        return role;
+    }
+    match stage.and_then(Stage::kind) {
         Some(StageKind::CodeGeneration) => "code",
         Some(StageKind::TestGeneration) => "tests",
         Some(StageKind::Checks | StageKind::Review) => "review",
@@ -259,14 +328,18 @@ struct Answer {
 }
 
 impl Answer {
-    /// The text, if it is of use.
-    fn judged(self) -> Result<String, Error> {
-        let finish = match self.finish {
+    /// How it ended, for those who judge it.
+    fn finish(&self) -> failure::Finish {
+        match self.finish {
             Finish::Stop | Finish::ToolCalls => failure::Finish::Stop,
             Finish::Length => failure::Finish::Length,
             Finish::Refused => failure::Finish::Refused,
-        };
-        failure::check(&self.text, finish)?;
+        }
+    }
+
+    /// The text, if it is of use.
+    fn judged(self) -> Result<String, Error> {
+        failure::check(&self.text, self.finish())?;
         Ok(self.text)
     }
 }
@@ -375,133 +448,12 @@ async fn call(
 
 async fn whole(pieces: Pieces<'_>, usage: &models::Usage) -> Answer {
     let cut = usage.finish == Finish::Length;
-    let (text, total) = pieces.finish(usage, cut).await;
+    let (text, total) = pieces
+        .finish(usage.prompt_tokens, usage.generated_tokens, cut)
+        .await;
     Answer {
         text,
         finish: usage.finish,
         total,
-    }
-}
-
-/// What a person has been told; nothing is told twice in a row.
-#[derive(Default)]
-struct Told {
-    waiting: Option<String>,
-    left_out: Vec<LeftOut>,
-}
-
-impl Told {
-    async fn waiting(&mut self, desk: &Desk, message: String) {
-        if self.waiting.as_ref() != Some(&message) {
-            desk.notify(NoticeLevel::Warning, Some(Code::NoProvider), message.clone())
-                .await;
-            self.waiting = Some(message);
-        }
-    }
-
-    async fn left_out(&mut self, desk: &Desk, left_out: Vec<LeftOut>) {
-        if self.left_out != left_out {
-            material::report(desk, &left_out).await;
-            self.left_out = left_out;
-        }
-    }
-
-    /// That somebody else answers is told where a person can do something about
-    /// it.
-    async fn failed(&self, desk: &Desk, link: &Link, error: &models::Error, step: Step) {
-        let mends_itself = match error.trouble() {
-            Trouble::Auth | Trouble::Unfit => false,
-            Trouble::Network
-            | Trouble::RateLimit
-            | Trouble::Overload
-            | Trouble::ContextOverflow
-            | Trouble::Invalid => true,
-        };
-        if step == Step::Next && !mends_itself {
-            let message = format!("{} is left out: {error}", link.identity().provider);
-            desk.notify(NoticeLevel::Warning, Some(error.code()), message)
-                .await;
-        }
-    }
-}
-
-/// Records each call of an attempt.
-struct Ledger<'a> {
-    desk: &'a Desk,
-    role: &'a str,
-    number: u32,
-}
-
-impl<'a> Ledger<'a> {
-    fn new(desk: &'a Desk, role: &'a str) -> Self {
-        Self {
-            desk,
-            role,
-            number: 0,
-        }
-    }
-
-    async fn answered(&mut self, link: &Link, timing: Timing, answer: &Answer) {
-        let cut = answer.finish == Finish::Length;
-        self.record(link, timing, CallEnding::Answered { cut }, Some(answer.total))
-            .await;
-    }
-
-    /// A call that failed, and what follows.
-    async fn failed(&mut self, link: &Link, timing: Timing, error: &models::Error, step: Step) {
-        let ending = CallEnding::Failed {
-            code: error.code(),
-            reason: error.to_string(),
-            next: next(step),
-        };
-        self.record(link, timing, ending, None).await;
-    }
-
-    async fn useless(&mut self, link: &Link, timing: Timing, error: &Error) {
-        let ending = CallEnding::Failed {
-            code: error.code,
-            reason: error.message.clone(),
-            next: CallNext::GiveUp,
-        };
-        self.record(link, timing, ending, None).await;
-    }
-
-    async fn record(
-        &mut self,
-        link: &Link,
-        timing: Timing,
-        ending: CallEnding,
-        total: Option<GenerationTotal>,
-    ) {
-        self.number += 1;
-        let (prompt_tokens, generated_tokens) =
-            total.map_or((0, 0), |total| (total.prompt_tokens, total.generated_tokens));
-        let who = link.identity();
-        self.desk
-            .called(ModelCall {
-                role: self.role.to_owned(),
-                provider: who.provider.clone(),
-                model: who.model.clone(),
-                number: self.number,
-                ending,
-                first_token_ms: timing.first_token_ms(),
-                duration_ms: timing.duration_ms(),
-                prompt_tokens,
-                generated_tokens,
-                cost_microdollars: link.cost(prompt_tokens, generated_tokens),
-            })
-            .await;
-    }
-}
-
-fn next(step: Step) -> CallNext {
-    match step {
-        Step::Retry { after } => CallNext::Retry {
-            after_ms: u64::try_from(after.as_millis()).unwrap_or(u64::MAX),
-        },
-        Step::Next => CallNext::NextProvider,
-        Step::Shrink => CallNext::Shrink,
-        Step::Wait => CallNext::Wait,
-        Step::GiveUp => CallNext::GiveUp,
     }
 }

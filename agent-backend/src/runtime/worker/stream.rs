@@ -192,7 +192,7 @@ impl<'a> Pieces<'a> {
         self.tokens += 1;
     }
 
-    async fn push(&mut self, text: &str) {
+    pub async fn push(&mut self, text: &str) {
         self.first.get_or_insert_with(Instant::now);
         self.text.push_str(text);
         let late = self.flushed.is_none_or(|at| at.elapsed() >= PIECE_INTERVAL);
@@ -250,12 +250,17 @@ impl<'a> Pieces<'a> {
     }
 
     /// Passes on the end, and gives all of the text.
-    pub async fn finish(mut self, usage: &Usage, cut: bool) -> (String, GenerationTotal) {
+    pub async fn finish(
+        mut self,
+        prompt_tokens: u64,
+        generated_tokens: u64,
+        cut: bool,
+    ) -> (String, GenerationTotal) {
         let duration = self.first.map(|at| at.elapsed()).unwrap_or_default();
         let total = GenerationTotal {
             duration_ms: millis(duration),
-            prompt_tokens: usage.prompt_tokens,
-            generated_tokens: usage.generated_tokens,
+            prompt_tokens,
+            generated_tokens,
             cut,
         };
         self.flush(Some(total)).await;

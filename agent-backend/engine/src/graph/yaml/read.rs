@@ -166,6 +166,14 @@ impl<'a> Reader<'a> {
             self.places.put(&id, "retry", self.place(node.at));
             self.retry(node, &id, &mut stage.retry);
         }
+        if let Some(node) = fields.get("role") {
+            self.places.put(&id, "role", self.place(node.at));
+            stage.role = scalar(node, "role", &mut self.problems);
+        }
+        if let Some(node) = fields.get("cache") {
+            self.places.put(&id, "cache", self.place(node.at));
+            stage.cache = scalar(node, "cache", &mut self.problems) == Some(true);
+        }
         stage.fall_back = self.target(&mut fields, &id, "fall_back");
         stage.retry_from = self.target(&mut fields, &id, "retry_from");
         stage.on_modify = self.target(&mut fields, &id, "on_modify");

@@ -60,6 +60,22 @@ fn broken_definitions_say_where() {
         Err("attempts_max"),
     );
     check(
+        "name: x\nversion: 1\nstages:\n  - {id: a, kind: checks, role: code}\n",
+        Err("role is for stages that ask a model"),
+    );
+    check(
+        "name: x\nversion: 1\nstages:\n  - {id: a, kind: apply, cache: true}\n",
+        Err("cache is for stages that ask a model"),
+    );
+    check(
+        "name: x\nversion: 1\nstages:\n  - {id: a, kind: planning, role: back end}\n",
+        Err("a role has 1 to 64 characters"),
+    );
+    check(
+        "name: x\nversion: 1\nstages:\n  - {id: a, kind: planning, role: backend_expert, cache: true}\n",
+        Ok(&["a"]),
+    );
+    check(
         &SHIPPED.replace("    on_modify: planning\n", ""),
         Err("a review needs on_modify"),
     );

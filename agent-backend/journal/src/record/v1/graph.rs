@@ -47,6 +47,10 @@ struct Stage {
     #[serde(rename = "dead", default, skip_serializing_if = "Option::is_none")]
     deadline: Option<Deadline>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    role: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    cache: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     group: Option<Group>,
 }
 
@@ -168,6 +172,8 @@ impl From<&graph::Stage> for Stage {
             on_modify,
             timeout_ms,
             deadline,
+            role,
+            cache,
         } = stage;
         let text = |id: &Option<StageId>| id.as_ref().map(ToString::to_string);
         let (kind, group) = match work {
@@ -192,6 +198,8 @@ impl From<&graph::Stage> for Stage {
                     default: default.into(),
                 }
             }),
+            role: role.clone(),
+            cache: *cache,
             group,
         }
     }
@@ -213,6 +221,8 @@ impl TryFrom<Stage> for graph::Stage {
             fall_back,
             timeout_ms,
             deadline,
+            role,
+            cache,
             group,
         } = stage;
         let work = match (kind, group) {
@@ -243,6 +253,8 @@ impl TryFrom<Stage> for graph::Stage {
                     default: default.into(),
                 }
             }),
+            role,
+            cache,
         })
     }
 }
