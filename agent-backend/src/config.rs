@@ -1,6 +1,7 @@
 //! Configuration of the backend: `backend.yaml` in the configuration folder,
 //! then `AGENTIC_IDE_…` variables, then the command line.
 
+mod memory;
 mod models;
 mod providers;
 
@@ -18,6 +19,7 @@ use shared::{
 };
 
 pub use self::{
+    memory::{GpuSource, Memory},
     models::{Cpu, Embedding, Provider, Rerank, Runtime},
     providers::{Kind, ModelProvider, OLLAMA, Price, Routing, Timeouts, check_roles},
 };
@@ -51,6 +53,8 @@ pub struct Config {
     pub roles: BTreeMap<String, Vec<String>>,
     /// What is done when a call of a model fails.
     pub routing: Routing,
+    /// The memory that models run in.
+    pub memory: Memory,
     /// The vector database.
     pub qdrant: Qdrant,
     /// How code is found for a request.
@@ -196,6 +200,7 @@ impl Default for Config {
             providers: BTreeMap::new(),
             roles: BTreeMap::new(),
             routing: Routing::default(),
+            memory: Memory::default(),
             qdrant: Qdrant::default(),
             retrieval: Retrieval::default(),
             log_format: LogFormat::default(),

@@ -11,6 +11,7 @@ pub mod edge;
 pub mod error;
 pub mod indexing;
 mod keys;
+pub mod memory;
 pub mod present;
 pub mod providers;
 pub mod runtime;

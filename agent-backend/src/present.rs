@@ -6,6 +6,7 @@
 mod call;
 mod diff;
 mod index;
+mod memory;
 mod search;
 mod view;
 
@@ -20,6 +21,7 @@ use engine::{
     ports::{Journal, journal::Head},
 };
 pub use index::index;
+pub use memory::memory;
 pub use search::search;
 use shared::{
     error::Code,

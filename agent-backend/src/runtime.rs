@@ -9,6 +9,7 @@ mod archive;
 mod claims;
 mod followers;
 mod mailbox;
+mod memory;
 mod meter;
 pub(crate) mod pressure;
 mod replay;

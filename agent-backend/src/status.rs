@@ -1,10 +1,6 @@
 //! Health of the parts, for `doctor`, `readyz` and the control interface.
 
-use std::{
-    collections::BTreeMap,
-    sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
-};
+use std::time::Duration;
 
 use engine::ports::journal::ListQuery;
 use futures::future::join_all;
@@ -110,40 +106,4 @@ async fn probe(name: &'static str, ask: impl Future<Output = Result<String, Erro
             detail: format!("no answer within {} s", PROBE_TIMEOUT.as_secs()),
         },
     }
-}
-
-/// Video memory that models take.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Vram {
-    /// Now, in MiB.
-    pub used_mb: u64,
-    /// Most that was seen since the start, in MiB.
-    pub peak_mb: u64,
-    /// By model, in MiB.
-    pub components: BTreeMap<String, u64>,
-}
-
-/// Asks the model server what it has loaded.
-pub async fn vram(services: &Services) -> Result<Vram, Error> {
-    static PEAK_MB: AtomicU64 = AtomicU64::new(0);
-    let asked = services
-        .models
-        .used()
-        .into_iter()
-        .map(|link| link.provider().vram());
-    let mut loaded = Vec::new();
-    for answer in join_all(asked).await {
-        loaded.extend(answer?);
-    }
-    let components: BTreeMap<String, u64> = loaded
-        .into_iter()
-        .map(|model| (model.name, model.vram_mb))
-        .collect();
-    let used_mb = components.values().sum();
-    let peak_mb = PEAK_MB.fetch_max(used_mb, Ordering::Relaxed).max(used_mb);
-    Ok(Vram {
-        used_mb,
-        peak_mb,
-        components,
-    })
 }

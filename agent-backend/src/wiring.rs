@@ -10,6 +10,7 @@ use crate::{
     config::{self, Config, Provider},
     error::Error,
     indexing::{Indexing, vectors::Vectors},
+    memory::Memory,
     providers::Models,
     runtime::{Answers, Runtime, Services},
     search::{CodeSearch, SearchModels},
@@ -25,6 +26,10 @@ const LEASE_MS_MIN: u64 = 500;
 /// Opens the journal and joins the parts. Nothing runs yet.
 pub async fn build(config: &Config) -> Result<Runtime, Error> {
     let graphs = workflows::load(config.workflows_dir.as_deref())?;
+    config
+        .memory
+        .check()
+        .map_err(|reason| Error::user(Code::ConfigInvalid, reason))?;
     let ollama = Arc::new(ollama(config)?);
     let models = Models::new(config, ollama.clone())?;
     let search = search(config, ollama)?;
@@ -35,6 +40,7 @@ pub async fn build(config: &Config) -> Result<Runtime, Error> {
         pressure: Arc::default(),
         data_dir: config.data_dir.clone(),
         models,
+        memory: Memory::new(&config.memory),
         runs: Arc::default(),
         answers: Answers::open(&config.data_dir),
         answer_tokens_max: config.ollama.answer_tokens_max,
@@ -111,9 +117,11 @@ pub fn search(config: &Config, ollama: Arc<Ollama>) -> Result<CodeSearch, Error>
 /// themselves; the person is told at once.
 pub fn preload(runtime: &Runtime) {
     let model = runtime.services().models.orchestrator().provider().clone();
+    let memory = runtime.services().memory.clone();
     tokio::spawn(async move {
         match model.preload().await {
             Ok(loaded) => {
+                memory.loaded();
                 if let Err(error) = loaded.context.check() {
                     tracing::warn!(code = %error.code(), %error, "the context window is not what was asked for");
                 }

@@ -142,6 +142,7 @@ codes! {
     AnswersHeldBack = "E1416", "Something holds answers back until they are whole";
     NoProvider = "E1417", "No model provider can be asked for now";
     WrongModel = "E1418", "Another model answers than the one that was asked";
+    ModelMemoryFull = "E1419", "The memory that models run in is nearly full";
 
     // E15xx: retrieval and vector database client.
     VectorDbUnavailable = "E1501", "The vector database does not answer";

@@ -7,6 +7,7 @@
 pub mod call;
 pub mod event;
 pub mod index;
+pub mod memory;
 pub mod rest;
 pub mod search;
 
@@ -16,6 +17,7 @@ pub use event::{
     PlanStage, Question, RetrievalMode, StageOutcome, WorkflowState,
 };
 pub use index::{IndexCommand, IndexPage, IndexProgress, IndexRequest, IndexState, IndexView};
+pub use memory::{MemoryDevice, MemoryProblem, MemoryView};
 pub use rest::{
     DecisionRequest, ErrorBody, ForkRequest, HunkChoice, ImportResponse, RemarkRequest, StageView,
     SubmitRequest, SubmitResponse, WorkflowPage, WorkflowSummary, WorkflowView,

@@ -14,7 +14,8 @@ use schemars::{
 use serde_json::Value;
 use shared::wire::{
     CodeAnswer, CodeRequest, DecisionRequest, Envelope, ErrorBody, IndexPage, IndexRequest, IndexView,
-    RemarkRequest, SearchAnswer, SearchRequest, SubmitRequest, SubmitResponse, WorkflowPage, WorkflowView,
+    MemoryView, RemarkRequest, SearchAnswer, SearchRequest, SubmitRequest, SubmitResponse, WorkflowPage,
+    WorkflowView,
 };
 
 /// Writes the files instead of comparing them.
@@ -60,6 +61,7 @@ fn the_committed_schemas_are_those_of_the_wire_types() {
     check("index-view", &written::<IndexView>());
     check("index-request", &read::<IndexRequest>());
     check("index-page", &written::<IndexPage>());
+    check("memory-view", &written::<MemoryView>());
     check("search-request", &read::<SearchRequest>());
     check("search-answer", &written::<SearchAnswer>());
     check("code-request", &read::<CodeRequest>());

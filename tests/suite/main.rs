@@ -26,6 +26,7 @@ mod grpc;
 mod indexing;
 mod main_job;
 mod mcp;
+mod memory;
 mod partitions;
 mod providers;
 mod quarantine;

@@ -222,6 +222,9 @@ impl World {
             .args(["--ollama-url", &self.ollama_url])
             .args(["--qdrant-url", &self.qdrant_url])
             .args(&self.extra)
+            // What the test's machine has is no part of a test.
+            .env("AGENTIC_IDE_MEMORY__GPU", "none")
+            .env("AGENTIC_IDE_MEMORY__ROOT", self.path("machine"))
             .env("AGENTIC_IDE_RETRIEVAL__AGENTIC", self.agentic.0)
             .env(
                 "AGENTIC_IDE_RETRIEVAL__AGENTIC_WAIT_MS",

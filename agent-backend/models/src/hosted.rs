@@ -27,8 +27,7 @@ use self::{
     stream::{Limits, Sent},
 };
 use crate::{
-    ChatRequest, ChunkStream, Context, Error, Finding, Health, Identity, Loaded, LoadedModel, Phase,
-    Provider, context,
+    ChatRequest, ChunkStream, Context, Error, Finding, Health, Identity, Loaded, Phase, Provider, context,
     http::{Address, Http, Speaks},
     request,
 };
@@ -193,10 +192,6 @@ impl Provider for Hosted {
 
     async fn health(&self) -> Result<Health, Error> {
         status::health(self).await
-    }
-
-    async fn vram(&self) -> Result<Vec<LoadedModel>, Error> {
-        Ok(Vec::new())
     }
 
     async fn examine(&self) -> Vec<Finding> {

@@ -94,9 +94,19 @@ impl Http {
         &self.client
     }
 
+    /// The address without user and password.
+    pub(super) fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// Whether the server runs on this machine, as far as its address tells.
+    pub(super) fn is_here(&self) -> bool {
+        self.base.host_str().is_some_and(client::is_this_machine)
+    }
+
     /// Whether what is sent can be read on its way to another machine.
     pub(super) fn is_in_the_clear(&self) -> bool {
-        self.base.scheme() == "http" && !self.base.host_str().is_some_and(client::is_this_machine)
+        self.base.scheme() == "http" && !self.is_here()
     }
 
     /// Sends `body`; the answer's status is not looked at.

@@ -34,5 +34,5 @@ pub use ollama::{KeepAlive, Ollama, OllamaOptions};
 pub use openai::{OpenAiEmbeddings, OpenAiOptions};
 pub use provider::{
     ChatRequest, Chunk, ChunkStream, Finish, Health, Identity, Image, Loaded, LoadedModel, Message, Provider,
-    Role, Tool, ToolCall, Usage,
+    Role, ServerMemory, Tool, ToolCall, Usage,
 };

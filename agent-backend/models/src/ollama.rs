@@ -20,7 +20,8 @@ use tokio::time::Instant;
 
 use crate::http::{self, Address, Http, STATUS_BYTES_MAX, Speaks};
 use crate::{
-    ChatRequest, ChunkStream, Context, Error, Finding, Health, Identity, Loaded, LoadedModel, Phase, Provider,
+    ChatRequest, ChunkStream, Context, Error, Finding, Health, Identity, Loaded, LoadedModel, Phase,
+    Provider, ServerMemory,
 };
 pub use options::{KeepAlive, OllamaOptions};
 
@@ -91,6 +92,22 @@ impl Ollama {
         let mut names: Vec<String> = list.into_iter().map(|model| model.name).collect();
         names.sort_unstable();
         Ok(names)
+    }
+
+    /// The models the server holds in memory, of all its clients.
+    ///
+    /// # Errors
+    /// Of a question that the server does not answer.
+    pub async fn in_memory(&self) -> Result<Vec<LoadedModel>, Error> {
+        let response = self.http.get("api/ps", self.options.status_timeout).await?;
+        let running: wire::Running = self.http.status_json(response).await?;
+        let models = running.models.into_iter().map(|model| LoadedModel {
+            name: model.name,
+            vram_mb: model.size_vram / MIB,
+            size_mb: model.size / MIB,
+            context_length: model.context_length,
+        });
+        Ok(models.collect())
     }
 
     /// The largest context the model was trained for; `None` if the server
@@ -210,7 +227,7 @@ impl Provider for Ollama {
         let load_ms = http::millis(begin.elapsed());
         self.warm.store(true, Ordering::Relaxed);
         let loaded = self
-            .vram()
+            .in_memory()
             .await?
             .into_iter()
             .find(|loaded| same_model(&loaded.name, &model));
@@ -247,16 +264,12 @@ impl Provider for Ollama {
         })
     }
 
-    async fn vram(&self) -> Result<Vec<LoadedModel>, Error> {
-        let response = self.http.get("api/ps", self.options.status_timeout).await?;
-        let running: wire::Running = self.http.status_json(response).await?;
-        let models = running.models.into_iter().map(|model| LoadedModel {
-            name: model.name,
-            vram_mb: model.size_vram / MIB,
-            size_mb: model.size / MIB,
-            context_length: model.context_length,
-        });
-        Ok(models.collect())
+    async fn memory(&self) -> Vec<ServerMemory> {
+        vec![ServerMemory {
+            server: self.http.shown().to_owned(),
+            is_here: self.http.is_here(),
+            models: self.in_memory().await,
+        }]
     }
 
     async fn examine(&self) -> Vec<Finding> {

@@ -196,6 +196,17 @@ pub struct LoadedModel {
     pub context_length: Option<u32>,
 }
 
+/// What one server of a provider holds in memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerMemory {
+    /// Its address, without a login.
+    pub server: String,
+    /// Whether it runs on this machine, as far as its address tells.
+    pub is_here: bool,
+    /// The models, of all its clients.
+    pub models: Result<Vec<LoadedModel>, Error>,
+}
+
 /// A server that answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
@@ -240,8 +251,10 @@ pub trait Provider: Send + Sync {
     /// Whether the server answers and has the model. Loads nothing.
     async fn health(&self) -> Result<Health, Error>;
 
-    /// The models the server holds in memory, of all its clients.
-    async fn vram(&self) -> Result<Vec<LoadedModel>, Error>;
+    /// What its servers hold in memory; nothing where servers do not tell.
+    async fn memory(&self) -> Vec<ServerMemory> {
+        Vec::new()
+    }
 
     /// What is wrong with it, before it is used. Generates and loads nothing.
     async fn examine(&self) -> Vec<Finding> {

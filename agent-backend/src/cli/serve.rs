@@ -51,6 +51,7 @@ pub(super) async fn serve(
     let runtime = wiring::build(&config).await?;
     let resumed = runtime.resume_all().await?;
     runtime.keep(config.journal.retention.clone());
+    runtime.watch_memory(Duration::from_millis(config.memory.look_ms));
     wiring::preload(&runtime);
     let indexes = runtime.services().indexing.resume_all();
     let url = format!("http://{}", bound.address());

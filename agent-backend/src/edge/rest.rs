@@ -1,6 +1,6 @@
 //! The REST interface.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     Json, Router,
@@ -18,8 +18,8 @@ use shared::{
     error::Code,
     id::Seq,
     wire::{
-        DecisionRequest, ForkRequest, ImportResponse, RemarkRequest, SubmitRequest, SubmitResponse,
-        WorkflowPage, WorkflowView,
+        DecisionRequest, ForkRequest, ImportResponse, MemoryView, RemarkRequest, SubmitRequest,
+        SubmitResponse, WorkflowPage, WorkflowView,
     },
 };
 
@@ -238,25 +238,8 @@ async fn list(
     Ok(Json(page(&runtime, query.limit, query.cursor.as_deref()).await?))
 }
 
-#[derive(Debug, Serialize)]
-struct Vram {
-    vram_used_mb: u64,
-    vram_available_mb: Option<u64>,
-    percentage: Option<f64>,
-    peak_mb: u64,
-    components: BTreeMap<String, u64>,
-}
-
-async fn vram(State(runtime): State<Runtime>) -> Result<Json<Vram>, Error> {
-    let vram = status::vram(runtime.services()).await?;
-    Ok(Json(Vram {
-        vram_used_mb: vram.used_mb,
-        // Ollama does not say what the machine has; a made-up number would lie.
-        vram_available_mb: None,
-        percentage: None,
-        peak_mb: vram.peak_mb,
-        components: vram.components,
-    }))
+async fn vram(State(runtime): State<Runtime>) -> Json<MemoryView> {
+    Json(present::memory(runtime.memory().await))
 }
 
 #[derive(Debug, Serialize)]

@@ -75,6 +75,16 @@ impl Handle {
         answer.await.map_err(|_| engine::Reject::Finished)?
     }
 
+    /// Sends a command that nobody waits for; whether there was room for it.
+    pub(super) fn tell(&self, command: Command) -> bool {
+        let message = Message {
+            command,
+            blobs: Vec::new(),
+            reply: None,
+        };
+        self.mailbox.try_send(message).is_ok()
+    }
+
     pub(super) fn state(&self) -> Arc<State> {
         self.state.borrow().clone()
     }

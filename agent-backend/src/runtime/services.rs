@@ -8,7 +8,10 @@ use super::{
     pressure::Pressure,
     worker::{Answers, Runs},
 };
-use crate::{config::Retrieval, error::Error, indexing::Indexing, providers::Models, search::CodeSearch};
+use crate::{
+    config::Retrieval, error::Error, indexing::Indexing, memory::Memory, providers::Models,
+    search::CodeSearch,
+};
 
 /// What workers work with; built once at start.
 #[derive(Clone)]
@@ -21,6 +24,8 @@ pub struct Services {
     pub data_dir: PathBuf,
     /// The language models.
     pub models: Models,
+    /// The memory that they run in.
+    pub memory: Memory,
     /// How far the questions are that begin anew.
     pub runs: Arc<Runs>,
     /// The answers that are known already.

@@ -97,7 +97,7 @@ pub(super) async fn examine(ollama: &Ollama) -> Vec<Finding> {
         }
         Err(error) => findings.push((&error).into()),
     }
-    match ollama.vram().await {
+    match ollama.in_memory().await {
         Ok(models) => {
             let loaded = models
                 .iter()

@@ -17,7 +17,7 @@ use futures::{StreamExt, future::join_all};
 use tokio::time::sleep;
 
 use crate::{
-    ChatRequest, Chunk, ChunkStream, Error, Finding, Health, Identity, Loaded, LoadedModel, Provider,
+    ChatRequest, Chunk, ChunkStream, Error, Finding, Health, Identity, Loaded, Provider, ServerMemory,
     Trouble, examine::Weight,
 };
 
@@ -238,16 +238,9 @@ impl Provider for Pool {
         first(with.into_iter().chain(without).collect())
     }
 
-    async fn vram(&self) -> Result<Vec<LoadedModel>, Error> {
-        let answers = self.all(|host| async move { host.vram().await }).await;
-        if answers.iter().all(|(_, answer)| answer.is_err()) {
-            return first(answers);
-        }
-        Ok(answers
-            .into_iter()
-            .filter_map(|(_, answer)| answer.ok())
-            .flatten()
-            .collect())
+    async fn memory(&self) -> Vec<ServerMemory> {
+        let asked = self.hosts.iter().map(|host| host.provider.memory());
+        join_all(asked).await.into_iter().flatten().collect()
     }
 
     /// What is wrong with each host. While one can be used, the pool can.

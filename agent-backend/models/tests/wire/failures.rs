@@ -94,7 +94,7 @@ async fn nobody_listens() {
         )
     );
     assert_eq!(ollama.health().await, Err(expect.clone()));
-    assert_eq!(ollama.vram().await, Err(expect.clone()));
+    assert_eq!(ollama.in_memory().await, Err(expect.clone()));
     assert_eq!(ollama.preload().await, Err(expect.clone()));
     assert_eq!(ollama.embed(&["x".to_owned()]).await, Err(expect.clone()));
     assert_eq!(ollama.chat(ask("x")).await.map(drop), Err(expect));
@@ -319,7 +319,7 @@ async fn a_status_that_takes_too_long() {
         })
         .await;
         let found = if endpoint == "ps" {
-            ollama.vram().await.map(drop)
+            ollama.in_memory().await.map(drop)
         } else {
             ollama.health().await.map(drop)
         };

@@ -27,7 +27,7 @@ async fn health() {
 #[tokio::test]
 async fn preload() {
     let (server, ollama) = start("").await;
-    assert_eq!(ollama.vram().await, Ok(Vec::new()));
+    assert_eq!(ollama.in_memory().await, Ok(Vec::new()));
     let loaded = ollama.preload().await.unwrap();
     let expect = Loaded {
         model: MODEL.to_owned(),
@@ -53,7 +53,7 @@ async fn preload() {
         size_mb: 4500,
         context_length: Some(NUM_CTX),
     };
-    assert_eq!(ollama.vram().await, Ok(vec![expect]));
+    assert_eq!(ollama.in_memory().await, Ok(vec![expect]));
 }
 
 #[tokio::test]

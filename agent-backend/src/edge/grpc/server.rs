@@ -1,12 +1,13 @@
 //! `ServerService`.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use futures::{StreamExt as _, stream::BoxStream};
 use proto::v1::{self, server_service_server::ServerService};
 use shared::{
     error::Code,
     version::{self, Compatibility},
+    wire::{MemoryDevice, MemoryProblem},
 };
 use tonic::{Request, Response, Status};
 
@@ -54,14 +55,34 @@ impl ServerService for Service {
     }
 
     async fn vram(&self, _: Request<v1::VramRequest>) -> Result<Response<v1::VramResponse>, Status> {
-        let vram = status::vram(self.0.services()).await?;
+        let view = present::memory(self.0.memory().await);
+        let device = |device: MemoryDevice| v1::MemoryDevice {
+            kind: device.kind,
+            name: device.name,
+            total_mb: device.total_mb,
+            used_mb: device.used_mb,
+        };
+        let problem = |problem: MemoryProblem| v1::MemoryProblem {
+            provider: problem.provider,
+            code: problem.code,
+            message: problem.message,
+        };
+        let server = |(server, models): (String, BTreeMap<String, u64>)| {
+            let models = models.into_iter().collect();
+            (server, v1::ServerModels { models })
+        };
         Ok(Response::new(v1::VramResponse {
-            vram_used_mb: vram.used_mb,
-            // The total is not known without asking the GPU itself.
-            vram_available_mb: 0,
-            percentage: 0.0,
-            peak_mb: vram.peak_mb,
-            components: vram.components.into_iter().collect(),
+            vram_used_mb: view.vram_used_mb,
+            vram_available_mb: view.vram_available_mb.unwrap_or_default(),
+            percentage: view.percentage.unwrap_or_default(),
+            peak_mb: view.peak_mb,
+            components: view.components.into_iter().collect(),
+            kind: view.kind,
+            vram_total_mb: view.vram_total_mb,
+            level: view.level,
+            elsewhere: view.elsewhere.into_iter().map(server).collect(),
+            devices: view.devices.into_iter().map(device).collect(),
+            problems: view.problems.into_iter().map(problem).collect(),
         }))
     }
 

@@ -286,6 +286,10 @@ pub struct ModelSpec {
     /// Video memory it takes when loaded, in MiB.
     #[serde(default = "vram_mb")]
     pub vram_mb: u64,
+    /// All memory it takes when loaded, in MiB: as much without it, more where
+    /// a part of it is in main memory.
+    #[serde(default)]
+    pub size_mb: Option<u64>,
     /// How long it takes to load.
     #[serde(default)]
     pub load_ms: u64,
@@ -301,6 +305,7 @@ impl ModelSpec {
             context_length: context_length(),
             dimensions: dimensions(),
             vram_mb: vram_mb(),
+            size_mb: None,
             load_ms: 0,
         }
     }

@@ -5,9 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 
 use super::*;
-use crate::{
-    ChatRequest, ChunkStream, Context, Health, Identity, Loaded, LoadedModel, Provider, routing::LinkOptions,
-};
+use crate::{ChatRequest, ChunkStream, Context, Health, Identity, Loaded, Provider, routing::LinkOptions};
 
 #[derive(Debug)]
 struct Fake {
@@ -43,10 +41,6 @@ impl Provider for Fake {
             model_available: true,
             models: Vec::new(),
         })
-    }
-
-    async fn vram(&self) -> Result<Vec<LoadedModel>, Error> {
-        Ok(Vec::new())
     }
 }
 

@@ -81,8 +81,12 @@ impl Provider for Fake {
         })
     }
 
-    async fn vram(&self) -> Result<Vec<LoadedModel>, Error> {
-        self.up(Vec::new())
+    async fn memory(&self) -> Vec<ServerMemory> {
+        vec![ServerMemory {
+            server: self.identity.provider.clone(),
+            is_here: true,
+            models: self.up(Vec::new()),
+        }]
     }
 }
 
@@ -202,7 +206,12 @@ async fn it_is_there_if_one_host_is() {
     assert_eq!(asks(&pool, "one").await, "b");
     b.up.store(false, Ordering::Relaxed);
     assert_eq!(pool.health().await, Err(down()));
-    assert_eq!(pool.vram().await, Err(down()));
+    let of = |server: &str, models| ServerMemory {
+        server: server.to_owned(),
+        is_here: true,
+        models,
+    };
+    assert_eq!(pool.memory().await, [of("a", Err(down())), of("b", Err(down()))]);
     let identity = Identity {
         provider: "farm".to_owned(),
         model: "m".to_owned(),

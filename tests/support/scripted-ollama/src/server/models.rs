@@ -254,7 +254,7 @@ pub(super) async fn ps(State(server): State<Arc<Server>>) -> Response {
             let row = json!({
                 "name": name,
                 "model": name,
-                "size": spec.vram_mb * MIB,
+                "size": spec.size_mb.unwrap_or(spec.vram_mb) * MIB,
                 "digest": digest(spec),
                 "details": details(spec),
                 "expires_at": clock::stamp(ahead),
