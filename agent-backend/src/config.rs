@@ -21,7 +21,7 @@ use shared::{
 pub use self::{
     memory::{GpuSource, Memory},
     models::{Cpu, Embedding, Provider, Rerank, Runtime},
-    providers::{Kind, ModelProvider, OLLAMA, Price, Routing, Timeouts, check_roles},
+    providers::{Kind, ModelProvider, NumCtx, OLLAMA, Price, Routing, Timeouts, check_roles},
 };
 
 /// Default port of everything the backend serves.
@@ -118,8 +118,11 @@ pub struct Ollama {
     /// searches by keyword alone.
     pub embed_model: Option<String>,
     /// Context window in tokens, the same for every request, because another
-    /// one makes the server load the model anew.
-    pub num_ctx: u32,
+    /// one makes the server load the model anew; `auto` for what the model can
+    /// read and the memory holds.
+    pub num_ctx: NumCtx,
+    /// Most tokens of a context that is `auto`, of every Ollama.
+    pub num_ctx_max: u32,
     /// Most tokens of one answer.
     pub answer_tokens_max: u32,
 }
@@ -224,7 +227,8 @@ impl Default for Ollama {
             url: "http://127.0.0.1:11434".to_owned(),
             model: "mistral:7b-instruct-v0.3-q4_K_M".to_owned(),
             embed_model: Some("nomic-embed-text".to_owned()),
-            num_ctx: 16_384,
+            num_ctx: NumCtx::Auto,
+            num_ctx_max: 32_768,
             answer_tokens_max: 4_096,
         }
     }

@@ -16,6 +16,7 @@ pub mod present;
 pub mod providers;
 pub mod runtime;
 pub mod search;
+mod sizes;
 pub mod status;
 pub mod wiring;
 pub mod workflows;

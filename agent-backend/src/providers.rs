@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use models::{
-    Hosted, HostedKind, HostedOptions, Ollama, OllamaOptions, Provider,
+    Hosted, HostedKind, HostedOptions, NumCtx, Ollama, OllamaOptions, Provider,
     routing::{Chain, Link, LinkOptions, Policy, Pool, Price},
 };
 use shared::error::Code;
@@ -13,6 +13,8 @@ use crate::{
     config::{self, Config, Kind, ModelProvider, OLLAMA},
     error::Error,
     keys,
+    sizes::Sizes,
+    wiring,
 };
 
 /// The role of those that name none.
@@ -67,7 +69,7 @@ impl Models {
             other: Arc::new(move |name| {
                 let mut config = config.clone();
                 name.clone_into(&mut config.ollama.model);
-                let ollama = crate::wiring::ollama(&config)?;
+                let ollama = wiring::ollama(&config)?;
                 Ok(Arc::new(Link::new(Arc::new(ollama), LinkOptions::default())))
             }),
         })
@@ -172,25 +174,29 @@ fn make(config: &Config, name: &str, provider: &ModelProvider) -> Result<Arc<dyn
 fn ollama(config: &Config, name: &str, provider: &ModelProvider) -> Result<Arc<dyn Provider>, Error> {
     let usual = OllamaOptions::default();
     let waits = provider.timeouts;
-    let host = |url: &String| {
+    let context = wiring::context(config, provider.num_ctx.unwrap_or(config.ollama.num_ctx));
+    let host = |url: &String, num_ctx: NumCtx| {
         let ollama = Ollama::new(OllamaOptions {
             name: name.to_owned(),
             url: url.clone(),
             model: provider.model.clone(),
-            num_ctx: provider.num_ctx.unwrap_or(config.ollama.num_ctx),
+            num_ctx,
             embed_model: None,
             connect_timeout: wait(waits.connect_ms, usual.connect_timeout),
             load_timeout: wait(waits.load_ms, usual.load_timeout),
             first_byte_timeout: wait(waits.first_byte_ms, usual.first_byte_timeout),
             idle_timeout: wait(waits.idle_ms, usual.idle_timeout),
             ..OllamaOptions::default()
-        })?;
+        })?
+        .with_session(Arc::new(Sizes::new(config)));
         Ok::<_, Error>(Arc::new(ollama) as Arc<dyn Provider>)
     };
     if provider.urls.is_empty() {
-        return host(provider.url.as_ref().unwrap_or(&usual.url));
+        return host(provider.url.as_ref().unwrap_or(&usual.url), context);
     }
-    let hosts = provider.urls.iter().map(host).collect::<Result<_, _>>()?;
+    // All hosts of a pool carry one number, and other machines do not tell theirs.
+    let hosts = provider.urls.iter().map(|url| host(url, context.fixed()));
+    let hosts = hosts.collect::<Result<_, _>>()?;
     let pool = Pool::new(name, hosts).ok_or_else(|| Error::internal("a pool has no hosts"))?;
     Ok(Arc::new(pool))
 }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use engine::ports::Journal;
-use models::{Ollama, OllamaOptions};
+use models::{NumCtx, Ollama, OllamaOptions};
 use shared::error::{Class, Code};
 
 use crate::{
@@ -14,11 +14,16 @@ use crate::{
     providers::Models,
     runtime::{Answers, Runtime, Services},
     search::{CodeSearch, SearchModels},
+    sizes::Sizes,
     workflows,
 };
 
 /// File in the data folder that keeps vectors.
 const VECTORS: &str = "vectors.sqlite";
+
+/// Smallest context that is chosen, in tokens, unless the model was trained for
+/// less.
+const CONTEXT_MIN: u32 = 4_096;
 
 /// Shortest lease: a shorter one would end whenever the machine is busy.
 const LEASE_MS_MIN: u64 = 500;
@@ -80,10 +85,28 @@ pub fn ollama(config: &Config) -> Result<Ollama, Error> {
     Ok(Ollama::new(OllamaOptions {
         url: config.ollama.url.clone(),
         model: config.ollama.model.clone(),
-        num_ctx: config.ollama.num_ctx,
+        num_ctx: context(config, config.ollama.num_ctx),
         embed_model: embed_model(config),
         ..OllamaOptions::default()
-    })?)
+    })?
+    .with_session(Arc::new(Sizes::new(config))))
+}
+
+/// The context of an Ollama as it is configured.
+pub fn context(config: &Config, num_ctx: config::NumCtx) -> NumCtx {
+    let config::Ollama {
+        num_ctx_max: max,
+        answer_tokens_max: answer,
+        ..
+    } = config.ollama;
+    match num_ctx {
+        config::NumCtx::Tokens(num_ctx) => NumCtx::Fixed(num_ctx),
+        // A question needs as much room as its answer.
+        config::NumCtx::Auto => NumCtx::Auto {
+            min: answer.saturating_mul(2).max(CONTEXT_MIN),
+            max,
+        },
+    }
 }
 
 /// The model that Ollama embeds with, if it is Ollama that embeds.

@@ -1,13 +1,13 @@
 //! The memory that models run in, as the backend tells it: from a GPU's own
 //! program, from the kernel's files, and from the model server.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
+use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 use proto::v1::{self, server_service_client::ServerServiceClient};
 use scripted_ollama::ScriptedOllama;
 use serde_json::{Value, json};
 
-use crate::world::{PATIENCE, SCRIPT, World, brief};
+use crate::world::{PATIENCE, SCRIPT, World, brief, until};
 
 const MODEL: &str = "mistral:7b-instruct-v0.3-q4_K_M";
 
@@ -255,4 +255,49 @@ async fn thresholds_that_make_no_sense_are_refused() {
         log.contains("E1014") && log.contains("memory.warn_percent"),
         "{log}"
     );
+}
+
+/// The contexts that calls carried.
+fn contexts(world: &World) -> BTreeSet<u64> {
+    let requests = world.ollama.requests();
+    let carried = requests
+        .iter()
+        .filter_map(|record| record.body["options"]["num_ctx"].as_u64());
+    carried.collect()
+}
+
+#[tokio::test]
+async fn a_context_is_sized_once_and_outlives_the_backend() {
+    let script = SCRIPT.replace(
+        &format!("- name: {MODEL}"),
+        &format!("- {{ name: '{MODEL}', context_length: 131072 }}"),
+    );
+    let mut world = World::prepared(&script).await;
+    // 70 % of 8 GiB hold the weights and 12 513 tokens of 128 KiB.
+    main_memory(&world.path("machine"), 8_192, 8_000);
+    world.start().await;
+    let id = world.submit("Add greetings").await;
+    world.to_review(&id).await;
+    assert_eq!(world.decide(&id, &json!({ "decision": "reject" })).await, 204);
+    assert_eq!(contexts(&world), BTreeSet::from([12_288]));
+    let doctor = world.cli(&["doctor"]);
+    let doctor = String::from_utf8(doctor.stdout).unwrap();
+    let expect = "with 12288 tokens of context, as in earlier sessions with this model";
+    assert!(doctor.contains(expect), "{doctor}");
+    assert!(world.log().contains("context sized"), "{}", world.log());
+    // More memory, the same model: it is loaded, and stays so.
+    main_memory(&world.path("machine"), 65_536, 60_000);
+    world.restart().await;
+    vram(&world, is_loaded).await;
+    let mut request = world.request("Add greetings, please");
+    request["correlation_id"] = json!("req_2");
+    let (status, body) = world.post("/api/workflow/submit", &request).await;
+    assert_eq!(status, 202, "{body}");
+    world.to_review(body["workflow_id"].as_str().unwrap()).await;
+    assert_eq!(contexts(&world), BTreeSet::from([12_288]));
+    // A person's number is taken as it is.
+    world.kill();
+    let variables = [("AGENTIC_IDE_OLLAMA__NUM_CTX", "10240")];
+    assert!(world.try_start(&variables).await, "{}", world.log());
+    until("the preload", || contexts(&world).contains(&10_240).then_some(())).await;
 }

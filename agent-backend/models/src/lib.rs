@@ -30,7 +30,7 @@ pub use error::{Error, Phase, Trouble};
 pub use examine::Finding;
 pub use hosted::{Hosted, HostedKind, HostedOptions};
 pub use key::Key;
-pub use ollama::{KeepAlive, Ollama, OllamaOptions};
+pub use ollama::{ChosenFor, KeepAlive, NumCtx, Ollama, OllamaOptions, Room, Session};
 pub use openai::{OpenAiEmbeddings, OpenAiOptions};
 pub use provider::{
     ChatRequest, Chunk, ChunkStream, Finish, Health, Identity, Image, Loaded, LoadedModel, Message, Provider,

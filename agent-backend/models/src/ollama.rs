@@ -9,14 +9,19 @@ mod chat;
 mod embed;
 mod examine;
 mod options;
+mod settle;
+mod sizing;
 mod wire;
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU32, Ordering},
+};
 
 use async_trait::async_trait;
 use ollama_rs::error::OllamaError;
 use serde::Serialize;
-use tokio::time::Instant;
+use tokio::{sync::OnceCell, time::Instant};
 
 use crate::http::{self, Address, Http, STATUS_BYTES_MAX, Speaks};
 use crate::{
@@ -24,6 +29,9 @@ use crate::{
     Provider, ServerMemory,
 };
 pub use options::{KeepAlive, OllamaOptions};
+use settle::Settled;
+pub use settle::{ChosenFor, Session};
+pub use sizing::{NumCtx, Room};
 
 /// The ability of a model that thinks before it answers.
 const THINKING: &str = "thinking";
@@ -34,7 +42,10 @@ const MIB: u64 = 1 << 20;
 /// One Ollama server and one model on it. Requests may run at the same time.
 #[derive(Debug)]
 pub struct Ollama {
-    identity: Identity,
+    /// As it was configured, with a guess at the context.
+    provisional: Identity,
+    settled: OnceCell<Settled>,
+    session: Option<Arc<dyn Session>>,
     options: OllamaOptions,
     http: Http,
     client: ollama_rs::Ollama,
@@ -68,17 +79,28 @@ impl Ollama {
             .reqwest_client(http.client().clone())
             .build();
         Ok(Self {
-            identity: Identity {
+            provisional: Identity {
                 provider: options.name.clone(),
                 model: options.model.clone(),
-                context_tokens: options.num_ctx,
+                context_tokens: options.num_ctx.guess(),
             },
+            settled: OnceCell::new(),
+            session: None,
             options,
             http,
             client,
             warm: AtomicBool::new(false),
             loaded_context: AtomicU32::new(0),
         })
+    }
+
+    /// The same on this machine, so that a context can be sized by its memory.
+    #[must_use]
+    pub fn with_session(self, session: Arc<dyn Session>) -> Self {
+        Self {
+            session: Some(session),
+            ..self
+        }
     }
 
     /// The options it was built with.
@@ -194,7 +216,17 @@ impl Ollama {
 #[async_trait]
 impl Provider for Ollama {
     fn identity(&self) -> &Identity {
-        &self.identity
+        self.settled
+            .get()
+            .map_or(&self.provisional, |settled| &settled.identity)
+    }
+
+    async fn settle(&self) -> Result<(), Error> {
+        settle::settle(self).await.map(drop)
+    }
+
+    fn reason(&self) -> Option<&str> {
+        self.settled.get()?.reason.as_deref()
     }
 
     async fn chat(&self, request: ChatRequest) -> Result<ChunkStream, Error> {
@@ -210,8 +242,9 @@ impl Provider for Ollama {
 
     async fn preload(&self) -> Result<Loaded, Error> {
         let model = self.options.model.clone();
+        let num_ctx = settle::settle(self).await?.identity.context_tokens;
         let begin = Instant::now();
-        let body = wire::ChatBody::load(&self.options);
+        let body = wire::ChatBody::load(&self.options, num_ctx);
         let response = self
             .http
             .post("api/chat", &body, Phase::Load, self.options.load_timeout)
@@ -235,12 +268,12 @@ impl Provider for Ollama {
         self.loaded_context
             .store(context_length.unwrap_or(0), Ordering::Relaxed);
         let loaded = Loaded {
-            num_ctx: self.options.num_ctx,
+            num_ctx,
             context_length_max: self.context_length_max().await,
             vram_mb: loaded.map_or(0, |loaded| loaded.vram_mb),
             load_ms,
             context: Context {
-                requested: self.options.num_ctx,
+                requested: num_ctx,
                 loaded: context_length,
                 ..Context::default()
             },

@@ -237,6 +237,18 @@ pub trait Provider: Send + Sync {
     /// Who answers. The name is for logs, metrics and events.
     fn identity(&self) -> &Identity;
 
+    /// Finds out what is fixed for the session, once, so that
+    /// [`Provider::identity`] says what calls carry. Until it has succeeded, the
+    /// identity is a guess.
+    async fn settle(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Why the context is as large as it is, where nobody said so.
+    fn reason(&self) -> Option<&str> {
+        None
+    }
+
     /// Asks the model. Returns when the answer begins; dropping the future
     /// before that cancels the call as dropping the stream does after it.
     async fn chat(&self, request: ChatRequest) -> Result<ChunkStream, Error>;

@@ -141,10 +141,17 @@ async fn examined(
     }
     let identity = provider.identity();
     let health = match provider.health().await {
-        Ok(health) => Ok(format!(
-            "{} {} has {}",
-            identity.provider, health.version, health.model
-        )),
+        Ok(health) => {
+            let reason = provider.reason().map(|reason| format!(", {reason}"));
+            Ok(format!(
+                "{} {} has {}, with {} tokens of context{}",
+                identity.provider,
+                health.version,
+                health.model,
+                identity.context_tokens,
+                reason.unwrap_or_default()
+            ))
+        }
         Err(error) => Err(format!("{}: {}: {error}", identity.provider, error.code())),
     };
     (found, Some(health))

@@ -22,6 +22,18 @@ pub enum Kind {
     Gemini,
 }
 
+/// Context of an Ollama.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NumCtx {
+    /// What the model can read and the memory holds.
+    #[default]
+    Auto,
+    /// So many tokens.
+    #[serde(untagged)]
+    Tokens(u32),
+}
+
 /// A provider of one model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,10 +48,10 @@ pub struct ModelProvider {
     /// `ollama`: several hosts of the same model, in place of `url`.
     #[serde(default)]
     pub urls: Vec<String>,
-    /// `ollama`: context in tokens, the same in every call; as in the section
-    /// `ollama` by default.
+    /// `ollama`: context in tokens, the same in every call, or `auto`; as in the
+    /// section `ollama` by default.
     #[serde(default)]
-    pub num_ctx: Option<u32>,
+    pub num_ctx: Option<NumCtx>,
     /// Not `ollama`: the model's context in tokens.
     #[serde(default)]
     pub context_tokens: Option<u32>,
@@ -259,6 +271,21 @@ mod tests {
         check(
             &["farn"],
             Err("roles.code names the provider `farn`, which is not in `providers`; there are ollama, farm"),
+        );
+    }
+
+    #[test]
+    fn contexts() {
+        let check = |text: &str, expect: Option<NumCtx>| {
+            assert_eq!(serde_json::from_str(text).ok(), expect, "{text}");
+        };
+        check("8192", Some(NumCtx::Tokens(8192)));
+        check(r#""auto""#, Some(NumCtx::Auto));
+        check("-1", None);
+        check(r#""big""#, None);
+        assert_eq!(
+            serde_json::to_value([NumCtx::Auto, NumCtx::Tokens(1)]).unwrap(),
+            json!(["auto", 1])
         );
     }
 

@@ -8,7 +8,7 @@ use reqwest::Response;
 use serde_json::{Map, Value};
 
 use super::{
-    Ollama, same_model,
+    Ollama, same_model, settle,
     wire::{ChatBody, ChatLine, LineCall, LineFunction},
 };
 use crate::{
@@ -26,8 +26,9 @@ const NANOS_PER_MILLI: u64 = 1_000_000;
 
 pub(super) async fn chat(ollama: &Ollama, request: ChatRequest) -> Result<ChunkStream, Error> {
     request::check(&request)?;
+    let num_ctx = settle::settle(ollama).await?.identity.context_tokens;
     let context = Context {
-        requested: ollama.options.num_ctx,
+        requested: num_ctx,
         loaded: ollama.loaded_context(),
         sent_tokens_min: context::request_tokens_min(&request),
         used_tokens: None,
@@ -39,7 +40,7 @@ pub(super) async fn chat(ollama: &Ollama, request: ChatRequest) -> Result<ChunkS
         ..context
     }
     .check()?;
-    let body = ChatBody::chat(&ollama.options, request);
+    let body = ChatBody::chat(&ollama.options, num_ctx, request);
     let response = ollama.work("api/chat", &body, &ollama.options.model).await?;
     let answer = Answer {
         model: ollama.options.model.clone(),

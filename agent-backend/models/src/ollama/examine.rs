@@ -2,7 +2,7 @@
 
 use shared::error::Code;
 
-use super::{Ollama, same_model};
+use super::{NumCtx, Ollama, same_model, settle, sizing};
 use crate::{
     Error, Provider as _,
     examine::{Finding, named, too_small},
@@ -72,6 +72,9 @@ pub(super) async fn examine(ollama: &Ollama) -> Vec<Finding> {
         findings.push(finding);
         return findings;
     }
+    // What fails here fails below as well.
+    let _unsettled = settle::settle(ollama).await;
+    let num_ctx = ollama.identity().context_tokens;
     match ollama
         .status(ollama.client.show_model_info(options.model.clone()))
         .await
@@ -82,7 +85,8 @@ pub(super) async fn examine(ollama: &Ollama) -> Vec<Finding> {
                 .iter()
                 .find(|(key, _)| key.ends_with(".context_length"))
                 .and_then(|(_, value)| value.as_u64());
-            findings.extend(too_small("num_ctx", options.num_ctx, told));
+            findings.extend(too_small("num_ctx", num_ctx, told));
+            findings.extend(misfit(ollama, num_ctx).await);
             let abilities = &info.capabilities;
             if !abilities.is_empty() && abilities.iter().all(|ability| ability != COMPLETION) {
                 findings.push(Finding::broken(
@@ -103,14 +107,14 @@ pub(super) async fn examine(ollama: &Ollama) -> Vec<Finding> {
                 .iter()
                 .find(|loaded| same_model(&loaded.name, &options.model));
             if let Some(tokens) = loaded.and_then(|loaded| loaded.context_length)
-                && tokens < options.num_ctx
+                && tokens < num_ctx
             {
                 findings.push(Finding::warning(
                     Code::ContextTruncated,
                     format!(
                         "{} is loaded with {tokens} tokens of context for another program, and `num_ctx` is {}: the \
                          first call loads it anew; give both the same number",
-                        options.model, options.num_ctx
+                        options.model, num_ctx
                     ),
                 ));
             }
@@ -118,6 +122,18 @@ pub(super) async fn examine(ollama: &Ollama) -> Vec<Finding> {
         Err(error) => findings.push((&error).into()),
     }
     findings
+}
+
+/// A number of a person's that memory does not hold.
+async fn misfit(ollama: &Ollama, num_ctx: u32) -> Option<Finding> {
+    match ollama.options.num_ctx {
+        NumCtx::Auto { .. } => None,
+        NumCtx::Fixed(_) => {
+            let facts = settle::facts(ollama).await.ok()?;
+            let text = sizing::misfit(&facts, settle::room(ollama).await, num_ctx)?;
+            Some(Finding::warning(Code::ModelMemoryFull, text))
+        }
+    }
 }
 
 fn too_old(version: &str) -> Vec<Finding> {

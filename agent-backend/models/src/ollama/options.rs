@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::NumCtx;
 use crate::Error;
 
 /// How long Ollama keeps a model in memory after a call.
@@ -35,7 +36,7 @@ pub struct OllamaOptions {
     /// The model that answers, with its tag.
     pub model: String,
     /// Context in tokens, the same in every call.
-    pub num_ctx: u32,
+    pub num_ctx: NumCtx,
     /// How long the models stay loaded.
     pub keep_alive: KeepAlive,
     /// The model that embeds; `None` for no embeddings.
@@ -59,7 +60,7 @@ impl Default for OllamaOptions {
             name: "ollama".to_owned(),
             url: "http://127.0.0.1:11434".to_owned(),
             model: "mistral:7b-instruct-v0.3-q4_K_M".to_owned(),
-            num_ctx: 8192,
+            num_ctx: NumCtx::Fixed(8192),
             keep_alive: KeepAlive::Forever,
             embed_model: Some("nomic-embed-text".to_owned()),
             connect_timeout: Duration::from_secs(3),
@@ -81,7 +82,7 @@ impl OllamaOptions {
             .is_some_and(|model| model.trim().is_empty())
         {
             "the embedding model of Ollama has no name"
-        } else if self.num_ctx == 0 {
+        } else if self.num_ctx.guess() == 0 {
             "num_ctx must be at least 1"
         } else {
             return Ok(());

@@ -4,7 +4,7 @@
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use ollama_rs::models::ModelOptions;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::OllamaOptions;
 use crate::{ChatRequest, Message, Role, request::tool_called};
@@ -68,7 +68,7 @@ impl WireMessage {
 
 impl ChatBody {
     /// A call without messages, which only loads the model.
-    pub(super) fn load(options: &OllamaOptions) -> Self {
+    pub(super) fn load(options: &OllamaOptions, num_ctx: u32) -> Self {
         Self {
             model: options.model.clone(),
             messages: Vec::new(),
@@ -76,12 +76,12 @@ impl ChatBody {
             tools: Vec::new(),
             format: None,
             keep_alive: options.keep_alive.seconds(),
-            options: session_options(options),
+            options: session_options(num_ctx),
         }
     }
 
     /// A call that streams its answer.
-    pub(super) fn chat(options: &OllamaOptions, request: ChatRequest) -> Self {
+    pub(super) fn chat(options: &OllamaOptions, num_ctx: u32, request: ChatRequest) -> Self {
         let mut messages = Vec::with_capacity(request.messages.len() + 1);
         if !request.system.is_empty() {
             messages.push(WireMessage {
@@ -107,7 +107,7 @@ impl ChatBody {
             });
             serde_json::json!({"type": "function", "function": function})
         });
-        let mut model_options = session_options(options);
+        let mut model_options = session_options(num_ctx);
         if let Some(temperature) = request.temperature {
             model_options = model_options.temperature(temperature);
         }
@@ -131,8 +131,33 @@ impl ChatBody {
 }
 
 /// What must be the same in every call, or Ollama loads the model anew.
-fn session_options(options: &OllamaOptions) -> ModelOptions {
-    ModelOptions::default().num_ctx(u64::from(options.num_ctx))
+fn session_options(num_ctx: u32) -> ModelOptions {
+    ModelOptions::default().num_ctx(u64::from(num_ctx))
+}
+
+/// The answer of `/api/show`.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Shown {
+    /// What the model's file says of itself; old servers do not tell.
+    #[serde(default)]
+    pub(super) model_info: Map<String, Value>,
+}
+
+/// The answer of `/api/tags`.
+#[derive(Debug, Deserialize)]
+pub(super) struct Tags {
+    #[serde(default)]
+    pub(super) models: Vec<Listed>,
+}
+
+/// A pulled model.
+#[derive(Debug, Deserialize)]
+pub(super) struct Listed {
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) size: u64,
+    #[serde(default)]
+    pub(super) digest: String,
 }
 
 /// One line of a streamed answer, or the whole of one that is not streamed.

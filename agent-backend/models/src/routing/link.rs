@@ -127,6 +127,11 @@ impl Link {
 
     /// Waits for this call's turn: calls are made in the order they came.
     pub async fn slot(&self) -> Slot {
+        // What the prompt may take is known from here on. A server that does not
+        // answer fails the call that follows.
+        if let Err(error) = self.provider.settle().await {
+            tracing::debug!(provider = %self.identity().provider, %error, "not settled");
+        }
         let closed_until = self.health().closed_until;
         if let Some(until) = closed_until {
             sleep_until(until).await;

@@ -60,7 +60,7 @@ async fn ollama() {
     );
     let embeds = |options| OllamaOptions {
         model: "nomic".to_owned(),
-        num_ctx: 512,
+        num_ctx: models::NumCtx::Fixed(512),
         ..options
     };
     let models = "models: [{name: nomic, kind: embedding}]";
@@ -103,7 +103,7 @@ async fn ollama() {
 async fn a_model_that_another_program_loaded() {
     let server = serve("").await;
     let other = Ollama::new(OllamaOptions {
-        num_ctx: 1024,
+        num_ctx: models::NumCtx::Fixed(1024),
         ..options(server.url())
     })
     .unwrap();

@@ -342,7 +342,7 @@ fn long_text() -> String {
 #[tokio::test]
 async fn a_prompt_that_cannot_fit_is_not_sent() {
     let (server, ollama) = start_with("", |options| OllamaOptions {
-        num_ctx: 512,
+        num_ctx: models::NumCtx::Fixed(512),
         ..options
     })
     .await;
@@ -435,7 +435,7 @@ async fn mistakes_of_the_caller() {
     };
     check(
         OllamaOptions {
-            num_ctx: 0,
+            num_ctx: models::NumCtx::Fixed(0),
             ..options("http://x")
         },
         "num_ctx must be at least 1",

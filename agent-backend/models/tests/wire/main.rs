@@ -13,12 +13,13 @@ mod formats;
 mod hosted;
 mod openai;
 mod responder;
+mod sizing;
 mod status;
 
 use std::time::Duration;
 
 use futures::StreamExt;
-use models::{ChatRequest, Chunk, ChunkStream, Error, Message, Ollama, OllamaOptions, Provider};
+use models::{ChatRequest, Chunk, ChunkStream, Error, Message, NumCtx, Ollama, OllamaOptions, Provider};
 use scripted_ollama::{Outcome, Record, ScriptedOllama};
 
 const MODEL: &str = "mistral:7b-instruct";
@@ -32,7 +33,7 @@ fn options(url: impl Into<String>) -> OllamaOptions {
     OllamaOptions {
         url: url.into(),
         model: MODEL.to_owned(),
-        num_ctx: NUM_CTX,
+        num_ctx: NumCtx::Fixed(NUM_CTX),
         embed_model: Some(EMBED_MODEL.to_owned()),
         ..OllamaOptions::default()
     }

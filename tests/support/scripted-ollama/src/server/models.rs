@@ -284,7 +284,28 @@ pub(super) async fn show(State(server): State<Arc<Server>>, body: Bytes) -> Resp
             "general.parameter_count": 7_248_023_552_u64,
         });
         info[format!("{family}.context_length")] = spec.context_length.into();
-        info[format!("{family}.embedding_length")] = spec.dimensions.into();
+        let architecture = match spec.kind {
+            // The numbers of Mistral 7B: 128 KiB for a token.
+            Kind::Chat | Kind::Thinking => [
+                ("embedding_length", 4_096),
+                ("block_count", 32),
+                ("attention.head_count", 32),
+                ("attention.head_count_kv", 8),
+                ("attention.key_length", 128),
+                ("attention.value_length", 128),
+            ],
+            Kind::Embedding => [
+                ("embedding_length", spec.dimensions),
+                ("block_count", 12),
+                ("attention.head_count", 12),
+                ("attention.head_count_kv", 12),
+                ("attention.key_length", 64),
+                ("attention.value_length", 64),
+            ],
+        };
+        for (property, number) in architecture {
+            info[format!("{family}.{property}")] = number.into();
+        }
         let shown = json!({
             "modelfile": format!("FROM {}\n", display(spec)),
             "parameters": "stop \"[INST]\"\nstop \"[/INST]\"",
