@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     followers::Followers,
-    mailbox::{self, Message},
+    mailbox::{self, Message, Reply},
     meter,
     services::Services,
     worker,
@@ -65,7 +65,7 @@ impl Handle {
         let message = Message {
             command,
             blobs: Vec::new(),
-            reply: Some(reply),
+            reply: Reply::Person(reply),
         };
         // Both ends close only when the workflow has finished or is parked.
         self.mailbox
@@ -80,7 +80,7 @@ impl Handle {
         let message = Message {
             command,
             blobs: Vec::new(),
-            reply: None,
+            reply: Reply::Nobody,
         };
         self.mailbox.try_send(message).is_ok()
     }
@@ -192,16 +192,15 @@ impl Actor {
             else {
                 return Ok(());
             };
-            let patience = if reply.is_some() {
-                Patience::Refuse
-            } else {
-                Patience::Wait
+            let patience = match &reply {
+                Reply::Person(_) => Patience::Refuse,
+                Reply::Worker(_) | Reply::Nobody => Patience::Wait,
             };
             let outcome = self.handle(command, blobs, patience).await?;
             match reply {
                 // A person who no longer waits for the answer is not an error.
-                Some(reply) => drop(reply.send(outcome)),
-                None => {
+                Reply::Person(reply) => drop(reply.send(outcome)),
+                Reply::Worker(_) | Reply::Nobody => {
                     if let Err(error) = outcome {
                         // Results of attempts that no longer count end here.
                         tracing::debug!(workflow = %self.state.workflow, %error, "refused");

@@ -16,7 +16,7 @@ mod retrieval;
 mod runs;
 mod stream;
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
 use engine::{
     Command, Output, StageKind, State,
@@ -25,10 +25,13 @@ use engine::{
     event::{Notice, NoticeLevel},
 };
 use shared::{error::Code, id::StageId};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 pub use self::{answers::Answers, runs::Runs};
-use super::{mailbox::Message, services::Services};
+use super::{
+    mailbox::{Message, Reply},
+    services::Services,
+};
 use crate::error::Error;
 
 /// What to work on.
@@ -62,19 +65,22 @@ impl Desk {
     }
 
     async fn send(&self, command: Command, blobs: Vec<Blob>) {
-        // The mailbox closes only when the workflow has finished or is parked;
-        // a result that comes after that counts for nothing.
-        let _closed = self
-            .back
-            .send(Message {
-                command,
-                blobs,
-                reply: None,
-            })
-            .await;
+        self.post(command, blobs, Reply::Nobody).await;
     }
 
-    async fn stream(&self, piece: stream::Piece) {
+    async fn post(&self, command: Command, blobs: Vec<Blob>, reply: Reply) {
+        let message = Message {
+            command,
+            blobs,
+            reply,
+        };
+        // The mailbox closes only when the workflow has finished or is parked;
+        // a result that comes after that counts for nothing.
+        let _closed = self.back.send(message).await;
+    }
+
+    /// The other end is dropped when the piece is durable.
+    async fn stream(&self, piece: stream::Piece) -> oneshot::Receiver<Infallible> {
         let (stage, attempt) = (self.stage.clone(), self.attempt);
         let stream::Piece {
             delta,
@@ -82,18 +88,17 @@ impl Desk {
             total,
             origin,
         } = piece;
-        self.send(
-            Command::StreamText {
-                stage,
-                attempt,
-                delta,
-                tokens,
-                total,
-                origin,
-            },
-            Vec::new(),
-        )
-        .await;
+        let command = Command::StreamText {
+            stage,
+            attempt,
+            delta,
+            tokens,
+            total,
+            origin,
+        };
+        let (written, done) = oneshot::channel();
+        self.post(command, Vec::new(), Reply::Worker(written)).await;
+        done
     }
 
     /// The model goes on with the text of the attempt.
@@ -105,7 +110,7 @@ impl Desk {
 
     /// The text of the attempt counts for nothing, and another attempt begins.
     /// Never returns: what works on this one is stopped.
-    async fn begin_anew(&self, reason: &str) -> std::convert::Infallible {
+    async fn begin_anew(&self, reason: &str) -> Infallible {
         let (stage, attempt, reason) = (self.stage.clone(), self.attempt, reason.to_owned());
         self.send(
             Command::RestartText {

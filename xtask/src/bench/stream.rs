@@ -1,5 +1,6 @@
-//! What the backend adds to a model's stream: each event's arrival at a client
-//! against the moment when the last token in it left the model server.
+//! What the backend adds to models' streams: each token's arrival at a client
+//! against the moment when it left the model server; the processor time that
+//! takes; and how much longer a fast stream is under way.
 //!
 //! A tap between backend and model server notes when each byte passes, so both
 //! ends are read off one clock.
@@ -7,46 +8,64 @@
 pub(super) mod tap;
 
 use std::{
+    fs,
     io::{BufRead as _, BufReader},
     path::Path,
+    thread,
     time::Duration,
 };
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use serde_json::Value;
 
 use super::{Bench, Row, workflow};
 use crate::{clock::Stopwatch, crew::Crew, http};
 
-/// Rate of the scripted model.
-const TOKENS_PER_SECOND: u32 = 100;
+/// Rate of the scripted model, tokens a second.
+const RATE: u32 = 100;
 
-/// Longest silence of the stream.
+/// Rate of a fast one.
+const FAST: u32 = 1_000;
+
+/// Streams at once, for the rows of many.
+const MANY: usize = 50;
+
+/// Longest silence of a stream.
 const EVENT_WAIT: Duration = Duration::from_secs(60);
 
+/// Ticks of `/proc/PID/stat` in a second (`USER_HZ`, proc(5)).
+const TICKS_PER_SECOND: f64 = 100.0;
+
 struct AddedLatency {
-    name: &'static str,
-    /// Share of events that are at least as fast.
+    streams: usize,
+    /// Share of the tokens that are at least as fast.
     quantile: f64,
 }
 
+struct ProcessorTime;
+
+struct Throughput;
+
 /// The rows.
 pub fn rows() -> Vec<Box<dyn Row>> {
+    let added = |streams, quantile| Box::new(AddedLatency { streams, quantile }) as Box<dyn Row>;
     vec![
-        Box::new(AddedLatency {
-            name: "added latency per streamed event: p50",
-            quantile: 0.50,
-        }),
-        Box::new(AddedLatency {
-            name: "added latency per streamed event: p99",
-            quantile: 0.99,
-        }),
+        added(1, 0.50),
+        added(1, 0.99),
+        added(MANY, 0.50),
+        added(MANY, 0.99),
+        Box::new(ProcessorTime),
+        Box::new(Throughput),
     ]
 }
 
 impl Row for AddedLatency {
     fn name(&self) -> String {
-        self.name.to_owned()
+        let Self { streams, quantile } = self;
+        format!(
+            "model streams: added latency per token, {streams} at once, p{:.0}",
+            quantile * 100.0
+        )
     }
 
     fn unit(&self) -> &'static str {
@@ -55,60 +74,182 @@ impl Row for AddedLatency {
 
     fn measure(&self, bench: &Bench) -> anyhow::Result<Vec<f64>> {
         bench.each(|crew, dir| {
-            let mut latencies = latencies(bench, crew, dir)?;
-            latencies.sort_by(f64::total_cmp);
+            let run = Run::new(bench, crew, dir, RATE)?;
+            let mut added = Vec::new();
+            for (_, tokens) in run.streams(self.streams)? {
+                added.extend(tokens.iter().map(|token| millis(token.came) - millis(token.left)));
+            }
+            added.sort_by(f64::total_cmp);
             #[expect(
                 clippy::cast_precision_loss,
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,
-                reason = "a position among a few hundred"
+                reason = "a position among some thousands"
             )]
-            let at = ((latencies.len() - 1) as f64 * self.quantile).round() as usize;
-            latencies.get(at).copied().context("no event came")
+            let at = (added.len().saturating_sub(1) as f64 * self.quantile).round() as usize;
+            added.get(at).copied().context("no token came")
         })
     }
 }
 
-/// Milliseconds of every event of one generation.
-fn latencies(bench: &Bench, crew: &mut Crew, dir: &Path) -> anyhow::Result<Vec<f64>> {
-    let clock = Stopwatch::start();
-    let model = workflow::start_model(bench, crew, dir, TOKENS_PER_SECOND)?;
-    let tap = tap::Tap::start(&model, clock)?;
-    workflow::start_backend(bench, crew, dir, &tap.url())?;
-    let backend = workflow::wait_backend(crew, dir)?;
-    let id = workflow::submit(&backend, dir)?;
-    let stream = http::events(&backend, &format!("/api/workflow/{id}/stream?mode=delta"))?;
-    stream.set_read_timeout(Some(EVENT_WAIT))?;
-    let mut arrivals: Vec<(Duration, usize)> = Vec::new();
-    let mut text = String::new();
-    for line in BufReader::new(stream).lines() {
-        let line = line?;
-        let Some(data) = line.strip_prefix("data:") else {
-            continue;
-        };
-        let at = clock.elapsed();
-        let event: Value = serde_json::from_str(data.trim())?;
-        if event["type"] == "agent_streaming_update" && event["stage_id"] == "code_generation" {
-            let delta = event["delta"].as_str().unwrap_or_default();
-            text.push_str(delta);
-            if !delta.is_empty() {
+impl Row for ProcessorTime {
+    fn name(&self) -> String {
+        format!("model streams: the backend's processor time for 1000 tokens, {MANY} at once")
+    }
+
+    fn unit(&self) -> &'static str {
+        "ms"
+    }
+
+    fn measure(&self, bench: &Bench) -> anyhow::Result<Vec<f64>> {
+        bench.each(|crew, dir| {
+            let run = Run::new(bench, crew, dir, RATE)?;
+            let pid = crew.program("agentic-ide-backend")?.pid();
+            let before = processor_seconds(pid)?;
+            let streams = run.streams(MANY)?;
+            let spent = processor_seconds(pid)? - before;
+            let tokens: usize = streams.iter().map(|(_, tokens)| tokens.len()).sum();
+            #[expect(clippy::cast_precision_loss, reason = "a count of some thousands")]
+            let thousands = tokens as f64 / 1_000.0;
+            Ok(spent * 1_000.0 / thousands)
+        })
+    }
+}
+
+impl Row for Throughput {
+    fn name(&self) -> String {
+        format!("model streams: one of {FAST} tokens a second, share of the direct rate")
+    }
+
+    fn unit(&self) -> &'static str {
+        "of 1"
+    }
+
+    fn measure(&self, bench: &Bench) -> anyhow::Result<Vec<f64>> {
+        bench.each(|crew, dir| {
+            let run = Run::new(bench, crew, dir, FAST)?;
+            let mut streams = run.streams(1)?;
+            let (_, tokens) = streams.pop().context("there is no stream")?;
+            let (first, last) = tokens.first().zip(tokens.last()).context("no token came")?;
+            let direct = millis(last.left) - millis(first.left);
+            Ok(direct / (millis(last.came) - millis(first.left)))
+        })
+    }
+}
+
+/// A token on its way.
+struct Token {
+    /// When it left the model server.
+    left: Duration,
+    /// When the event with its end was at the client.
+    came: Duration,
+}
+
+/// A model server, a tap, a backend.
+struct Run<'a> {
+    clock: Stopwatch,
+    tap: tap::Tap,
+    backend: String,
+    dir: &'a Path,
+}
+
+impl<'a> Run<'a> {
+    fn new(bench: &Bench, crew: &mut Crew, dir: &'a Path, rate: u32) -> anyhow::Result<Self> {
+        let clock = Stopwatch::start();
+        let model = workflow::start_model(bench, crew, dir, rate)?;
+        let tap = tap::Tap::start(&model, clock)?;
+        workflow::start_backend(bench, crew, dir, &tap.url())?;
+        let backend = workflow::wait_backend(crew, dir)?;
+        Ok(Self {
+            clock,
+            tap,
+            backend,
+            dir,
+        })
+    }
+
+    /// So many workflows at once, each with a client: the text of each, and the
+    /// way of its tokens.
+    fn streams(&self, count: usize) -> anyhow::Result<Vec<(String, Vec<Token>)>> {
+        let ids = (0..count).map(|n| workflow::submit_as(&self.backend, self.dir, &format!("bench{n}")));
+        let ids = ids.collect::<anyhow::Result<Vec<String>>>()?;
+        let read: Vec<_> = thread::scope(|scope| {
+            let readers: Vec<_> = ids.iter().map(|id| scope.spawn(|| self.read(id))).collect();
+            readers.into_iter().map(|reader| reader.join()).collect()
+        });
+        read.into_iter()
+            .map(|read| {
+                let (text, arrivals) = read.map_err(|_| anyhow!("a client stopped"))??;
+                let tokens = self
+                    .tap
+                    .answer(&text)
+                    .context("the answer did not pass the tap")?;
+                let tokens = tokens.into_iter().filter_map(|(left, end)| {
+                    let came = arrivals.iter().find(|(_, length)| *length >= end)?.0;
+                    Some(Token { left, came })
+                });
+                Ok((text, tokens.collect()))
+            })
+            .collect()
+    }
+
+    /// The text of one workflow's code, with when how much of it had come.
+    fn read(&self, id: &str) -> anyhow::Result<(String, Vec<(Duration, usize)>)> {
+        let stream = http::events(&self.backend, &format!("/api/workflow/{id}/stream?mode=delta"))?;
+        stream.set_read_timeout(Some(EVENT_WAIT))?;
+        let mut arrivals = Vec::new();
+        let mut text = String::new();
+        for line in BufReader::new(stream).lines() {
+            let line = line?;
+            let Some(data) = line.strip_prefix("data:") else {
+                continue;
+            };
+            let at = self.clock.elapsed();
+            let event: Value = serde_json::from_str(data.trim())?;
+            if event["type"] == "agent_streaming_update" && event["stage_id"] == "code_generation" {
+                text.push_str(event["delta"].as_str().unwrap_or_default());
                 arrivals.push((at, text.len()));
             }
+            if event["type"] == "diff_ready" {
+                return Ok((text, arrivals));
+            }
+            if event["type"] == "failed" {
+                bail!("the workflow failed: {}", event["message"]);
+            }
         }
-        if event["type"] == "diff_ready" {
-            break;
-        }
-        if event["type"] == "failed" {
-            bail!("the workflow failed: {}", event["message"]);
-        }
+        bail!("the stream of {id} ended early")
     }
-    let tokens = tap
-        .answer(&text)
-        .context("the model's answer did not pass the tap")?;
-    let left = |length: usize| tokens.iter().find(|(_, end)| *end >= length).map(|(at, _)| *at);
-    let added = arrivals.iter().filter_map(|(at, length)| {
-        let left = left(*length)?;
-        Some((at.as_secs_f64() - left.as_secs_f64()) * 1_000.0)
-    });
-    Ok(added.collect())
+}
+
+fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1_000.0
+}
+
+/// Processor time of a process so far, user and system (proc(5)).
+fn processor_seconds(pid: u32) -> anyhow::Result<f64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).context("there is no /proc")?;
+    ticks(&stat)
+        .map(|ticks| ticks / TICKS_PER_SECOND)
+        .context("/proc tells no processor time")
+}
+
+fn ticks(stat: &str) -> Option<f64> {
+    // The second field is a name in parentheses, which may hold anything.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut fields = fields.split_whitespace().skip(11);
+    let user: f64 = fields.next()?.parse().ok()?;
+    let system: f64 = fields.next()?.parse().ok()?;
+    Some(user + system)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processor_time() {
+        let stat = "42 (a) b) S 1 2 3 4 5 6 7 8 9 10 250 50 0 0";
+        assert_eq!(ticks(stat), Some(300.0));
+        assert_eq!(ticks("42 (a) S 1"), None);
+    }
 }

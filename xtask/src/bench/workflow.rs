@@ -47,8 +47,9 @@ pub fn start_faulty_model(
                 "summary": "Add steps", "steps": ["write"], "files": [],
                 "stages": [{ "stage": "test_generation", "run": false, "reason": "none" }],
             } } },
-            { "match": { "endpoint": "chat" }, "respond": {
-                "text": format!("steps.py\n```python\n{code}```\n"), "fault": faults,
+            // Each workflow has an answer of its own, by which it is known.
+            { "match": { "endpoint": "chat", "regex": "Add steps (?P<name>\\w+)" }, "respond": {
+                "text": format!("steps.py\n```python\n{code}# {{{{name}}}}\n```\n"), "expand": true, "fault": faults,
             } },
         ],
     });
@@ -105,7 +106,7 @@ pub fn submit_as(backend: &str, dir: &Path, correlation: &str) -> anyhow::Result
     fs::create_dir_all(&workspace)?;
     fs::write(workspace.join("app.py"), "def main():\n    pass\n")?;
     let request = json!({
-        "workflow_type": "feature_implementation", "user_query": "Add steps",
+        "workflow_type": "feature_implementation", "user_query": format!("Add steps {correlation}"),
         "correlation_id": correlation, "workspace": workspace,
     });
     let answer = http::post(backend, "/api/workflow/submit", &request)?;
