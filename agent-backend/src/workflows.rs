@@ -14,7 +14,12 @@ use shared::error::Code;
 
 use crate::error::Error;
 
-const SHIPPED: [&str; 1] = [include_str!("../../config/workflows/feature_implementation.yaml")];
+const SHIPPED: [&str; 4] = [
+    include_str!("../../config/workflows/feature_implementation.yaml"),
+    include_str!("../../config/workflows/modules.yaml"),
+    include_str!("../../config/workflows/plan_first.yaml"),
+    include_str!("../../config/workflows/tests.yaml"),
+];
 
 /// All definitions, by name. Every problem of every file is named at once.
 pub fn load(folder: Option<&Path>) -> Result<BTreeMap<String, Graph>, Error> {

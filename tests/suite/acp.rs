@@ -25,7 +25,7 @@ async fn a_client_of_the_agent_client_protocol_gets_to_a_commit() {
             "promptCapabilities": { "image": false, "audio": false, "embeddedContext": true },
             "mcpCapabilities": { "http": false, "sse": false },
             "sessionCapabilities": { "list": {}, "delete": {}, "resume": {}, "close": {} },
-            "auth": {},
+            "auth": { "logout": {} },
             "_meta": { "agentic_ide": { "streaming_update": true, "version": 1 } },
         },
         "authMethods": [{
@@ -45,7 +45,10 @@ async fn a_client_of_the_agent_client_protocol_gets_to_a_commit() {
         .iter()
         .map(|option| option["optionId"].as_str().unwrap())
         .collect();
-    assert_eq!(options, ["accept", "reject", "modify"]);
+    assert_eq!(
+        options,
+        ["accept", "accept_always", "reject", "reject_always", "modify"]
+    );
     let diffs = question["params"]["toolCall"]["content"].as_array().unwrap();
     let diff = diffs.iter().find(|content| content["type"] == "diff").unwrap();
     assert_eq!(diff["path"], world.repo().join("app.py").display().to_string());
@@ -68,10 +71,12 @@ async fn a_client_of_the_agent_client_protocol_gets_to_a_commit() {
     let expect = [
         "agent_message_chunk",
         "agent_thought_chunk",
+        "available_commands_update",
         "plan",
         "session_info_update",
         "tool_call",
         "tool_call_update",
+        "usage_update",
     ];
     assert_eq!(kinds.into_iter().collect::<Vec<_>>(), expect);
     assert_eq!(acp.streamed, Vec::<Value>::new(), "it did not ask for them");

@@ -140,6 +140,11 @@ impl Acp {
         self.next_id
     }
 
+    pub async fn notify(&mut self, method: &str, params: Value) {
+        self.send(&json!({ "jsonrpc": "2.0", "method": method, "params": params }))
+            .await;
+    }
+
     pub async fn receive(&mut self) -> Value {
         let text = tokio::time::timeout(PATIENCE, self.wire.receive())
             .await

@@ -97,7 +97,10 @@ async fn the_grpc_interface_does_the_same() {
         .unwrap()
         .into_inner();
     assert_eq!(ours.compatibility(), v1::Compatibility::Full);
-    assert_eq!(ours.workflow_types, ["feature_implementation"]);
+    assert_eq!(
+        ours.workflow_types,
+        ["feature_implementation", "modules", "plan_first", "tests"]
+    );
     let other = server.info(info("99.0.0")).await.unwrap().into_inner();
     assert_eq!(other.compatibility(), v1::Compatibility::None);
     let vram = server.vram(v1::VramRequest {}).await.unwrap().into_inner();

@@ -7,6 +7,7 @@
 )]
 
 mod acp;
+mod acp_choices;
 mod acp_client;
 mod acp_schema;
 mod acp_sessions;

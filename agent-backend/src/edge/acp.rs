@@ -4,50 +4,52 @@
 //! lasts is in the journal: sessions, what was asked in them, and workflows. The SDK
 //! changes often, so nothing outside this module names it.
 
+mod answers;
 mod client;
+mod commands;
 mod connection;
 mod follower;
 mod hub;
 mod listing;
+mod prompt;
 mod session;
+mod settings;
+mod setup;
 pub mod stdio;
 mod steering;
 mod streaming;
 mod text;
 mod turn;
 mod updates;
-
-use std::{path::Path, sync::Arc};
+mod usage;
 
 use agent_client_protocol::{
     Agent, Client, ConnectTo, Error as AcpError, JsonRpcResponse, on_receive_notification,
     on_receive_request,
     v1::{
-        ConnectionTo, Responder,
+        Responder,
         schema::{
-            AgentCapabilities, AuthMethod, AuthMethodAgent, AuthenticateRequest, AuthenticateResponse,
-            CancelNotification, CloseSessionRequest, CloseSessionResponse, DeleteSessionRequest,
+            AgentAuthCapabilities, AgentCapabilities, AuthMethod, AuthMethodAgent, AuthenticateRequest,
+            AuthenticateResponse, CancelNotification, CloseSessionRequest, DeleteSessionRequest,
             DeleteSessionResponse, Implementation, InitializeRequest, InitializeResponse,
-            ListSessionsRequest, LoadSessionRequest, LoadSessionResponse, NewSessionRequest,
-            NewSessionResponse, PromptCapabilities, PromptRequest, PromptResponse, ResumeSessionRequest,
-            ResumeSessionResponse, SessionCapabilities, SessionCloseCapabilities, SessionDeleteCapabilities,
-            SessionId, SessionListCapabilities, SessionResumeCapabilities, StopReason,
+            ListSessionsRequest, ListSessionsResponse, LoadSessionRequest, LogoutCapabilities, LogoutRequest,
+            LogoutResponse, NewSessionRequest, PromptCapabilities, PromptRequest, ResumeSessionRequest,
+            SessionCapabilities, SessionCloseCapabilities, SessionDeleteCapabilities,
+            SessionListCapabilities, SessionResumeCapabilities, SetSessionConfigOptionRequest,
+            SetSessionModeRequest,
         },
     },
 };
 use agent_client_protocol_http::{AcpHttpServer, CorsOptions, ServerOptions};
 use axum::Router;
 pub use hub::Hub;
-use shared::{
-    error::{Class, Code},
-    version::VERSION,
-};
+use shared::{error::Class, version::VERSION};
 
-use self::{
-    connection::Connection,
-    session::{At, Session},
-};
+use self::connection::Connection;
 use crate::error::Error;
+
+/// The one method of authentication.
+const AUTH_METHOD: &str = "local";
 
 fn invalid(message: &str) -> AcpError {
     AcpError::invalid_params().data(message)
@@ -81,8 +83,9 @@ pub(super) fn routes(hub: &Hub) -> Router {
 pub(crate) fn agent(hub: Hub) -> impl ConnectTo<Client> {
     let connection = Connection::new(hub);
     let to = || connection.clone();
-    let (meeter, opener, loader, resumer, lister) = (to(), to(), to(), to(), to());
-    let (closer, deleter, prompter, steerer, canceller) = (to(), to(), to(), to(), to());
+    let (meeter, enterer, leaver) = (to(), to(), to());
+    let (opener, loader, resumer, lister, closer, deleter) = (to(), to(), to(), to(), to(), to());
+    let (moder, optioner, prompter, steerer, canceller) = (to(), to(), to(), to(), to());
     Agent
         .v1()
         .name("agentic-ide")
@@ -94,8 +97,20 @@ pub(crate) fn agent(hub: Hub) -> impl ConnectTo<Client> {
             on_receive_request!(),
         )
         .on_receive_request(
-            async move |_: AuthenticateRequest, responder, _cx| {
+            async move |request: AuthenticateRequest, responder, _cx| {
+                if &*request.method_id.0 != AUTH_METHOD {
+                    return responder
+                        .respond_with_error(invalid("there is no such method of authentication"));
+                }
+                enterer.sign_in();
                 responder.respond(AuthenticateResponse::new())
+            },
+            on_receive_request!(),
+        )
+        .on_receive_request(
+            async move |_: LogoutRequest, responder, _cx| {
+                leaver.sign_out();
+                responder.respond(LogoutResponse::new())
             },
             on_receive_request!(),
         )
@@ -103,7 +118,7 @@ pub(crate) fn agent(hub: Hub) -> impl ConnectTo<Client> {
             async move |request: NewSessionRequest, responder, cx| {
                 let (connection, to) = (opener.clone(), cx.clone());
                 cx.spawn(async move {
-                    begin(&connection, &to, &request, responder).await;
+                    setup::begin(&connection, &to, &request, responder).await;
                     Ok(())
                 })
             },
@@ -113,7 +128,7 @@ pub(crate) fn agent(hub: Hub) -> impl ConnectTo<Client> {
             async move |request: LoadSessionRequest, responder, cx| {
                 let (connection, to) = (loader.clone(), cx.clone());
                 cx.spawn(async move {
-                    load(&connection, &to, &request, responder).await;
+                    setup::load(&connection, &to, &request, responder).await;
                     Ok(())
                 })
             },
@@ -123,7 +138,7 @@ pub(crate) fn agent(hub: Hub) -> impl ConnectTo<Client> {
             async move |request: ResumeSessionRequest, responder, cx| {
                 let (connection, to) = (resumer.clone(), cx.clone());
                 cx.spawn(async move {
-                    resume(&connection, &to, &request, responder).await;
+                    setup::resume(&connection, &to, &request, responder).await;
                     Ok(())
                 })
             },
@@ -133,10 +148,7 @@ pub(crate) fn agent(hub: Hub) -> impl ConnectTo<Client> {
             async move |request: ListSessionsRequest, responder, cx| {
                 let connection = lister.clone();
                 cx.spawn(async move {
-                    answer(
-                        responder,
-                        listing::page(connection.hub().runtime(), &request).await,
-                    );
+                    answer(responder, list(&connection, &request).await);
                     Ok(())
                 })
             },
@@ -146,7 +158,7 @@ pub(crate) fn agent(hub: Hub) -> impl ConnectTo<Client> {
             async move |request: CloseSessionRequest, responder, cx| {
                 let connection = closer.clone();
                 cx.spawn(async move {
-                    answer(responder, close(&connection, &request).await);
+                    answer(responder, setup::close(&connection, &request).await);
                     Ok(())
                 })
             },
@@ -156,8 +168,27 @@ pub(crate) fn agent(hub: Hub) -> impl ConnectTo<Client> {
             async move |request: DeleteSessionRequest, responder, cx| {
                 let connection = deleter.clone();
                 cx.spawn(async move {
-                    let deleted = connection.hub().delete(&request.session_id).await;
-                    answer(responder, deleted.map(|()| DeleteSessionResponse::new()));
+                    answer(responder, delete(&connection, &request).await);
+                    Ok(())
+                })
+            },
+            on_receive_request!(),
+        )
+        .on_receive_request(
+            async move |request: SetSessionModeRequest, responder, cx| {
+                let connection = moder.clone();
+                cx.spawn(async move {
+                    answer(responder, setup::set_mode(&connection, &request).await);
+                    Ok(())
+                })
+            },
+            on_receive_request!(),
+        )
+        .on_receive_request(
+            async move |request: SetSessionConfigOptionRequest, responder, cx| {
+                let connection = optioner.clone();
+                cx.spawn(async move {
+                    answer(responder, setup::set_option(&connection, &request).await);
                     Ok(())
                 })
             },
@@ -167,7 +198,10 @@ pub(crate) fn agent(hub: Hub) -> impl ConnectTo<Client> {
             async move |request: PromptRequest, responder, cx| {
                 let (connection, to) = (prompter.clone(), cx.clone());
                 cx.spawn(async move {
-                    prompt(&connection, &to, &request, responder).await;
+                    let cancellation = responder.cancellation();
+                    let withdrawn = async { cancellation.cancelled().await };
+                    let said = Box::pin(prompt::prompt(&connection, &to, &request, withdrawn)).await;
+                    answer(responder, said);
                     Ok(())
                 })
             },
@@ -177,7 +211,7 @@ pub(crate) fn agent(hub: Hub) -> impl ConnectTo<Client> {
             async move |request: steering::Steer, responder, cx| {
                 let (connection, to) = (steerer.clone(), cx.clone());
                 cx.spawn(async move {
-                    answer(responder, steer(&connection, &to, &request).await);
+                    answer(responder, prompt::steer(&connection, &to, &request).await);
                     Ok(())
                 })
             },
@@ -187,7 +221,7 @@ pub(crate) fn agent(hub: Hub) -> impl ConnectTo<Client> {
             async move |notification: CancelNotification, cx| {
                 let connection = canceller.clone();
                 cx.spawn(async move {
-                    // Nothing runs in a session that nobody uses here.
+                    // Nothing runs in a session that is not there.
                     if let Ok(session) = connection.hub().open(&notification.session_id).await {
                         session.cancel(connection.hub().runtime()).await;
                     }
@@ -198,185 +232,21 @@ pub(crate) fn agent(hub: Hub) -> impl ConnectTo<Client> {
         )
 }
 
-async fn begin(
+async fn list(
     connection: &Connection,
-    cx: &ConnectionTo<Client>,
-    request: &NewSessionRequest,
-    responder: Responder<NewSessionResponse>,
-) {
-    let begun = async {
-        one_folder(&request.additional_directories)?;
-        connection.hub().begin(&request.cwd).await
-    };
-    match begun.await {
-        Ok(session) => {
-            let id = SessionId::new(session.id.as_str());
-            gone(responder.respond(NewSessionResponse::new(id)));
-            attend(connection, cx, &session, At::default());
-        }
-        Err(error) => gone(responder.respond_with_error(error)),
-    }
+    request: &ListSessionsRequest,
+) -> Result<ListSessionsResponse, AcpError> {
+    connection.admit()?;
+    listing::page(connection.hub().runtime(), request).await
 }
 
-/// Tells the client everything that has happened in a session, then answers, and
-/// then goes on telling it.
-async fn load(
+async fn delete(
     connection: &Connection,
-    cx: &ConnectionTo<Client>,
-    request: &LoadSessionRequest,
-    responder: Responder<LoadSessionResponse>,
-) {
-    let loaded = async {
-        one_folder(&request.additional_directories)?;
-        let (session, end) = there(connection, &request.session_id, &request.cwd).await?;
-        let follower = connection.follow(cx, &session, At::default())?;
-        // Where it ends before, the rest is not to be had.
-        let mut place = follower.place.clone();
-        let told = place.wait_for(|place| place.at >= end).await.is_ok();
-        Ok((follower, told))
-    };
-    match loaded.await {
-        Ok((follower, true)) => {
-            gone(responder.respond(LoadSessionResponse::new()));
-            follower.may_ask();
-        }
-        Ok((_, false)) => gone(responder.respond_with_error(
-            AcpError::internal_error().data("the session could not be told to its end; the log says why"),
-        )),
-        Err(error) => gone(responder.respond_with_error(error)),
-    }
-}
-
-async fn resume(
-    connection: &Connection,
-    cx: &ConnectionTo<Client>,
-    request: &ResumeSessionRequest,
-    responder: Responder<ResumeSessionResponse>,
-) {
-    let resumed = async {
-        one_folder(&request.additional_directories)?;
-        there(connection, &request.session_id, &request.cwd).await
-    };
-    match resumed.await {
-        Ok((session, end)) => {
-            gone(responder.respond(ResumeSessionResponse::new()));
-            attend(connection, cx, &session, end);
-        }
-        Err(error) => gone(responder.respond_with_error(error)),
-    }
-}
-
-/// Follows a session whose client was answered.
-fn attend(connection: &Connection, cx: &ConnectionTo<Client>, session: &Arc<Session>, from: At) {
-    match connection.follow(cx, session, from) {
-        Ok(follower) => follower.may_ask(),
-        Err(error) => tracing::warn!(session = %session.id, ?error, "a client is not told of its session"),
-    }
-}
-
-/// A session that is there, up to date, and the place after all that has
-/// happened in it.
-async fn there(connection: &Connection, id: &SessionId, cwd: &Path) -> Result<(Arc<Session>, At), AcpError> {
-    let folder = listing::folder(cwd)?;
-    let session = connection.hub().open(id).await?;
-    if !is_same(&session.cwd, Path::new(&folder)) {
-        let message = format!(
-            "the session is about `{}`, not about `{folder}`",
-            session.cwd.display()
-        );
-        return Err(invalid(&message));
-    }
-    let runtime = connection.hub().runtime();
-    let read = async {
-        session.refresh(runtime).await?;
-        session.end(runtime).await
-    };
-    let end = read.await.map_err(|error| acp_error(&error))?;
-    Ok((session, end))
-}
-
-/// Whether two paths are of one folder; one that is gone has its name alone.
-fn is_same(one: &Path, other: &Path) -> bool {
-    one == other || matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
-}
-
-fn one_folder(others: &[std::path::PathBuf]) -> Result<(), AcpError> {
-    match others {
-        [] => Ok(()),
-        _ => Err(invalid(
-            "a session has one folder: additional directories are not supported",
-        )),
-    }
-}
-
-/// The last who closes a session stops what goes on in it.
-async fn close(
-    connection: &Connection,
-    request: &CloseSessionRequest,
-) -> Result<CloseSessionResponse, AcpError> {
-    let session = connection.hub().open(&request.session_id).await?;
-    let runs_here = session.is_run_by(connection.id());
-    let own = usize::from(connection.follower(&session).is_some());
-    let is_last = session.followers() <= own;
-    connection.leave(&session.id);
-    if runs_here || is_last {
-        session.cancel(connection.hub().runtime()).await;
-    }
-    Ok(CloseSessionResponse::new())
-}
-
-async fn prompt(
-    connection: &Connection,
-    cx: &ConnectionTo<Client>,
-    request: &PromptRequest,
-    responder: Responder<PromptResponse>,
-) {
-    let cancellation = responder.cancellation();
-    let answered = async {
-        let session = connection.hub().open(&request.session_id).await?;
-        let follower = connection.attend(cx, &session).await?;
-        let Some(lease) = session.begin(connection.id()) else {
-            let runtime = connection.hub().runtime();
-            return match steering::steer(runtime, &session, &follower, &request.prompt).await {
-                Ok(Some(workflow)) => {
-                    Ok(PromptResponse::new(StopReason::EndTurn).meta(steering::told(&workflow)))
-                }
-                Ok(None) => Err(AcpError::invalid_request()
-                    .data("the turn of this session is ending: send the prompt again")),
-                Err(error) => Err(acp_error(&error)),
-            };
-        };
-        let turn = turn::run(connection, &session, &lease, follower, &request.prompt);
-        let withdrawn = async {
-            cancellation.cancelled().await;
-            lease.cancel();
-            std::future::pending().await
-        };
-        let outcome = tokio::select! {
-            outcome = Box::pin(turn) => outcome,
-            never = withdrawn => never,
-        };
-        match outcome {
-            Ok(stop) => Ok(PromptResponse::new(stop)),
-            Err(_) if lease.is_cancelled() => Ok(PromptResponse::new(StopReason::Cancelled)),
-            Err(error) => Err(acp_error(&error)),
-        }
-    };
-    let answered = Box::pin(answered).await;
-    answer(responder, answered);
-}
-
-async fn steer(
-    connection: &Connection,
-    cx: &ConnectionTo<Client>,
-    request: &steering::Steer,
-) -> Result<steering::Steered, AcpError> {
-    let session = connection.hub().open(&request.session).await?;
-    let follower = connection.attend(cx, &session).await?;
-    let runtime = connection.hub().runtime();
-    let steered = steering::steer(runtime, &session, &follower, &request.prompt).await;
-    let workflow = steered.map_err(|error| acp_error(&error))?;
-    Ok(steering::Steered::of(workflow.as_ref()))
+    request: &DeleteSessionRequest,
+) -> Result<DeleteSessionResponse, AcpError> {
+    connection.admit()?;
+    connection.hub().delete(&request.session_id).await?;
+    Ok(DeleteSessionResponse::new())
 }
 
 fn answer<T: JsonRpcResponse>(responder: Responder<T>, outcome: Result<T, AcpError>) {
@@ -402,24 +272,17 @@ fn initialize(request: &InitializeRequest) -> InitializeResponse {
         .delete(SessionDeleteCapabilities::new());
     // The access guard has seen the token already; registries expect a method
     // that every client can use.
-    let method = AuthMethodAgent::new("local", "This machine").description("No credentials are needed.");
+    let method = AuthMethodAgent::new(AUTH_METHOD, "This machine").description("No credentials are needed.");
     InitializeResponse::new(request.protocol_version)
         .agent_info(Implementation::new("agentic-ide", VERSION).title("Agentic IDE"))
         .agent_capabilities(
             AgentCapabilities::new()
                 .load_session(true)
+                .auth(AgentAuthCapabilities::new().logout(LogoutCapabilities::new()))
                 .session_capabilities(sessions)
                 .prompt_capabilities(prompts)
                 .meta(streaming::offer()),
         )
         .auth_methods(vec![AuthMethod::Agent(method)])
         .meta(steering::offer())
-}
-
-/// A prompt that cannot be used.
-fn empty_prompt() -> Error {
-    Error::user(
-        Code::QueryEmpty,
-        "the prompt has no text: say what should be implemented",
-    )
 }

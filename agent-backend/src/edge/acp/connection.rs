@@ -3,7 +3,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use agent_client_protocol::{
@@ -16,13 +19,12 @@ use agent_client_protocol::{
 use shared::id::SessionId;
 
 use super::{
-    client::Client,
+    client::{Abilities, Client},
     follower::{self, Follower},
     gone,
     hub::Hub,
     invalid,
     session::{At, ConnectionId, Session},
-    streaming::{self, Wish},
 };
 
 /// Sessions that one connection follows at once.
@@ -39,7 +41,8 @@ struct Inner {
     hub: Hub,
     id: ConnectionId,
     /// Capabilities belong to the connection, and the first answer stands.
-    wish: OnceLock<Wish>,
+    abilities: OnceLock<Abilities>,
+    signed_out: AtomicBool,
     follows: Mutex<Follows>,
 }
 
@@ -49,7 +52,8 @@ impl Connection {
         Self(Arc::new(Inner {
             hub,
             id,
-            wish: OnceLock::new(),
+            abilities: OnceLock::new(),
+            signed_out: AtomicBool::new(false),
             follows: Mutex::default(),
         }))
     }
@@ -64,7 +68,29 @@ impl Connection {
 
     /// Remembers what the client can do.
     pub(super) fn meet(&self, request: &InitializeRequest) {
-        self.0.wish.get_or_init(|| streaming::wish(request));
+        self.0.abilities.get_or_init(|| Abilities::of(request));
+    }
+
+    /// Access was judged when the connection was made: signed in until it signs
+    /// out.
+    pub(super) fn sign_in(&self) {
+        self.0.signed_out.store(false, Ordering::Relaxed);
+    }
+
+    /// What it follows, it follows no more.
+    pub(super) fn sign_out(&self) {
+        self.0.signed_out.store(true, Ordering::Relaxed);
+        for (_, (_, follower)) in self.follows().drain() {
+            follower.stop();
+        }
+    }
+
+    /// Refuses who has signed out.
+    pub(super) fn admit(&self) -> Result<(), AcpError> {
+        match self.0.signed_out.load(Ordering::Relaxed) {
+            true => Err(AcpError::auth_required()),
+            false => Ok(()),
+        }
     }
 
     fn follows(&self) -> MutexGuard<'_, Follows> {
@@ -93,8 +119,8 @@ impl Connection {
                 "this connection has {FOLLOWED_MAX} sessions: close one"
             )));
         }
-        let wish = self.0.wish.get().copied().unwrap_or_default();
-        let client = Client::new(cx.clone(), WireId::new(session.id.as_str()), wish);
+        let abilities = self.0.abilities.get().copied().unwrap_or_default();
+        let client = Client::new(cx.clone(), WireId::new(session.id.as_str()), abilities);
         let runtime = self.hub().runtime().clone();
         let (follower, following) = follower::new(runtime, session.clone(), client, self.id(), from);
         let before = follows.insert(session.id.clone(), (session.clone(), follower.clone()));

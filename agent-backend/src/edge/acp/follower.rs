@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use agent_client_protocol::v1::schema::ToolCallUpdate;
+use agent_client_protocol::v1::schema::{SessionUpdate, ToolCallUpdate};
 use engine::{
     Event, Phase, Recorded,
     artifact::{Decision, Selection},
@@ -22,10 +22,13 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    client::{Answer, Client},
+    client::{Answer, Client, Question},
+    commands,
     session::{self, At, Came, ConnectionId, Entry, Session},
+    settings::{Review, Settings},
     streaming::Wish,
     updates::{self, Updates},
+    usage::Usage,
 };
 use crate::{
     error::Error,
@@ -36,6 +39,9 @@ use crate::{
 /// What is said when a question waits for words.
 const WORDS: &str = "What should be changed? Your next message is the feedback.";
 
+/// What a form is headed with.
+const WORDS_OF_A_FORM: &str = "What should be changed?";
+
 /// What a client sends that is not told it again, until it is seen in the
 /// journal.
 const SAID_MAX: usize = 32;
@@ -45,6 +51,17 @@ const SAID_MAX: usize = 32;
 pub(super) struct Place {
     pub(super) at: At,
     pub(super) waits: Waits,
+    /// How often the question was put.
+    pub(super) round: u64,
+}
+
+impl Place {
+    fn at(at: At) -> Self {
+        Self {
+            at,
+            ..Self::default()
+        }
+    }
 }
 
 /// What a client's question waits for.
@@ -67,9 +84,15 @@ pub(super) struct Follower {
     /// Cancelled when it may ask.
     ready: CancellationToken,
     said: Arc<Said>,
+    client: Client,
 }
 
 impl Follower {
+    /// Tells this client something at once.
+    pub(super) fn tell(&self, update: SessionUpdate) {
+        self.client.tell(update);
+    }
+
     /// This client has said it, and needs not be told it.
     pub(super) fn said(&self, words: &str) {
         self.said.add(words);
@@ -137,6 +160,7 @@ pub(super) fn new(
         stop: stop.clone(),
         ready: ready.clone(),
         said: said.clone(),
+        client: client.clone(),
     };
     let following = Following {
         _counted: session.follow(),
@@ -169,10 +193,15 @@ impl Following {
 
     async fn pass_news_on(&self) {
         let mut news = self.session.news();
+        // After the answer by which the client learns of the session.
+        self.ready.cancelled().await;
+        self.client.tell(commands::available());
         loop {
             // One that was missed is followed by a newer one.
-            if let Ok(update) = news.recv().await {
-                self.client.tell(update);
+            if let Ok(news) = news.recv().await
+                && news.known_to != Some(self.me)
+            {
+                self.client.tell(news.update);
             }
         }
     }
@@ -180,6 +209,8 @@ impl Following {
     async fn entries(&self) -> Result<(), Error> {
         let mut entries = self.session.entries();
         let mut next = self.from.entry;
+        let models = self.runtime.services().models.links().iter();
+        let mut usage = Usage::new(models.map(|link| link.identity().clone()).collect());
         loop {
             let entry = match entries.wait_for(|entries| entries.len() > next).await {
                 Ok(entries) => entries.get(next).cloned(),
@@ -191,22 +222,19 @@ impl Following {
             } else {
                 Seq::default()
             };
-            self.entry(next, &entry, after).await?;
+            self.entry(next, &entry, after, &mut usage).await?;
             next += 1;
-            self.place.send_replace(Place {
-                at: At::begin(next),
-                waits: Waits::Nothing,
-            });
+            self.place.send_replace(Place::at(At::begin(next)));
         }
     }
 
-    async fn entry(&self, place: usize, entry: &Entry, after: Seq) -> Result<(), Error> {
+    async fn entry(&self, place: usize, entry: &Entry, after: Seq, usage: &mut Usage) -> Result<(), Error> {
         let is_mine = entry.from == Some(self.me);
         if !is_mine && after == Seq::default() {
             self.client.tell(updates::heard(&entry.prompt));
         }
         match &entry.came {
-            Came::Workflow(workflow) => Box::pin(self.workflow(place, workflow, after)).await,
+            Came::Workflow(workflow) => Box::pin(self.workflow(place, workflow, after, usage)).await,
             Came::Answer(answer) => {
                 self.client.tell(updates::say(answer));
                 Ok(())
@@ -221,7 +249,13 @@ impl Following {
         }
     }
 
-    async fn workflow(&self, place: usize, workflow: &WorkflowId, after: Seq) -> Result<(), Error> {
+    async fn workflow(
+        &self,
+        place: usize,
+        workflow: &WorkflowId,
+        after: Seq,
+        usage: &mut Usage,
+    ) -> Result<(), Error> {
         // From its beginning also where only the rest is told: an update says
         // what came before it.
         let begun = async {
@@ -241,13 +275,21 @@ impl Following {
         };
         let journal = self.runtime.services().journal.clone();
         // An update in delta form needs no text from before, so none is read.
-        let mut streaming = match self.client.wish() {
+        let mut streaming = match self.client.abilities().wish {
             Wish::Updates => Some(Presenter::new(journal.clone(), watch.head().clone(), Mode::Delta)),
             Wish::Nothing => None,
         };
         let cwd = self.session.cwd.clone();
-        let mut updates = Updates::new(journal, cwd, workflow.clone(), &state.graph);
+        let mut updates = Updates::new(
+            journal,
+            cwd,
+            workflow.clone(),
+            &state.graph,
+            self.client.abilities().notices,
+            usage,
+        );
         drop(state);
+        let mut asked: Option<Recorded> = None;
         while let Some(update) = watch.next().await? {
             let Update::Event(mut recorded) = update else {
                 continue;
@@ -265,15 +307,17 @@ impl Following {
                         self.client.tell(update);
                     }
                 }
-                self.place.send_replace(Place {
-                    at: At { entry: place, seq },
-                    waits: Waits::Nothing,
-                });
-                if !self.is_asked(workflow, &recorded).await? {
+                self.place.send_replace(Place::at(At { entry: place, seq }));
+                if kind(&recorded.event).is_some() {
+                    asked = Some(recorded.clone());
+                }
+                let Some(question) = &asked else { break };
+                if !self.is_open(workflow, question).await? {
+                    asked = None;
                     break;
                 }
-                let question = updates.question(&recorded.event);
-                match Box::pin(self.ask(&mut watch, workflow, &recorded, question)).await? {
+                let call = updates.question(&question.event);
+                match Box::pin(self.ask(&mut watch, workflow, question, call)).await? {
                     Some(Update::Event(later)) => recorded = later,
                     Some(Update::Resync { .. }) | None => break,
                 }
@@ -290,52 +334,101 @@ impl Following {
         self.said.take(text)
     }
 
-    /// Whether an event is a question that nobody has answered yet.
-    async fn is_asked(&self, workflow: &WorkflowId, recorded: &Recorded) -> Result<bool, Error> {
-        if !matches!(
-            recorded.event,
-            Event::DecisionRequested | Event::HelpRequested { .. }
-        ) {
-            return Ok(false);
-        }
+    /// Whether a question was not answered yet. What happens meanwhile does not
+    /// answer it.
+    async fn is_open(&self, workflow: &WorkflowId, asked: &Recorded) -> Result<bool, Error> {
         let state = self.runtime.state(workflow).await?;
         // One that was answered long ago was asked at another time.
-        Ok(matches!(state.phase, Phase::AwaitingDecision { since_ms, .. } if since_ms == recorded.at_ms))
+        Ok(matches!(state.phase, Phase::AwaitingDecision { since_ms, .. } if since_ms == asked.at_ms))
     }
 
-    /// Asks the client until somebody has answered; what happened then.
+    /// Asks the client until something happens; what that was.
     async fn ask(
         &self,
         watch: &mut Watch,
         workflow: &WorkflowId,
         asked: &Recorded,
-        question: ToolCallUpdate,
+        call: ToolCallUpdate,
     ) -> Result<Option<Update>, Error> {
+        let mut rounds = self.session.rounds();
+        loop {
+            let round = *rounds.borrow_and_update();
+            self.place
+                .send_modify(|place| (place.waits, place.round) = (Waits::Nothing, round));
+            let waits = tokio::select! {
+                biased;
+                // A question that is not waited for any more is withdrawn.
+                next = watch.next() => return next,
+                Ok(()) = rounds.changed() => continue,
+                waits = self.put(workflow, asked, call.clone()) => waits,
+            };
+            self.place.send_modify(|place| place.waits = waits);
+            tokio::select! {
+                biased;
+                next = watch.next() => return next,
+                Ok(()) = rounds.changed() => {}
+            }
+        }
+    }
+
+    /// Puts a question to the client and gives its answer on.
+    async fn put(&self, workflow: &WorkflowId, asked: &Recorded, call: ToolCallUpdate) -> Waits {
+        self.ready.cancelled().await;
+        let question = kind(&asked.event).unwrap_or(Question::Help);
         let here = Some((workflow.clone(), asked.seq));
-        let mut parked = self.session.parked();
-        let answer = async {
-            self.ready.cancelled().await;
-            self.client.ask(question).await
+        let (mut parked, mut settings) = (self.session.parked(), self.session.settings());
+        let by_itself = async {
+            let chosen = settings.wait_for(|settings| settings.review != Review::Ask).await;
+            match chosen.map(|settings| settings.review) {
+                Ok(Review::Accept) => Answer::Accept,
+                Ok(Review::Reject | Review::Ask) => Answer::Reject,
+                Err(_) => std::future::pending().await,
+            }
         };
-        // A question that is not waited for any more is withdrawn.
         let answer = tokio::select! {
             biased;
-            next = watch.next() => return next,
-            _ = parked.wait_for(|parked| *parked == here) => Some(Answer::Modify),
-            answer = answer => answer,
-        };
-        let waits = match answer {
-            Some(Answer::Modify) => {
-                self.session.park((workflow.clone(), asked.seq));
+            _ = parked.wait_for(|parked| *parked == here) => {
                 self.client.tell(updates::say(WORDS));
-                Waits::Words
+                return Waits::Words;
             }
+            answer = by_itself, if question == Question::Review => Some(answer),
+            answer = self.client.ask(call, question) => answer,
+        };
+        match answer {
             Some(Answer::Accept) => self.decide(workflow, Decision::Accept(Selection::All)).await,
             Some(Answer::Reject) => self.decide(workflow, Decision::Reject { feedback: None }).await,
+            // Whoever follows the session answers then.
+            Some(Answer::Always) => self.always(workflow, Review::Accept).await,
+            Some(Answer::Never) => self.always(workflow, Review::Reject).await,
+            Some(Answer::Modify) => match self.client.words(WORDS_OF_A_FORM).await {
+                Some(feedback) => {
+                    self.said.add(&feedback);
+                    self.decide(workflow, Decision::Modify { feedback }).await
+                }
+                None => {
+                    self.session.park((workflow.clone(), asked.seq));
+                    self.client.tell(updates::say(WORDS));
+                    Waits::Words
+                }
+            },
             None => Waits::Others,
+        }
+    }
+
+    /// Answers this question and all that follow in the session.
+    async fn always(&self, workflow: &WorkflowId, review: Review) -> Waits {
+        let settings = Settings {
+            review,
+            ..self.session.settings().borrow().clone()
         };
-        self.place.send_modify(|place| place.waits = waits);
-        watch.next().await
+        if let Err(error) = self.session.choose(&self.runtime, settings).await {
+            tracing::warn!(%error, code = %error.code, session = %self.session.id, "the choice holds only this time");
+        }
+        let decision = match review {
+            Review::Accept | Review::Ask => Decision::Accept(Selection::All),
+            Review::Reject => Decision::Reject { feedback: None },
+        };
+        self.decide(workflow, decision).await
     }
 
     /// Somebody else's answer that came first stands.
@@ -350,4 +443,12 @@ impl Following {
             }
         }
     }
+}
+
+/// Which question an event asks.
+fn kind(event: &Event) -> Option<Question> {
+    if matches!(event, Event::DecisionRequested) {
+        return Some(Question::Review);
+    }
+    matches!(event, Event::HelpRequested { .. }).then_some(Question::Help)
 }

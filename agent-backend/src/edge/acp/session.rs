@@ -25,15 +25,12 @@ use shared::{
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::listing;
+use super::{listing, settings::Settings};
 use crate::{
     clock,
     error::Error,
     runtime::{Runtime, Submission},
 };
-
-/// Definition that prompts begin.
-const WORKFLOW_TYPE: &str = "feature_implementation";
 
 /// Requests of one session; a new one is to be begun beyond that.
 const ENTRIES_MAX: usize = 1_000;
@@ -50,11 +47,14 @@ pub(super) struct Session {
     pub(super) id: SessionId,
     pub(super) cwd: PathBuf,
     title: Mutex<Option<String>>,
+    settings: watch::Sender<Settings>,
     entries: watch::Sender<Vec<Arc<Entry>>>,
     turn: Mutex<Option<Turn>>,
     /// The question that waits for words, in place of an answer.
     parked: watch::Sender<Option<Question>>,
-    news: broadcast::Sender<SessionUpdate>,
+    /// How often the open question was to be put again.
+    rounds: watch::Sender<u64>,
+    news: broadcast::Sender<News>,
     followers: AtomicUsize,
     /// Cancelled when the session is deleted.
     deleted: CancellationToken,
@@ -62,6 +62,14 @@ pub(super) struct Session {
 
 /// A question of a workflow, by the event that asked it.
 pub(super) type Question = (WorkflowId, Seq);
+
+/// What is not in the journal of a workflow.
+#[derive(Debug, Clone)]
+pub(super) struct News {
+    pub(super) update: SessionUpdate,
+    /// Who needs not be told.
+    pub(super) known_to: Option<ConnectionId>,
+}
 
 /// Something that was asked.
 #[derive(Debug)]
@@ -147,9 +155,11 @@ impl Session {
             id: stored.id,
             cwd: stored.workspace.into(),
             title: Mutex::new(stored.title),
+            settings: watch::Sender::new(Settings::read(&stored.settings)),
             entries: watch::Sender::default(),
             turn: Mutex::default(),
             parked: watch::Sender::default(),
+            rounds: watch::Sender::default(),
             news: broadcast::Sender::new(NEWS_MAX),
             followers: AtomicUsize::default(),
             deleted: CancellationToken::new(),
@@ -222,24 +232,26 @@ impl Session {
         place
     }
 
-    /// Begins a workflow for a request; its place and its id. What was asked is
+    /// Begins a workflow of a definition; its place and its id. What was asked is
     /// written first: whoever dies in between leaves a request without a
     /// workflow, and never a workflow that nobody finds.
     pub(super) async fn begin_work(
         &self,
         runtime: &Runtime,
+        definition: &str,
+        query: String,
         prompt: String,
         from: ConnectionId,
     ) -> Result<(usize, WorkflowId), Error> {
         let max = engine::limits::QUERY_BYTES_MAX;
-        if prompt.len() > max {
-            let message = format!("the prompt has {} bytes; {max} are allowed", prompt.len());
+        if query.len() > max {
+            let message = format!("the prompt has {} bytes; {max} are allowed", query.len());
             return Err(Error::user(Code::QueryTooLong, message));
         }
         let key = self.enter(runtime, &prompt, None).await?;
         let submission = Submission {
-            workflow_type: WORKFLOW_TYPE.to_owned(),
-            query: prompt.clone(),
+            workflow_type: definition.to_owned(),
+            query,
             correlation: Some(key.clone()),
             workspace: Some(self.cwd.to_string_lossy().into_owned()),
         };
@@ -255,6 +267,57 @@ impl Session {
             came,
         });
         begun.map(|(workflow, _)| (place, workflow))
+    }
+
+    /// Keeps what was answered without a workflow; its place.
+    pub(super) async fn answered(
+        &self,
+        runtime: &Runtime,
+        prompt: String,
+        answer: String,
+        from: ConnectionId,
+    ) -> Result<usize, Error> {
+        let key = self.enter(runtime, &prompt, Some(answer.clone())).await?;
+        Ok(self.push(Entry {
+            key,
+            prompt,
+            from: Some(from),
+            came: Came::Answer(answer),
+        }))
+    }
+
+    /// What is chosen.
+    pub(super) fn settings(&self) -> watch::Receiver<Settings> {
+        self.settings.subscribe()
+    }
+
+    /// Chooses something else, and tells everybody.
+    pub(super) async fn choose(&self, runtime: &Runtime, settings: Settings) -> Result<(), Error> {
+        let change = SessionChange::Set(settings.text());
+        let journal = &runtime.services().journal;
+        journal
+            .change_session(self.id.clone(), clock::now_ms(), change)
+            .await?;
+        for update in settings.updates(&runtime.workflow_types()) {
+            self.announce(update);
+        }
+        self.settings.send_replace(settings);
+        Ok(())
+    }
+
+    /// Puts the open question to everybody once more; the number of that round.
+    pub(super) fn ask_again(&self) -> u64 {
+        self.parked.send_replace(None);
+        let mut round = 0;
+        self.rounds.send_modify(|rounds| {
+            *rounds += 1;
+            round = *rounds;
+        });
+        round
+    }
+
+    pub(super) fn rounds(&self) -> watch::Receiver<u64> {
+        self.rounds.subscribe()
     }
 
     async fn enter(
@@ -299,11 +362,16 @@ impl Session {
 
     /// Tells everybody what is not in the journal of a workflow.
     pub(super) fn announce(&self, update: SessionUpdate) {
-        // Nobody follows: whoever comes reads it from the journal.
-        let _nobody = self.news.send(update);
+        self.announce_to_others(update, None);
     }
 
-    pub(super) fn news(&self) -> broadcast::Receiver<SessionUpdate> {
+    /// The same, but for one who knows it already.
+    pub(super) fn announce_to_others(&self, update: SessionUpdate, known_to: Option<ConnectionId>) {
+        // Nobody follows: whoever comes reads it from the journal.
+        let _nobody = self.news.send(News { update, known_to });
+    }
+
+    pub(super) fn news(&self) -> broadcast::Receiver<News> {
         self.news.subscribe()
     }
 

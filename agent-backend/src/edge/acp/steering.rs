@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use shared::{error::Code, id::WorkflowId};
 
-use super::{empty_prompt, follower::Follower, session::Session, streaming::VENDOR, text};
+use super::{follower::Follower, session::Session, streaming::VENDOR};
 use crate::{error::Error, runtime::Runtime};
 
 /// The request of the method.
@@ -81,12 +81,8 @@ pub(super) async fn steer(
     runtime: &Runtime,
     session: &Session,
     follower: &Follower,
-    prompt: &[ContentBlock],
+    text: String,
 ) -> Result<Option<WorkflowId>, Error> {
-    let text = text::of(prompt);
-    if text.trim().is_empty() {
-        return Err(empty_prompt());
-    }
     let Some(workflow) = session.works_on().await else {
         return Ok(None);
     };

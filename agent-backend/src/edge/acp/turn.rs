@@ -5,137 +5,254 @@
 
 use std::sync::Arc;
 
-use agent_client_protocol::v1::schema::{ContentBlock, StopReason};
-use engine::{Phase, artifact::Decision};
-use shared::id::{Seq, WorkflowId};
+use agent_client_protocol::v1::schema::StopReason;
+use engine::{Phase, State, artifact::Decision};
+use shared::{
+    error::Code,
+    id::{Seq, WorkflowId},
+};
 
 use super::{
+    answers,
+    commands::{self, Asked},
     connection::Connection,
-    empty_prompt,
     follower::{Follower, Place, Waits},
     session::{At, Lease, Session},
-    text,
+    updates,
 };
 use crate::{error::Error, runtime::Runtime};
 
 /// What a turn is about.
 struct About {
-    workflow: WorkflowId,
-    /// Events up to here are of an earlier turn.
-    since: At,
+    /// None where the answer is there already.
+    workflow: Option<WorkflowId>,
+    since: Since,
 }
 
-/// Runs one turn to its end.
-pub(super) async fn run(
-    connection: &Connection,
-    session: &Arc<Session>,
-    lease: &Lease,
-    mut follower: Arc<Follower>,
-    prompt: &[ContentBlock],
-) -> Result<StopReason, Error> {
-    let text = text::of(prompt);
-    if text.trim().is_empty() {
-        return Err(empty_prompt());
+/// What belongs to earlier turns: what a client was told up to here, and
+/// questions that were put as often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Since {
+    at: At,
+    round: u64,
+}
+
+impl Since {
+    fn after(at: At) -> Self {
+        Self { at, round: u64::MAX }
     }
-    let runtime = connection.hub().runtime();
-    let about = begin(connection, session, &follower, text).await?;
-    lease.works_on(&about.workflow);
-    let mut stopped = false;
-    loop {
-        let told = async {
-            let mut place = follower.place.clone();
-            place
-                .wait_for(|place| is_over(*place, about.since))
-                .await
-                .map(|place| *place)
+}
+
+/// One turn.
+pub(super) struct Turn<'a> {
+    pub(super) connection: &'a Connection,
+    pub(super) session: &'a Arc<Session>,
+    pub(super) lease: &'a Lease,
+    pub(super) follower: Arc<Follower>,
+}
+
+impl Turn<'_> {
+    /// Runs to its end.
+    pub(super) async fn run(mut self, text: String) -> Result<StopReason, Error> {
+        let Some(about) = Box::pin(self.begin(text)).await? else {
+            return Ok(StopReason::EndTurn);
         };
-        let told = tokio::select! {
-            biased;
-            () = lease.cancelled(), if !stopped => {
-                stopped = true;
-                // A workflow that ended a moment ago refuses, which is as good.
-                if let Err(error) = runtime.cancel(&about.workflow).await {
-                    tracing::debug!(workflow = %about.workflow, %error, "not cancelled");
+        if let Some(workflow) = &about.workflow {
+            self.lease.works_on(workflow);
+        }
+        let mut stopped = false;
+        loop {
+            let follower = self.follower.clone();
+            let told = async {
+                let mut place = follower.place.clone();
+                place
+                    .wait_for(|place| is_over(*place, about.since))
+                    .await
+                    .map(|place| *place)
+            };
+            let told = tokio::select! {
+                biased;
+                () = self.lease.cancelled(), if !stopped => {
+                    stopped = true;
+                    self.stop(about.workflow.as_ref()).await;
+                    continue;
                 }
-                continue;
+                told = told => told,
+            };
+            match told {
+                _ if self.lease.is_cancelled() => return Ok(StopReason::Cancelled),
+                Ok(place) if place.at.entry == about.since.at.entry && place.waits == Waits::Others => {
+                    return Ok(StopReason::Cancelled);
+                }
+                Ok(_) => return Ok(StopReason::EndTurn),
+                // It began to be told anew, or the client has left.
+                Err(_) => match self.connection.follower(self.session) {
+                    Some(other) => self.follower = other,
+                    None => return Ok(StopReason::Cancelled),
+                },
             }
-            told = told => told,
+        }
+    }
+
+    fn runtime(&self) -> &Runtime {
+        self.connection.hub().runtime()
+    }
+
+    /// A workflow that ended a moment ago refuses, which is as good.
+    async fn stop(&self, workflow: Option<&WorkflowId>) {
+        let Some(workflow) = workflow else { return };
+        if let Err(error) = self.runtime().cancel(workflow).await {
+            tracing::debug!(%workflow, %error, "not cancelled");
+        }
+    }
+
+    /// Does what is asked; what to wait for, if anything.
+    async fn begin(&self, text: String) -> Result<Option<About>, Error> {
+        let last = self.unfinished().await?;
+        match (commands::parse(&text)?, last) {
+            (Asked::Search(query), _) => {
+                let answer = answers::search(self.runtime(), &self.session.cwd, &query).await?;
+                self.answer(text, answer).await
+            }
+            (Asked::Index, _) => {
+                let answer = answers::index(self.runtime(), &self.session.cwd).await?;
+                self.answer(text, answer).await
+            }
+            (Asked::Review | Asked::Resume, Some((entry, state))) => Ok(self.go_on(entry, &state)),
+            (Asked::Review | Asked::Resume, None) => {
+                let answer = "Everything in this session is over.".to_owned();
+                self.answer(text, answer).await
+            }
+            (Asked::Words, Some((entry, state))) => match self.tell(&state, &text).await? {
+                Some(seq) => Ok(Some(About {
+                    workflow: Some(state.workflow.clone()),
+                    since: Since::after(At { entry, seq }),
+                })),
+                // Somebody else has answered meanwhile, and it is over.
+                None => self.work(None, text.clone(), text).await.map(Some),
+            },
+            (Asked::Words, None) => self.work(None, text.clone(), text).await.map(Some),
+            (Asked::Work { definition, query }, None) => {
+                self.work(Some(definition), query, text).await.map(Some)
+            }
+            (Asked::Work { .. }, Some((_, state))) => {
+                let message = format!(
+                    "workflow `{}` of this session is not over: answer its question, or cancel it",
+                    state.workflow
+                );
+                Err(Error::user(Code::InvalidRequest, message))
+            }
+        }
+    }
+
+    /// The last workflow and its place, if it is not over.
+    async fn unfinished(&self) -> Result<Option<(usize, Arc<State>)>, Error> {
+        let Some((entry, workflow)) = self.session.last() else {
+            return Ok(None);
+        };
+        match self.runtime().state(&workflow).await {
+            Ok(state) if state.is_finished() => Ok(None),
+            Ok(state) => Ok(Some((entry, state))),
+            Err(error) if error.code == Code::UnknownWorkflow => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn work(&self, definition: Option<&str>, query: String, text: String) -> Result<About, Error> {
+        let chosen = self.session.settings().borrow().mode.clone();
+        let definition = definition.unwrap_or(&chosen);
+        let begun = self
+            .session
+            .begin_work(self.runtime(), definition, query, text, self.connection.id());
+        let (entry, workflow) = begun.await?;
+        Ok(About {
+            workflow: Some(workflow),
+            since: Since::after(At::begin(entry)),
+        })
+    }
+
+    /// Gives an answer that needed no workflow.
+    async fn answer(&self, text: String, answer: String) -> Result<Option<About>, Error> {
+        if self.unfinished().await?.is_some() {
+            // What is told in order waits for the workflow, and this cannot.
+            let update = updates::say(&answer);
+            self.follower.tell(update.clone());
+            self.session
+                .announce_to_others(update, Some(self.connection.id()));
+            return Ok(None);
+        }
+        let entry = self
+            .session
+            .answered(self.runtime(), text, answer, self.connection.id())
+            .await?;
+        Ok(Some(About {
+            workflow: None,
+            since: Since::after(At::begin(entry)),
+        }))
+    }
+
+    /// Joins a workflow that goes on; where it asks, it asks once more.
+    fn go_on(&self, entry: usize, state: &State) -> Option<About> {
+        let at = At {
+            entry,
+            seq: state.head,
+        };
+        let since = match state.phase {
+            Phase::AwaitingDecision { .. } => Since {
+                at,
+                round: self.session.ask_again().saturating_sub(1),
+            },
+            Phase::Running(_) | Phase::Waiting { .. } | Phase::Joining(_) | Phase::Finished(_) => {
+                Since::after(at)
+            }
+        };
+        Some(About {
+            workflow: Some(state.workflow.clone()),
+            since,
+        })
+    }
+
+    /// Gives the words to a workflow that is not over: as feedback where it asks,
+    /// as a remark otherwise. Where it was; none where it is over.
+    async fn tell(&self, state: &State, text: &str) -> Result<Option<Seq>, Error> {
+        self.follower.said(text);
+        let (runtime, workflow) = (self.runtime(), &state.workflow);
+        let told = match state.phase {
+            Phase::AwaitingDecision { .. } => {
+                let feedback = text.to_owned();
+                runtime
+                    .decide(workflow, None, Decision::Modify { feedback })
+                    .await
+            }
+            Phase::Running(_) | Phase::Waiting { .. } | Phase::Joining(_) | Phase::Finished(_) => {
+                runtime.remark(workflow, text.to_owned()).await
+            }
         };
         match told {
-            _ if lease.is_cancelled() => return Ok(StopReason::Cancelled),
-            Ok(place) if place.at.entry == about.since.entry && place.waits == Waits::Others => {
-                return Ok(StopReason::Cancelled);
+            Ok(()) => Ok(Some(state.head)),
+            Err(error) if matches!(error.code, Code::DecisionNotPending | Code::WorkflowFinished) => {
+                tracing::debug!(%workflow, %error, "the words came too late");
+                match self.unfinished().await? {
+                    // It was answered elsewhere and works: a remark then.
+                    Some((_, now)) => {
+                        runtime.remark(workflow, text.to_owned()).await?;
+                        Ok(Some(now.head))
+                    }
+                    None => Ok(None),
+                }
             }
-            Ok(_) => return Ok(StopReason::EndTurn),
-            // It began to be told anew, or the client has left.
-            Err(_) => match connection.follower(session) {
-                Some(other) => follower = other,
-                None => return Ok(StopReason::Cancelled),
-            },
+            Err(error) => Err(error),
         }
     }
 }
 
 /// Whether a client that was told so much was told the end of a turn.
-fn is_over(place: Place, since: At) -> bool {
-    place.at.entry > since.entry || place.at > since && place.waits != Waits::Nothing
-}
-
-/// Begins a workflow, or goes on with the last one.
-async fn begin(
-    connection: &Connection,
-    session: &Arc<Session>,
-    follower: &Follower,
-    text: String,
-) -> Result<About, Error> {
-    let runtime = connection.hub().runtime();
-    if let Some((entry, workflow)) = session.last()
-        && let Some(seq) = go_on(runtime, &workflow, follower, &text).await?
-    {
-        let since = At { entry, seq };
-        return Ok(About { workflow, since });
-    }
-    let (entry, workflow) = session.begin_work(runtime, text, connection.id()).await?;
-    let since = At::begin(entry);
-    Ok(About { workflow, since })
-}
-
-/// Gives the words to a workflow that is not over: as feedback where it asks, as
-/// a remark otherwise. Where it was; none where it is over.
-async fn go_on(
-    runtime: &Runtime,
-    workflow: &WorkflowId,
-    follower: &Follower,
-    text: &str,
-) -> Result<Option<Seq>, Error> {
-    let state = match runtime.state(workflow).await {
-        Ok(state) => state,
-        Err(error) if error.code == shared::error::Code::UnknownWorkflow => return Ok(None),
-        Err(error) => return Err(error),
+fn is_over(place: Place, since: Since) -> bool {
+    let now = Since {
+        at: place.at,
+        round: place.round,
     };
-    if state.is_finished() {
-        return Ok(None);
-    }
-    follower.said(text);
-    let told = match state.phase {
-        Phase::AwaitingDecision { .. } => {
-            let feedback = text.to_owned();
-            runtime
-                .decide(workflow, None, Decision::Modify { feedback })
-                .await
-        }
-        Phase::Running(_) | Phase::Waiting { .. } | Phase::Joining(_) | Phase::Finished(_) => {
-            runtime.remark(workflow, text.to_owned()).await
-        }
-    };
-    match told {
-        Ok(()) => Ok(Some(state.head)),
-        // Somebody else has answered meanwhile: the text is a new request.
-        Err(error) => {
-            tracing::debug!(%workflow, %error, "the words came too late");
-            Ok(None)
-        }
-    }
+    place.at.entry > since.at.entry || now > since && place.waits != Waits::Nothing
 }
 
 #[cfg(test)]
@@ -145,20 +262,27 @@ mod tests {
     #[test]
     fn a_turn_is_over_when_its_client_knows() {
         let at = |entry, seq| At { entry, seq: Seq(seq) };
-        let check = |place: At, waits: Waits, since: At, expect: bool| {
-            assert_eq!(
-                is_over(Place { at: place, waits }, since),
-                expect,
-                "{place:?} {waits:?} {since:?}"
-            );
+        let check = |at: At, waits: Waits, round: u64, since: Since, expect: bool| {
+            let place = Place { at, waits, round };
+            assert_eq!(is_over(place, since), expect, "{place:?} {since:?}");
         };
-        check(at(0, 9), Waits::Nothing, at(0, 0), false);
-        check(at(1, 0), Waits::Nothing, at(0, 0), true);
-        check(at(0, 9), Waits::Words, at(0, 0), true);
-        check(at(0, 9), Waits::Others, at(0, 0), true);
+        let new = Since::after(at(0, 0));
+        check(at(0, 9), Waits::Nothing, 0, new, false);
+        check(at(1, 0), Waits::Nothing, 0, new, true);
+        check(at(0, 9), Waits::Words, 0, new, true);
+        check(at(0, 9), Waits::Others, 0, new, true);
         // The question of the turn before still shows.
-        check(at(0, 9), Waits::Words, at(0, 9), false);
-        check(at(0, 20), Waits::Words, at(0, 9), true);
-        check(at(0, 9), Waits::Words, at(1, 0), false);
+        let feedback = Since::after(at(0, 9));
+        check(at(0, 9), Waits::Words, 3, feedback, false);
+        check(at(0, 20), Waits::Words, 0, feedback, true);
+        check(at(0, 9), Waits::Words, 0, Since::after(at(1, 0)), false);
+        // Until it was put again.
+        let again = Since {
+            at: at(0, 9),
+            round: 3,
+        };
+        check(at(0, 9), Waits::Words, 3, again, false);
+        check(at(0, 9), Waits::Nothing, 4, again, false);
+        check(at(0, 9), Waits::Others, 4, again, true);
     }
 }

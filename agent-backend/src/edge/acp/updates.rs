@@ -3,22 +3,25 @@
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use agent_client_protocol::v1::schema::{
-    ContentBlock, ContentChunk, Diff, Plan, PlanEntry, PlanEntryPriority, PlanEntryStatus, SessionUpdate,
-    TextContent, ToolCall, ToolCallContent, ToolCallLocation, ToolCallStatus, ToolCallUpdate,
-    ToolCallUpdateFields, ToolKind,
+    ContentBlock, ContentChunk, Diff, Notice, NoticeSeverity, Plan, PlanEntry, PlanEntryPriority,
+    PlanEntryStatus, SessionUpdate, TextContent, ToolCall, ToolCallContent, ToolCallLocation, ToolCallStatus,
+    ToolCallUpdate, ToolCallUpdateFields, ToolKind,
 };
 use engine::{
     Event, Graph, Outcome, StageKind,
     artifact::{CallEnding, CheckReport, CheckStatus, Decision, ModelCall},
-    event::{Ending, NoticeLevel, Streamed},
+    event::{self, Ending, NoticeLevel, Streamed},
     ports::Journal,
 };
 use shared::id::{StageId, WorkflowId};
 
+use super::{client::Notices, usage::Usage};
 use crate::{error::Error, present};
 
 /// Maps the events of one workflow, in order.
-pub(super) struct Updates {
+pub(super) struct Updates<'a> {
+    notices: Notices,
+    usage: &'a mut Usage,
     journal: Arc<dyn Journal>,
     cwd: PathBuf,
     workflow: WorkflowId,
@@ -32,15 +35,24 @@ pub(super) struct Updates {
     checks: Vec<CheckReport>,
 }
 
-impl Updates {
+impl<'a> Updates<'a> {
     /// For a workflow from its first event on.
-    pub(super) fn new(journal: Arc<dyn Journal>, cwd: PathBuf, workflow: WorkflowId, graph: &Graph) -> Self {
+    pub(super) fn new(
+        journal: Arc<dyn Journal>,
+        cwd: PathBuf,
+        workflow: WorkflowId,
+        graph: &Graph,
+        notices: Notices,
+        usage: &'a mut Usage,
+    ) -> Self {
         let kinds = graph
             .all()
             .into_iter()
             .filter_map(|stage| Some((stage.id.clone(), stage.kind()?)))
             .collect();
         Self {
+            notices,
+            usage,
             journal,
             cwd,
             workflow,
@@ -115,14 +127,8 @@ impl Updates {
                 vec![done, say(&text)]
             }
             Event::Resumed => vec![think("The backend was restarted; the workflow goes on.\n")],
-            Event::Noticed(notice) => {
-                let mark = match notice.level {
-                    NoticeLevel::Info => "Note",
-                    NoticeLevel::Warning => "Warning",
-                };
-                vec![think(&format!("{mark}: {}\n", notice.message))]
-            }
-            Event::ModelCalled { call, .. } => called(call).into_iter().collect(),
+            Event::Noticed(notice) => vec![self.noticed(notice)],
+            Event::ModelCalled { call, .. } => self.called(call),
             Event::Remarked { text } | Event::Decided(Decision::Modify { feedback: text }) => {
                 vec![heard(text)]
             }
@@ -188,7 +194,7 @@ impl Updates {
             Event::AttemptDiscarded { reason, .. } => vec![think(&format!("{reason}\n"))],
             Event::AttemptResumed { tokens, .. } => vec![goes_on(*tokens)],
             Event::RetryScheduled { stage, .. } => vec![think(&format!("`{stage}` is tried again.\n"))],
-            Event::ModelCalled { call, .. } => called(call).into_iter().collect(),
+            Event::ModelCalled { call, .. } => self.called(call),
             Event::Submitted { .. }
             | Event::ContextRetrieved(_)
             | Event::Planned(_)
@@ -270,6 +276,27 @@ impl Updates {
         }
     }
 
+    /// What a call took, and that it did not go as it should.
+    fn called(&mut self, call: &ModelCall) -> Vec<SessionUpdate> {
+        let mut told: Vec<SessionUpdate> = self.usage.note(call).into_iter().collect();
+        match &call.ending {
+            CallEnding::Failed { .. } => told.push(think(&format!("Warning: {}\n", present::call(call)))),
+            CallEnding::Answered { .. } | CallEnding::FromCache => {}
+        }
+        told
+    }
+
+    fn noticed(&self, notice: &event::Notice) -> SessionUpdate {
+        let (mark, severity) = match notice.level {
+            NoticeLevel::Info => ("Note", NoticeSeverity::Info),
+            NoticeLevel::Warning => ("Warning", NoticeSeverity::Warning),
+        };
+        match self.notices {
+            Notices::Thoughts => think(&format!("{mark}: {}\n", notice.message)),
+            Notices::Notices => SessionUpdate::Notice(Notice::new(severity, notice.message.clone())),
+        }
+    }
+
     fn plan(&self, status: &PlanEntryStatus) -> SessionUpdate {
         let entry = |step: &String| PlanEntry::new(step.clone(), PlanEntryPriority::Medium, status.clone());
         SessionUpdate::Plan(Plan::new(self.steps.iter().map(entry).collect()))
@@ -311,14 +338,6 @@ pub(super) fn say(words: &str) -> SessionUpdate {
 
 fn goes_on(tokens: u64) -> SessionUpdate {
     think(&format!("The model goes on after {tokens} tokens.\n"))
-}
-
-/// A call that did not go as it should; nothing of one that did.
-fn called(call: &ModelCall) -> Option<SessionUpdate> {
-    match &call.ending {
-        CallEnding::Failed { .. } => Some(think(&format!("Warning: {}\n", present::call(call)))),
-        CallEnding::Answered { .. } | CallEnding::FromCache => None,
-    }
 }
 
 fn think(words: &str) -> SessionUpdate {
