@@ -5,7 +5,7 @@ mod settings;
 
 use std::{collections::BTreeSet, fs, net::TcpListener};
 
-use scripted_ollama::{ScriptedOllama, Seed};
+use scripted_ollama::{Record, ScriptedOllama, Seed};
 use serde_json::{Value, json};
 
 use crate::{
@@ -202,6 +202,22 @@ async fn submit(world: &World, case: &str) -> String {
     body["workflow_id"].as_str().unwrap().to_owned()
 }
 
+/// The questions of one workflow are the same, byte by byte, up to the task: a
+/// server reads that part once.
+fn share_their_beginning(records: &[Record]) {
+    let questions: Vec<(&str, &str)> = records
+        .iter()
+        .filter_map(|record| {
+            let (beginning, task) = record.last_message("user").split_once("# Your task: ")?;
+            (!task.starts_with("search")).then(|| (record.last_message("system"), beginning))
+        })
+        .collect();
+    let [first, rest @ ..] = &questions[..] else {
+        panic!("no question was asked");
+    };
+    assert_eq!(rest, [*first; 2]);
+}
+
 /// The files of the proposal with their text.
 async fn proposal(world: &World, id: &str) -> Vec<(String, String)> {
     let (_, view) = world.get(&format!("/api/workflow/{id}")).await;
@@ -227,6 +243,7 @@ async fn a_workflow_survives_each_fault_at_each_call() {
     world.to_review(&id).await;
     let expect = proposal(&world, &id).await;
     assert_eq!(expect.len(), 2, "{expect:?}");
+    share_their_beginning(&world.ollama.requests());
     for (at, (fault, follows)) in faults().iter().enumerate() {
         let asked = world.ollama.requests().len();
         let id = submit(&world, &format!("case:{at}.")).await;

@@ -186,6 +186,40 @@ async fn a_stage_names_its_role_and_takes_what_is_known() {
 }
 
 #[tokio::test]
+async fn a_change_of_models_is_told_with_its_cost() {
+    let config = CONFIG
+        .replace("roles:", "roles:\n  tests: [second]")
+        .replace("load_ms: 100", "load_ms: 60000")
+        .replace(
+            "providers:",
+            "providers:\n  second: { kind: ollama, url: SERVER, model: 'big:70b', num_ctx: 16384 }",
+        );
+    let mut script: Value = serde_json::from_str(&script(Vec::new())).unwrap();
+    let models = script["models"].as_array_mut().unwrap();
+    models.push(json!({ "name": "big:70b", "load_ms": 1100 }));
+    let world = world(&script.to_string(), None, &config).await;
+    let id = submit(&world, "case:0.").await;
+    let events = world.to_review(&id).await;
+    let told = |event: &&Value| {
+        event["message"]
+            .as_str()
+            .is_some_and(|it| it.contains("had to be loaded"))
+    };
+    let notices: Vec<&str> = events
+        .iter()
+        .filter(told)
+        .filter_map(|it| it["message"].as_str())
+        .collect();
+    let [notice] = notices[..] else {
+        panic!("{notices:?}");
+    };
+    assert!(
+        notice.starts_with("big:70b had to be loaded first, which took 11"),
+        "{notice}"
+    );
+}
+
+#[tokio::test]
 async fn a_pool_of_hosts_loses_one() {
     let host = async || {
         let host = ScriptedOllama::builder().script(script(Vec::new())).start();

@@ -3,10 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
-use engine::event::GenerationTotal;
-use models::{ChatRequest, Identity, Role};
+use engine::event::{GenerationTotal, Origin};
+use models::{ChatRequest, Identity};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
+
+use super::draft;
 
 /// Bytes of answers that are kept; the oldest ones go first, at a start.
 const BYTES_MAX: u64 = 256 << 20;
@@ -29,64 +30,22 @@ pub(super) struct Known {
     pub generated_tokens: u64,
 }
 
-/// What is hashed.
-#[derive(Serialize)]
-struct Question<'a> {
-    provider: &'a str,
-    model: &'a str,
-    context_tokens: u32,
-    system: &'a str,
-    messages: Vec<(&'static str, &'a str)>,
-    format: Option<&'a serde_json::Value>,
-    temperature: Option<f32>,
-    tokens_max: Option<u32>,
-    seed: Option<i64>,
-}
-
 impl Key {
-    /// The key of a question; none for one with pictures or tools, which no
-    /// stage asks.
+    /// The key of a question; none for one with pictures, which no stage asks.
     pub fn new(who: &Identity, request: &ChatRequest) -> Option<Self> {
-        let ChatRequest {
-            system,
-            messages,
-            format,
-            tools,
-            temperature,
-            tokens_max,
-            seed,
-        } = request;
-        let plain = messages
-            .iter()
-            .all(|it| it.images.is_empty() && it.tool_calls.is_empty());
-        if !tools.is_empty() || !plain {
+        if request.messages.iter().any(|it| !it.images.is_empty()) {
             return None;
         }
-        let question = Question {
-            provider: &who.provider,
-            model: &who.model,
-            context_tokens: who.context_tokens,
-            system,
-            messages: messages
-                .iter()
-                .map(|it| (speaker(it.role), it.content.as_str()))
-                .collect(),
-            format: format.as_ref(),
-            temperature: *temperature,
-            tokens_max: *tokens_max,
-            seed: *seed,
-        };
-        let text = serde_json::to_vec(&question).ok()?;
-        Some(Self(hex::encode(Sha256::digest(text))))
-    }
-}
-
-fn speaker(role: Role) -> &'static str {
-    match role {
-        Role::System => "system",
-        Role::User => "user",
-        Role::Assistant => "assistant",
-        Role::Tool => "tool",
+        let Origin { model, request } = draft::origin(who, request);
+        let Identity {
+            provider,
+            context_tokens,
+            ..
+        } = who;
+        Some(Self(format!(
+            "{provider} {model} {context_tokens} {}",
+            request.to_hex()
+        )))
     }
 }
 
@@ -153,7 +112,7 @@ fn prune(dir: &Path, bytes_max: u64) {
 
 #[cfg(test)]
 mod tests {
-    use models::Message;
+    use models::{Message, Role};
     use serde_json::json;
 
     use super::*;

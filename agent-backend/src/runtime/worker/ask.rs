@@ -34,6 +34,9 @@ use crate::{
 /// What is left of a prompt that was too long for a model, in percent.
 const SHRUNK_PERCENT: u64 = 60;
 
+/// Milliseconds of loading that a person is told of.
+const LOAD_TOLD_MS: u64 = 1_000;
+
 /// What a prompt is made for.
 #[derive(Debug)]
 pub(super) struct Window<'a> {
@@ -81,6 +84,8 @@ pub(super) async fn ask(
             }
             Next::GiveUp(error) => return Err(returned(error)),
         };
+        // How much it reads is known by then.
+        let _turn = link.slot().await;
         let who = link.identity();
         let whole = window(services, who);
         let shrunk = too_long
@@ -98,7 +103,6 @@ pub(super) async fn ask(
             ledger.known(&link, Timing::begin()).await;
             return Ok(text);
         }
-        let _turn = link.slot().await;
         told.left_out(desk, left_out).await;
         let mut timing = Timing::begin();
         let question = Question {
@@ -180,6 +184,7 @@ pub(super) async fn aside(
             }
             Next::GiveUp(error) => return Err(error.into()),
         };
+        let _turn = link.slot().await;
         let who = link.identity();
         let request = make(&Window {
             model: &who.model,
@@ -191,7 +196,6 @@ pub(super) async fn aside(
             ledger.known(&link, Timing::begin()).await;
             return Ok(known.text);
         }
-        let _turn = link.slot().await;
         let mut timing = Timing::begin();
         let error = match listen(&link, request, &mut timing).await {
             Ok(answer) => {
@@ -419,10 +423,10 @@ async fn call(
                 Err(error) if !usage.context.lost() => {
                     desk.notify(NoticeLevel::Warning, Some(error.code()), error.to_string())
                         .await;
-                    return Ok(whole(pieces, &usage).await);
+                    return Ok(whole(desk, link, pieces, &usage).await);
                 }
                 Err(error) => Stopped::Failed(error),
-                Ok(()) => return Ok(whole(pieces, &usage).await),
+                Ok(()) => return Ok(whole(desk, link, pieces, &usage).await),
             },
         },
     };
@@ -446,7 +450,17 @@ async fn call(
     Err(Ended::Failed { error, kept })
 }
 
-async fn whole(pieces: Pieces<'_>, usage: &models::Usage) -> Answer {
+/// What a change of models costs is told, as it was measured.
+async fn loaded(desk: &Desk, link: &Link, load_ms: u64) {
+    if load_ms >= LOAD_TOLD_MS {
+        let model = &link.identity().model;
+        let message = format!("{model} had to be loaded first, which took {load_ms} ms");
+        desk.notify(NoticeLevel::Info, None, message).await;
+    }
+}
+
+async fn whole(desk: &Desk, link: &Link, pieces: Pieces<'_>, usage: &models::Usage) -> Answer {
+    loaded(desk, link, usage.load_ms).await;
     let cut = usage.finish == Finish::Length;
     let (text, total) = pieces
         .finish(usage.prompt_tokens, usage.generated_tokens, cut)
