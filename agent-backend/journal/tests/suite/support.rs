@@ -12,7 +12,7 @@ use engine::{
         journal::{Append, Durability, NewWorkflow, Status},
     },
 };
-use journal::{Journal, Options};
+use journal::{Error, Journal, Options};
 use shared::{
     error::{Class, Code},
     id::{CorrelationId, Seq, StageId, WorkflowId},
@@ -124,8 +124,14 @@ impl Store for Database {
 
 /// Opens a directory that somebody has, as on a file system whose locks lie.
 pub fn steal(dir: &Path) -> Journal {
-    std::fs::remove_file(dir.join("journal.lock")).unwrap();
-    Options::new(dir).open().unwrap()
+    try_steal(dir).unwrap()
+}
+
+/// The same of a process that may have been stopped within a transaction.
+pub fn try_steal(dir: &Path) -> Result<Journal, Error> {
+    // After a first try that failed it may be gone.
+    let _gone = std::fs::remove_file(dir.join("journal.lock"));
+    Options::new(dir).open()
 }
 
 /// An open journal and the directory it lies in.
