@@ -200,6 +200,18 @@ pub enum Error {
 }
 
 impl Error {
+    /// An answer that began and did not end as it should.
+    pub(crate) fn broken(reason: impl fmt::Display) -> Self {
+        Self::StreamBroken {
+            reason: reason.to_string(),
+        }
+    }
+
+    /// An answer that ended without saying so.
+    pub fn unfinished() -> Self {
+        Self::broken("it ends without its last line")
+    }
+
     /// What a caller may do about it.
     pub fn class(&self) -> Class {
         match self {

@@ -139,11 +139,7 @@ impl Ollama {
             .status(self.client.show_model_info(self.options.model.clone()))
             .await;
         match info {
-            Ok(info) => info
-                .model_info
-                .iter()
-                .find(|(key, _)| key.ends_with(".context_length"))
-                .and_then(|(_, value)| value.as_u64()),
+            Ok(info) => trained_for(&info.model_info),
             Err(error) => {
                 tracing::debug!(%error, "no details about the model");
                 None
@@ -308,6 +304,12 @@ impl Provider for Ollama {
     async fn examine(&self) -> Vec<Finding> {
         examine::examine(self).await
     }
+}
+
+/// The largest context of a model by what its file says of itself.
+fn trained_for(info: &serde_json::Map<String, serde_json::Value>) -> Option<u64> {
+    let (_, tokens) = info.iter().find(|(key, _)| key.ends_with(".context_length"))?;
+    tokens.as_u64()
 }
 
 /// Whether two names mean one model: the tag `latest` may be left out, and

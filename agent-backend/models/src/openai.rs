@@ -135,7 +135,7 @@ impl OpenAiEmbeddings {
             .iter()
             .any(|vector| vector.is_empty() || vector.len() != length)
         {
-            return Err(broken("the vectors differ in length"));
+            return Err(Error::broken("the vectors differ in length"));
         }
         Ok(vectors)
     }
@@ -170,14 +170,11 @@ impl OpenAiEmbeddings {
         let places: BTreeSet<usize> = answer.data.iter().map(|row| row.index).collect();
         if answer.data.len() != texts.len() || !places.into_iter().eq(0..texts.len()) {
             let count = answer.data.len();
-            return Err(broken(&format!("{count} vectors for {} texts", texts.len())));
+            return Err(Error::broken(format!(
+                "{count} vectors for {} texts",
+                texts.len()
+            )));
         }
         Ok(answer.data.into_iter().map(|row| row.embedding).collect())
-    }
-}
-
-fn broken(reason: &str) -> Error {
-    Error::StreamBroken {
-        reason: reason.to_owned(),
     }
 }

@@ -84,7 +84,7 @@ pub(super) fn chunks(sent: Sent) -> ChunkStream {
         let mut bytes_read: u64 = 0;
         let fail = |fault| match fault {
             // It may quote the server.
-            Fault::Broken(reason) => broken(&server_text(&reason)),
+            Fault::Broken(reason) => Error::broken(server_text(&reason)),
             Fault::Said(object) => http.in_the_middle(&model, &object),
         };
         let mut next = Next::More;
@@ -94,10 +94,10 @@ pub(super) fn chunks(sent: Sent) -> ChunkStream {
             let Some(piece) = piece else { break };
             bytes_read += piece.len() as u64;
             if bytes_read > ANSWER_BYTES_MAX {
-                Err(broken(&format!("it is longer than {ANSWER_BYTES_MAX} bytes")))?;
+                Err(Error::broken(format!("it is longer than {ANSWER_BYTES_MAX} bytes")))?;
             }
             decoder.push(&piece);
-            while let Some(event) = decoder.next_event().map_err(|error| broken(&error))? {
+            while let Some(event) = decoder.next_event().map_err(Error::broken)? {
                 next = reader.event(&event, &mut out).map_err(fail)?;
                 for chunk in out.drain(..) {
                     yield chunk;
@@ -108,7 +108,7 @@ pub(super) fn chunks(sent: Sent) -> ChunkStream {
             }
         }
         let last = if next == Next::More {
-            decoder.finish().map_err(|error| broken(&error))?
+            decoder.finish().map_err(Error::broken)?
         } else {
             None
         };
@@ -149,11 +149,5 @@ fn at_the_limit(error: Error, phase: Phase, limit: Duration) -> Error {
         timeout(phase, limit)
     } else {
         error
-    }
-}
-
-fn broken(reason: &dyn std::fmt::Display) -> Error {
-    Error::StreamBroken {
-        reason: reason.to_string(),
     }
 }

@@ -57,7 +57,7 @@ fn chunks(mut response: Response, idle_timeout: Duration, mut answer: Answer) ->
     try_stream! {
         let mut decoder = ndjson::Decoder::new(LINE_BYTES_MAX);
         loop {
-            while let Some(line) = decoder.next_line().map_err(|error| broken(&error))? {
+            while let Some(line) = decoder.next_line().map_err(Error::broken)? {
                 let mut step = answer.line(line)?;
                 let is_over = step.usage.is_some();
                 for chunk in step.chunks() {
@@ -70,23 +70,17 @@ fn chunks(mut response: Response, idle_timeout: Duration, mut answer: Answer) ->
             let Some(piece) = next_piece(&mut response, idle_timeout).await? else { break };
             decoder.push(&piece);
         }
-        let rest = decoder.remainder().ok_or_else(|| broken(&"it ends without its last line"))?;
+        let rest = decoder.remainder().ok_or_else(Error::unfinished)?;
         let mut step = answer.line(rest)?;
         let is_over = step.usage.is_some();
         for chunk in step.chunks() {
             yield chunk;
         }
         if !is_over {
-            Err(broken(&"it ends without its last line"))?;
+            Err(Error::unfinished())?;
         }
     }
     .boxed()
-}
-
-fn broken(reason: &dyn std::fmt::Display) -> Error {
-    Error::StreamBroken {
-        reason: reason.to_string(),
-    }
 }
 
 /// What is known of an answer so far.
@@ -121,9 +115,9 @@ impl Step {
 impl Answer {
     fn line(&mut self, line: &[u8]) -> Result<Step, Error> {
         let line: ChatLine =
-            serde_json::from_slice(line).map_err(|error| broken(&format!("broken JSON: {error}")))?;
+            serde_json::from_slice(line).map_err(|error| Error::broken(format!("broken JSON: {error}")))?;
         if let Some(message) = line.error {
-            return Err(broken(&server_text(&message)));
+            return Err(Error::broken(server_text(&message)));
         }
         if let Some(answered) = line.model.filter(|name| !same_model(name, &self.model)) {
             return Err(Error::WrongModel {
@@ -149,7 +143,12 @@ impl Answer {
             // Servers before 0.4 give no reason.
             Some("stop") | None => Finish::Stop,
             Some("length") => Finish::Length,
-            Some(other) => return Err(broken(&format!("it ends with the reason {}", server_text(other)))),
+            Some(other) => {
+                return Err(Error::broken(format!(
+                    "it ends with the reason {}",
+                    server_text(other)
+                )));
+            }
         };
         // A count of zero means that the prompt came from the server's cache:
         // it says nothing about what was cut.
@@ -178,12 +177,12 @@ impl Answer {
 
     fn call(&mut self, call: LineCall) -> Result<ToolCall, Error> {
         if self.calls >= CALLS_MAX {
-            return Err(broken(&format!("it calls more than {CALLS_MAX} tools")));
+            return Err(Error::broken(format!("it calls more than {CALLS_MAX} tools")));
         }
         let LineFunction { name, arguments } = call.function;
         let arguments = arguments.unwrap_or_else(|| Value::Object(Map::new()));
         if !arguments.is_object() {
-            return Err(broken(&format!("the arguments for {name} are no object")));
+            return Err(Error::broken(format!("the arguments for {name} are no object")));
         }
         let id = call
             .id

@@ -2,7 +2,7 @@
 
 use shared::error::Code;
 
-use super::{NumCtx, Ollama, same_model, settle, sizing};
+use super::{NumCtx, Ollama, same_model, settle, sizing, trained_for};
 use crate::{
     Error, Provider as _,
     examine::{Finding, named, too_small},
@@ -80,12 +80,7 @@ pub(super) async fn examine(ollama: &Ollama) -> Vec<Finding> {
         .await
     {
         Ok(info) => {
-            let told = info
-                .model_info
-                .iter()
-                .find(|(key, _)| key.ends_with(".context_length"))
-                .and_then(|(_, value)| value.as_u64());
-            findings.extend(too_small("num_ctx", num_ctx, told));
+            findings.extend(too_small("num_ctx", num_ctx, trained_for(&info.model_info)));
             findings.extend(misfit(ollama, num_ctx).await);
             let abilities = &info.capabilities;
             if !abilities.is_empty() && abilities.iter().all(|ability| ability != COMPLETION) {

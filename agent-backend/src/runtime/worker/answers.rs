@@ -1,7 +1,10 @@
 //! Answers that are known already. A stage whose definition says `cache` takes
 //! the answer to the very same question from the disk; every other one asks.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    thread,
+};
 
 use engine::event::{GenerationTotal, Origin};
 use models::{ChatRequest, Identity};
@@ -54,7 +57,9 @@ impl Answers {
     /// deleted; a folder that cannot be read holds nothing.
     pub fn open(data_dir: &Path) -> Self {
         let dir = data_dir.join("answers");
-        prune(&dir, BYTES_MAX);
+        let old = dir.clone();
+        // It reads the whole index: a start does not wait for that.
+        thread::spawn(move || prune(&old, BYTES_MAX));
         Self { dir }
     }
 

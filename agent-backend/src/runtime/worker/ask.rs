@@ -241,9 +241,7 @@ async fn listen(link: &Link, request: ChatRequest, timing: &mut Timing) -> Resul
             }
         }
     }
-    Err(models::Error::StreamBroken {
-        reason: "it ends without its last line".to_owned(),
-    })
+    Err(models::Error::unfinished())
 }
 
 /// The key of a question, where the stage takes known answers.

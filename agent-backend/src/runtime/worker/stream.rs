@@ -120,11 +120,7 @@ pub(super) async fn read(
                 return Ok(usage);
             }
             Some(Err(error)) => return Err(Stopped::Failed(error)),
-            None => {
-                return Err(Stopped::Failed(models::Error::StreamBroken {
-                    reason: "it ends without its last line".to_owned(),
-                }));
-            }
+            None => return Err(Stopped::Failed(models::Error::unfinished())),
         }
     }
 }
