@@ -26,12 +26,12 @@ use crate::{
     say,
 };
 
-/// Packages whose binaries are measured.
-const PACKAGES: &[&str] = &[
-    "agent-backend",
-    "gui-client",
+/// What is measured.
+const PROGRAMS: &[&str] = &[
+    "agentic-ide-backend",
+    "agentic-ide-gui",
     "scripted-ollama",
-    "vectordb-launcher",
+    "agentic-ide-vectordb",
 ];
 
 /// Options of the benchmark.
@@ -119,7 +119,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         profile,
         samples: options.samples,
     };
-    cargo::build(&bench.paths, profile, PACKAGES)?;
+    cargo::build(&bench.paths, profile, PROGRAMS)?;
 
     let mut results = Vec::new();
     for row in rows()

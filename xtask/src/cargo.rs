@@ -12,6 +12,10 @@ pub fn command(paths: &Paths) -> Command {
     command
         .current_dir(&paths.root)
         .env("CARGO_TARGET_DIR", &paths.target);
+    if env::var_os("CI").is_some() {
+        // Nobody builds a second time there; incremental files only cost.
+        command.env("CARGO_INCREMENTAL", "0");
+    }
     // Set by the cargo that started us; the nested one finds its own.
     for (name, _) in env::vars_os() {
         let name = name.to_string_lossy();
@@ -57,8 +61,8 @@ impl Profile {
     }
 }
 
-/// Builds the binaries of some packages, unless they are given.
-pub fn build(paths: &Paths, profile: Profile, packages: &[&str]) -> anyhow::Result<()> {
+/// Builds some of the workspace's programs, unless they are given.
+pub fn build(paths: &Paths, profile: Profile, programs: &[&str]) -> anyhow::Result<()> {
     if let Some(dir) = &paths.given {
         say::note(&format!(
             "AGENTIC_IDE_BIN_DIR is set: nothing is built, the programs are those in {}",
@@ -66,24 +70,23 @@ pub fn build(paths: &Paths, profile: Profile, packages: &[&str]) -> anyhow::Resu
         ));
         return Ok(());
     }
-    let mut arguments = vec!["--bins"];
-    for package in packages {
-        arguments.extend(["--package", package]);
-    }
+    let arguments: Vec<&str> = programs.iter().flat_map(|program| ["--bin", program]).collect();
     run(paths, profile, &arguments)
 }
 
 /// Builds an example, unless the programs are given: then it is expected among them.
-pub fn build_example(paths: &Paths, profile: Profile, package: &str, example: &str) -> anyhow::Result<()> {
+pub fn build_example(paths: &Paths, profile: Profile, example: &str) -> anyhow::Result<()> {
     if paths.given.is_some() {
         return Ok(());
     }
-    run(paths, profile, &["--package", package, "--example", example])
+    run(paths, profile, &["--example", example])
 }
 
 fn run(paths: &Paths, profile: Profile, arguments: &[&str]) -> anyhow::Result<()> {
     let mut cargo = command(paths);
-    cargo.args(["build", "--locked"]).args(arguments);
+    // Always as parts of the whole workspace, however few are built: alone they
+    // would be built with other features, and most of what they use twice.
+    cargo.args(["build", "--locked", "--workspace"]).args(arguments);
     if profile == Profile::Release {
         cargo.arg("--release");
     }

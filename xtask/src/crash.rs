@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The programs that die.
-const PACKAGES: &[&str] = &["agent-backend", "scripted-ollama", "vectordb-launcher"];
+const PROGRAMS: &[&str] = &["agentic-ide-backend", "scripted-ollama", "agentic-ide-vectordb"];
 
 /// Options of the crashes.
 #[derive(Debug, Args)]
@@ -33,9 +33,9 @@ pub struct Options {
 pub fn run(options: &Options) -> anyhow::Result<()> {
     let paths = Paths::find();
     // Debug builds: others have no crash points.
-    cargo::build(&paths, Profile::Debug, PACKAGES)?;
+    cargo::build(&paths, Profile::Debug, PROGRAMS)?;
     let mut test = cargo::command(&paths);
-    test.args(["test", "--locked", "--package", "tests", "--test", "suite", "--"])
+    test.args(["test", "--locked", "--workspace", "--test", "suite", "--"])
         .args(["crash::", "--nocapture", "--test-threads=1"])
         .env("AGENTIC_IDE_CRASH_KILLS", options.kills.to_string())
         .env("AGENTIC_IDE_CRASH_SEED", options.seed.to_string());

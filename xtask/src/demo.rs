@@ -30,12 +30,12 @@ use programs::Programs;
 
 /// What is asked for where the person asks for nothing.
 const REQUEST: &str = "Implement JWT authentication";
-/// Packages whose binaries the demo starts.
-const PACKAGES: &[&str] = &[
-    "agent-backend",
-    "gui-client",
+/// What the demo starts.
+const PROGRAMS: &[&str] = &[
+    "agentic-ide-backend",
+    "agentic-ide-gui",
     "scripted-ollama",
-    "vectordb-launcher",
+    "agentic-ide-vectordb",
 ];
 
 /// Options of the demo.
@@ -77,7 +77,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     say::step("Building the programs (the first time takes some minutes)");
     say::note(&format!("into {}", paths.target.display()));
     let watch = Stopwatch::start();
-    cargo::build(&paths, Profile::Debug, PACKAGES)?;
+    cargo::build(&paths, Profile::Debug, PROGRAMS)?;
     say::note(&format!("built in {}", say::duration(watch.elapsed())));
 
     let dir = tempfile::Builder::new()

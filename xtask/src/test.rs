@@ -135,17 +135,12 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
 /// What the tests look for.
 fn variables(paths: &Paths) -> Vec<(OsString, OsString)> {
     let bin_dir = paths.target.join(Profile::Debug.folder());
-    let mut variables: Vec<(OsString, OsString)> = vec![
+    vec![
         ("AGENTIC_IDE_BIN_DIR".into(), bin_dir.into()),
         ("ICED_BACKEND".into(), "tiny-skia".into()),
         ("ICED_TEST_BACKEND".into(), "tiny-skia".into()),
         ("INSTA_UPDATE".into(), "no".into()),
-    ];
-    if env::var_os("CI").is_some() {
-        // Nobody builds a second time there; incremental files only cost.
-        variables.push(("CARGO_INCREMENTAL".into(), "0".into()));
-    }
-    variables
+    ]
 }
 
 fn install() -> anyhow::Result<()> {

@@ -118,7 +118,7 @@ impl Row for Steps {
 }
 
 fn measure(bench: &Bench) -> anyhow::Result<Vec<Value>> {
-    cargo::build_example(&bench.paths, bench.profile, "journal", "durable")?;
+    cargo::build_example(&bench.paths, bench.profile, "durable")?;
     let folder = python_environment::folder("AGENTIC_IDE_LANGGRAPH_VENV", "langgraph-venv");
     let python = python_environment::interpreter(&folder, LANGGRAPH, Dependencies::Installed)
         .map_err(anyhow::Error::msg)?;
@@ -146,7 +146,7 @@ fn answer(command: &mut Command) -> anyhow::Result<Value> {
 
 /// A data folder with unfinished workflows, in `dir`.
 fn fill(bench: &Bench, dir: &Path, count: u32, until: &str) -> anyhow::Result<()> {
-    cargo::build_example(&bench.paths, bench.profile, "journal", "durable")?;
+    cargo::build_example(&bench.paths, bench.profile, "durable")?;
     let workspace = dir.join("workspace");
     fs::create_dir_all(&workspace)?;
     fs::write(workspace.join("app.py"), "def main():\n    pass\n")?;

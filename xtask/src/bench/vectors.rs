@@ -2,7 +2,7 @@
 //! start, for the embedded engine and, where `QDRANT_BIN` names a program or
 //! `QDRANT_URL` an address, for a real Qdrant beside it.
 //!
-//! The measuring itself is `vectordb-launcher/examples/bench`, which speaks
+//! The measuring itself is `vectordb-launcher/examples/vectors`, which speaks
 //! Qdrant's gRPC. It runs once for each server, and every row reads its figures.
 
 use std::{cell::OnceCell, ffi::OsString, rc::Rc};
@@ -13,9 +13,7 @@ use serde_json::Value;
 use super::{Bench, Row};
 use crate::cargo::{self, Profile};
 
-/// The program that measures, and its package.
-const PACKAGE: &str = "vectordb-launcher";
-const EXAMPLE: &str = "bench";
+const EXAMPLE: &str = "vectors";
 
 /// Points that are stored; a debug build takes minutes for what a release build
 /// does in seconds.
@@ -99,7 +97,7 @@ impl Server {
     }
 
     fn measure(&self, bench: &Bench) -> anyhow::Result<Value> {
-        cargo::build_example(&bench.paths, bench.profile, PACKAGE, EXAMPLE)?;
+        cargo::build_example(&bench.paths, bench.profile, EXAMPLE)?;
         let (points, index_seconds) = match bench.profile {
             Profile::Release => (POINTS_RELEASE, INDEX_SECONDS_MAX),
             // So few points get no index.

@@ -4,9 +4,9 @@
 //!
 //! ```text
 //! cargo build --release -p vectordb-launcher --bins --examples
-//! target/release/examples/bench                            # the embedded engine
-//! target/release/examples/bench --qdrant /path/to/qdrant   # that program, supervised
-//! target/release/examples/bench --url http://127.0.0.1:6334
+//! target/release/examples/vectors                            # the embedded engine
+//! target/release/examples/vectors --qdrant /path/to/qdrant   # that program, supervised
+//! target/release/examples/vectors --url http://127.0.0.1:6334
 //! ```
 
 #![expect(
