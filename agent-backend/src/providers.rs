@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use models::{
-    Hosted, HostedKind, HostedOptions, NumCtx, Ollama, OllamaOptions, Provider,
+    Hosted, HostedKind, HostedOptions, NumCtx, Ollama, OllamaOptions, Provider, Residence,
     routing::{Chain, Link, LinkOptions, Policy, Pool, Price},
 };
 use shared::error::Code;
@@ -40,10 +40,12 @@ impl Models {
         let invalid = |reason: String| Error::user(Code::ConfigInvalid, reason);
         config::check_roles(&config.providers, &config.roles).map_err(invalid)?;
         let mut links: BTreeMap<&str, Arc<Link>> = BTreeMap::new();
+        let first = ollama.residence().cloned().unwrap_or_default();
+        let mut servers = Servers::from([(address(&ollama.options().url), first.clone())]);
         links.insert(OLLAMA, Arc::new(Link::new(ollama, LinkOptions::default())));
         for (name, provider) in &config.providers {
             provider.check(name).map_err(invalid)?;
-            let made = make(config, name, provider)?;
+            let made = make(config, &mut servers, name, provider)?;
             links.insert(name, Arc::new(Link::new(made, options(provider))));
         }
         let policy = policy(config);
@@ -69,7 +71,7 @@ impl Models {
             other: Arc::new(move |name| {
                 let mut config = config.clone();
                 name.clone_into(&mut config.ollama.model);
-                let ollama = wiring::ollama(&config)?;
+                let ollama = wiring::ollama(&config)?.with_residence(first.clone());
                 Ok(Arc::new(Link::new(Arc::new(ollama), LinkOptions::default())))
             }),
         })
@@ -162,20 +164,38 @@ fn options(provider: &ModelProvider) -> LinkOptions {
     }
 }
 
-fn make(config: &Config, name: &str, provider: &ModelProvider) -> Result<Arc<dyn Provider>, Error> {
+/// What is known of the memory of each Ollama, by its address: providers of
+/// several models may share one.
+type Servers = BTreeMap<String, Residence>;
+
+fn address(url: &str) -> String {
+    url.trim_end_matches('/').to_lowercase()
+}
+
+fn make(
+    config: &Config,
+    servers: &mut Servers,
+    name: &str,
+    provider: &ModelProvider,
+) -> Result<Arc<dyn Provider>, Error> {
     match provider.kind {
-        Kind::Ollama => ollama(config, name, provider),
+        Kind::Ollama => ollama(config, servers, name, provider),
         Kind::OpenAi => hosted(name, provider, HostedKind::OpenAi),
         Kind::Anthropic => hosted(name, provider, HostedKind::Anthropic),
         Kind::Gemini => hosted(name, provider, HostedKind::Gemini),
     }
 }
 
-fn ollama(config: &Config, name: &str, provider: &ModelProvider) -> Result<Arc<dyn Provider>, Error> {
+fn ollama(
+    config: &Config,
+    servers: &mut Servers,
+    name: &str,
+    provider: &ModelProvider,
+) -> Result<Arc<dyn Provider>, Error> {
     let usual = OllamaOptions::default();
     let waits = provider.timeouts;
     let context = wiring::context(config, provider.num_ctx.unwrap_or(config.ollama.num_ctx));
-    let host = |url: &String, num_ctx: NumCtx| {
+    let mut host = |url: &String, num_ctx: NumCtx| {
         let ollama = Ollama::new(OllamaOptions {
             name: name.to_owned(),
             url: url.clone(),
@@ -188,7 +208,8 @@ fn ollama(config: &Config, name: &str, provider: &ModelProvider) -> Result<Arc<d
             idle_timeout: wait(waits.idle_ms, usual.idle_timeout),
             ..OllamaOptions::default()
         })?
-        .with_session(Arc::new(Sizes::new(config)));
+        .with_session(Arc::new(Sizes::new(config)))
+        .with_residence(servers.entry(address(url)).or_default().clone());
         Ok::<_, Error>(Arc::new(ollama) as Arc<dyn Provider>)
     };
     if provider.urls.is_empty() {

@@ -2,6 +2,7 @@
 //! of a model, over the real wire, in whole workflows.
 
 mod settings;
+mod switches;
 
 use std::{collections::BTreeSet, fs, net::TcpListener};
 

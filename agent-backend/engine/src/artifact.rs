@@ -90,6 +90,26 @@ pub struct Proposal {
     pub summary: String,
     /// The files, each path once.
     pub files: Vec<FileChange>,
+    /// What the models that wrote it have read; those that were asked, not those
+    /// whose answer was known.
+    pub reads: Vec<ContextRead>,
+}
+
+/// How much of what a model was sent it has read, in tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContextRead {
+    /// The provider's name in the configuration.
+    pub provider: String,
+    /// The model's name.
+    pub model: String,
+    /// The context that was asked for.
+    pub requested: u32,
+    /// The context that the server had loaded, if it tells.
+    pub loaded: Option<u32>,
+    /// The fewest tokens that were sent.
+    pub sent_min: u64,
+    /// Tokens that the server says it read, if it tells.
+    pub used: Option<u64>,
 }
 
 /// What happens to one file.

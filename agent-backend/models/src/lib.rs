@@ -19,6 +19,7 @@ mod ollama;
 mod openai;
 mod provider;
 mod request;
+mod residence;
 pub mod routing;
 pub mod sse;
 
@@ -36,3 +37,4 @@ pub use provider::{
     ChatRequest, Chunk, ChunkStream, Finish, Health, Identity, Image, Loaded, LoadedModel, Message, Provider,
     Role, ServerMemory, Tool, ToolCall, Usage,
 };
+pub use residence::{Busy, Residence, Turn};

@@ -26,7 +26,7 @@ use tokio::{sync::OnceCell, time::Instant};
 use crate::http::{self, Address, Http, STATUS_BYTES_MAX, Speaks};
 use crate::{
     ChatRequest, ChunkStream, Context, Error, Finding, Health, Identity, Loaded, LoadedModel, Phase,
-    Provider, ServerMemory,
+    Provider, Residence, ServerMemory,
 };
 pub use options::{KeepAlive, OllamaOptions};
 use settle::Settled;
@@ -46,6 +46,7 @@ pub struct Ollama {
     provisional: Identity,
     settled: OnceCell<Settled>,
     session: Option<Arc<dyn Session>>,
+    residence: Residence,
     options: OllamaOptions,
     http: Http,
     client: ollama_rs::Ollama,
@@ -86,6 +87,7 @@ impl Ollama {
             },
             settled: OnceCell::new(),
             session: None,
+            residence: Residence::default(),
             options,
             http,
             client,
@@ -101,6 +103,12 @@ impl Ollama {
             session: Some(session),
             ..self
         }
+    }
+
+    /// The same, of a server that others ask for other models.
+    #[must_use]
+    pub fn with_residence(self, residence: Residence) -> Self {
+        Self { residence, ..self }
     }
 
     /// The options it was built with.
@@ -225,6 +233,10 @@ impl Provider for Ollama {
         self.settled.get()?.reason.as_deref()
     }
 
+    fn residence(&self) -> Option<&Residence> {
+        Some(&self.residence)
+    }
+
     async fn chat(&self, request: ChatRequest) -> Result<ChunkStream, Error> {
         chat::chat(self, request).await
     }
@@ -253,7 +265,9 @@ impl Provider for Ollama {
                 message: http::server_text(&message),
             });
         }
-        let load_ms = http::millis(begin.elapsed());
+        let load = begin.elapsed();
+        let load_ms = http::millis(load);
+        self.residence.answered(&model, load);
         self.warm.store(true, Ordering::Relaxed);
         let loaded = self
             .in_memory()

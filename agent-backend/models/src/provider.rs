@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 
-use crate::{Context, Error, Finding, examine};
+use crate::{Context, Error, Finding, Residence, examine};
 
 /// Who said a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -246,6 +246,12 @@ pub trait Provider: Send + Sync {
 
     /// Why the context is as large as it is, where nobody said so.
     fn reason(&self) -> Option<&str> {
+        None
+    }
+
+    /// The memory that its model shares with others; none where that is no
+    /// concern of ours.
+    fn residence(&self) -> Option<&Residence> {
         None
     }
 

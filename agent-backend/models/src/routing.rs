@@ -15,7 +15,7 @@ mod pool;
 
 pub use self::{
     chain::{Chain, Next, Run, Waiting},
-    link::{Link, LinkOptions, Price},
+    link::{Link, LinkOptions, Price, Slot},
     policy::{Policy, Step},
     pool::Pool,
 };

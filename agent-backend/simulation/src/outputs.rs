@@ -43,6 +43,7 @@ pub fn output(kind: StageKind, stage: &StageId, conflict: bool, failed: bool) ->
             Output::Proposal(Proposal {
                 summary: "Add login".to_owned(),
                 files: files.iter().map(|path| change(path)).collect(),
+                reads: Vec::new(),
             })
         }
         StageKind::Checks => Output::Checks {

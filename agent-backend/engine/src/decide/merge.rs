@@ -53,7 +53,18 @@ pub(super) fn merge(base: Option<&Proposal>, ours: Option<&Proposal>, theirs: Op
         Some(ours) if !ours.summary.is_empty() => ours.summary.clone(),
         Some(_) | None => theirs.summary.clone(),
     };
-    Merged::Proposal(Proposal { summary, files })
+    let mut reads = ours.map(|ours| ours.reads.clone()).unwrap_or_default();
+    for read in &theirs.reads {
+        // A lane has those that it began with, too.
+        if !reads.contains(read) {
+            reads.push(read.clone());
+        }
+    }
+    Merged::Proposal(Proposal {
+        summary,
+        files,
+        reads,
+    })
 }
 
 #[cfg(test)]
@@ -74,6 +85,7 @@ mod tests {
         (!files.is_empty()).then(|| Proposal {
             summary: "s".to_owned(),
             files,
+            reads: Vec::new(),
         })
     }
 

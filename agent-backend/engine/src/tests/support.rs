@@ -411,6 +411,7 @@ pub fn proposal(paths: &[&str]) -> Proposal {
     Proposal {
         summary: "Add login".into(),
         files: paths.iter().map(file).collect(),
+        reads: Vec::new(),
     }
 }
 

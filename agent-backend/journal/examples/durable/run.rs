@@ -159,6 +159,7 @@ impl Run {
         let proposal = Proposal {
             summary: plan.summary.clone(),
             files: (0..3).map(file).collect(),
+            reads: Vec::new(),
         };
         let report = CheckReport {
             name: "syntax".to_owned(),

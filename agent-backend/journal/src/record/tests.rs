@@ -1,11 +1,13 @@
 //! The text of version 1 is frozen: `samples` holds at least one of every kind
 //! of event, `fixtures/v1.jsonl` the text they had when the version was made.
 
+mod strategies;
+
 use engine::{
     artifact::{
         Applied, ApplyIntent, CallEnding, CallNext, CheckReport, CheckStatus, CommitIntent, Context,
-        ContextItem, Decision, Failure, FileChange, FileSelection, ModelCall, Plan, Proposal, RetrievalMode,
-        Selection, StageChoice, Task,
+        ContextItem, ContextRead, Decision, Failure, FileChange, FileSelection, ModelCall, Plan, Proposal,
+        RetrievalMode, Selection, StageChoice, Task,
     },
     blob::BlobId,
     event::{Ending, Event, GenerationTotal, LanePlan, Notice, NoticeLevel, Origin, Recorded, Streamed},
@@ -21,6 +23,7 @@ use shared::{
     id::{CorrelationId, Seq, StageId, WorkflowId},
 };
 
+use self::strategies::events;
 use super::{Row, Unreadable, VERSION, decode, decode_body, encode};
 use crate::Error;
 
@@ -28,6 +31,7 @@ const FIXTURE: &str = include_str!("fixtures/v1.jsonl");
 const ADDED: &str = include_str!("fixtures/v1-added.jsonl");
 const CALLS: &str = include_str!("fixtures/v1-calls.jsonl");
 const ROLES: &str = include_str!("fixtures/v1-roles.jsonl");
+const READS: &str = include_str!("fixtures/v1-reads.jsonl");
 const HISTORY: &str = include_str!("fixtures/v1-history.jsonl");
 
 fn text(event: &Event) -> String {
@@ -156,6 +160,7 @@ fn samples() -> Vec<Event> {
                     ..change()
                 },
             ],
+            reads: Vec::new(),
         }),
         Event::Checked(CheckReport {
             name: "syntax".to_owned(),
@@ -459,6 +464,27 @@ fn role_samples() -> Vec<Event> {
     }]
 }
 
+fn read_samples() -> Vec<Event> {
+    let read = ContextRead {
+        provider: "ollama".to_owned(),
+        model: "qwen3".to_owned(),
+        requested: 8192,
+        loaded: Some(4096),
+        sent_min: 1000,
+        used: Some(1350),
+    };
+    let silent = ContextRead {
+        loaded: None,
+        used: None,
+        ..read.clone()
+    };
+    vec![Event::Proposed(Proposal {
+        summary: "add calculate_sum".to_owned(),
+        files: vec![change()],
+        reads: vec![read, silent],
+    })]
+}
+
 #[test]
 fn the_text_of_every_kind_of_event() {
     let lines: Vec<String> = samples().iter().map(text).collect();
@@ -469,6 +495,8 @@ fn the_text_of_every_kind_of_event() {
     insta::assert_snapshot!("calls", lines.join("\n"));
     let lines: Vec<String> = role_samples().iter().map(text).collect();
     insta::assert_snapshot!("roles", lines.join("\n"));
+    let lines: Vec<String> = read_samples().iter().map(text).collect();
+    insta::assert_snapshot!("reads", lines.join("\n"));
 }
 
 #[test]
@@ -481,6 +509,7 @@ fn what_was_once_written_is_still_read() {
     assert_eq!(read(ADDED), added_samples());
     assert_eq!(read(CALLS), call_samples());
     assert_eq!(read(ROLES), role_samples());
+    assert_eq!(read(READS), read_samples());
 }
 
 #[test]
@@ -607,125 +636,6 @@ fn a_flipped_bit_is_found() {
         );
     }
     assert!(decode(&WorkflowId::new("other"), &row).is_err());
-}
-
-fn texts() -> impl Strategy<Value = String> {
-    prop_oneof!["[a-z ]{0,12}", "\\PC{0,12}", any::<String>()]
-}
-
-fn stage_ids() -> impl Strategy<Value = StageId> {
-    "[a-zA-Z0-9._:-]{1,20}".prop_map(StageId::new)
-}
-
-fn scores() -> impl Strategy<Value = f64> {
-    any::<f64>().prop_filter("not a number is not equal to itself", |score| !score.is_nan())
-}
-
-fn failures() -> impl Strategy<Value = Failure> {
-    let classes = vec![Class::Transient, Class::Permanent, Class::Fatal, Class::User];
-    let (classes, codes) = (prop::sample::select(classes), prop::sample::select(Code::ALL));
-    (classes, codes, texts()).prop_map(|(class, code, message)| Failure { class, code, message })
-}
-
-fn changes() -> impl Strategy<Value = FileChange> {
-    let blobs = || prop::option::of(any::<Vec<u8>>().prop_map(|bytes| BlobId::of(&bytes)));
-    (texts(), blobs(), blobs(), any::<u32>(), any::<u32>()).prop_map(
-        |(path, old, new, lines_added, lines_removed)| FileChange {
-            path,
-            old,
-            new,
-            lines_added,
-            lines_removed,
-        },
-    )
-}
-
-fn events() -> impl Strategy<Value = Event> {
-    let items = (
-        texts(),
-        any::<u32>(),
-        any::<u32>(),
-        prop::option::of(texts()),
-        scores(),
-        prop::collection::vec(texts(), 0..3),
-    )
-        .prop_map(
-            |(path, start_line, end_line, symbol, score, found_by)| ContextItem {
-                path,
-                start_line,
-                end_line,
-                symbol,
-                score,
-                found_by,
-            },
-        );
-    let totals = (any::<u64>(), any::<u64>(), any::<u64>(), any::<bool>()).prop_map(
-        |(duration_ms, prompt_tokens, generated_tokens, cut)| GenerationTotal {
-            duration_ms,
-            prompt_tokens,
-            generated_tokens,
-            cut,
-        },
-    );
-    let origins = (texts(), any::<Vec<u8>>()).prop_map(|(model, asked)| Origin {
-        model,
-        request: BlobId::of(&asked),
-    });
-    let selections = prop::collection::vec(
-        (
-            texts(),
-            prop::option::of(prop::collection::vec(any::<u32>(), 0..3)),
-        )
-            .prop_map(|(path, hunks)| FileSelection { path, hunks }),
-        0..3,
-    );
-    prop_oneof![
-        prop::sample::select([samples(), added_samples(), call_samples()].concat()),
-        (
-            stage_ids(),
-            any::<u32>(),
-            any::<u64>(),
-            texts(),
-            any::<u64>(),
-            prop::option::of(totals),
-            prop::option::of(origins),
-        )
-            .prop_map(|(stage, attempt, offset, delta, tokens, total, origin)| {
-                Event::Streamed(Streamed {
-                    stage,
-                    attempt,
-                    offset,
-                    delta,
-                    tokens,
-                    total,
-                    origin,
-                })
-            }),
-        (prop::collection::vec(items, 0..3), any::<u64>()).prop_map(|(items, tokens)| {
-            let packed = BlobId::of(&tokens.to_le_bytes());
-            Event::ContextRetrieved(Context {
-                mode: RetrievalMode::Hybrid,
-                items,
-                packed,
-                tokens,
-            })
-        }),
-        (texts(), prop::collection::vec(changes(), 0..3))
-            .prop_map(|(summary, files)| Event::Proposed(Proposal { summary, files })),
-        (stage_ids(), any::<u32>(), failures(), any::<u64>()).prop_map(
-            |(stage, attempt, failure, duration_ms)| {
-                Event::StageFinished {
-                    stage,
-                    attempt,
-                    ending: Ending::Failed(failure),
-                    duration_ms,
-                }
-            }
-        ),
-        selections.prop_map(|files| Event::Decided(Decision::Accept(Selection::Files(files)))),
-        texts().prop_map(|feedback| Event::Decided(Decision::Modify { feedback })),
-        failures().prop_map(|failure| Event::Finished(Outcome::Failed(failure))),
-    ]
 }
 
 proptest! {

@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use super::breaker::{Admission, Breaker};
-use crate::{Error, Identity, Provider, Trouble};
+use crate::{Error, Identity, Provider, Trouble, Turn};
 
 /// What tokens cost, in US dollars per million.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -83,6 +83,7 @@ struct Health {
 #[derive(Debug)]
 #[must_use]
 pub struct Slot {
+    _turn: Option<Turn>,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -141,7 +142,49 @@ impl Link {
             Some(slots) => slots.clone().acquire_owned().await.ok(),
             None => None,
         };
-        Slot { _permit: permit }
+        let turn = match self.provider.residence() {
+            Some(residence) => Some(residence.turn(&self.identity().model).await),
+            None => None,
+        };
+        Slot {
+            _turn: turn,
+            _permit: permit,
+        }
+    }
+
+    /// What a call waits for before its turn, for a person; none where it would
+    /// have its turn now.
+    pub fn waits_for(&self, now: Instant) -> Option<String> {
+        let Identity { provider, model, .. } = self.identity();
+        if let Some(until) = self.health().closed_until.filter(|until| *until > now) {
+            let seconds = until.duration_since(now).as_secs_f64();
+            return Some(format!(
+                "waiting for {provider}: it takes nothing for another {seconds:.0} s"
+            ));
+        }
+        if self
+            .slots
+            .as_ref()
+            .is_some_and(|slots| slots.available_permits() == 0)
+        {
+            let calls = self.options.parallel.unwrap_or(1);
+            return Some(format!(
+                "waiting for {provider}: it may be asked {calls} at once, and so many are running"
+            ));
+        }
+        let busy = self.provider.residence()?.busy(model)?;
+        let seconds = busy.change.as_secs_f64();
+        Some(format!(
+            "waiting for {provider}: its server runs {}; changing to {model} and back takes {seconds:.1} s",
+            busy.model
+        ))
+    }
+
+    /// Its model was loaded for a call that was answered.
+    pub fn loaded(&self, load: Duration) {
+        if let Some(residence) = self.provider.residence() {
+            residence.answered(&self.identity().model, load);
+        }
     }
 
     /// Whether its circuit is closed, that is, calls pass.

@@ -1,19 +1,22 @@
 //! Asks the models of a role until one has answered: along their chain, with
 //! what each failure asks for, and with the text that is there already.
 
+use std::{pin::pin, time::Duration};
+
 use agents::{
     budget::{LeftOut, estimate},
     failure::{self, Kind, Shape},
 };
 use engine::{
     StageKind, State,
+    artifact::ContextRead,
     event::{GenerationTotal, NoticeLevel, Origin},
     graph::Stage,
 };
 use futures::StreamExt as _;
 use models::{
     ChatRequest, Chunk, Finish, Identity, Message, Trouble,
-    routing::{Link, Next, Step},
+    routing::{Link, Next, Slot, Step},
 };
 use shared::error::{Class, Code};
 use tokio::time::{Instant, sleep};
@@ -30,6 +33,9 @@ use crate::{
     error::Error,
     runtime::{meter, services::Services},
 };
+
+/// How long a call waits for its turn before a person is told.
+const TURN_TOLD: Duration = Duration::from_secs(1);
 
 /// What is left of a prompt that was too long for a model, in percent.
 const SHRUNK_PERCENT: u64 = 60;
@@ -55,6 +61,15 @@ pub(super) struct Asked {
     pub left_out: Vec<LeftOut>,
 }
 
+/// What came of a question.
+#[derive(Debug)]
+pub(super) struct Reply {
+    /// The answer.
+    pub text: String,
+    /// What its model has read; none where the answer was known.
+    pub read: Option<ContextRead>,
+}
+
 /// Asks the models of the stage's role and collects the answer, or its rest
 /// where it was broken off. `make` makes the question for each model that is asked.
 pub(super) async fn ask(
@@ -62,7 +77,7 @@ pub(super) async fn ask(
     state: &State,
     desk: &Desk,
     make: impl Fn(&Window<'_>) -> Asked,
-) -> Result<String, Error> {
+) -> Result<Reply, Error> {
     let stage = state.running().map(|(_, stage)| stage);
     let role = role(stage);
     let chain = services.models.chain(role);
@@ -85,7 +100,7 @@ pub(super) async fn ask(
             Next::GiveUp(error) => return Err(returned(error)),
         };
         // How much it reads is known by then.
-        let _turn = link.slot().await;
+        let _turn = turn(&link, desk, &mut told).await;
         let who = link.identity();
         let whole = window(services, who);
         let shrunk = too_long
@@ -101,7 +116,7 @@ pub(super) async fn ask(
         if let Some(known) = find(services, key.as_ref()).await {
             let text = pass_on(desk, known).await;
             ledger.known(&link, Timing::begin()).await;
-            return Ok(text);
+            return Ok(Reply { text, read: None });
         }
         told.left_out(desk, left_out).await;
         let mut timing = Timing::begin();
@@ -149,6 +164,19 @@ pub(super) async fn ask(
     }
 }
 
+/// Waits for the call's turn, and says so where that takes long.
+async fn turn(link: &Link, desk: &Desk, told: &mut Told) -> Slot {
+    let mut slot = pin!(link.slot());
+    tokio::select! {
+        slot = &mut slot => return slot,
+        () = sleep(TURN_TOLD) => {}
+    }
+    if let Some(why) = link.waits_for(Instant::now()) {
+        told.queued(desk, why).await;
+    }
+    slot.await
+}
+
 /// A failure that no provider mends. A request that no server would answer is
 /// for a person to put right: another attempt would send the same.
 fn returned(error: models::Error) -> Error {
@@ -167,7 +195,7 @@ pub(super) async fn aside(
     state: &State,
     desk: &Desk,
     make: impl Fn(&Window<'_>) -> ChatRequest,
-) -> Result<String, Error> {
+) -> Result<Reply, Error> {
     let stage = state.running().map(|(_, stage)| stage);
     let role = role(stage);
     let mut run = services.models.chain(role).run(None);
@@ -194,7 +222,10 @@ pub(super) async fn aside(
         let key = key(stage, who, &request);
         if let Some(known) = find(services, key.as_ref()).await {
             ledger.known(&link, Timing::begin()).await;
-            return Ok(known.text);
+            return Ok(Reply {
+                text: known.text,
+                read: None,
+            });
         }
         let mut timing = Timing::begin();
         let error = match listen(&link, request, &mut timing).await {
@@ -228,6 +259,10 @@ async fn listen(link: &Link, request: ChatRequest, timing: &mut Timing) -> Resul
             }
             Chunk::ToolCall(_) => {}
             Chunk::Done(usage) => {
+                link.loaded(Duration::from_millis(usage.load_ms));
+                if usage.context.lost() {
+                    usage.context.check()?;
+                }
                 return Ok(Answer {
                     text,
                     finish: usage.finish,
@@ -237,6 +272,7 @@ async fn listen(link: &Link, request: ChatRequest, timing: &mut Timing) -> Resul
                         generated_tokens: usage.generated_tokens,
                         cut: usage.finish == Finish::Length,
                     },
+                    read: Some(read(link, &usage)),
                 });
             }
         }
@@ -269,14 +305,14 @@ async fn useful(
     key: Option<&Key>,
     shape: Shape,
     answer: Answer,
-) -> Result<String, Error> {
+) -> Result<Reply, Error> {
     meter::noticed(&failure::noticed(&answer.text, answer.finish(), shape, &[]));
     let total = answer.total;
-    let text = answer.judged()?;
+    let reply = answer.judged()?;
     if let Some(key) = key {
-        services.answers.keep(key, &text, total).await;
+        services.answers.keep(key, &reply.text, total).await;
     }
-    Ok(text)
+    Ok(reply)
 }
 
 /// Passes on an answer that was known already.
@@ -327,6 +363,7 @@ struct Answer {
     text: String,
     finish: Finish,
     total: GenerationTotal,
+    read: Option<ContextRead>,
 }
 
 impl Answer {
@@ -339,10 +376,11 @@ impl Answer {
         }
     }
 
-    /// The text, if it is of use.
-    fn judged(self) -> Result<String, Error> {
+    /// What came of it, if it is of use.
+    fn judged(self) -> Result<Reply, Error> {
         failure::check(&self.text, self.finish())?;
-        Ok(self.text)
+        let Self { text, read, .. } = self;
+        Ok(Reply { text, read })
     }
 }
 
@@ -405,7 +443,12 @@ async fn call(
                 Draft::Whole { text, total } => {
                     desk.go_on().await;
                     let finish = if total.cut { Finish::Length } else { Finish::Stop };
-                    return Ok(Answer { text, finish, total });
+                    return Ok(Answer {
+                        text,
+                        finish,
+                        total,
+                        read: None,
+                    });
                 }
                 Draft::Lost { why } => return Err(Ended::Anew(why)),
             }
@@ -421,10 +464,10 @@ async fn call(
                 Err(error) if !usage.context.lost() => {
                     desk.notify(NoticeLevel::Warning, Some(error.code()), error.to_string())
                         .await;
-                    return Ok(whole(desk, link, pieces, &usage).await);
+                    return Ok(whole(services, desk, link, pieces, &usage).await);
                 }
                 Err(error) => Stopped::Failed(error),
-                Ok(()) => return Ok(whole(desk, link, pieces, &usage).await),
+                Ok(()) => return Ok(whole(services, desk, link, pieces, &usage).await),
             },
         },
     };
@@ -449,16 +492,24 @@ async fn call(
 }
 
 /// What a change of models costs is told, as it was measured.
-async fn loaded(desk: &Desk, link: &Link, load_ms: u64) {
+async fn loaded(services: &Services, desk: &Desk, link: &Link, load_ms: u64) {
+    link.loaded(Duration::from_millis(load_ms));
     if load_ms >= LOAD_TOLD_MS {
+        services.memory.loaded();
         let model = &link.identity().model;
         let message = format!("{model} had to be loaded first, which took {load_ms} ms");
         desk.notify(NoticeLevel::Info, None, message).await;
     }
 }
 
-async fn whole(desk: &Desk, link: &Link, pieces: Pieces<'_>, usage: &models::Usage) -> Answer {
-    loaded(desk, link, usage.load_ms).await;
+async fn whole(
+    services: &Services,
+    desk: &Desk,
+    link: &Link,
+    pieces: Pieces<'_>,
+    usage: &models::Usage,
+) -> Answer {
+    loaded(services, desk, link, usage.load_ms).await;
     let cut = usage.finish == Finish::Length;
     let (text, total) = pieces
         .finish(usage.prompt_tokens, usage.generated_tokens, cut)
@@ -467,5 +518,24 @@ async fn whole(desk: &Desk, link: &Link, pieces: Pieces<'_>, usage: &models::Usa
         text,
         finish: usage.finish,
         total,
+        read: Some(read(link, usage)),
+    }
+}
+
+fn read(link: &Link, usage: &models::Usage) -> ContextRead {
+    let who = link.identity();
+    let models::Context {
+        requested,
+        loaded,
+        sent_tokens_min,
+        used_tokens,
+    } = usage.context;
+    ContextRead {
+        provider: who.provider.clone(),
+        model: who.model.clone(),
+        requested,
+        loaded,
+        sent_min: sent_tokens_min,
+        used: used_tokens,
     }
 }

@@ -1,20 +1,23 @@
 //! Collects evidence for the proposal.
 
-use engine::{Output, State};
+use engine::{
+    Output, State,
+    artifact::{CheckReport, CheckStatus, ContextRead},
+};
 use tools::checks::Timeouts;
 
 use super::{Done, apply::contents};
 use crate::{error::Error, runtime::services::Services};
 
+/// Whether the models that wrote the proposal have read what they were sent.
+const CONTEXT: &str = "context";
+
 pub(super) async fn run(services: &Services, state: &State) -> Result<Done, Error> {
     let workspace = super::open(state).await?;
-    let files = state
-        .proposal
-        .as_ref()
-        .map(|proposal| proposal.files.clone())
-        .unwrap_or_default();
+    let proposal = state.proposal.as_deref().cloned().unwrap_or_default();
+    let files = proposal.files;
     let contents = contents(services, &files).await?;
-    let reports = super::blocking(move || {
+    let mut reports = super::blocking(move || {
         Ok(tools::checks::run(
             &workspace,
             &files,
@@ -27,5 +30,87 @@ pub(super) async fn run(services: &Services, state: &State) -> Result<Done, Erro
     let problems = blocking
         .map(|report| format!("{}: {}", report.name, report.output))
         .collect();
+    // Another attempt would be read by the same server: no problem of the
+    // proposal, but a thing to know before accepting it.
+    reports.push(context(&proposal.reads));
     Ok((Output::Checks { reports, problems }, Vec::new()))
+}
+
+/// The numbers of each call, and whether they agree.
+fn context(reads: &[ContextRead]) -> CheckReport {
+    let judged = |read: &ContextRead| models::Context {
+        requested: read.requested,
+        loaded: read.loaded,
+        sent_tokens_min: read.sent_min,
+        used_tokens: read.used,
+    };
+    let agree = reads.iter().all(|read| judged(read).check().is_ok());
+    let silent = reads.iter().all(|read| read.used.is_none());
+    let line = |read: &ContextRead| format!("{} ({}): {}", read.provider, read.model, judged(read));
+    let (status, output) = if reads.is_empty() {
+        let why = "no model was asked: the answer was known, or was complete before a restart";
+        (CheckStatus::Skipped, why.to_owned())
+    } else {
+        let lines: Vec<String> = reads.iter().map(line).collect();
+        let status = match (agree, silent) {
+            (false, _) => CheckStatus::Failed,
+            (true, true) => CheckStatus::Skipped,
+            (true, false) => CheckStatus::Passed,
+        };
+        (status, lines.join("\n"))
+    };
+    CheckReport {
+        name: CONTEXT.to_owned(),
+        status,
+        command: None,
+        duration_ms: 0,
+        output,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(loaded: Option<u32>, used: Option<u64>) -> ContextRead {
+        ContextRead {
+            provider: "ollama".to_owned(),
+            model: "qwen3".to_owned(),
+            requested: 8192,
+            loaded,
+            sent_min: 1000,
+            used,
+        }
+    }
+
+    #[test]
+    fn what_was_read_is_evidence() {
+        let check = |reads: &[ContextRead], status, output: &str| {
+            let report = context(reads);
+            assert_eq!((report.status, report.output.as_str()), (status, output));
+        };
+        check(
+            &[],
+            CheckStatus::Skipped,
+            "no model was asked: the answer was known, or was complete before a restart",
+        );
+        check(
+            &[read(Some(8192), Some(1350)), read(None, Some(1350))],
+            CheckStatus::Passed,
+            "ollama (qwen3): 8192 tokens of context requested, 8192 loaded, at least 1000 sent, 1350 used\n\
+             ollama (qwen3): 8192 tokens of context requested, loaded unknown, at least 1000 sent, 1350 used",
+        );
+        check(
+            &[read(Some(8192), None)],
+            CheckStatus::Skipped,
+            "ollama (qwen3): 8192 tokens of context requested, 8192 loaded, at least 1000 sent",
+        );
+        // All was read this time; a longer prompt would not be.
+        check(
+            &[read(Some(8192), Some(1350)), read(Some(4096), Some(1350))],
+            CheckStatus::Failed,
+            "ollama (qwen3): 8192 tokens of context requested, 8192 loaded, at least 1000 sent, 1350 used\n\
+             ollama (qwen3): 8192 tokens of context requested, 4096 loaded, at least 1000 sent, 1350 used",
+        );
+    }
 }

@@ -3,7 +3,11 @@
 use std::collections::BTreeMap;
 
 use agents::edit;
-use engine::{Output, State, artifact::Proposal, event::NoticeLevel};
+use engine::{
+    Output, State,
+    artifact::{ContextRead, Proposal},
+    event::NoticeLevel,
+};
 use shared::error::Class;
 use tools::proposal::NewContents;
 
@@ -40,7 +44,7 @@ pub(super) async fn run(services: &Services, state: &State, desk: &Desk, what: W
         }
     })
     .await?;
-    let read = edit::read(&answer)?;
+    let read = edit::read(&answer.text)?;
     if read.unnamed_fences > 0 {
         let message = format!(
             "{} code block(s) of the answer name no file and were passed over",
@@ -48,12 +52,23 @@ pub(super) async fn run(services: &Services, state: &State, desk: &Desk, what: W
         );
         desk.notify(NoticeLevel::Warning, None, message).await;
     }
-    propose(state, collected.base, read.edits).await
+    // Tests join the proposal that they are for.
+    let mut reads = match (what, &state.proposal) {
+        (What::Tests, Some(proposal)) => proposal.reads.clone(),
+        (What::Tests, None) | (What::Code, _) => Vec::new(),
+    };
+    reads.extend(answer.read);
+    propose(state, collected.base, read.edits, reads).await
 }
 
 /// Turns edits, made to `base` where it has the file and to the workspace
 /// otherwise, into a proposal.
-async fn propose(state: &State, base: Vec<BaseFile>, edits: Vec<edit::Edit>) -> Result<Done, Error> {
+async fn propose(
+    state: &State,
+    base: Vec<BaseFile>,
+    edits: Vec<edit::Edit>,
+    reads: Vec<ContextRead>,
+) -> Result<Done, Error> {
     let workspace = super::open(state).await?;
     let summary = state
         .plan
@@ -88,6 +103,7 @@ async fn propose(state: &State, base: Vec<BaseFile>, edits: Vec<edit::Edit>) -> 
             Output::Proposal(Proposal {
                 summary,
                 files: made.files,
+                reads,
             }),
             made.blobs,
         ))

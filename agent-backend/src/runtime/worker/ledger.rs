@@ -31,6 +31,14 @@ impl Told {
         }
     }
 
+    /// That it is not its turn yet.
+    pub async fn queued(&mut self, desk: &Desk, message: String) {
+        if self.waiting.as_ref() != Some(&message) {
+            desk.notify(NoticeLevel::Info, None, message.clone()).await;
+            self.waiting = Some(message);
+        }
+    }
+
     pub async fn left_out(&mut self, desk: &Desk, left_out: Vec<LeftOut>) {
         if self.left_out != left_out {
             material::report(desk, &left_out).await;

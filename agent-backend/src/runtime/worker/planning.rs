@@ -31,6 +31,6 @@ pub(super) async fn run(services: &Services, state: &State, desk: &Desk) -> Resu
         }
     })
     .await?;
-    let plan = agents::plan::parse(&answer, &stages)?;
+    let plan = agents::plan::parse(&answer.text, &stages)?;
     Ok((Output::Plan(plan), Vec::new()))
 }

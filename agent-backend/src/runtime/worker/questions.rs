@@ -134,7 +134,7 @@ async fn by_model(services: &Services, state: &State, desk: &Desk) -> Result<Vec
 /// The model's answer. It is no text of the workflow's: nobody reads along.
 async fn ask(services: &Services, state: &State, desk: &Desk) -> Result<String, Error> {
     let remarks = state.remarks_told();
-    ask::aside(services, state, desk, |window| {
+    let reply = ask::aside(services, state, desk, |window| {
         let prompt = agents::queries::prompt(
             &state.task.query,
             &state.feedback,
@@ -148,5 +148,6 @@ async fn ask(services: &Services, state: &State, desk: &Desk) -> Result<String, 
         request.tokens_max = Some(agents::queries::ANSWER_TOKENS_MAX);
         request
     })
-    .await
+    .await?;
+    Ok(reply.text)
 }

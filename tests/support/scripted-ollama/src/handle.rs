@@ -146,7 +146,7 @@ impl Builder {
         let server = Arc::new(Server {
             recorder: Recorder::new(),
             gate: Gate::new(),
-            models: Mutex::new(Models::new(models)),
+            models: Mutex::new(Models::new(models, script.vram_mb)),
             script: Mutex::new(compiled),
             faults: script.fault,
             calls: Mutex::new(Calls::new(self.seed.map(Seed::plan))),

@@ -5,7 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 use tokio::sync::watch;
 
-use crate::{fault::Fault, format::Format, script::Endpoint};
+use crate::{
+    fault::Fault,
+    format::Format,
+    script::{Endpoint, canonical},
+};
 
 /// How a request ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -53,6 +57,8 @@ pub struct Record {
     pub faults: Vec<Fault>,
     /// Whether this request made the model load, for the first time or anew.
     pub loaded_model: bool,
+    /// Whether another request put its model out of memory before it had ended.
+    pub put_out: bool,
     /// Tokens of the prompt that the model saw.
     pub prompt_tokens: u64,
     /// Messages that did not fit into `num_ctx` and were dropped.
@@ -136,6 +142,19 @@ impl Recorder {
         self.changed.subscribe()
     }
 
+    /// These models are in memory no longer.
+    pub(crate) fn put_out(&self, models: &[String]) {
+        let mut records = self.lock();
+        let running = records
+            .iter_mut()
+            .filter(|record| record.outcome == Outcome::Running);
+        for record in running {
+            record.put_out |= models
+                .iter()
+                .any(|model| canonical(model) == canonical(record.model()));
+        }
+    }
+
     /// Records an arrival. Dropping what comes back without an end means that
     /// the client went away.
     pub(crate) fn begin(&self, endpoint: Endpoint, path: &str, body: serde_json::Value) -> Entry {
@@ -151,6 +170,7 @@ impl Recorder {
             call: None,
             faults: Vec::new(),
             loaded_model: false,
+            put_out: false,
             prompt_tokens: 0,
             messages_dropped: 0,
             images: 0,

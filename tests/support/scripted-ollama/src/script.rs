@@ -184,6 +184,11 @@ pub struct Script {
     /// The models the server knows.
     #[serde(default)]
     pub models: Vec<ModelSpec>,
+    /// Video memory there is, in MiB; without it all models fit. A model that is
+    /// loaded puts out those that were asked longest ago, also in the middle of an
+    /// answer of theirs.
+    #[serde(default)]
+    pub vram_mb: Option<u64>,
     /// The rules, tried in order.
     #[serde(default)]
     pub rules: Vec<Rule>,

@@ -75,6 +75,25 @@ pub(in super::super) struct Proposal {
     #[serde(rename = "sum")]
     summary: String,
     files: Vec<FileChange>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    reads: Vec<ContextRead>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ContextRead {
+    #[serde(rename = "by")]
+    provider: String,
+    #[serde(rename = "m")]
+    model: String,
+    #[serde(rename = "ctx")]
+    requested: u32,
+    #[serde(rename = "load", default, skip_serializing_if = "Option::is_none")]
+    loaded: Option<u32>,
+    #[serde(rename = "sent")]
+    sent_min: u64,
+    #[serde(rename = "used", default, skip_serializing_if = "Option::is_none")]
+    used: Option<u64>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -359,10 +378,15 @@ impl TryFrom<Plan> for artifact::Plan {
 
 impl From<&artifact::Proposal> for Proposal {
     fn from(proposal: &artifact::Proposal) -> Self {
-        let artifact::Proposal { summary, files } = proposal;
+        let artifact::Proposal {
+            summary,
+            files,
+            reads,
+        } = proposal;
         Self {
             summary: summary.clone(),
             files: files.iter().map(Into::into).collect(),
+            reads: reads.iter().cloned().map(Into::into).collect(),
         }
     }
 }
@@ -371,14 +395,61 @@ impl TryFrom<Proposal> for artifact::Proposal {
     type Error = Unreadable;
 
     fn try_from(proposal: Proposal) -> Result<Self, Unreadable> {
-        let Proposal { summary, files } = proposal;
+        let Proposal {
+            summary,
+            files,
+            reads,
+        } = proposal;
         Ok(Self {
             summary,
             files: files
                 .into_iter()
                 .map(TryInto::try_into)
                 .collect::<Result<_, _>>()?,
+            reads: reads.into_iter().map(Into::into).collect(),
         })
+    }
+}
+
+impl From<artifact::ContextRead> for ContextRead {
+    fn from(read: artifact::ContextRead) -> Self {
+        let artifact::ContextRead {
+            provider,
+            model,
+            requested,
+            loaded,
+            sent_min,
+            used,
+        } = read;
+        Self {
+            provider,
+            model,
+            requested,
+            loaded,
+            sent_min,
+            used,
+        }
+    }
+}
+
+impl From<ContextRead> for artifact::ContextRead {
+    fn from(read: ContextRead) -> Self {
+        let ContextRead {
+            provider,
+            model,
+            requested,
+            loaded,
+            sent_min,
+            used,
+        } = read;
+        Self {
+            provider,
+            model,
+            requested,
+            loaded,
+            sent_min,
+            used,
+        }
     }
 }
 

@@ -81,7 +81,8 @@ async fn answer(
         tokio::time::sleep(Duration::from_millis(spec.load_ms)).await;
         entry.update(|record| record.loaded_model = true);
     }
-    server.models().load(&spec.name, num_ctx, keep);
+    let put_out = server.models().load(&spec.name, num_ctx, keep);
+    server.recorder.put_out(&put_out);
     let load = begin.elapsed();
     let mut total = 0;
     for text in &mut texts {

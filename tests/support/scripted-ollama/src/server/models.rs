@@ -55,17 +55,22 @@ struct LoadedAs {
     in_place: Option<String>,
     /// `None` for ever.
     expires: Option<Instant>,
+    /// When it was asked last.
+    asked: Instant,
 }
 
 /// All models.
 #[derive(Debug)]
 pub(crate) struct Models {
     list: Vec<Model>,
+    /// Video memory, in MiB; `None` for enough.
+    vram_mb: Option<u64>,
 }
 
 impl Models {
-    pub(crate) fn new(specs: Vec<ModelSpec>) -> Self {
+    pub(crate) fn new(specs: Vec<ModelSpec>, vram_mb: Option<u64>) -> Self {
         Self {
+            vram_mb,
             list: specs
                 .into_iter()
                 .map(|spec| Model { spec, loaded: None })
@@ -97,15 +102,43 @@ impl Models {
             .is_some_and(|loaded| loaded.num_ctx == num_ctx && loaded.in_place.is_none())
     }
 
-    /// Puts the model into memory, or keeps it there, for `keep`.
-    pub(crate) fn load(&mut self, name: &str, num_ctx: u32, keep: Option<Duration>) {
+    /// Puts the model into memory, or keeps it there, for `keep`; the models that
+    /// had to go.
+    pub(crate) fn load(&mut self, name: &str, num_ctx: u32, keep: Option<Duration>) -> Vec<String> {
+        let put_out = self.make_room(name);
         if let Some(model) = self.list.iter_mut().find(|model| same(&model.spec, name)) {
             let expires = keep.and_then(|keep| Instant::now().checked_add(keep));
             model.loaded = Some(LoadedAs {
                 num_ctx,
                 in_place: None,
                 expires,
+                asked: Instant::now(),
             });
+        }
+        put_out
+    }
+
+    /// Puts models out until this one fits.
+    fn make_room(&mut self, name: &str) -> Vec<String> {
+        let mut put_out = Vec::new();
+        let Some(room) = self.vram_mb else { return put_out };
+        let spec = |model: &Model| model.spec.vram_mb;
+        let wanted = self
+            .list
+            .iter()
+            .find(|model| same(&model.spec, name))
+            .map_or(0, spec);
+        loop {
+            let others = || self.list.iter().filter(|model| !same(&model.spec, name));
+            let taken: u64 = others().filter(|model| live(model).is_some()).map(spec).sum();
+            let oldest = others().filter_map(|model| Some((live(model)?.asked, model.spec.name.clone())));
+            match oldest.min() {
+                Some((_, oldest)) if taken + wanted > room => {
+                    self.unload(&oldest);
+                    put_out.push(oldest);
+                }
+                Some(_) | None => return put_out,
+            }
         }
     }
 

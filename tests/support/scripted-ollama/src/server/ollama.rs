@@ -121,7 +121,8 @@ async fn accept(server: &Server, entry: &Entry, variant: Variant, body: &[u8]) -
     }
     // A model that is to go right after the answer must stay for the answer.
     let stay = keep.filter(|keep| !keep.is_zero());
-    server.models().load(&spec.name, num_ctx, stay);
+    let put_out = server.models().load(&spec.name, num_ctx, stay);
+    server.recorder.put_out(&put_out);
     if !asked.messages.is_empty() {
         asked.output = output(request.format.as_ref())?;
     }

@@ -182,7 +182,7 @@ async fn the_gate_over_http() {
     let (_, records) = json(get(&server, "/_scripted/requests").await).await;
     let expect = json!([{
         "id": 1, "endpoint": "chat", "format": "ollama", "path": "/api/chat", "body": chat("x"),
-        "rule": "rule 1", "call": 1, "faults": [], "loaded_model": true, "prompt_tokens": 4, "messages_dropped": 0, "images": 0,
+        "rule": "rule 1", "call": 1, "faults": [], "loaded_model": true, "put_out": false, "prompt_tokens": 4, "messages_dropped": 0, "images": 0,
         "tokens_sent": 1, "outcome": {"kind": "running"}, "script_error": null,
     }]);
     assert_eq!(records, expect);
