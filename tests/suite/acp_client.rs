@@ -1,16 +1,12 @@
 //! A client that speaks the Agent Client Protocol by hand, so that nothing of our
 //! own stands between a test and the wire. Every message is judged.
 
-use std::process::Stdio;
+pub mod wire;
 
-use futures::{SinkExt as _, StreamExt as _};
+use std::process::ExitStatus;
+
 use serde_json::{Value, json};
-use tokio::{
-    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines},
-    net::TcpStream,
-    process::{Child, ChildStdin, ChildStdout},
-};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
+use wire::{Transport, Wire};
 
 use crate::{
     acp_schema::{Conversation, Side},
@@ -19,47 +15,6 @@ use crate::{
 
 /// Our extension's method.
 const STREAMING_UPDATE: &str = "_agentic_ide/streaming_update";
-
-/// What the messages go over.
-enum Wire {
-    Socket(Box<WebSocketStream<MaybeTlsStream<TcpStream>>>),
-    Program(Box<Program>),
-}
-
-struct Program {
-    child: Child,
-    input: ChildStdin,
-    output: Lines<BufReader<ChildStdout>>,
-}
-
-impl Wire {
-    async fn send(&mut self, text: String) {
-        match self {
-            Self::Socket(socket) => socket.send(Message::text(text)).await.unwrap(),
-            Self::Program(program) => {
-                let input = &mut program.input;
-                input.write_all(format!("{text}\n").as_bytes()).await.unwrap();
-                input.flush().await.unwrap();
-            }
-        }
-    }
-
-    async fn receive(&mut self) -> String {
-        match self {
-            Self::Socket(socket) => loop {
-                if let Message::Text(text) = socket.next().await.unwrap().unwrap() {
-                    return text.as_str().to_owned();
-                }
-            },
-            Self::Program(program) => program
-                .output
-                .next_line()
-                .await
-                .unwrap()
-                .expect("it has not ended"),
-        }
-    }
-}
 
 /// A connection.
 pub struct Acp {
@@ -84,29 +39,28 @@ impl Acp {
 
     /// The same, as a client with these capabilities.
     pub async fn connect_with(world: &World, capabilities: Value) -> Self {
-        let url = format!("{}/acp", world.url().replace("http", "ws"));
-        let (socket, _) = connect_async(url).await.unwrap();
-        Self::begin(Wire::Socket(Box::new(socket)), capabilities).await
+        let wire = Wire::open(Transport::Socket, world).await;
+        Self::begin(wire, capabilities).await
     }
 
     /// Over standard input and output of the program.
     pub async fn run(world: &World) -> Self {
-        let mut command = world.backend();
-        command
-            .arg("acp")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
-        let mut command = tokio::process::Command::from(command);
-        let mut child = command.kill_on_drop(true).spawn().unwrap();
-        let (input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-        let output = BufReader::new(output).lines();
-        let program = Program { child, input, output };
-        Self::begin(Wire::Program(Box::new(program)), json!({})).await
+        Self::over(Transport::Joined, world).await
     }
 
-    async fn begin(wire: Wire, capabilities: Value) -> Self {
-        let mut acp = Self {
+    /// Over any transport.
+    pub async fn over(transport: Transport, world: &World) -> Self {
+        let wire = Wire::open(transport, world).await;
+        Self::begin(wire, json!({})).await
+    }
+
+    /// Over any transport, and nothing said so far.
+    pub async fn silent(transport: Transport, world: &World) -> Self {
+        Self::new(Wire::open(transport, world).await)
+    }
+
+    fn new(wire: Wire) -> Self {
+        Self {
             wire,
             next_id: 0,
             updates: Vec::new(),
@@ -114,7 +68,11 @@ impl Acp {
             withdrawn: Vec::new(),
             hello: Value::Null,
             conversation: Conversation::begin(),
-        };
+        }
+    }
+
+    async fn begin(wire: Wire, capabilities: Value) -> Self {
+        let mut acp = Self::new(wire);
         let initialize = json!({ "protocolVersion": 1, "clientCapabilities": capabilities });
         acp.hello = acp.call("initialize", initialize).await["result"].take();
         acp
@@ -122,15 +80,38 @@ impl Acp {
 
     /// Kills the program on the other side, if this client started it.
     pub async fn kill(&mut self) {
-        if let Wire::Program(program) = &mut self.wire {
-            program.child.kill().await.unwrap();
-        }
+        self.wire.kill().await;
+    }
+
+    /// Goes as the transport wants it; how a program ended.
+    pub async fn leave(self) -> Option<ExitStatus> {
+        self.wire.leave().await
+    }
+
+    /// What nothing is judged of on its way.
+    pub fn wire(&mut self) -> &mut Wire {
+        &mut self.wire
     }
 
     pub async fn send(&mut self, message: &Value) {
         // A test may be wrong on purpose; what it then gets must still be right.
         let _on_purpose = self.conversation.take(Side::Client, message);
-        self.wire.send(message.to_string()).await;
+        self.wire.send(&message.to_string()).await;
+    }
+
+    /// Sends text that may be no message.
+    pub async fn send_text(&mut self, text: &str) {
+        if let Ok(message) = serde_json::from_str::<Value>(text) {
+            let _on_purpose = self.conversation.take(Side::Client, &message);
+        }
+        self.conversation.expect_nobody();
+        self.wire.send(text).await;
+    }
+
+    /// The same of bytes.
+    pub async fn send_bytes(&mut self, bytes: &[u8]) {
+        self.conversation.expect_nobody();
+        self.wire.send_bytes(bytes).await;
     }
 
     pub async fn ask(&mut self, method: &str, params: Value) -> u64 {
@@ -148,7 +129,8 @@ impl Acp {
     pub async fn receive(&mut self) -> Value {
         let text = tokio::time::timeout(PATIENCE, self.wire.receive())
             .await
-            .expect("an answer");
+            .expect("an answer")
+            .expect("it has not ended");
         let message = serde_json::from_str(&text).unwrap();
         assert_eq!(self.conversation.take(Side::Agent, &message), Ok(()));
         message
@@ -258,3 +240,33 @@ impl Acp {
 pub fn prompt(session: &str, text: &str) -> Value {
     json!({ "sessionId": session, "prompt": [{ "type": "text", "text": text }] })
 }
+
+/// A test on each transport of every function that is named.
+macro_rules! on_each_transport {
+    ($($case:ident),* $(,)?) => {
+        $(mod $case {
+            use crate::acp_client::wire::Transport;
+
+            #[tokio::test]
+            async fn over_standard_input_alone() {
+                Box::pin(super::$case(Transport::Alone)).await;
+            }
+
+            #[tokio::test]
+            async fn over_standard_input_joined() {
+                Box::pin(super::$case(Transport::Joined)).await;
+            }
+
+            #[tokio::test]
+            async fn over_a_websocket() {
+                Box::pin(super::$case(Transport::Socket)).await;
+            }
+
+            #[tokio::test]
+            async fn over_http() {
+                Box::pin(super::$case(Transport::Http)).await;
+            }
+        })*
+    };
+}
+pub(crate) use on_each_transport;

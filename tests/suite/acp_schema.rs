@@ -8,6 +8,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     env,
     path::Path,
+    sync::LazyLock,
 };
 
 use serde_json::{Value, json};
@@ -25,11 +26,16 @@ struct Protocol {
     results: BTreeMap<String, String>,
 }
 
+/// The schema, where it could be installed. Reading it takes longer than judging
+/// thousands of messages.
+static PROTOCOL: LazyLock<Option<Protocol>> = LazyLock::new(|| {
+    let path = env::var_os(VARIABLE)?;
+    Some(Protocol::read(Path::new(&path)))
+});
+
 impl Protocol {
-    /// The schema, where it could be installed.
-    fn find() -> Option<Self> {
-        let path = env::var_os(VARIABLE)?;
-        Some(Self::read(Path::new(&path)))
+    fn find() -> Option<&'static Self> {
+        PROTOCOL.as_ref()
     }
 
     fn read(path: &Path) -> Self {
@@ -79,7 +85,7 @@ impl Protocol {
 
 /// The messages of one connection.
 pub struct Conversation {
-    protocol: Option<Protocol>,
+    protocol: Option<&'static Protocol>,
     /// Methods of open requests, by who asked and the id as text.
     open: HashMap<(Side, String), String>,
 }
@@ -111,6 +117,13 @@ impl Conversation {
         }
     }
 
+    /// The agent may answer what it could not read, which is to nobody.
+    pub fn expect_nobody(&mut self) {
+        self.open
+            .entry((Side::Client, Value::Null.to_string()))
+            .or_default();
+    }
+
     /// Judges a trace of both sides, one message a line; how many there were.
     pub fn follow(&mut self, trace: &str) -> usize {
         let messages = trace.lines().map(|line| serde_json::from_str(line).unwrap());
@@ -135,7 +148,7 @@ impl Conversation {
     /// Takes one message; why it is not what the protocol says.
     pub fn take(&mut self, side: Side, message: &Value) -> Result<(), String> {
         let id = message.get("id").map(Value::to_string);
-        let method = message["method"].as_str();
+        let method = message.get("method").and_then(Value::as_str);
         let answered = match (method, &id) {
             (Some(method), Some(id)) => {
                 self.open.insert((side, id.clone()), method.to_owned());
@@ -148,7 +161,7 @@ impl Conversation {
             ),
             (_, None) => None,
         };
-        let Some(protocol) = &self.protocol else {
+        let Some(protocol) = self.protocol else {
             return Ok(());
         };
         protocol.document.judge("", message)?;

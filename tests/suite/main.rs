@@ -7,8 +7,11 @@
 )]
 
 mod acp;
+mod acp_bad_input;
 mod acp_choices;
 mod acp_client;
+mod acp_conformance;
+mod acp_remote;
 mod acp_schema;
 mod acp_sessions;
 mod agentic;

@@ -308,10 +308,14 @@ impl World {
         child.wait().unwrap().code()
     }
 
+    /// The process of the backend.
+    pub fn pid(&self) -> u32 {
+        self.backend.as_ref().unwrap().id()
+    }
+
     /// Sends a signal to the backend.
     pub fn signal(&self, signal: nix::sys::signal::Signal) {
-        let child = self.backend.as_ref().unwrap();
-        let pid = nix::unistd::Pid::from_raw(child.id().try_into().unwrap());
+        let pid = nix::unistd::Pid::from_raw(self.pid().try_into().unwrap());
         nix::sys::signal::kill(pid, signal).unwrap();
     }
 

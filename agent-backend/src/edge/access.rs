@@ -3,7 +3,7 @@
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -28,7 +28,7 @@ impl Access {
         }
     }
 
-    fn check(&self, headers: &HeaderMap) -> Result<(), Error> {
+    fn check(&self, method: &Method, headers: &HeaderMap) -> Result<(), Error> {
         if let Some(origin) = headers.get(header::ORIGIN)
             && !origin.to_str().is_ok_and(is_local)
         {
@@ -38,6 +38,10 @@ impl Access {
         let Some(expected) = &self.token else {
             return Ok(());
         };
+        // A browser asks whether it may ask, and shows nothing with that.
+        if method == Method::OPTIONS && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
+            return Ok(());
+        }
         // Hashes are compared, so that the time taken tells nothing of the token.
         if presented(headers).map(digest).as_ref() == Some(expected) {
             return Ok(());
@@ -56,12 +60,30 @@ fn presented(headers: &HeaderMap) -> Option<&str> {
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok());
     let bearer = bearer.and_then(|value| value.strip_prefix("Bearer "));
-    bearer.or_else(|| {
-        let offered = headers.get(header::SEC_WEBSOCKET_PROTOCOL)?.to_str().ok()?;
-        offered
-            .split(',')
-            .find_map(|protocol| protocol.trim().strip_prefix(SUBPROTOCOL))
-    })
+    bearer.or_else(|| subprotocol(headers)?.strip_prefix(SUBPROTOCOL))
+}
+
+/// The subprotocol with a token, if one is offered.
+fn subprotocol(headers: &HeaderMap) -> Option<&str> {
+    let offered = headers.get(header::SEC_WEBSOCKET_PROTOCOL)?.to_str().ok()?;
+    offered
+        .split(',')
+        .map(str::trim)
+        .find(|protocol| protocol.starts_with(SUBPROTOCOL))
+}
+
+/// Takes the subprotocol up: a browser ends a WebSocket that takes none of those
+/// it offered.
+fn take_up(offered: Option<HeaderValue>, response: &mut Response) {
+    let has_one = response.headers().contains_key(header::SEC_WEBSOCKET_PROTOCOL);
+    if let Some(offered) = offered
+        && response.status() == StatusCode::SWITCHING_PROTOCOLS
+        && !has_one
+    {
+        response
+            .headers_mut()
+            .insert(header::SEC_WEBSOCKET_PROTOCOL, offered);
+    }
 }
 
 /// Whether a browser's origin is this machine.
@@ -78,8 +100,13 @@ fn is_local(origin: &str) -> bool {
 
 /// Refuses requests that may not pass.
 pub(super) async fn guard(State(access): State<Access>, request: Request, next: Next) -> Response {
-    match access.check(request.headers()) {
-        Ok(()) => next.run(request).await,
+    match access.check(request.method(), request.headers()) {
+        Ok(()) => {
+            let offered = subprotocol(request.headers()).and_then(|protocol| protocol.parse().ok());
+            let mut response = next.run(request).await;
+            take_up(offered, &mut response);
+            response
+        }
         Err(error) => error.into_response(),
     }
 }
@@ -93,7 +120,14 @@ mod tests {
         for (name, value) in headers {
             map.insert(*name, value.parse().unwrap());
         }
-        let got = Access::new(token).check(&map).err().map(|error| error.code);
+        let method = match map.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
+            true => Method::OPTIONS,
+            false => Method::GET,
+        };
+        let got = Access::new(token)
+            .check(&method, &map)
+            .err()
+            .map(|error| error.code);
         assert_eq!(got, expect, "{headers:?}");
     }
 
@@ -124,6 +158,13 @@ mod tests {
             Some("s3cret"),
             &[("sec-websocket-protocol", "x, agentic-ide.token.s3cret")],
             None,
+        );
+        let asks = ("access-control-request-method", "POST");
+        check(Some("s3cret"), &[("origin", "http://localhost:3000"), asks], None);
+        check(
+            Some("s3cret"),
+            &[("origin", "https://evil.example"), asks],
+            Some(Code::OriginRefused),
         );
     }
 }

@@ -19,6 +19,7 @@ pub mod stdio;
 mod steering;
 mod streaming;
 mod text;
+mod transport;
 mod turn;
 mod updates;
 mod usage;
@@ -40,7 +41,6 @@ use agent_client_protocol::{
         },
     },
 };
-use agent_client_protocol_http::{AcpHttpServer, CorsOptions, ServerOptions};
 use axum::Router;
 pub use hub::Hub;
 use shared::{error::Class, version::VERSION};
@@ -66,22 +66,14 @@ fn acp_error(error: &Error) -> AcpError {
 
 /// `/acp`: WebSocket and streamable HTTP.
 pub(super) fn routes(hub: &Hub) -> Router {
-    let hub = hub.clone();
-    // Origins are judged by the guard in front of every route.
-    let options = ServerOptions::default()
-        .with_cors(CorsOptions::allow_any_origin())
-        .with_health_endpoint(false);
-    AcpHttpServer::new(move || agent(hub.clone()))
-        .with_options(options)
-        .into_router()
+    transport::routes(hub)
 }
 
 /// The agent's side of one connection.
 ///
 /// What takes time must not run in the dispatch loop, or the cancel of it would
 /// never be read.
-pub(crate) fn agent(hub: Hub) -> impl ConnectTo<Client> {
-    let connection = Connection::new(hub);
+fn agent(connection: &Connection) -> impl ConnectTo<Client> + use<> {
     let to = || connection.clone();
     let (meeter, enterer, leaver) = (to(), to(), to());
     let (opener, loader, resumer, lister, closer, deleter) = (to(), to(), to(), to(), to(), to());

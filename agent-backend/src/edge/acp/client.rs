@@ -1,6 +1,8 @@
 //! The other side of a connection, as one session sees it: what it is told,
 //! and what it is asked.
 
+use std::sync::Arc;
+
 use agent_client_protocol::{
     Client as ClientRole,
     v1::{
@@ -15,7 +17,10 @@ use agent_client_protocol::{
 };
 use shared::wire::Envelope;
 
-use super::streaming::{self, StreamingUpdate, Wish};
+use super::{
+    streaming::{self, StreamingUpdate, Wish},
+    transport::flow::Flow,
+};
 
 const ACCEPT: &str = "accept";
 const ALWAYS: &str = "accept_always";
@@ -93,6 +98,7 @@ pub(super) struct Client {
     cx: ConnectionTo<ClientRole>,
     session: SessionId,
     abilities: Abilities,
+    flow: Arc<Flow>,
 }
 
 /// What a person says to a question.
@@ -108,12 +114,23 @@ pub(super) enum Answer {
 }
 
 impl Client {
-    pub(super) fn new(cx: ConnectionTo<ClientRole>, session: SessionId, abilities: Abilities) -> Self {
+    pub(super) fn new(
+        cx: ConnectionTo<ClientRole>,
+        session: SessionId,
+        abilities: Abilities,
+        flow: Arc<Flow>,
+    ) -> Self {
         Self {
             cx,
             session,
             abilities,
+            flow,
         }
+    }
+
+    /// Waits until the client has taken most of what it was told.
+    pub(super) async fn room(&self) {
+        self.flow.room(&self.session.0).await;
     }
 
     pub(super) fn abilities(&self) -> Abilities {
@@ -121,6 +138,7 @@ impl Client {
     }
 
     pub(super) fn tell(&self, update: SessionUpdate) {
+        self.flow.tell(&self.session.0);
         let notification = SessionNotification::new(self.session.clone(), update);
         if let Err(error) = self.cx.send_notification(notification) {
             // The workflow goes on; the client finds it again when it is back.
@@ -129,6 +147,7 @@ impl Client {
     }
 
     pub(super) fn stream(&self, event: Envelope) {
+        self.flow.tell(&self.session.0);
         let session = self.session.clone();
         if let Err(error) = self.cx.send_notification(StreamingUpdate { session, event }) {
             tracing::debug!(%error, "a streaming update could not be sent");

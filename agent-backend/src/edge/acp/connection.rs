@@ -25,6 +25,7 @@ use super::{
     hub::Hub,
     invalid,
     session::{At, ConnectionId, Session},
+    transport::flow::Flow,
 };
 
 /// Sessions that one connection follows at once.
@@ -44,6 +45,7 @@ struct Inner {
     abilities: OnceLock<Abilities>,
     signed_out: AtomicBool,
     follows: Mutex<Follows>,
+    flow: Arc<Flow>,
 }
 
 impl Connection {
@@ -55,6 +57,7 @@ impl Connection {
             abilities: OnceLock::new(),
             signed_out: AtomicBool::new(false),
             follows: Mutex::default(),
+            flow: Arc::default(),
         }))
     }
 
@@ -64,6 +67,11 @@ impl Connection {
 
     pub(super) fn id(&self) -> ConnectionId {
         self.0.id
+    }
+
+    /// What is on its way to the client.
+    pub(super) fn flow(&self) -> &Arc<Flow> {
+        &self.0.flow
     }
 
     /// Remembers what the client can do.
@@ -120,7 +128,8 @@ impl Connection {
             )));
         }
         let abilities = self.0.abilities.get().copied().unwrap_or_default();
-        let client = Client::new(cx.clone(), WireId::new(session.id.as_str()), abilities);
+        let id = WireId::new(session.id.as_str());
+        let client = Client::new(cx.clone(), id, abilities, self.0.flow.clone());
         let runtime = self.hub().runtime().clone();
         let (follower, following) = follower::new(runtime, session.clone(), client, self.id(), from);
         let before = follows.insert(session.id.clone(), (session.clone(), follower.clone()));

@@ -201,6 +201,7 @@ impl Following {
             if let Ok(news) = news.recv().await
                 && news.known_to != Some(self.me)
             {
+                self.client.room().await;
                 self.client.tell(news.update);
             }
         }
@@ -229,6 +230,7 @@ impl Following {
     }
 
     async fn entry(&self, place: usize, entry: &Entry, after: Seq, usage: &mut Usage) -> Result<(), Error> {
+        self.client.room().await;
         let is_mine = entry.from == Some(self.me);
         if !is_mine && after == Seq::default() {
             self.client.tell(updates::heard(&entry.prompt));
@@ -296,6 +298,8 @@ impl Following {
             };
             loop {
                 let seq = recorded.seq;
+                // Whoever reads slowly is told later, and from the journal.
+                self.client.room().await;
                 let told = updates.of(&recorded.event).await?;
                 if seq > after && !self.is_mine(&recorded.event) {
                     if let Some(presenter) = &mut streaming

@@ -243,11 +243,7 @@ impl Session {
         prompt: String,
         from: ConnectionId,
     ) -> Result<(usize, WorkflowId), Error> {
-        let max = engine::limits::QUERY_BYTES_MAX;
-        if query.len() > max {
-            let message = format!("the prompt has {} bytes; {max} are allowed", query.len());
-            return Err(Error::user(Code::QueryTooLong, message));
-        }
+        fits(&query)?;
         let key = self.enter(runtime, &prompt, None).await?;
         let submission = Submission {
             workflow_type: definition.to_owned(),
@@ -330,6 +326,8 @@ impl Session {
             let message = format!("the session has {ENTRIES_MAX} requests: begin a new one");
             return Err(Error::user(Code::InvalidRequest, message));
         }
+        // Also of a command that is answered at once: it is kept as well.
+        fits(prompt)?;
         let journal = &runtime.services().journal;
         let key = CorrelationId::new(uuid::Uuid::now_v7().to_string());
         let now_ms = clock::now_ms();
@@ -456,6 +454,15 @@ impl Session {
     pub(super) fn deleted(&self) -> &CancellationToken {
         &self.deleted
     }
+}
+
+fn fits(text: &str) -> Result<(), Error> {
+    let max = engine::limits::QUERY_BYTES_MAX;
+    if text.len() > max {
+        let message = format!("the prompt has {} bytes; {max} are allowed", text.len());
+        return Err(Error::user(Code::QueryTooLong, message));
+    }
+    Ok(())
 }
 
 /// A place in a session: everything before `entry`, and of `entry` itself the

@@ -1,23 +1,138 @@
 //! The protocol on standard input and output, one JSON message a line.
 //! Nothing else may write to standard output.
 
-use agent_client_protocol::{ConnectTo as _, Stdio};
+use std::time::Duration;
+
 use futures::{SinkExt as _, StreamExt as _};
 use tokio::{
-    io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::TcpStream,
+    sync::mpsc,
 };
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, tungstenite::Message};
 
-use super::{Hub, agent};
+use super::{
+    Hub,
+    transport::{
+        Link, Outward,
+        frame::{Frame, Line, Lines},
+    },
+};
 use crate::error::Error;
+
+/// Bytes that are read at once.
+const PIECE_BYTES: usize = 64 * 1024;
+
+/// Answers to what was no message that may wait to be written.
+const REFUSALS_MAX: usize = 8;
+
+/// Time for the answers to what came before the end of the input.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Serves one client until it closes its end.
 pub async fn serve(hub: Hub) -> Result<(), Error> {
-    agent(hub)
-        .connect_to(Stdio::new())
+    speak(&hub, tokio::io::stdin(), tokio::io::stdout()).await
+}
+
+async fn speak(
+    hub: &Hub,
+    input: impl AsyncRead + Unpin,
+    mut output: impl AsyncWrite + Unpin,
+) -> Result<(), Error> {
+    let Link {
+        inward,
+        outward,
+        mut running,
+    } = Link::open(hub);
+    let (refuse, refused) = mpsc::channel(REFUSALS_MAX);
+    let mut write = std::pin::pin!(write(&mut output, outward, refused));
+    let read = async move {
+        let mut input = Input::new(input);
+        while let Some(line) = input.next().await? {
+            if let Some(answer) = inward.take(line.decode())
+                && refuse.send(answer).await.is_err()
+            {
+                break;
+            }
+        }
+        Ok::<(), Error>(())
+    };
+    tokio::select! {
+        written = &mut write => return written,
+        read = read => read?,
+    }
+    // The agent ends when it knows that nothing comes any more; what it still says
+    // is written.
+    let _slow = tokio::time::timeout(LAST_WORDS, async { tokio::join!(write, running.ended()) }).await;
+    Ok(())
+}
+
+/// Writes until the agent has ended.
+async fn write(
+    output: &mut (impl AsyncWrite + Unpin),
+    mut outward: Outward,
+    mut refused: mpsc::Receiver<String>,
+) -> Result<(), Error> {
+    loop {
+        let (text, _receipt) = tokio::select! {
+            said = outward.next() => match said {
+                Some(said) => (said.text(), Some(said.receipt)),
+                None => return Ok(()),
+            },
+            Some(answer) = refused.recv() => (answer, None),
+        };
+        line(output, &text).await?;
+    }
+}
+
+async fn line(output: &mut (impl AsyncWrite + Unpin), text: &str) -> Result<(), Error> {
+    let line = format!("{text}\n");
+    output
+        .write_all(line.as_bytes())
         .await
-        .map_err(|error| Error::internal(error.to_string()))
+        .map_err(|error| lost(&error))?;
+    output.flush().await.map_err(|error| lost(&error))
+}
+
+fn lost(error: &dyn std::fmt::Display) -> Error {
+    Error::internal(format!("the connection was lost: {error}"))
+}
+
+/// The lines of an input.
+struct Input<R> {
+    input: R,
+    piece: Vec<u8>,
+    lines: Lines,
+    found: std::collections::VecDeque<Line>,
+}
+
+impl<R: AsyncRead + Unpin> Input<R> {
+    fn new(input: R) -> Self {
+        Self {
+            input,
+            piece: vec![0; PIECE_BYTES],
+            lines: Lines::default(),
+            found: std::collections::VecDeque::new(),
+        }
+    }
+
+    /// The next line; dropping the future loses nothing.
+    async fn next(&mut self) -> Result<Option<Line>, Error> {
+        loop {
+            if let Some(line) = self.found.pop_front() {
+                return Ok(Some(line));
+            }
+            let length = self
+                .input
+                .read(&mut self.piece)
+                .await
+                .map_err(|error| lost(&error))?;
+            match self.piece.get(..length) {
+                Some([]) | None => return Ok(self.lines.rest()),
+                Some(piece) => self.found.extend(self.lines.take(piece)),
+            }
+        }
+    }
 }
 
 /// Passes lines to a running backend and its messages back, until the client
@@ -31,30 +146,50 @@ async fn pump(
     input: impl AsyncRead + Unpin,
     mut output: impl AsyncWrite + Unpin,
 ) -> Result<(), Error> {
-    let lost = |error: &dyn std::fmt::Display| Error::internal(format!("the connection was lost: {error}"));
     let (mut to_backend, mut from_backend) = socket.split();
-    let mut lines = BufReader::new(input).lines();
-    loop {
-        tokio::select! {
-            line = lines.next_line() => match line.map_err(|error| lost(&error))? {
-                Some(line) if line.trim().is_empty() => {}
-                Some(line) => to_backend.send(Message::text(line)).await.map_err(|error| lost(&error))?,
-                None => {
-                    // The backend goes on; only this conversation ends.
-                    let _already_closed = to_backend.close().await;
-                    return Ok(());
+    let (refuse, mut refused) = mpsc::channel(REFUSALS_MAX);
+    let read = async move {
+        let mut input = Input::new(input);
+        while let Some(line) = input.next().await? {
+            // What a frame could not carry is answered here, as the backend would.
+            match (line.decode(), line) {
+                (Frame::Message(_), Line::Whole(bytes)) => {
+                    let text = String::from_utf8_lossy(&bytes).into_owned();
+                    let sent = to_backend.send(Message::text(text)).await;
+                    sent.map_err(|error| lost(&error))?;
                 }
-            },
-            message = from_backend.next() => match message {
-                Some(Ok(Message::Text(text))) => {
-                    let line = format!("{}\n", text.as_str().replace('\n', " "));
-                    output.write_all(line.as_bytes()).await.map_err(|error| lost(&error))?;
-                    output.flush().await.map_err(|error| lost(&error))?;
+                (Frame::Refused(answer), _) => {
+                    if refuse.send(answer).await.is_err() {
+                        break;
+                    }
                 }
-                Some(Ok(Message::Close(_))) | None => return Err(lost(&"the backend closed it")),
-                Some(Err(error)) => return Err(lost(&error)),
-                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Binary(_) | Message::Frame(_))) => {}
-            },
+                (Frame::Nothing, _) | (Frame::Message(_), Line::TooLong) => {}
+            }
         }
+        // The backend goes on; only this conversation ends.
+        let _already_closed = to_backend.close().await;
+        Ok::<(), Error>(())
+    };
+    let write = async {
+        loop {
+            let text = tokio::select! {
+                message = from_backend.next() => match message {
+                    Some(Ok(Message::Text(text))) => text.as_str().replace('\n', " "),
+                    Some(Ok(Message::Close(_))) | None => return Err(lost(&"the backend closed it")),
+                    Some(Err(error)) => return Err(lost(&error)),
+                    Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Binary(_) | Message::Frame(_))) => continue,
+                },
+                Some(answer) = refused.recv() => answer,
+            };
+            line(&mut output, &text).await?;
+        }
+    };
+    let mut write = std::pin::pin!(write);
+    tokio::select! {
+        written = &mut write => return written,
+        read = read => read?,
     }
+    // Its last words, up to its own close.
+    let _closed = tokio::time::timeout(LAST_WORDS, write).await;
+    Ok(())
 }
