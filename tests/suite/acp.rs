@@ -1,12 +1,10 @@
-//! The Agent Client Protocol, by hand over WebSocket and by a real client over
-//! standard input and output.
+//! The Agent Client Protocol, by hand over WebSocket.
 
 use scripted_ollama::{Outcome, Record};
 use serde_json::{Value, json};
 
 use crate::{
     acp_client::{Acp, prompt},
-    acp_schema::Conversation,
     world::{PATIENCE, World, is_end},
 };
 
@@ -251,53 +249,4 @@ async fn wrong_requests_of_a_protocol_client_are_refused() {
     assert_eq!(empty["error"]["code"], -32602, "{empty}");
     let method = acp.call("session/none", json!({})).await;
     assert_eq!(method["error"]["code"], -32601, "{method}");
-}
-
-#[tokio::test]
-async fn acpx_drives_a_workflow_to_a_commit() {
-    let Some(acpx) = std::env::var_os("AGENTIC_IDE_ACPX") else {
-        // Said by `cargo xtask test`, which installs it where npm is there.
-        return;
-    };
-    let world = World::new().await;
-    let agent = world.path("agent.sh");
-    let mut command = world.backend();
-    command.arg("acp");
-    let words: Vec<String> = std::iter::once(command.get_program())
-        .chain(command.get_args())
-        .map(|word| format!("'{}'", word.to_str().unwrap()))
-        .collect();
-    std::fs::write(&agent, format!("#!/bin/sh\nexec {}\n", words.join(" "))).unwrap();
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(&agent, mode).unwrap();
-    std::fs::create_dir_all(world.path("home")).unwrap();
-    let run = |policy: &str, text: &str| {
-        let mut command = std::process::Command::new(&acpx);
-        let command =
-            world
-                .hermetic(&mut command)
-                .args([policy, "--format", "json", "--json-strict", "--cwd"]);
-        command
-            .arg(world.repo())
-            .arg("--agent")
-            .arg(&agent)
-            .args(["exec", text])
-            .output()
-            .unwrap()
-    };
-    let denied = run("--deny-all", "Add greetings");
-    let said = String::from_utf8_lossy(&denied.stdout).into_owned();
-    assert!(said.contains("Rejected; nothing was changed"), "{said}");
-    assert!(Conversation::begin().follow(&said) > 10, "{said}");
-    assert_eq!(world.commits(), 1);
-    let approved = run("--approve-all", "Add greetings");
-    let said = String::from_utf8_lossy(&approved.stdout).into_owned();
-    assert!(
-        approved.status.success(),
-        "{said}{}",
-        String::from_utf8_lossy(&approved.stderr)
-    );
-    assert!(said.contains("\"stopReason\":\"end_turn\""), "{said}");
-    assert!(Conversation::begin().follow(&said) > 10, "{said}");
-    assert_eq!(world.commits(), 2);
 }

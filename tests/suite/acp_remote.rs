@@ -1,13 +1,13 @@
 //! The Agent Client Protocol from elsewhere: status codes, access, web pages,
 //! clients that do not read, and many of them.
 
-use std::fs;
+use std::{collections::BTreeSet, fs, ops::RangeInclusive};
 
 use futures::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
-use tokio::net::TcpSocket;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::{
-    client_async, connect_async,
+    WebSocketStream, client_async, connect_async,
     tungstenite::{Message, client::IntoClientRequest as _},
 };
 
@@ -56,12 +56,12 @@ impl<'a> Request<'a> {
     }
 }
 
-fn call(method: &str, params: Value) -> Value {
+fn call(method: &str, params: &Value) -> Value {
     json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params })
 }
 
 async fn initialize(world: &World) -> String {
-    let hello = call("initialize", json!({ "protocolVersion": 1 }));
+    let hello = call("initialize", &json!({ "protocolVersion": 1 }));
     let answer = Request::new(world, "POST", &[("content-type", JSON)], &hello)
         .send()
         .await;
@@ -80,9 +80,9 @@ async fn each_wrong_request_has_its_status() {
     let unknown = ("acp-connection-id", "none");
     let (is_json, is_text) = (("content-type", JSON), ("content-type", "text/plain"));
     let wants_events = ("accept", EVENTS);
-    let list = call("session/list", json!({}));
-    let prompt = call("session/prompt", json!({ "prompt": [] }));
-    let of_another = call("session/prompt", json!({ "sessionId": "b", "prompt": [] }));
+    let list = call("session/list", &json!({}));
+    let prompt = call("session/prompt", &json!({ "prompt": [] }));
+    let of_another = call("session/prompt", &json!({ "sessionId": "b", "prompt": [] }));
     let nothing = Value::String(String::new());
     let check = async |method, headers: &[(&'static str, &str)], body: &Value, expect: u16| {
         let status = Request::new(&world, method, headers, body).status().await;
@@ -166,7 +166,7 @@ async fn a_stream_that_broke_off_is_gone_on_with() {
         assert_eq!(stream.status(), 200);
         drop(stream);
         // The server sees that it is gone when it next looks.
-        let listed = Request::new(&world, "POST", &headers, &call("session/list", json!({})));
+        let listed = Request::new(&world, "POST", &headers, &call("session/list", &json!({})));
         assert_eq!(listed.status().await, 202);
     }
     let mut got = 0;
@@ -189,7 +189,7 @@ async fn a_stream_that_broke_off_is_gone_on_with() {
 #[tokio::test]
 async fn who_may_connect() {
     let mut world = World::new().await;
-    let hello = call("initialize", json!({ "protocolVersion": 1 }));
+    let hello = call("initialize", &json!({ "protocolVersion": 1 }));
     let socket = async |world: &World, headers: &[(&'static str, &str)]| {
         let url = format!("{}/acp", world.url().replace("http", "ws"));
         let mut request = url.into_client_request().unwrap();
@@ -280,7 +280,9 @@ async fn a_socket_is_pinged_and_answers_pings() {
             match socket.next().await.unwrap().unwrap() {
                 Message::Ping(_) => pinged = true,
                 Message::Pong(bytes) => ponged |= bytes == "a".as_bytes(),
-                other => panic!("{other}"),
+                other @ (Message::Text(_) | Message::Binary(_) | Message::Close(_) | Message::Frame(_)) => {
+                    panic!("{other}")
+                }
             }
         }
     };
@@ -305,6 +307,9 @@ const LOADS: usize = 300;
 /// What the backend may grow by, which is far from what it was asked for.
 const GROWTH_KIB_MAX: u64 = 48 * 1024;
 
+/// A WebSocket of a client that reads when it likes.
+type Deaf = WebSocketStream<TcpStream>;
+
 #[tokio::test]
 async fn a_client_that_does_not_read_costs_little_and_slows_nobody() {
     let world = World::new().await;
@@ -327,14 +332,14 @@ async fn a_client_that_does_not_read_costs_little_and_slows_nobody() {
     let stream = stream.connect(address).await.unwrap();
     let url = format!("{}/acp", world.url().replace("http", "ws"));
     let (mut deaf, _) = client_async(url, stream).await.unwrap();
-    let hello = call("initialize", json!({ "protocolVersion": 1 }));
+    let hello = call("initialize", &json!({ "protocolVersion": 1 }));
     deaf.send(Message::text(hello.to_string())).await.unwrap();
     while !matches!(deaf.next().await.unwrap().unwrap(), Message::Text(_)) {}
     let connection = initialize(&world).await;
     let before = resident_kib(&world);
     let load = json!({ "sessionId": session, "cwd": world.repo(), "mcpServers": [] });
     for n in 0..LOADS {
-        let mut message = call("session/load", load.clone());
+        let mut message = call("session/load", &load);
         message["id"] = json!(n + 2);
         deaf.send(Message::text(message.to_string())).await.unwrap();
         // And one over HTTP, that opens no stream at all.
@@ -359,16 +364,29 @@ async fn a_client_that_does_not_read_costs_little_and_slows_nobody() {
         .await;
     let grown = resident_kib(&world).saturating_sub(before);
     assert!(grown < GROWTH_KIB_MAX, "it grew by {grown} KiB");
-    // It reads at last, and is told everything.
-    let reading = async {
-        loop {
-            if let Message::Text(text) = deaf.next().await.unwrap().unwrap() {
-                let message: Value = serde_json::from_str(&text).unwrap();
-                if message["id"] == LOADS + 1 {
-                    return message;
-                }
+    // It reads at last: each request is answered, and the session is there.
+    let answered = async |deaf: &mut Deaf, ids: RangeInclusive<usize>| {
+        let mut missing: BTreeSet<usize> = ids.collect();
+        let mut last = Value::Null;
+        while !missing.is_empty() {
+            let Some(Ok(message)) = deaf.next().await else {
+                panic!("it was cut off: {missing:?}")
+            };
+            let Ok(text) = message.into_text() else { continue };
+            let message: Value = serde_json::from_str(&text).unwrap_or_default();
+            let id = message["id"].as_u64().and_then(|id| usize::try_from(id).ok());
+            if id.is_some_and(|id| missing.remove(&id)) {
+                last = message;
             }
         }
+        last
+    };
+    let reading = async {
+        answered(&mut deaf, 2..=LOADS + 1).await;
+        let mut message = call("session/load", &load);
+        message["id"] = json!(LOADS + 2);
+        deaf.send(Message::text(message.to_string())).await.unwrap();
+        answered(&mut deaf, LOADS + 2..=LOADS + 2).await
     };
     let loaded = tokio::time::timeout(PATIENCE, reading).await.unwrap();
     assert_eq!(loaded["error"], Value::Null, "{loaded}");

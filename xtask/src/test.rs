@@ -30,6 +30,10 @@ const ACPX: &str = "acpx@0.19.1";
 /// The package that carries the protocol's official JSON Schema.
 const ACP_SDK: &str = "@agentclientprotocol/sdk@2.4.0";
 
+/// The last package of the same authors with example clients for every transport,
+/// and what those need.
+const ACP_EXAMPLES: &[&str] = &["@agentclientprotocol/sdk@1.9.0", "zod@4.6.7", "ws@8.23.0"];
+
 /// The protocol's official client for Python, which drives the MCP server.
 const MCP_CLIENT: &str = "mcp==2.3.0";
 
@@ -70,6 +74,10 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         match steps.run("acpx", || install_acpx(&paths)) {
             Some(path) => variables.push(("AGENTIC_IDE_ACPX".into(), path)),
             None => say::note("the tests that need acpx will be left out"),
+        }
+        match steps.run("ACP examples", || install_acp_examples(&paths)) {
+            Some(path) => variables.push(("AGENTIC_IDE_ACP_EXAMPLES".into(), path)),
+            None => say::note("the tests with the example clients of ACP will be left out"),
         }
         match steps.run("ACP schema", || install_acp_schema(&paths)) {
             Some(path) => variables.push(("AGENTIC_IDE_ACP_SCHEMA".into(), path)),
@@ -156,7 +164,16 @@ fn install_acpx(paths: &Paths) -> anyhow::Result<OsString> {
     if let Some(given) = env::var_os("AGENTIC_IDE_ACPX") {
         return Ok(given);
     }
-    install_from_npm(paths, ACPX, "node_modules/.bin/acpx")
+    install_from_npm(paths, &[ACPX], "node_modules/.bin/acpx")
+}
+
+/// The folder of the example clients.
+fn install_acp_examples(paths: &Paths) -> anyhow::Result<OsString> {
+    if let Some(given) = env::var_os("AGENTIC_IDE_ACP_EXAMPLES") {
+        return Ok(given);
+    }
+    let folder = "node_modules/@agentclientprotocol/sdk/dist/examples";
+    install_from_npm(paths, ACP_EXAMPLES, folder)
 }
 
 /// The path of the protocol's JSON Schema, from the package of its authors.
@@ -165,7 +182,7 @@ fn install_acp_schema(paths: &Paths) -> anyhow::Result<OsString> {
         return Ok(given);
     }
     let schema = "node_modules/@agentclientprotocol/sdk/schema/v1/schema.json";
-    install_from_npm(paths, ACP_SDK, schema)
+    install_from_npm(paths, &[ACP_SDK], schema)
 }
 
 /// The path of a Python that has the MCP client, installed into the cache if it
@@ -180,9 +197,12 @@ fn install_mcp_client(paths: &Paths) -> anyhow::Result<OsString> {
         .map_err(anyhow::Error::msg)
 }
 
-/// The path of `file` of a pinned npm package, installed into the cache if it
-/// is not there yet.
-fn install_from_npm(paths: &Paths, package: &str, file: &str) -> anyhow::Result<OsString> {
+/// The path of `file` of the first of these pinned npm packages, installed into the
+/// cache if it is not there yet.
+fn install_from_npm(paths: &Paths, packages: &[&str], file: &str) -> anyhow::Result<OsString> {
+    let Some(package) = packages.first() else {
+        bail!("no package is named");
+    };
     let dir = paths
         .cache
         .join(package.trim_start_matches('@').replace(['@', '/'], "-"));
@@ -202,7 +222,7 @@ fn install_from_npm(paths: &Paths, package: &str, file: &str) -> anyhow::Result<
         "--loglevel=error",
         "--prefix",
     ]);
-    let output = npm.arg(&dir).arg(package).stdin(Stdio::null()).output()?;
+    let output = npm.arg(&dir).args(packages).stdin(Stdio::null()).output()?;
     if !output.status.success() {
         bail!(
             "npm install {package} failed:\n{}",
@@ -258,7 +278,7 @@ impl Steps {
                 say::note(&format!("{error:#}"));
                 let first = error.to_string().lines().next().unwrap_or_default().to_owned();
                 // What the tests only want is no reason to fail.
-                let outcome = if matches!(name, "acpx" | "ACP schema" | "MCP client") {
+                let outcome = if matches!(name, "acpx" | "ACP examples" | "ACP schema" | "MCP client") {
                     Outcome::LeftOut(first)
                 } else {
                     Outcome::Failed(first)

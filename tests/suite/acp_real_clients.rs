@@ -1,0 +1,256 @@
+//! Clients of the Agent Client Protocol that others have written, each over every
+//! transport that it has. `docs/clients.md` has the matrix.
+
+use std::{
+    ffi::OsString,
+    fs,
+    io::Write as _,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+use crate::{
+    acp_client::wire::Transport,
+    acp_schema::Conversation,
+    world::{PATIENCE, World, until},
+};
+
+/// What `cargo xtask test` has installed; it says which tests are left out where
+/// it could not.
+fn installed(variable: &str) -> Option<OsString> {
+    let found = std::env::var_os(variable);
+    assert!(
+        found.is_some() || std::env::var_os("CI").is_none(),
+        "{variable} is not set: run `cargo xtask test` where npm is"
+    );
+    found
+}
+
+/// An executable that is the agent, by this name.
+fn agent(world: &World, name: &str) -> PathBuf {
+    let mut command = world.backend();
+    command.arg("acp");
+    let words: Vec<String> = std::iter::once(command.get_program())
+        .chain(command.get_args())
+        .map(|word| format!("'{}'", word.to_str().unwrap()))
+        .collect();
+    let variables: Vec<String> = command
+        .get_envs()
+        .filter_map(|(name, value)| Some(format!("{}='{}'", name.to_str()?, value?.to_str()?)))
+        .collect();
+    let script = format!(
+        "#!/bin/sh\nexport {}\nexec {}\n",
+        variables.join(" "),
+        words.join(" ")
+    );
+    let path = world.path(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, script).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::create_dir_all(world.path("home")).unwrap();
+    path
+}
+
+fn shown(output: &Output) -> String {
+    let (said, complained) = (&output.stdout, &output.stderr);
+    format!(
+        "{}\n{}",
+        String::from_utf8_lossy(said),
+        String::from_utf8_lossy(complained)
+    )
+}
+
+/// The command-line client.
+struct Acpx<'a> {
+    world: &'a World,
+    program: OsString,
+    agent: PathBuf,
+}
+
+impl<'a> Acpx<'a> {
+    fn new(world: &'a World) -> Option<Self> {
+        let program = installed("AGENTIC_IDE_ACPX")?;
+        let agent = agent(world, "agent.sh");
+        Some(Self {
+            world,
+            program,
+            agent,
+        })
+    }
+
+    fn command(&self, options: &[&str], words: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        self.world.hermetic(&mut command);
+        // Whatever it leaves running ends soon after.
+        command
+            .args(["--ttl", "1"])
+            .args(options)
+            .arg("--cwd")
+            .arg(self.world.repo());
+        command.arg("--agent").arg(&self.agent).args(words);
+        command
+    }
+
+    fn run(&self, options: &[&str], words: &[&str]) -> Output {
+        self.command(options, words).output().unwrap()
+    }
+
+    /// Runs it to its good end; what it printed.
+    fn good(&self, options: &[&str], words: &[&str]) -> String {
+        let output = self.run(options, words);
+        assert!(output.status.success(), "{words:?}: {}", shown(&output));
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+async fn acpx_prompts_once(transport: Transport) {
+    let world = transport.world().await;
+    let Some(acpx) = Acpx::new(&world) else { return };
+    let json = ["--format", "json", "--json-strict"];
+    let denied = acpx.run(&[&["--deny-all"], &json[..]].concat(), &["exec", "Add greetings"]);
+    let said = String::from_utf8_lossy(&denied.stdout).into_owned();
+    assert!(
+        said.contains("Rejected; nothing was changed"),
+        "{}",
+        shown(&denied)
+    );
+    assert!(Conversation::begin().follow(&said) > 10, "{said}");
+    assert_eq!(world.commits(), 1);
+    let said = acpx.good(
+        &[&["--approve-all"], &json[..]].concat(),
+        &["exec", "Add greetings"],
+    );
+    assert!(said.contains("\"stopReason\":\"end_turn\""), "{said}");
+    assert!(Conversation::begin().follow(&said) > 10, "{said}");
+    assert_eq!(world.commits(), 2);
+}
+
+#[tokio::test]
+async fn acpx_prompts_once_alone() {
+    acpx_prompts_once(Transport::Alone).await;
+}
+
+#[tokio::test]
+async fn acpx_prompts_once_joined() {
+    acpx_prompts_once(Transport::Joined).await;
+}
+
+async fn acpx_has_sessions(transport: Transport) {
+    let world = transport.world().await;
+    let Some(acpx) = Acpx::new(&world) else { return };
+    let all = ["--approve-all"];
+    acpx.good(&all, &["sessions", "new"]);
+    // Options are the session's: this one says no, whatever the client says.
+    acpx.good(&all, &["set", "review", "reject"]);
+    let said = acpx.good(&all, &["prompt", "Add greetings"]);
+    assert!(said.contains("Rejected; nothing was changed"), "{said}");
+    assert_eq!(world.commits(), 1);
+    acpx.good(&all, &["set", "review", "ask"]);
+    acpx.good(&all, &["set-mode", "plan_first"]);
+    acpx.good(&all, &["prompt", "Add greetings"]);
+    assert_eq!(world.commits(), 2);
+    // The model is stopped, and the session is there for another prompt.
+    world.ollama.gate().close();
+    let asked = world.ollama.requests().len();
+    let mut prompt = acpx.command(&all, &["prompt", "shout it"]);
+    let mut prompting = prompt
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let asks = world.ollama.wait_for(|records| records.len() > asked);
+    tokio::time::timeout(PATIENCE, asks).await.unwrap();
+    acpx.good(&all, &["cancel"]);
+    until("the prompt to end", || prompting.try_wait().unwrap()).await;
+    world.ollama.gate().open();
+    acpx.good(&all, &["prompt", "shout it"]);
+    assert_eq!(world.commits(), 3);
+    let history = acpx.good(&all, &["sessions", "history"]);
+    assert!(history.contains("Add greetings"), "{history}");
+    let listed = acpx.good(&["--approve-all", "--format", "json"], &["sessions", "list"]);
+    assert!(listed.contains("Add greetings"), "{listed}");
+    acpx.good(&all, &["sessions", "close"]);
+}
+
+#[tokio::test]
+async fn acpx_has_sessions_alone() {
+    acpx_has_sessions(Transport::Alone).await;
+}
+
+/// Runs one of the example clients of the protocol's SDK, which says "Hello" and
+/// accepts; what it printed.
+fn example(world: &World, name: &str, variables: &[(&str, &str)], path: Option<&Path>) -> Option<String> {
+    let folder = PathBuf::from(installed("AGENTIC_IDE_ACP_EXAMPLES")?);
+    fs::create_dir_all(world.path("home")).unwrap();
+    let mut command = Command::new("node");
+    world
+        .hermetic(&mut command)
+        .arg(folder.join(name))
+        .current_dir(world.repo());
+    if let Some(path) = path {
+        let rest = std::env::var("PATH").unwrap();
+        command.env("PATH", format!("{}:{rest}", path.display()));
+    }
+    command.envs(variables.iter().copied());
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The first of the options that it prints.
+    child.stdin.take().unwrap().write_all(b"1\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", shown(&output));
+    Some(shown(&output))
+}
+
+#[tokio::test]
+async fn the_example_client_for_websockets_gets_to_a_commit() {
+    let world = World::new().await;
+    let url = format!("{}/acp", world.url().replace("http", "ws"));
+    let Some(said) = example(&world, "ws-client.js", &[("ACP_WS_URL", &url)], None) else {
+        return;
+    };
+    assert!(
+        said.contains("Done: end_turn") && said.contains("loadSession=true"),
+        "{said}"
+    );
+    assert_eq!(world.commits(), 2);
+}
+
+#[tokio::test]
+async fn the_example_client_for_http_gets_to_a_commit() {
+    let world = World::new().await;
+    let url = format!("{}/acp", world.url());
+    let Some(said) = example(&world, "http-client.js", &[("ACP_HTTP_URL", &url)], None) else {
+        return;
+    };
+    assert!(
+        said.contains("Done: end_turn") && said.contains("loadSession=true"),
+        "{said}"
+    );
+    assert_eq!(world.commits(), 2);
+}
+
+async fn the_example_client_for_standard_input_gets_to_a_commit(transport: Transport) {
+    let world = transport.world().await;
+    // It starts its agent through this name.
+    let npx = agent(&world, "programs/npx");
+    let Some(said) = example(&world, "client.js", &[], npx.parent()) else {
+        return;
+    };
+    assert!(said.contains("Agent completed with: end_turn"), "{said}");
+    assert_eq!(world.commits(), 2, "{said}");
+}
+
+#[tokio::test]
+async fn the_example_client_for_standard_input_gets_to_a_commit_alone() {
+    the_example_client_for_standard_input_gets_to_a_commit(Transport::Alone).await;
+}
+
+#[tokio::test]
+async fn the_example_client_for_standard_input_gets_to_a_commit_joined() {
+    the_example_client_for_standard_input_gets_to_a_commit(Transport::Joined).await;
+}
