@@ -10,6 +10,7 @@ pub mod index;
 pub mod memory;
 pub mod rest;
 pub mod search;
+pub mod session;
 
 pub use call::{CallEnding, CallNext, Dollars, ModelCall};
 pub use event::{
@@ -26,4 +27,7 @@ pub use search::{
     CodeAnswer, CodeRequest, SearchAnswer, SearchDuplicate, SearchExplanation, SearchFileReasons,
     SearchIndex, SearchItem, SearchNotice, SearchPacked, SearchPartReasons, SearchRequest, SearchReranked,
     SearchReranking, SearchSignal,
+};
+pub use session::{
+    SessionPosition, SessionReplayRequest, WorkflowDecideRequest, WorkflowGetRequest, WorkflowListRequest,
 };

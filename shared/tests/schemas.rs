@@ -14,8 +14,9 @@ use schemars::{
 use serde_json::Value;
 use shared::wire::{
     CodeAnswer, CodeRequest, DecisionRequest, Envelope, ErrorBody, IndexPage, IndexRequest, IndexView,
-    MemoryView, RemarkRequest, SearchAnswer, SearchRequest, SubmitRequest, SubmitResponse, WorkflowPage,
-    WorkflowView,
+    MemoryView, RemarkRequest, SearchAnswer, SearchRequest, SessionPosition, SessionReplayRequest,
+    SubmitRequest, SubmitResponse, WorkflowDecideRequest, WorkflowGetRequest, WorkflowListRequest,
+    WorkflowPage, WorkflowView,
 };
 
 /// Writes the files instead of comparing them.
@@ -72,5 +73,10 @@ fn the_committed_schemas_are_those_of_the_wire_types() {
     check("remark-request", &read::<RemarkRequest>());
     check("workflow-view", &written::<WorkflowView>());
     check("workflow-page", &written::<WorkflowPage>());
+    check("workflow-get-request", &read::<WorkflowGetRequest>());
+    check("workflow-list-request", &read::<WorkflowListRequest>());
+    check("workflow-decide-request", &read::<WorkflowDecideRequest>());
+    check("session-replay-request", &read::<SessionReplayRequest>());
+    check("session-position", &read::<SessionPosition>());
     check("error-body", &written::<ErrorBody>());
 }

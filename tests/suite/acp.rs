@@ -24,7 +24,10 @@ async fn a_client_of_the_agent_client_protocol_gets_to_a_commit() {
             "mcpCapabilities": { "http": false, "sse": false },
             "sessionCapabilities": { "list": {}, "delete": {}, "resume": {}, "close": {} },
             "auth": { "logout": {} },
-            "_meta": { "agentic_ide": { "streaming_update": true, "version": 1 } },
+            "_meta": { "agentic_ide": {
+                "streaming_update": true, "positions": true, "version": 1,
+                "methods": ["workflow/get", "workflow/list", "workflow/decide", "session/replay"],
+            } },
         },
         "authMethods": [{
             "id": "local", "name": "This machine", "description": "No credentials are needed.",

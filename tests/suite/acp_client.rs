@@ -22,6 +22,8 @@ pub struct Acp {
     next_id: u64,
     /// Updates of all sessions.
     pub updates: Vec<Value>,
+    /// Those that said where they come from, and where that is.
+    pub placed: Vec<(Value, Value)>,
     /// Parameters of what came by our extension.
     pub streamed: Vec<Value>,
     /// Ids of questions that were withdrawn.
@@ -64,6 +66,7 @@ impl Acp {
             wire,
             next_id: 0,
             updates: Vec::new(),
+            placed: Vec::new(),
             streamed: Vec::new(),
             withdrawn: Vec::new(),
             hello: Value::Null,
@@ -151,7 +154,7 @@ impl Acp {
         loop {
             let message = self.receive().await;
             match message["method"].as_str() {
-                Some("session/update") => self.updates.push(message["params"]["update"].clone()),
+                Some("session/update") => self.hear(&message["params"]),
                 Some(STREAMING_UPDATE) => self.streamed.push(message["params"].clone()),
                 // A question that somebody has answered elsewhere is withdrawn.
                 Some("$/cancel_request") => self.withdrawn.push(message["params"]["requestId"].clone()),
@@ -170,7 +173,7 @@ impl Acp {
             read = self.updates.len();
             let message = self.receive().await;
             assert_eq!(message["method"], "session/update", "{message}");
-            self.updates.push(message["params"]["update"].clone());
+            self.hear(&message["params"]);
         }
     }
 
@@ -179,7 +182,7 @@ impl Acp {
         while !self.withdrawn.contains(&question["id"]) {
             let message = self.receive().await;
             match message["method"].as_str() {
-                Some("session/update") => self.updates.push(message["params"]["update"].clone()),
+                Some("session/update") => self.hear(&message["params"]),
                 Some("$/cancel_request") => self.withdrawn.push(message["params"]["requestId"].clone()),
                 Some(_) | None => panic!("{message}"),
             }
@@ -187,6 +190,15 @@ impl Acp {
         let result = json!({ "outcome": { "outcome": "cancelled" } });
         self.send(&json!({ "jsonrpc": "2.0", "id": question["id"], "result": result }))
             .await;
+    }
+
+    fn hear(&mut self, params: &Value) {
+        let update = params["update"].clone();
+        let place = &params["_meta"]["agentic_ide"];
+        if !place.is_null() {
+            self.placed.push((place.clone(), update.clone()));
+        }
+        self.updates.push(update);
     }
 
     pub async fn call(&mut self, method: &str, params: Value) -> Value {

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// A schema of ours by the name of its file.
-fn ours(name: &str) -> Document {
+pub fn ours(name: &str) -> Document {
     let path = root().join(format!("docs/protocol/{name}.schema.json"));
     Document::read(&path, [String::new()])
 }

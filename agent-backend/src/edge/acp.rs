@@ -8,6 +8,7 @@ mod answers;
 mod client;
 mod commands;
 mod connection;
+mod extension;
 mod follower;
 mod hub;
 mod listing;
@@ -77,6 +78,7 @@ fn agent(connection: &Connection) -> impl ConnectTo<Client> + use<> {
     let to = || connection.clone();
     let (meeter, enterer, leaver) = (to(), to(), to());
     let (opener, loader, resumer, lister, closer, deleter) = (to(), to(), to(), to(), to(), to());
+    let (getter, pager, decider, replayer) = (to(), to(), to(), to());
     let (moder, optioner, prompter, steerer, canceller) = (to(), to(), to(), to(), to());
     Agent
         .v1()
@@ -204,6 +206,46 @@ fn agent(connection: &Connection) -> impl ConnectTo<Client> + use<> {
                 let (connection, to) = (steerer.clone(), cx.clone());
                 cx.spawn(async move {
                     answer(responder, prompt::steer(&connection, &to, &request).await);
+                    Ok(())
+                })
+            },
+            on_receive_request!(),
+        )
+        .on_receive_request(
+            async move |request: extension::Get, responder, cx| {
+                let connection = getter.clone();
+                cx.spawn(async move {
+                    answer(responder, extension::get(&connection, &request).await);
+                    Ok(())
+                })
+            },
+            on_receive_request!(),
+        )
+        .on_receive_request(
+            async move |request: extension::List, responder, cx| {
+                let connection = pager.clone();
+                cx.spawn(async move {
+                    answer(responder, extension::list(&connection, &request).await);
+                    Ok(())
+                })
+            },
+            on_receive_request!(),
+        )
+        .on_receive_request(
+            async move |request: extension::Decide, responder, cx| {
+                let connection = decider.clone();
+                cx.spawn(async move {
+                    answer(responder, extension::decide(&connection, request).await);
+                    Ok(())
+                })
+            },
+            on_receive_request!(),
+        )
+        .on_receive_request(
+            async move |request: extension::Replay, responder, cx| {
+                let (connection, to) = (replayer.clone(), cx.clone());
+                cx.spawn(async move {
+                    extension::replay(&connection, &to, &request, responder).await;
                     Ok(())
                 })
             },

@@ -15,10 +15,10 @@ use agent_client_protocol::{
         },
     },
 };
-use shared::wire::Envelope;
+use shared::wire::{Envelope, SessionPosition};
 
 use super::{
-    streaming::{self, StreamingUpdate, Wish},
+    streaming::{self, Positions, StreamingUpdate, Wish},
     transport::flow::Flow,
 };
 
@@ -36,6 +36,8 @@ const WORDS: &str = "feedback";
 pub(super) struct Abilities {
     /// What it wants of our extension.
     pub(super) wish: Wish,
+    /// Whether it is told where updates come from.
+    pub(super) positions: Positions,
     /// How it is told what is worth knowing.
     pub(super) notices: Notices,
     /// How it is asked for words.
@@ -70,6 +72,7 @@ impl Abilities {
         let elicitation = capabilities.elicitation.as_ref();
         Self {
             wish: streaming::wish(request),
+            positions: streaming::positions(request),
             notices: match session.and_then(|session| session.notices.as_ref()) {
                 Some(_) => Notices::Notices,
                 None => Notices::Thoughts,
@@ -138,8 +141,20 @@ impl Client {
     }
 
     pub(super) fn tell(&self, update: SessionUpdate) {
-        self.flow.tell(&self.session.0);
+        self.notify(SessionNotification::new(self.session.clone(), update));
+    }
+
+    /// The same, with where it comes from for a client that wants to know.
+    pub(super) fn tell_from(&self, update: SessionUpdate, position: impl FnOnce() -> SessionPosition) {
         let notification = SessionNotification::new(self.session.clone(), update);
+        self.notify(match self.abilities.positions {
+            Positions::Told => notification.meta(streaming::told(&position())),
+            Positions::Untold => notification,
+        });
+    }
+
+    fn notify(&self, notification: SessionNotification) {
+        self.flow.tell(&self.session.0);
         if let Err(error) = self.cx.send_notification(notification) {
             // The workflow goes on; the client finds it again when it is back.
             tracing::debug!(%error, "an update could not be sent");

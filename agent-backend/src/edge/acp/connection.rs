@@ -24,7 +24,7 @@ use super::{
     gone,
     hub::Hub,
     invalid,
-    session::{At, ConnectionId, Session},
+    session::{ConnectionId, Mark, Session},
     transport::flow::Flow,
 };
 
@@ -113,13 +113,13 @@ impl Connection {
             .then(|| follower.clone())
     }
 
-    /// Tells the client what happens in a session after `from`; one that told it
-    /// before ends.
+    /// Tells the client of a session what it was not told by `from`; one that told
+    /// it before ends.
     pub(super) fn follow(
         &self,
         cx: &ConnectionTo<ClientRole>,
         session: &Arc<Session>,
-        from: At,
+        from: impl Into<Mark>,
     ) -> Result<Arc<Follower>, AcpError> {
         let mut follows = self.follows();
         if follows.len() >= FOLLOWED_MAX && !follows.contains_key(&session.id) {
@@ -131,7 +131,7 @@ impl Connection {
         let id = WireId::new(session.id.as_str());
         let client = Client::new(cx.clone(), id, abilities, self.0.flow.clone());
         let runtime = self.hub().runtime().clone();
-        let (follower, following) = follower::new(runtime, session.clone(), client, self.id(), from);
+        let (follower, following) = follower::new(runtime, session.clone(), client, self.id(), from.into());
         let before = follows.insert(session.id.clone(), (session.clone(), follower.clone()));
         drop(follows);
         if let Some((_, before)) = before {

@@ -16,7 +16,8 @@ use engine::{
 };
 use shared::{
     error::Code,
-    id::{Seq, WorkflowId},
+    id::{CorrelationId, Seq, WorkflowId},
+    wire::SessionPosition,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -24,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     client::{Answer, Client, Question},
     commands,
-    session::{self, At, Came, ConnectionId, Entry, Session},
+    session::{self, At, Came, ConnectionId, Entry, Mark, Session},
     settings::{Review, Settings},
     streaming::Wish,
     updates::{self, Updates},
@@ -45,6 +46,9 @@ const WORDS_OF_A_FORM: &str = "What should be changed?";
 /// What a client sends that is not told it again, until it is seen in the
 /// journal.
 const SAID_MAX: usize = 32;
+
+/// Stands for the event of an answer that no workflow gave.
+const ANSWER: Seq = Seq(1);
 
 /// How far a client was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -114,12 +118,43 @@ pub(super) struct Following {
     session: Arc<Session>,
     client: Client,
     me: ConnectionId,
-    from: At,
+    from: Mark,
     place: watch::Sender<Place>,
     stop: CancellationToken,
     ready: CancellationToken,
     said: Arc<Said>,
     _counted: session::Following,
+}
+
+/// Where updates of one entry come from.
+struct Source {
+    request: CorrelationId,
+    workflow: Option<WorkflowId>,
+    /// What of it the client was told before.
+    told: (Seq, u32),
+}
+
+impl Source {
+    fn of(entry: &Entry, told: (Seq, u32)) -> Self {
+        let workflow = match &entry.came {
+            Came::Workflow(workflow) => Some(workflow.clone()),
+            Came::Nothing | Came::Answer(_) => None,
+        };
+        Self {
+            request: entry.key.clone(),
+            workflow,
+            told,
+        }
+    }
+
+    fn position(&self, seq: Seq, part: u32) -> SessionPosition {
+        SessionPosition {
+            correlation_id: self.request.clone(),
+            workflow_id: self.workflow.clone(),
+            seq,
+            part: Some(part),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -141,13 +176,13 @@ impl Said {
     }
 }
 
-/// One that tells `client` everything after `from`.
+/// One that tells `client` everything that it was not told by `from`.
 pub(super) fn new(
     runtime: Runtime,
     session: Arc<Session>,
     client: Client,
     me: ConnectionId,
-    from: At,
+    from: Mark,
 ) -> (Arc<Follower>, Following) {
     let (place, seen) = watch::channel(Place::default());
     let (stop, ready, said) = (
@@ -209,7 +244,7 @@ impl Following {
 
     async fn entries(&self) -> Result<(), Error> {
         let mut entries = self.session.entries();
-        let mut next = self.from.entry;
+        let mut next = self.from.at.entry;
         let models = self.runtime.services().models.links().iter();
         let mut usage = Usage::new(models.map(|link| link.identity().clone()).collect());
         loop {
@@ -218,35 +253,39 @@ impl Following {
                 Err(_) => return Ok(()),
             };
             let Some(entry) = entry else { return Ok(()) };
-            let after = if next == self.from.entry {
-                self.from.seq
-            } else {
-                Seq::default()
-            };
-            self.entry(next, &entry, after, &mut usage).await?;
+            self.entry(next, &entry, &mut usage).await?;
             next += 1;
             self.place.send_replace(Place::at(At::begin(next)));
         }
     }
 
-    async fn entry(&self, place: usize, entry: &Entry, after: Seq, usage: &mut Usage) -> Result<(), Error> {
+    async fn entry(&self, place: usize, entry: &Entry, usage: &mut Usage) -> Result<(), Error> {
         self.client.room().await;
         let is_mine = entry.from == Some(self.me);
-        if !is_mine && after == Seq::default() {
-            self.client.tell(updates::heard(&entry.prompt));
+        let from = Source::of(entry, self.from.of(place));
+        if !is_mine {
+            self.tell(&from, Seq::default(), [updates::heard(&entry.prompt)]);
         }
         match &entry.came {
-            Came::Workflow(workflow) => Box::pin(self.workflow(place, workflow, after, usage)).await,
+            Came::Workflow(workflow) => Box::pin(self.workflow(place, workflow, &from, usage)).await,
             Came::Answer(answer) => {
-                self.client.tell(updates::say(answer));
+                self.tell(&from, ANSWER, [updates::say(answer)]);
                 Ok(())
             }
             // Whoever asked was answered with the reason.
             Came::Nothing if is_mine => Ok(()),
             Came::Nothing => {
-                self.client
-                    .tell(updates::say("This was not begun. Send it again."));
+                self.tell(&from, ANSWER, [updates::say("This was not begun. Send it again.")]);
                 Ok(())
+            }
+        }
+    }
+
+    /// Tells what the client was not told of an event, and where it comes from.
+    fn tell(&self, from: &Source, seq: Seq, updates: impl IntoIterator<Item = SessionUpdate>) {
+        for (part, update) in (1..).zip(updates) {
+            if (seq, part) > from.told {
+                self.client.tell_from(update, || from.position(seq, part));
             }
         }
     }
@@ -255,7 +294,7 @@ impl Following {
         &self,
         place: usize,
         workflow: &WorkflowId,
-        after: Seq,
+        from: &Source,
         usage: &mut Usage,
     ) -> Result<(), Error> {
         // From its beginning also where only the rest is told: an update says
@@ -270,7 +309,7 @@ impl Following {
                 code: Code::UnknownWorkflow,
                 ..
             }) => {
-                self.client.tell(updates::say("What was done here was deleted."));
+                self.tell(from, ANSWER, [updates::say("What was done here was deleted.")]);
                 return Ok(());
             }
             Err(error) => return Err(error),
@@ -301,15 +340,14 @@ impl Following {
                 // Whoever reads slowly is told later, and from the journal.
                 self.client.room().await;
                 let told = updates.of(&recorded.event).await?;
-                if seq > after && !self.is_mine(&recorded.event) {
+                if seq >= from.told.0 && !self.is_mine(&recorded.event) {
                     if let Some(presenter) = &mut streaming
+                        && seq > from.told.0
                         && matches!(recorded.event, Event::Streamed(_))
                     {
                         self.client.stream(presenter.envelope(&recorded).await?);
                     }
-                    for update in told {
-                        self.client.tell(update);
-                    }
+                    self.tell(from, seq, told);
                 }
                 self.place.send_replace(Place::at(At { entry: place, seq }));
                 if kind(&recorded.event).is_some() {

@@ -74,7 +74,7 @@ pub(super) struct News {
 /// Something that was asked.
 #[derive(Debug)]
 pub(super) struct Entry {
-    key: CorrelationId,
+    pub(super) key: CorrelationId,
     pub(super) prompt: String,
     /// Who asked it, where that is known: it needs not be told.
     pub(super) from: Option<ConnectionId>,
@@ -205,6 +205,14 @@ impl Session {
             Came::Workflow(workflow) => Some((entries.len() - 1, workflow.clone())),
             Came::Nothing | Came::Answer(_) => None,
         }
+    }
+
+    /// The place of a request, and what came of it.
+    pub(super) fn place_of(&self, key: &CorrelationId) -> Option<(usize, Arc<Entry>)> {
+        let entries = self.entries.borrow();
+        let mut all = entries.iter().enumerate();
+        all.find(|(_, entry)| entry.key == *key)
+            .map(|(place, entry)| (place, entry.clone()))
     }
 
     /// The place after everything that has happened so far.
@@ -480,5 +488,30 @@ impl At {
             entry,
             seq: Seq::default(),
         }
+    }
+}
+
+/// What a client was told, to the update: everything before `at`, and of `at`
+/// itself so many updates. Of an entry, the request itself is event 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Mark {
+    pub(super) at: At,
+    pub(super) parts: u32,
+}
+
+impl Mark {
+    /// What of an entry was told, as event and updates.
+    pub(super) fn of(self, entry: usize) -> (Seq, u32) {
+        match self.at.entry == entry {
+            true => (self.at.seq, self.parts),
+            false => (Seq::default(), 0),
+        }
+    }
+}
+
+impl From<At> for Mark {
+    fn from(at: At) -> Self {
+        let parts = if at.seq == Seq::default() { 0 } else { u32::MAX };
+        Self { at, parts }
     }
 }

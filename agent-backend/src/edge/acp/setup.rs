@@ -21,7 +21,7 @@ use super::{
     connection::Connection,
     follower::Follower,
     gone, invalid, listing,
-    session::{At, Session},
+    session::{At, Mark, Session},
     settings::Settings,
 };
 use crate::error::Error;
@@ -85,7 +85,7 @@ pub(super) async fn replay(
     connection: &Connection,
     cx: &ConnectionTo<Client>,
     session: &Arc<Session>,
-    from: At,
+    from: impl Into<Mark>,
     end: At,
 ) -> Result<Arc<Follower>, AcpError> {
     let follower = connection.follow(cx, session, from)?;
@@ -125,7 +125,7 @@ pub(super) async fn resume(
 }
 
 /// What is chosen in a session, and the definitions there are.
-fn chosen(connection: &Connection, session: &Session) -> (Settings, Vec<String>) {
+pub(super) fn chosen(connection: &Connection, session: &Session) -> (Settings, Vec<String>) {
     let settings = session.settings().borrow().clone();
     (settings, connection.hub().runtime().workflow_types())
 }

@@ -1,6 +1,7 @@
-//! Our one extension of the protocol: streamed text with its position, stage
+//! What we add to what clients are told: streamed text with its position, stage
 //! and attempt, for a client that wants to show progress or put the text
-//! together itself. Message chunks carry none of that.
+//! together itself, and where each update comes from, for one that wants to go on
+//! there. Message chunks carry none of that.
 //!
 //! A client gets it only on a connection on which it asked for it.
 
@@ -10,13 +11,18 @@ use agent_client_protocol::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use shared::wire::Envelope;
+use shared::wire::{Envelope, SessionPosition};
+
+use super::extension::METHODS;
 
 /// Our key in `_meta`.
 pub(super) const VENDOR: &str = "agentic_ide";
 
 /// The extension's key below it.
 const FEATURE: &str = "streaming_update";
+
+/// The key of positions below it.
+const POSITIONS: &str = "positions";
 
 /// Raised when a client of the last version could misread this one.
 const VERSION: u32 = 1;
@@ -31,18 +37,47 @@ pub(super) enum Wish {
     Updates,
 }
 
+/// Whether updates say where they come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Positions {
+    /// No: the client did not ask.
+    #[default]
+    Untold,
+    /// Each that comes from the journal does.
+    Told,
+}
+
 /// What a client asks for in `initialize`.
 pub(super) fn wish(request: &InitializeRequest) -> Wish {
-    let meta = request.client_capabilities.meta.as_ref();
-    match meta.and_then(|meta| meta.get(VENDOR)?.get(FEATURE)) {
-        Some(Value::Bool(true)) => Wish::Updates,
-        _ => Wish::Nothing,
+    match asks(request, FEATURE) {
+        true => Wish::Updates,
+        false => Wish::Nothing,
     }
+}
+
+/// The same, of positions.
+pub(super) fn positions(request: &InitializeRequest) -> Positions {
+    match asks(request, POSITIONS) {
+        true => Positions::Told,
+        false => Positions::Untold,
+    }
+}
+
+fn asks(request: &InitializeRequest, feature: &str) -> bool {
+    let meta = request.client_capabilities.meta.as_ref();
+    let asked = meta.and_then(|meta| meta.get(VENDOR)?.get(feature));
+    asked == Some(&Value::Bool(true))
+}
+
+/// What an update says of where it comes from.
+pub(super) fn told(position: &SessionPosition) -> Meta {
+    Meta::from_iter([(VENDOR.to_owned(), json!(position))])
 }
 
 /// What our capabilities say of it.
 pub(super) fn offer() -> Meta {
-    Meta::from_iter([(VENDOR.to_owned(), json!({ FEATURE: true, "version": VERSION }))])
+    let offer = json!({ FEATURE: true, POSITIONS: true, "methods": METHODS, "version": VERSION });
+    Meta::from_iter([(VENDOR.to_owned(), offer)])
 }
 
 /// One `agent_streaming_update`, as the event stream has it with `mode=delta`,
@@ -67,9 +102,20 @@ mod tests {
     use super::*;
 
     fn check(capabilities: &Value, expect: Wish) {
-        let request = json!({ "protocolVersion": 1, "clientCapabilities": capabilities });
-        let request: InitializeRequest = serde_json::from_value(request).unwrap();
-        assert_eq!(wish(&request), expect, "{capabilities}");
+        let text = capabilities.to_string();
+        let request = |capabilities: &str| -> InitializeRequest {
+            let text = format!(r#"{{"protocolVersion":1,"clientCapabilities":{capabilities}}}"#);
+            serde_json::from_str(&text).unwrap()
+        };
+        assert_eq!(wish(&request(&text)), expect, "{capabilities}");
+        // Each is asked for by itself, in the same way.
+        let expect = match expect {
+            Wish::Nothing => Positions::Untold,
+            Wish::Updates => Positions::Told,
+        };
+        assert_eq!(positions(&request(&text)), Positions::Untold, "{capabilities}");
+        let text = text.replace(FEATURE, POSITIONS);
+        assert_eq!(positions(&request(&text)), expect, "{capabilities}");
     }
 
     #[test]
