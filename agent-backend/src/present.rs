@@ -434,6 +434,7 @@ fn retrieval(context: &artifact::Context) -> Body {
             artifact::RetrievalMode::Hybrid => wire::RetrievalMode::Hybrid,
             artifact::RetrievalMode::Keyword => wire::RetrievalMode::Keyword,
             artifact::RetrievalMode::LocalKeyword => wire::RetrievalMode::LocalKeyword,
+            artifact::RetrievalMode::Off => wire::RetrievalMode::Off,
         },
         items: context
             .items

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use models::{
-    Hosted, HostedKind, HostedOptions, NumCtx, Ollama, OllamaOptions, Provider, Residence,
+    Hosted, HostedKind, HostedOptions, Identity, NumCtx, Ollama, OllamaOptions, Provider, Residence,
     routing::{Chain, Link, LinkOptions, Policy, Pool, Price},
 };
 use shared::error::Code;
@@ -108,9 +108,13 @@ impl Models {
         self.chain("orchestrator").first()
     }
 
-    /// The same, with one model for all roles.
+    /// The same, with one model for all roles: by its name, or by its
+    /// provider's and its own with a `/` between them.
     pub fn with_model(&self, model: &str) -> Result<Self, Error> {
-        let known = self.links.iter().find(|link| link.identity().model == model);
+        let known = self.links.iter().find(|link| {
+            let who = link.identity();
+            who.model == model || qualified(who) == model
+        });
         let link = match known {
             Some(link) => link.clone(),
             None => (self.other)(model)?,
@@ -132,6 +136,11 @@ impl fmt::Debug for Models {
             .field("default", &self.default)
             .finish_non_exhaustive()
     }
+}
+
+/// What a person chooses a model by.
+pub fn qualified(who: &Identity) -> String {
+    format!("{}/{}", who.provider, who.model)
 }
 
 fn policy(config: &Config) -> Policy {

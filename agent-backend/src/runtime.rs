@@ -26,7 +26,7 @@ use std::{
 
 use engine::{
     Command, Graph, State,
-    artifact::{Decision, Task},
+    artifact::{Choices, Decision, Task},
     blob::BlobId,
     fold,
     ports::journal::{Created, Head, ListQuery, NewWorkflow},
@@ -73,6 +73,29 @@ pub struct Submission {
     pub correlation: Option<CorrelationId>,
     /// Absolute path; the configured one when none.
     pub workspace: Option<String>,
+    /// What else was chosen.
+    pub choices: Choices,
+}
+
+/// What tells a request from another one.
+fn fingerprint(task: &Task) -> BlobId {
+    let Task {
+        workflow_type,
+        query,
+        workspace,
+        choices,
+    } = task;
+    let mut text = format!("{workflow_type}\0{workspace}\0{query}");
+    // As ever, where nothing was chosen.
+    if *choices != Choices::default() {
+        let Choices {
+            model,
+            search,
+            folders,
+        } = choices;
+        text.push_str(&format!("\0{model:?}\0{search:?}\0{folders:?}"));
+    }
+    BlobId::of(text.as_bytes())
 }
 
 impl Runtime {
@@ -120,9 +143,9 @@ impl Runtime {
             workflow_type: submission.workflow_type,
             query: submission.query,
             workspace,
+            choices: submission.choices,
         };
-        let fingerprint =
-            BlobId::of(format!("{}\0{}\0{}", task.workflow_type, task.workspace, task.query).as_bytes());
+        let fingerprint = fingerprint(&task);
         let ctx = engine::Ctx {
             now_ms: clock::now_ms(),
             random: 0,

@@ -22,7 +22,9 @@ async fn a_client_of_the_agent_client_protocol_gets_to_a_commit() {
             "loadSession": true,
             "promptCapabilities": { "image": false, "audio": false, "embeddedContext": true },
             "mcpCapabilities": { "http": false, "sse": false },
-            "sessionCapabilities": { "list": {}, "delete": {}, "resume": {}, "close": {} },
+            "sessionCapabilities": {
+                "list": {}, "delete": {}, "additionalDirectories": {}, "resume": {}, "close": {},
+            },
             "auth": { "logout": {} },
             "_meta": { "agentic_ide": {
                 "streaming_update": true, "positions": true, "version": 1,

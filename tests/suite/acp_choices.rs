@@ -166,7 +166,7 @@ async fn a_prompt_that_is_withdrawn_is_answered_as_cancelled() {
 }
 
 /// Values of an option, and which one is chosen.
-fn option<'a>(options: &'a Value, id: &str) -> (Vec<&'a str>, &'a str) {
+pub fn option<'a>(options: &'a Value, id: &str) -> (Vec<&'a str>, &'a str) {
     let option = options
         .as_array()
         .unwrap()

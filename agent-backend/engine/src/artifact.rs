@@ -16,6 +16,29 @@ pub struct Task {
     pub query: String,
     /// Absolute path of the workspace.
     pub workspace: String,
+    /// What else the person chose.
+    pub choices: Choices,
+}
+
+/// What a person chose for a workflow; what is configured, where nothing is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Choices {
+    /// The model that is asked for everything.
+    pub model: Option<String>,
+    /// Whether code is searched for.
+    pub search: Search,
+    /// Absolute paths of further folders that are searched, and never written.
+    pub folders: Vec<String>,
+}
+
+/// Whether code is searched for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Search {
+    /// Yes.
+    #[default]
+    On,
+    /// No: the models see what the plan names, and what the request says.
+    Off,
 }
 
 /// Code that was found for the model.
@@ -40,6 +63,8 @@ pub enum RetrievalMode {
     Keyword,
     /// Keywords in memory: the vector database did not answer.
     LocalKeyword,
+    /// Not at all: the person did not want it.
+    Off,
 }
 
 /// One piece of context.

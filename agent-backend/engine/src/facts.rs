@@ -59,6 +59,7 @@ impl Facts for State {
                 Some(RetrievalMode::Hybrid) => "hybrid".to_owned(),
                 Some(RetrievalMode::Keyword) => "keyword".to_owned(),
                 Some(RetrievalMode::LocalKeyword) => "local_keyword".to_owned(),
+                Some(RetrievalMode::Off) => "off".to_owned(),
                 None => String::new(),
             },
             Text::Item => self

@@ -379,8 +379,9 @@ impl State {
         matches!(self.phase, Phase::Finished(_))
     }
 
-    /// The model that a fork asked for.
+    /// The model that the person chose, for this fork or for the whole.
     pub fn model(&self) -> Option<&str> {
-        self.fork.as_ref()?.model.as_deref()
+        let of_fork = self.fork.as_ref().and_then(|fork| fork.model.as_deref());
+        of_fork.or(self.task.choices.model.as_deref())
     }
 }

@@ -423,6 +423,7 @@ fn requests_have_words_and_an_end() {
             workflow_type: graph.name.clone(),
             query: query.into(),
             workspace: "/w".into(),
+            choices: crate::artifact::Choices::default(),
         };
         let error = submit(WorkflowId::new("w"), CorrelationId::new("c"), task, graph, &ctx).unwrap_err();
         assert!(error.to_string().contains(part), "{error}");

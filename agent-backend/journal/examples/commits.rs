@@ -74,6 +74,7 @@ async fn write(journal: Arc<dyn Journal>, until: Instant) -> u64 {
             workflow_type: "bench".to_owned(),
             query: "q".to_owned(),
             workspace: "/w".to_owned(),
+            choices: engine::artifact::Choices::default(),
         },
         graph: Graph {
             name: "bench".to_owned(),

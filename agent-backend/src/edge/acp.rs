@@ -36,9 +36,9 @@ use agent_client_protocol::{
             DeleteSessionResponse, Implementation, InitializeRequest, InitializeResponse,
             ListSessionsRequest, ListSessionsResponse, LoadSessionRequest, LogoutCapabilities, LogoutRequest,
             LogoutResponse, NewSessionRequest, PromptCapabilities, PromptRequest, ResumeSessionRequest,
-            SessionCapabilities, SessionCloseCapabilities, SessionDeleteCapabilities,
-            SessionListCapabilities, SessionResumeCapabilities, SetSessionConfigOptionRequest,
-            SetSessionModeRequest,
+            SessionAdditionalDirectoriesCapabilities, SessionCapabilities, SessionCloseCapabilities,
+            SessionDeleteCapabilities, SessionListCapabilities, SessionResumeCapabilities,
+            SetSessionConfigOptionRequest, SetSessionModeRequest,
         },
     },
 };
@@ -303,6 +303,7 @@ fn initialize(request: &InitializeRequest) -> InitializeResponse {
         .list(SessionListCapabilities::new())
         .resume(SessionResumeCapabilities::new())
         .close(SessionCloseCapabilities::new())
+        .additional_directories(SessionAdditionalDirectoriesCapabilities::new())
         .delete(SessionDeleteCapabilities::new());
     // The access guard has seen the token already; registries expect a method
     // that every client can use.

@@ -12,7 +12,7 @@ use axum::{
     http::StatusCode,
     routing::{get, post},
 };
-use engine::ports::journal::ListQuery;
+use engine::{artifact::Choices, ports::journal::ListQuery};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use shared::{
     error::Code,
@@ -95,6 +95,7 @@ async fn submit(
         workflow_type: request.workflow_type,
         query: request.user_query,
         workspace: request.workspace,
+        choices: Choices::default(),
     };
     let (workflow_id, correlation_id) = runtime.submit(submission).await?;
     Ok((

@@ -109,6 +109,7 @@ mod tests {
             workflow_type: graph.name.clone(),
             query: "q".to_owned(),
             workspace: "/w".to_owned(),
+            choices: engine::artifact::Choices::default(),
         };
         let events = engine::submit(id.clone(), correlation.clone(), task, graph, &CTX).unwrap();
         let events = record(Seq(0), CTX.now_ms, events);

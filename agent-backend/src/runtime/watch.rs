@@ -198,6 +198,7 @@ mod tests {
                     workflow_type: "t".to_owned(),
                     query: "q".to_owned(),
                     workspace: "/w".to_owned(),
+                    choices: engine::artifact::Choices::default(),
                 },
                 graph: Graph {
                     name: "t".to_owned(),

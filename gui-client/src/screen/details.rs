@@ -135,6 +135,7 @@ fn retrieval_of<'a, Message: 'a>(look: Look, retrieval: &'a Retrieval) -> Elemen
         RetrievalMode::Hybrid => "by meaning and keywords",
         RetrievalMode::Keyword => "by keywords alone: there is no embedding model",
         RetrievalMode::LocalKeyword => "by keywords in memory: the vector database does not answer",
+        RetrievalMode::Off => "not at all: it was turned off",
     };
     let items = retrieval.items.iter().map(|item| {
         let symbol = item.symbol.clone().unwrap_or_default();

@@ -261,6 +261,8 @@ pub enum RetrievalMode {
     Keyword,
     /// Keywords in memory: the vector database did not answer.
     LocalKeyword,
+    /// Not at all: the person did not want it.
+    Off,
 }
 
 /// One packed piece of context.

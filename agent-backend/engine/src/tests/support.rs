@@ -43,6 +43,7 @@ impl Run {
             workflow_type: graph.name.clone(),
             query: "add login".into(),
             workspace: "/w".into(),
+            choices: crate::artifact::Choices::default(),
         };
         let ctx = Ctx {
             now_ms: 1_000,
@@ -278,6 +279,7 @@ pub fn blank() -> State {
         workflow_type: String::new(),
         query: "x".into(),
         workspace: String::new(),
+        choices: crate::artifact::Choices::default(),
     };
     let events = submit(
         WorkflowId::new("w0"),

@@ -49,6 +49,7 @@ impl Run {
             workflow_type: graph.name.clone(),
             query: "Add JWT authentication beside API keys".to_owned(),
             workspace: workspace.to_owned(),
+            choices: engine::artifact::Choices::default(),
         };
         let now_ms = 1_700_000_000_000;
         let ctx = Ctx { now_ms, random: 0 };

@@ -5,9 +5,9 @@ mod strategies;
 
 use engine::{
     artifact::{
-        Applied, ApplyIntent, CallEnding, CallNext, CheckReport, CheckStatus, CommitIntent, Context,
+        Applied, ApplyIntent, CallEnding, CallNext, CheckReport, CheckStatus, Choices, CommitIntent, Context,
         ContextItem, ContextRead, Decision, Failure, FileChange, FileSelection, ModelCall, Plan, Proposal,
-        RetrievalMode, Selection, StageChoice, Task,
+        RetrievalMode, Search, Selection, StageChoice, Task,
     },
     blob::BlobId,
     event::{Ending, Event, GenerationTotal, LanePlan, Notice, NoticeLevel, Origin, Recorded, Streamed},
@@ -32,6 +32,7 @@ const ADDED: &str = include_str!("fixtures/v1-added.jsonl");
 const CALLS: &str = include_str!("fixtures/v1-calls.jsonl");
 const ROLES: &str = include_str!("fixtures/v1-roles.jsonl");
 const READS: &str = include_str!("fixtures/v1-reads.jsonl");
+const CHOICES: &str = include_str!("fixtures/v1-choices.jsonl");
 const HISTORY: &str = include_str!("fixtures/v1-history.jsonl");
 
 fn text(event: &Event) -> String {
@@ -79,6 +80,7 @@ fn samples() -> Vec<Event> {
                 workflow_type: "feature_implementation".to_owned(),
                 query: "add \"sum\"\nwith umlauts: ä 🦀".to_owned(),
                 workspace: "/home/ada/shop".to_owned(),
+                choices: Choices::default(),
             },
             graph: Graph {
                 name: "feature_implementation".to_owned(),
@@ -310,6 +312,7 @@ fn added_samples() -> Vec<Event> {
                 workflow_type: "parts".to_owned(),
                 query: "do it".to_owned(),
                 workspace: "/shop".to_owned(),
+                choices: Choices::default(),
             },
             graph: Graph {
                 name: "parts".to_owned(),
@@ -454,6 +457,7 @@ fn role_samples() -> Vec<Event> {
             workflow_type: "roles".to_owned(),
             query: "do it".to_owned(),
             workspace: "/shop".to_owned(),
+            choices: Choices::default(),
         },
         graph: Graph {
             name: "roles".to_owned(),
@@ -485,6 +489,39 @@ fn read_samples() -> Vec<Event> {
     })]
 }
 
+/// What a person chose for a workflow, and what came of no search.
+fn choice_samples() -> Vec<Event> {
+    let Some(Event::Submitted {
+        workflow,
+        correlation,
+        task,
+        graph,
+    }) = role_samples().pop()
+    else {
+        panic!("the sample is a request");
+    };
+    let choices = Choices {
+        model: Some("groq/qwen3:32b".to_owned()),
+        search: Search::Off,
+        folders: vec!["/shared lib".to_owned(), "/docs".to_owned()],
+    };
+    let context = Context {
+        mode: RetrievalMode::Off,
+        items: Vec::new(),
+        packed: BlobId::of(b""),
+        tokens: 0,
+    };
+    vec![
+        Event::Submitted {
+            workflow,
+            correlation,
+            task: Task { choices, ..task },
+            graph,
+        },
+        Event::ContextRetrieved(context),
+    ]
+}
+
 #[test]
 fn the_text_of_every_kind_of_event() {
     let lines: Vec<String> = samples().iter().map(text).collect();
@@ -497,6 +534,8 @@ fn the_text_of_every_kind_of_event() {
     insta::assert_snapshot!("roles", lines.join("\n"));
     let lines: Vec<String> = read_samples().iter().map(text).collect();
     insta::assert_snapshot!("reads", lines.join("\n"));
+    let lines: Vec<String> = choice_samples().iter().map(text).collect();
+    insta::assert_snapshot!("choices", lines.join("\n"));
 }
 
 #[test]
@@ -510,6 +549,7 @@ fn what_was_once_written_is_still_read() {
     assert_eq!(read(CALLS), call_samples());
     assert_eq!(read(ROLES), role_samples());
     assert_eq!(read(READS), read_samples());
+    assert_eq!(read(CHOICES), choice_samples());
 }
 
 #[test]

@@ -348,6 +348,7 @@ async fn bytes_of_a_history(piece_tokens: usize) -> u64 {
             workflow_type: graph.name.clone(),
             query: "Add JWT authentication beside API keys".to_owned(),
             workspace: "/shop".to_owned(),
+            choices: engine::artifact::Choices::default(),
         };
         let ctx = Ctx {
             now_ms: 1_700_000_000_000,

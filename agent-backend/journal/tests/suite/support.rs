@@ -174,6 +174,7 @@ pub fn new(n: impl std::fmt::Display) -> NewWorkflow {
             workflow_type: "feature_implementation".to_owned(),
             query: format!("request {n}"),
             workspace: "/shop".to_owned(),
+            choices: engine::artifact::Choices::default(),
         },
         graph: Graph {
             name: "feature_implementation".to_owned(),

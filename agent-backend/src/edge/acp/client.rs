@@ -18,6 +18,7 @@ use agent_client_protocol::{
 use shared::wire::{Envelope, SessionPosition};
 
 use super::{
+    settings::Switches,
     streaming::{self, Positions, StreamingUpdate, Wish},
     transport::flow::Flow,
 };
@@ -42,6 +43,8 @@ pub(super) struct Abilities {
     pub(super) notices: Notices,
     /// How it is asked for words.
     pub(super) forms: Forms,
+    /// How it shows what is either on or off.
+    pub(super) switches: Switches,
 }
 
 /// How a client is told what is worth knowing.
@@ -70,6 +73,7 @@ impl Abilities {
         let capabilities = &request.client_capabilities;
         let session = capabilities.session.as_ref();
         let elicitation = capabilities.elicitation.as_ref();
+        let options = session.and_then(|session| session.config_options.as_ref());
         Self {
             wish: streaming::wish(request),
             positions: streaming::positions(request),
@@ -80,6 +84,10 @@ impl Abilities {
             forms: match elicitation.and_then(|elicitation| elicitation.form.as_ref()) {
                 Some(_) => Forms::Fills,
                 None => Forms::None,
+            },
+            switches: match options.and_then(|options| options.boolean.as_ref()) {
+                Some(_) => Switches::Boolean,
+                None => Switches::Select,
             },
         }
     }

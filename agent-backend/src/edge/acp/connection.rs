@@ -79,6 +79,11 @@ impl Connection {
         self.0.abilities.get_or_init(|| Abilities::of(request));
     }
 
+    /// What the client can do.
+    pub(super) fn abilities(&self) -> Abilities {
+        self.0.abilities.get().copied().unwrap_or_default()
+    }
+
     /// Access was judged when the connection was made: signed in until it signs
     /// out.
     pub(super) fn sign_in(&self) {
@@ -127,7 +132,7 @@ impl Connection {
                 "this connection has {FOLLOWED_MAX} sessions: close one"
             )));
         }
-        let abilities = self.0.abilities.get().copied().unwrap_or_default();
+        let abilities = self.abilities();
         let id = WireId::new(session.id.as_str());
         let client = Client::new(cx.clone(), id, abilities, self.0.flow.clone());
         let runtime = self.hub().runtime().clone();

@@ -120,10 +120,8 @@ pub(super) async fn replay(
 ) {
     match followed(connection, cx, &request.0).await {
         Ok((session, follower)) => {
-            let (settings, known) = setup::chosen(connection, &session);
-            let answer = ResumeSessionResponse::new()
-                .modes(settings.modes(&known))
-                .config_options(settings.options(&known));
+            let setup::Chosen { modes, options } = setup::chosen(connection, &session);
+            let answer = ResumeSessionResponse::new().modes(modes).config_options(options);
             gone(responder.respond(answer));
             follower.may_ask();
         }

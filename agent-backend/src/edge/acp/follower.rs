@@ -25,8 +25,8 @@ use tokio_util::sync::CancellationToken;
 use super::{
     client::{Answer, Client, Question},
     commands,
-    session::{self, At, Came, ConnectionId, Entry, Mark, Session},
-    settings::{Review, Settings},
+    session::{self, At, Came, ConnectionId, Entry, Mark, News, Session, What},
+    settings::{Offer, Review, Settings},
     streaming::Wish,
     updates::{self, Updates},
     usage::Usage,
@@ -233,11 +233,22 @@ impl Following {
         self.client.tell(commands::available());
         loop {
             // One that was missed is followed by a newer one.
-            if let Ok(news) = news.recv().await
-                && news.known_to != Some(self.me)
-            {
-                self.client.room().await;
-                self.client.tell(news.update);
+            let Ok(News { what, known_to }) = news.recv().await else {
+                continue;
+            };
+            if known_to == Some(self.me) {
+                continue;
+            }
+            self.client.room().await;
+            match what {
+                What::Update(update) => self.client.tell(update),
+                What::Chosen => {
+                    let settings = self.session.settings().borrow().clone();
+                    let switches = self.client.abilities().switches;
+                    for update in settings.updates(&Offer::of(&self.runtime), switches) {
+                        self.client.tell(update);
+                    }
+                }
             }
         }
     }
@@ -275,7 +286,11 @@ impl Following {
             // Whoever asked was answered with the reason.
             Came::Nothing if is_mine => Ok(()),
             Came::Nothing => {
-                self.tell(&from, ANSWER, [updates::say("This was not begun. Send it again.")]);
+                self.tell(
+                    &from,
+                    ANSWER,
+                    [updates::say("This was not begun. Send it again.")],
+                );
                 Ok(())
             }
         }

@@ -17,6 +17,7 @@ use shared::{error::Code, id::SessionId};
 use super::{
     acp_error, invalid, listing,
     session::{ConnectionId, Session},
+    settings::Settings,
 };
 use crate::{clock, error::Error, runtime::Runtime};
 
@@ -54,18 +55,22 @@ impl Hub {
         self.0.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins a session about a folder.
-    pub(super) async fn begin(&self, cwd: &Path) -> Result<Arc<Session>, AcpError> {
+    /// Begins a session about a folder, with further ones that are only read.
+    pub(super) async fn begin(&self, cwd: &Path, folders: Vec<String>) -> Result<Arc<Session>, AcpError> {
         let workspace = listing::folder(cwd)?;
         if !cwd.is_dir() {
             return Err(invalid(&format!("cwd `{workspace}` is not a directory")));
         }
         let now_ms = clock::now_ms();
+        let settings = Settings {
+            folders,
+            ..Settings::default()
+        };
         let stored = Stored {
             id: SessionId::new(uuid::Uuid::now_v7().to_string()),
             workspace,
             title: None,
-            settings: String::new(),
+            settings: settings.text(),
             created_at_ms: now_ms,
             updated_at_ms: now_ms,
         };

@@ -9,11 +9,14 @@ use agent_client_protocol::{
 use engine::ports::sessions::{Session, SessionQuery};
 use shared::id::SessionId;
 
-use super::{acp_error, invalid};
+use super::{acp_error, invalid, settings::Settings};
 use crate::runtime::Runtime;
 
 /// Sessions of one page.
 const PAGE: usize = 50;
+
+/// Further folders of one session.
+const FOLDERS_MAX: usize = 16;
 
 /// Characters of a name.
 const TITLE_CHARS_MAX: usize = 80;
@@ -87,25 +90,53 @@ pub(super) async fn page(
 }
 
 fn info(session: Session) -> SessionInfo {
+    let folders = Settings::read(&session.settings).folders.into_iter();
     SessionInfo::new(WireId::new(session.id.as_str()), session.workspace)
+        .additional_directories(folders.map(PathBuf::from).collect::<Vec<_>>())
         .title(session.title)
         .updated_at(moment(session.updated_at_ms))
 }
 
 /// The path of a session's folder as text.
 pub(super) fn folder(cwd: &Path) -> Result<String, AcpError> {
-    if !cwd.is_absolute() {
+    plain(cwd, "cwd")
+}
+
+/// Further folders of a session as text, each once. One that is not there is
+/// refused: nothing would be found in it, and nobody would know why.
+pub(super) fn folders(others: &[PathBuf]) -> Result<Vec<String>, AcpError> {
+    if others.len() > FOLDERS_MAX {
         return Err(invalid(&format!(
-            "cwd `{}` is not an absolute path",
-            cwd.display()
+            "additionalDirectories has {} folders; {FOLDERS_MAX} are allowed: name fewer",
+            others.len()
+        )));
+    }
+    let mut folders: Vec<String> = Vec::new();
+    for other in others {
+        let folder = plain(other, "the additional directory")?;
+        if !other.is_dir() {
+            return Err(invalid(&format!(
+                "the additional directory `{folder}` is not a directory: make it, or leave it out"
+            )));
+        }
+        if !folders.contains(&folder) {
+            folders.push(folder);
+        }
+    }
+    Ok(folders)
+}
+
+fn plain(path: &Path, what: &str) -> Result<String, AcpError> {
+    if !path.is_absolute() {
+        let shown = path.display();
+        return Err(invalid(&format!(
+            "{what} `{shown}` is not an absolute path: send the whole path"
         )));
     }
     // Without what means nothing, such as a slash at the end.
-    let plain: PathBuf = cwd.components().collect();
-    plain
-        .into_os_string()
-        .into_string()
-        .map_err(|_| invalid("cwd is not UTF-8"))
+    let plain: PathBuf = path.components().collect();
+    let text = plain.into_os_string().into_string();
+    text.map_err(|_| invalid(&format!("{what} is not UTF-8")))
 }
 
 #[cfg(test)]

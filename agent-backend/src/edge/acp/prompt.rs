@@ -23,7 +23,7 @@ pub(super) async fn prompt(
 ) -> Result<PromptResponse, AcpError> {
     connection.admit()?;
     let session = connection.hub().open(&request.session_id).await?;
-    let text = text::of(&request.prompt, &session.cwd).and_then(some_text);
+    let text = text::of(&request.prompt, &session.cwd, &session.folders()).and_then(some_text);
     let text = text.map_err(|error| acp_error(&error))?;
     let follower = connection.attend(cx, &session).await?;
     let Some(lease) = session.begin(connection.id()) else {
@@ -68,7 +68,7 @@ pub(super) async fn steer(
 ) -> Result<steering::Steered, AcpError> {
     connection.admit()?;
     let session = connection.hub().open(&request.session).await?;
-    let text = text::of(&request.prompt, &session.cwd).and_then(some_text);
+    let text = text::of(&request.prompt, &session.cwd, &session.folders()).and_then(some_text);
     let text = text.map_err(|error| acp_error(&error))?;
     let follower = connection.attend(cx, &session).await?;
     let runtime = connection.hub().runtime();

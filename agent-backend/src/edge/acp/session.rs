@@ -25,7 +25,10 @@ use shared::{
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{listing, settings::Settings};
+use super::{
+    listing,
+    settings::{Offer, Settings},
+};
 use crate::{
     clock,
     error::Error,
@@ -66,9 +69,18 @@ pub(super) type Question = (WorkflowId, Seq);
 /// What is not in the journal of a workflow.
 #[derive(Debug, Clone)]
 pub(super) struct News {
-    pub(super) update: SessionUpdate,
+    pub(super) what: What,
     /// Who needs not be told.
     pub(super) known_to: Option<ConnectionId>,
+}
+
+/// What is new.
+#[derive(Debug, Clone)]
+pub(super) enum What {
+    /// This.
+    Update(SessionUpdate),
+    /// What is chosen, which each client is told in its own way.
+    Chosen,
 }
 
 /// Something that was asked.
@@ -252,12 +264,14 @@ impl Session {
         from: ConnectionId,
     ) -> Result<(usize, WorkflowId), Error> {
         fits(&query)?;
+        let choices = self.settings.borrow().choices(&Offer::of(runtime))?;
         let key = self.enter(runtime, &prompt, None).await?;
         let submission = Submission {
             workflow_type: definition.to_owned(),
             query,
             correlation: Some(key.clone()),
             workspace: Some(self.cwd.to_string_lossy().into_owned()),
+            choices,
         };
         let begun = runtime.submit(submission).await;
         let came = match &begun {
@@ -295,16 +309,25 @@ impl Session {
         self.settings.subscribe()
     }
 
+    /// Its further folders.
+    pub(super) fn folders(&self) -> Vec<String> {
+        self.settings.borrow().folders.clone()
+    }
+
     /// Chooses something else, and tells everybody.
     pub(super) async fn choose(&self, runtime: &Runtime, settings: Settings) -> Result<(), Error> {
+        self.keep(runtime, settings).await?;
+        self.send(What::Chosen, None);
+        Ok(())
+    }
+
+    /// The same, of what clients are not told.
+    pub(super) async fn keep(&self, runtime: &Runtime, settings: Settings) -> Result<(), Error> {
         let change = SessionChange::Set(settings.text());
         let journal = &runtime.services().journal;
         journal
             .change_session(self.id.clone(), clock::now_ms(), change)
             .await?;
-        for update in settings.updates(&runtime.workflow_types()) {
-            self.announce(update);
-        }
         self.settings.send_replace(settings);
         Ok(())
     }
@@ -373,8 +396,12 @@ impl Session {
 
     /// The same, but for one who knows it already.
     pub(super) fn announce_to_others(&self, update: SessionUpdate, known_to: Option<ConnectionId>) {
+        self.send(What::Update(update), known_to);
+    }
+
+    fn send(&self, what: What, known_to: Option<ConnectionId>) {
         // Nobody follows: whoever comes reads it from the journal.
-        let _nobody = self.news.send(News { update, known_to });
+        let _nobody = self.news.send(News { what, known_to });
     }
 
     pub(super) fn news(&self) -> broadcast::Receiver<News> {

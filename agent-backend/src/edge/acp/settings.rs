@@ -1,21 +1,32 @@
-//! What is chosen in a session: which definition prompts begin, and who answers
+//! What is chosen in a session: which definition prompts begin, which model is
+//! asked, whether code is searched for, in which further folders, and who answers
 //! the review. Kept with the session, and the same for all who follow it.
 
 use agent_client_protocol::v1::schema::{
     ConfigOptionUpdate, CurrentModeUpdate, SessionConfigOption, SessionConfigOptionCategory,
     SessionConfigOptionValue, SessionConfigSelectOption, SessionMode, SessionModeState, SessionUpdate,
 };
+use engine::artifact::{Choices, Search};
 use serde::{Deserialize, Serialize};
 use shared::error::Code;
 
-use crate::error::Error;
+use crate::{error::Error, providers, runtime::Runtime};
 
 /// Definition that prompts begin where nothing else was chosen.
 const MODE: &str = "feature_implementation";
 
 /// Ids of the options.
 const MODE_ID: &str = "mode";
+const MODEL_ID: &str = "model";
+const RETRIEVAL_ID: &str = "retrieval";
 const REVIEW_ID: &str = "review";
+
+/// The value of `model` that leaves each role its own.
+const CONFIGURED: &str = "configured";
+
+/// Values of `retrieval` where it is no boolean.
+const ON: &str = "on";
+const OFF: &str = "off";
 
 /// What is chosen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +36,68 @@ pub(super) struct Settings {
     pub(super) mode: String,
     /// Who answers the review.
     pub(super) review: Review,
+    /// The model that is asked for everything; those of the roles if none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) model: Option<String>,
+    /// Whether code is searched for.
+    pub(super) retrieval: Retrieval,
+    /// Absolute paths of further folders.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) folders: Vec<String>,
+}
+
+/// Whether code is searched for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Retrieval {
+    /// In each workflow that searches.
+    #[default]
+    On,
+    /// Never.
+    Off,
+}
+
+/// What can be chosen.
+#[derive(Debug, Clone)]
+pub(super) struct Offer {
+    workflows: Vec<String>,
+    models: Vec<Model>,
+}
+
+/// A model that can be chosen.
+#[derive(Debug, Clone)]
+struct Model {
+    id: String,
+    name: String,
+    about: String,
+}
+
+impl Offer {
+    /// What this backend has.
+    pub(super) fn of(runtime: &Runtime) -> Self {
+        let models = runtime.services().models.used().into_iter().map(|link| {
+            let who = link.identity();
+            Model {
+                id: providers::qualified(who),
+                name: who.model.clone(),
+                about: format!("{}, {} tokens", who.provider, who.context_tokens),
+            }
+        });
+        Self {
+            workflows: runtime.workflow_types(),
+            models: models.collect(),
+        }
+    }
+}
+
+/// How a client shows what is either on or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Switches {
+    /// As a choice of two.
+    #[default]
+    Select,
+    /// As a switch.
+    Boolean,
 }
 
 /// Who answers the review of a proposal.
@@ -71,6 +144,9 @@ impl Default for Settings {
         Self {
             mode: MODE.to_owned(),
             review: Review::Ask,
+            model: None,
+            retrieval: Retrieval::On,
+            folders: Vec::new(),
         }
     }
 }
@@ -86,12 +162,28 @@ impl Settings {
         serde_json::to_string(self).unwrap_or_default()
     }
 
+    /// What a workflow is begun with. A model that is configured no more is
+    /// refused, because another one would answer in its place.
+    pub(super) fn choices(&self, offer: &Offer) -> Result<Choices, Error> {
+        if let Some(chosen) = &self.model {
+            model(chosen, offer)?;
+        }
+        Ok(Choices {
+            model: self.model.clone(),
+            search: match self.retrieval {
+                Retrieval::On => Search::On,
+                Retrieval::Off => Search::Off,
+            },
+            folders: self.folders.clone(),
+        })
+    }
+
     /// The same with another mode, which must be the name of a definition.
-    pub(super) fn with_mode(&self, mode: &str, known: &[String]) -> Result<Self, Error> {
-        if !known.iter().any(|name| name == mode) {
+    pub(super) fn with_mode(&self, mode: &str, offer: &Offer) -> Result<Self, Error> {
+        if !offer.workflows.iter().any(|name| name == mode) {
             return Err(refuse(&format!(
                 "there is no mode `{mode}`; there is: {}",
-                known.join(", ")
+                offer.workflows.join(", ")
             )));
         }
         Ok(Self {
@@ -105,15 +197,32 @@ impl Settings {
         &self,
         option: &str,
         value: &SessionConfigOptionValue,
-        known: &[String],
+        offer: &Offer,
     ) -> Result<Self, Error> {
-        let Some(value) = value.as_value_id() else {
-            return Err(refuse(&format!("`{option}` takes the id of a value")));
+        let id = || match value.as_value_id() {
+            Some(id) => Ok(&*id.0),
+            None => Err(refuse(&format!("`{option}` takes the id of a value"))),
         };
         match option {
-            MODE_ID => self.with_mode(&value.0, known),
+            MODE_ID => self.with_mode(id()?, offer),
+            MODEL_ID => Ok(Self {
+                model: match id()? {
+                    CONFIGURED => None,
+                    chosen => Some(model(chosen, offer)?.id.clone()),
+                },
+                ..self.clone()
+            }),
+            RETRIEVAL_ID => Ok(Self {
+                retrieval: match (value.as_bool(), value.as_value_id().map(|id| &*id.0)) {
+                    (Some(true), _) | (_, Some(ON)) => Retrieval::On,
+                    (Some(false), _) | (_, Some(OFF)) => Retrieval::Off,
+                    _ => return Err(refuse("`retrieval` is true or false, or on or off")),
+                },
+                ..self.clone()
+            }),
             REVIEW_ID => {
-                let chosen = Review::ALL.iter().find(|(_, id, ..)| *id == &*value.0);
+                let id = id()?;
+                let chosen = Review::ALL.iter().find(|(_, known, ..)| *known == id);
                 let (review, ..) = chosen.ok_or_else(|| refuse("`review` is ask, accept or reject"))?;
                 Ok(Self {
                     review: *review,
@@ -125,42 +234,108 @@ impl Settings {
     }
 
     /// As options.
-    pub(super) fn options(&self, known: &[String]) -> Vec<SessionConfigOption> {
-        let modes: Vec<SessionConfigSelectOption> = known
+    pub(super) fn options(&self, offer: &Offer, switches: Switches) -> Vec<SessionConfigOption> {
+        vec![
+            self.mode_option(offer),
+            self.model_option(offer),
+            self.retrieval_option(switches),
+            self.review_option(),
+        ]
+    }
+
+    fn mode_option(&self, offer: &Offer) -> SessionConfigOption {
+        let modes: Vec<SessionConfigSelectOption> = offer
+            .workflows
             .iter()
             .map(|name| SessionConfigSelectOption::new(name.clone(), readable(name)))
             .collect();
+        SessionConfigOption::select(MODE_ID, "Workflow", self.mode.clone(), modes)
+            .description("The workflow that a prompt begins".to_owned())
+            .category(SessionConfigOptionCategory::Mode)
+    }
+
+    fn model_option(&self, offer: &Offer) -> SessionConfigOption {
+        let configured = SessionConfigSelectOption::new(CONFIGURED, "As configured")
+            .description("Each role asks its own models, and others where they fail".to_owned());
+        let mut models = vec![configured];
+        models.extend(offer.models.iter().map(|model| {
+            SessionConfigSelectOption::new(model.id.clone(), model.name.clone())
+                .description(model.about.clone())
+        }));
+        let current = self.model.as_deref().unwrap_or(CONFIGURED);
+        // What is shown must be among what is offered.
+        if !models.iter().any(|model| &*model.value.0 == current) {
+            models.push(
+                SessionConfigSelectOption::new(current.to_owned(), current.to_owned())
+                    .description("Configured no more: choose another one".to_owned()),
+            );
+        }
+        SessionConfigOption::select(MODEL_ID, "Model", current.to_owned(), models)
+            .description("The model that is asked for everything".to_owned())
+            .category(SessionConfigOptionCategory::Model)
+    }
+
+    fn retrieval_option(&self, switches: Switches) -> SessionConfigOption {
+        let is_on = match self.retrieval {
+            Retrieval::On => true,
+            Retrieval::Off => false,
+        };
+        let option = match switches {
+            Switches::Boolean => SessionConfigOption::boolean(RETRIEVAL_ID, "Search code", is_on),
+            Switches::Select => {
+                let current = if is_on { ON } else { OFF };
+                let values = vec![
+                    SessionConfigSelectOption::new(ON, "On"),
+                    SessionConfigSelectOption::new(OFF, "Off"),
+                ];
+                SessionConfigOption::select(RETRIEVAL_ID, "Search code", current, values)
+            }
+        };
+        option
+            .description("Whether the models are shown code that is searched for".to_owned())
+            .category(SessionConfigOptionCategory::Other("_retrieval".to_owned()))
+    }
+
+    fn review_option(&self) -> SessionConfigOption {
         let reviews: Vec<SessionConfigSelectOption> = Review::ALL
             .iter()
             .map(|(_, id, name, what)| {
                 SessionConfigSelectOption::new(*id, *name).description((*what).to_owned())
             })
             .collect();
-        vec![
-            SessionConfigOption::select(MODE_ID, "Workflow", self.mode.clone(), modes)
-                .description("The workflow that a prompt begins".to_owned())
-                .category(SessionConfigOptionCategory::Mode),
-            SessionConfigOption::select(REVIEW_ID, "Review", self.review.id(), reviews)
-                .description("Who answers the review of a proposal".to_owned())
-                .category(SessionConfigOptionCategory::Other("_review".to_owned())),
-        ]
+        SessionConfigOption::select(REVIEW_ID, "Review", self.review.id(), reviews)
+            .description("Who answers the review of a proposal".to_owned())
+            .category(SessionConfigOptionCategory::Other("_review".to_owned()))
     }
 
     /// As modes, for clients that know no options.
-    pub(super) fn modes(&self, known: &[String]) -> SessionModeState {
-        let modes = known
+    pub(super) fn modes(&self, offer: &Offer) -> SessionModeState {
+        let modes = offer
+            .workflows
             .iter()
             .map(|name| SessionMode::new(name.clone(), readable(name)));
         SessionModeState::new(self.mode.clone(), modes.collect())
     }
 
-    /// What all are told when they have changed.
-    pub(super) fn updates(&self, known: &[String]) -> [SessionUpdate; 2] {
+    /// What a client is told when they have changed.
+    pub(super) fn updates(&self, offer: &Offer, switches: Switches) -> [SessionUpdate; 2] {
         [
-            SessionUpdate::ConfigOptionUpdate(ConfigOptionUpdate::new(self.options(known))),
+            SessionUpdate::ConfigOptionUpdate(ConfigOptionUpdate::new(self.options(offer, switches))),
             SessionUpdate::CurrentModeUpdate(CurrentModeUpdate::new(self.mode.clone())),
         ]
     }
+}
+
+/// A model that is there, by its id.
+fn model<'a>(id: &str, offer: &'a Offer) -> Result<&'a Model, Error> {
+    let found = offer.models.iter().find(|model| model.id == id);
+    found.ok_or_else(|| {
+        let known: Vec<&str> = offer.models.iter().map(|model| model.id.as_str()).collect();
+        refuse(&format!(
+            "there is no model `{id}`; there is: {CONFIGURED}, {}",
+            known.join(", ")
+        ))
+    })
 }
 
 fn refuse(message: &str) -> Error {
@@ -183,42 +358,112 @@ mod tests {
 
     #[test]
     fn what_was_kept_is_read_and_what_cannot_be_read_is_nothing() {
-        let check = |text: &str, mode: &str, review: Review| {
-            let expect = Settings {
-                mode: mode.to_owned(),
-                review,
-            };
+        let check = |text: &str, expect: Settings| {
             assert_eq!(Settings::read(text), expect, "{text:?}");
             assert_eq!(Settings::read(&expect.text()), expect);
         };
-        check("", "feature_implementation", Review::Ask);
-        check("{}", "feature_implementation", Review::Ask);
-        check(r#"{"mode":"fix","later":1}"#, "fix", Review::Ask);
-        check(r#"{"review":"accept"}"#, "feature_implementation", Review::Accept);
-        check(r#"{"review":"perhaps"}"#, "feature_implementation", Review::Ask);
+        let default = Settings::default;
+        let fix = || "fix".to_owned();
+        check("", default());
+        check("{}", default());
+        check(
+            r#"{"mode":"fix","later":1}"#,
+            Settings {
+                mode: fix(),
+                ..default()
+            },
+        );
+        check(
+            r#"{"review":"accept"}"#,
+            Settings {
+                review: Review::Accept,
+                ..default()
+            },
+        );
+        check(r#"{"review":"perhaps"}"#, default());
+        check(
+            r#"{"mode":"fix","review":"ask","model":"a/b","retrieval":"off","folders":["/x"]}"#,
+            Settings {
+                mode: fix(),
+                review: Review::Ask,
+                model: Some("a/b".to_owned()),
+                retrieval: Retrieval::Off,
+                folders: vec!["/x".to_owned()],
+            },
+        );
+    }
+
+    fn offer() -> Offer {
+        let model = |id: &str| Model {
+            id: id.to_owned(),
+            name: id.to_owned(),
+            about: String::new(),
+        };
+        Offer {
+            workflows: vec!["a".to_owned(), "plan_first".to_owned()],
+            models: vec![model("ollama/m:7b"), model("groq/m")],
+        }
     }
 
     #[test]
     fn only_what_there_is_can_be_chosen() {
-        let known = ["a".to_owned(), "plan_first".to_owned()];
-        let check = |option: &str, value: SessionConfigOptionValue, expect: Option<(&str, Review)>| {
-            let got = Settings::default().with(option, &value, &known).ok();
-            let got = got
-                .as_ref()
-                .map(|settings| (settings.mode.as_str(), settings.review));
+        let check = |option: &str, value: SessionConfigOptionValue, expect: Option<&str>| {
+            let got = Settings::default().with(option, &value, &offer()).ok();
+            let got = got.map(|settings| settings.text());
+            let expect = expect.map(|changed| Settings::read(changed).text());
             assert_eq!(got, expect, "{option} {value:?}");
         };
         let id = |text: &'static str| SessionConfigOptionValue::value_id(text);
-        check("mode", id("plan_first"), Some(("plan_first", Review::Ask)));
-        check(
-            "review",
-            id("reject"),
-            Some(("feature_implementation", Review::Reject)),
-        );
+        let switch = SessionConfigOptionValue::boolean;
+        check("mode", id("plan_first"), Some(r#"{"mode":"plan_first"}"#));
         check("mode", id("none"), None);
+        check("mode", switch(true), None);
+        check("review", id("reject"), Some(r#"{"review":"reject"}"#));
         check("review", id("none"), None);
-        check("model", id("a"), None);
-        check("mode", SessionConfigOptionValue::boolean(true), None);
+        check("model", id("groq/m"), Some(r#"{"model":"groq/m"}"#));
+        check("model", id("configured"), Some("{}"));
+        check("model", id("m"), None);
+        check("model", switch(true), None);
+        check("retrieval", switch(false), Some(r#"{"retrieval":"off"}"#));
+        check("retrieval", switch(true), Some("{}"));
+        check("retrieval", id("off"), Some(r#"{"retrieval":"off"}"#));
+        check("retrieval", id("on"), Some("{}"));
+        check("retrieval", id("perhaps"), None);
+        check("thought_level", id("high"), None);
         assert_eq!(readable("plan_first"), "Plan first");
+    }
+
+    #[test]
+    fn a_workflow_gets_what_was_chosen_and_never_another_model() {
+        let check = |text: &str, expect: Option<Choices>| {
+            assert_eq!(Settings::read(text).choices(&offer()).ok(), expect, "{text}");
+        };
+        check("{}", Some(Choices::default()));
+        check(
+            r#"{"model":"groq/m","retrieval":"off","folders":["/x"]}"#,
+            Some(Choices {
+                model: Some("groq/m".to_owned()),
+                search: Search::Off,
+                folders: vec!["/x".to_owned()],
+            }),
+        );
+        check(r#"{"model":"gone/m"}"#, None);
+    }
+
+    #[test]
+    fn the_current_value_is_always_among_those_that_are_shown() {
+        let check = |text: &str, expect: &[&str]| {
+            let options = Settings::read(text).options(&offer(), Switches::Boolean);
+            let option = serde_json::to_value(&options[1]).unwrap();
+            let values = option["options"].as_array().unwrap().iter();
+            let values: Vec<&str> = values.map(|value| value["value"].as_str().unwrap()).collect();
+            assert_eq!(values, expect, "{text}");
+            assert!(values.contains(&option["currentValue"].as_str().unwrap()));
+        };
+        check("{}", &["configured", "ollama/m:7b", "groq/m"]);
+        check(
+            r#"{"model":"gone/m"}"#,
+            &["configured", "ollama/m:7b", "groq/m", "gone/m"],
+        );
     }
 }

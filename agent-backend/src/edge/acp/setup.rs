@@ -9,9 +9,9 @@ use agent_client_protocol::{
         ConnectionTo, Responder,
         schema::{
             CloseSessionRequest, CloseSessionResponse, LoadSessionRequest, LoadSessionResponse,
-            NewSessionRequest, NewSessionResponse, ResumeSessionRequest, ResumeSessionResponse, SessionId,
-            SetSessionConfigOptionRequest, SetSessionConfigOptionResponse, SetSessionModeRequest,
-            SetSessionModeResponse,
+            NewSessionRequest, NewSessionResponse, ResumeSessionRequest, ResumeSessionResponse,
+            SessionConfigOption, SessionId, SessionModeState, SetSessionConfigOptionRequest,
+            SetSessionConfigOptionResponse, SetSessionModeRequest, SetSessionModeResponse,
         },
     },
 };
@@ -22,7 +22,7 @@ use super::{
     follower::Follower,
     gone, invalid, listing,
     session::{At, Mark, Session},
-    settings::Settings,
+    settings::{Offer, Settings},
 };
 use crate::error::Error;
 
@@ -34,17 +34,17 @@ pub(super) async fn begin(
 ) {
     let begun = async {
         connection.admit()?;
-        one_folder(&request.additional_directories)?;
-        let session = connection.hub().begin(&request.cwd).await?;
+        let folders = listing::folders(&request.additional_directories)?;
+        let session = connection.hub().begin(&request.cwd, folders).await?;
         let follower = connection.follow(cx, &session, At::default())?;
         Ok::<_, AcpError>((session, follower))
     };
     match begun.await {
         Ok((session, follower)) => {
-            let (settings, known) = chosen(connection, &session);
+            let Chosen { modes, options } = chosen(connection, &session);
             let answer = NewSessionResponse::new(SessionId::new(session.id.as_str()))
-                .modes(settings.modes(&known))
-                .config_options(settings.options(&known));
+                .modes(modes)
+                .config_options(options);
             gone(responder.respond(answer));
             follower.may_ask();
         }
@@ -62,17 +62,16 @@ pub(super) async fn load(
 ) {
     let loaded = async {
         connection.admit()?;
-        one_folder(&request.additional_directories)?;
+        let folders = listing::folders(&request.additional_directories)?;
         let (session, end) = there(connection, &request.session_id, &request.cwd).await?;
+        use_folders(connection, &session, folders).await?;
         let follower = replay(connection, cx, &session, At::default(), end).await?;
         Ok::<_, AcpError>((session, follower))
     };
     match loaded.await {
         Ok((session, follower)) => {
-            let (settings, known) = chosen(connection, &session);
-            let answer = LoadSessionResponse::new()
-                .modes(settings.modes(&known))
-                .config_options(settings.options(&known));
+            let Chosen { modes, options } = chosen(connection, &session);
+            let answer = LoadSessionResponse::new().modes(modes).config_options(options);
             gone(responder.respond(answer));
             follower.may_ask();
         }
@@ -106,17 +105,16 @@ pub(super) async fn resume(
 ) {
     let resumed = async {
         connection.admit()?;
-        one_folder(&request.additional_directories)?;
+        let folders = listing::folders(&request.additional_directories)?;
         let (session, end) = there(connection, &request.session_id, &request.cwd).await?;
+        use_folders(connection, &session, folders).await?;
         let follower = connection.follow(cx, &session, end)?;
         Ok::<_, AcpError>((session, follower))
     };
     match resumed.await {
         Ok((session, follower)) => {
-            let (settings, known) = chosen(connection, &session);
-            let answer = ResumeSessionResponse::new()
-                .modes(settings.modes(&known))
-                .config_options(settings.options(&known));
+            let Chosen { modes, options } = chosen(connection, &session);
+            let answer = ResumeSessionResponse::new().modes(modes).config_options(options);
             gone(responder.respond(answer));
             follower.may_ask();
         }
@@ -124,10 +122,19 @@ pub(super) async fn resume(
     }
 }
 
-/// What is chosen in a session, and the definitions there are.
-pub(super) fn chosen(connection: &Connection, session: &Session) -> (Settings, Vec<String>) {
+/// What is chosen in a session, as its client is told.
+pub(super) struct Chosen {
+    pub(super) modes: SessionModeState,
+    pub(super) options: Vec<SessionConfigOption>,
+}
+
+pub(super) fn chosen(connection: &Connection, session: &Session) -> Chosen {
     let settings = session.settings().borrow().clone();
-    (settings, connection.hub().runtime().workflow_types())
+    let offer = Offer::of(connection.hub().runtime());
+    Chosen {
+        modes: settings.modes(&offer),
+        options: settings.options(&offer, connection.abilities().switches),
+    }
 }
 
 /// A session that is there, up to date, and the place after all that has
@@ -161,13 +168,19 @@ fn is_same(one: &Path, other: &Path) -> bool {
     one == other || matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 
-fn one_folder(others: &[std::path::PathBuf]) -> Result<(), AcpError> {
-    match others {
-        [] => Ok(()),
-        _ => Err(invalid(
-            "a session has one folder: additional directories are not supported",
-        )),
+/// Whoever comes to a session names all of its further folders.
+async fn use_folders(
+    connection: &Connection,
+    session: &Session,
+    folders: Vec<String>,
+) -> Result<(), AcpError> {
+    let before = session.settings().borrow().clone();
+    if before.folders == folders {
+        return Ok(());
     }
+    let settings = Settings { folders, ..before };
+    let kept = session.keep(connection.hub().runtime(), settings).await;
+    kept.map_err(|error| acp_error(&error))
 }
 
 /// The last who closes a session stops what goes on in it.
@@ -190,7 +203,7 @@ pub(super) async fn set_mode(
     connection: &Connection,
     request: &SetSessionModeRequest,
 ) -> Result<SetSessionModeResponse, AcpError> {
-    let change = |settings: &Settings, known: &[String]| settings.with_mode(&request.mode_id.0, known);
+    let change = |settings: &Settings, offer: &Offer| settings.with_mode(&request.mode_id.0, offer);
     choose(connection, &request.session_id, change).await?;
     Ok(SetSessionModeResponse::new())
 }
@@ -200,22 +213,23 @@ pub(super) async fn set_option(
     request: &SetSessionConfigOptionRequest,
 ) -> Result<SetSessionConfigOptionResponse, AcpError> {
     let change =
-        |settings: &Settings, known: &[String]| settings.with(&request.config_id.0, &request.value, known);
-    let settings = choose(connection, &request.session_id, change).await?;
-    let known = connection.hub().runtime().workflow_types();
-    Ok(SetSessionConfigOptionResponse::new(settings.options(&known)))
+        |settings: &Settings, offer: &Offer| settings.with(&request.config_id.0, &request.value, offer);
+    let session = choose(connection, &request.session_id, change).await?;
+    let Chosen { options, .. } = chosen(connection, &session);
+    Ok(SetSessionConfigOptionResponse::new(options))
 }
 
 async fn choose(
     connection: &Connection,
     id: &SessionId,
-    change: impl FnOnce(&Settings, &[String]) -> Result<Settings, Error>,
-) -> Result<Settings, AcpError> {
+    change: impl FnOnce(&Settings, &Offer) -> Result<Settings, Error>,
+) -> Result<Arc<Session>, AcpError> {
     connection.admit()?;
+    let runtime = connection.hub().runtime();
     let session = connection.hub().open(id).await?;
-    let (settings, known) = chosen(connection, &session);
-    let settings = change(&settings, &known).map_err(|error| acp_error(&error))?;
-    let chosen = session.choose(connection.hub().runtime(), settings.clone()).await;
+    let settings = session.settings().borrow().clone();
+    let settings = change(&settings, &Offer::of(runtime)).map_err(|error| acp_error(&error))?;
+    let chosen = session.choose(runtime, settings).await;
     chosen.map_err(|error| acp_error(&error))?;
-    Ok(settings)
+    Ok(session)
 }

@@ -17,13 +17,13 @@ struct Part {
 }
 
 /// The text of a prompt about `cwd`: text as it is, files by their place in the
-/// folder, embedded ones in full. Where that is too long, the largest embedded
+/// folder, those of further ones by their whole path, embedded ones in full. Where that is too long, the largest embedded
 /// ones that are in the folder are only named, because they are read there
 /// anyway. Pictures and recordings are refused: no capability offers them.
-pub(super) fn of(prompt: &[ContentBlock], cwd: &Path) -> Result<String, Error> {
+pub(super) fn of(prompt: &[ContentBlock], cwd: &Path, folders: &[String]) -> Result<String, Error> {
     let mut parts = Vec::new();
     for block in prompt {
-        let part = part(block, cwd)?;
+        let part = part(block, cwd, folders)?;
         if !part.text.is_empty() {
             parts.push(part);
         }
@@ -40,7 +40,7 @@ pub(super) fn of(prompt: &[ContentBlock], cwd: &Path) -> Result<String, Error> {
     Ok(texts.join("\n\n"))
 }
 
-fn part(block: &ContentBlock, cwd: &Path) -> Result<Part, Error> {
+fn part(block: &ContentBlock, cwd: &Path, folders: &[String]) -> Result<Part, Error> {
     let plain = |text: String| Part { text, short: None };
     let refuse = |what: &str| {
         let message = format!("the prompt has {what}, which is not among `promptCapabilities`");
@@ -48,20 +48,20 @@ fn part(block: &ContentBlock, cwd: &Path) -> Result<Part, Error> {
     };
     match block {
         ContentBlock::Text(text) => Ok(plain(text.text.trim().to_owned())),
-        ContentBlock::ResourceLink(link) => Ok(plain(match within(&link.uri, cwd) {
+        ContentBlock::ResourceLink(link) => Ok(plain(match within(&link.uri, cwd, folders) {
             Some(path) => format!("`{path}`"),
             None => format!("[{}]({})", link.name, link.uri),
         })),
-        ContentBlock::Resource(resource) => Ok(embedded(resource, cwd)),
+        ContentBlock::Resource(resource) => Ok(embedded(resource, cwd, folders)),
         ContentBlock::Image(_) => Err(refuse("an image")),
         ContentBlock::Audio(_) => Err(refuse("audio")),
         _ => Err(refuse("content of an unknown kind")),
     }
 }
 
-fn embedded(resource: &EmbeddedResource, cwd: &Path) -> Part {
+fn embedded(resource: &EmbeddedResource, cwd: &Path, folders: &[String]) -> Part {
     match &resource.resource {
-        EmbeddedResourceResource::TextResourceContents(text) => match within(&text.uri, cwd) {
+        EmbeddedResourceResource::TextResourceContents(text) => match within(&text.uri, cwd, folders) {
             Some(path) => Part {
                 text: format!("`{path}`:\n{}", text.text),
                 short: Some(format!("`{path}`")),
@@ -82,12 +82,18 @@ fn embedded(resource: &EmbeddedResource, cwd: &Path) -> Part {
     }
 }
 
-/// The path within the folder that an address names, with the lines that it
-/// names behind it, if it is of one.
-fn within(uri: &str, cwd: &Path) -> Option<String> {
+/// The path within the folder that an address names, or the whole path where it
+/// is within a further one, with the lines that it names behind it.
+fn within(uri: &str, cwd: &Path, folders: &[String]) -> Option<String> {
     let path = uri.strip_prefix("file://")?;
     let (path, lines) = path.split_once('#').unwrap_or((path, ""));
-    let path = Path::new(path).strip_prefix(cwd).ok()?.to_str()?;
+    let whole = Path::new(path);
+    let is_in = |folder: &String| whole != Path::new(folder) && whole.starts_with(folder);
+    let path = match whole.strip_prefix(cwd) {
+        Ok(path) => path.to_str()?,
+        Err(_) if folders.iter().any(is_in) => path,
+        Err(_) => return None,
+    };
     // What is escaped, or leads out again, is left as it came.
     let is_plain = !path.is_empty() && !path.contains('%') && !path.split('/').any(|part| part == "..");
     is_plain.then(|| match lines {
@@ -108,7 +114,10 @@ mod tests {
     }
 
     fn check(prompt: &[ContentBlock], expect: Option<&str>) {
-        assert_eq!(of(prompt, Path::new("/w")).ok().as_deref(), expect);
+        assert_eq!(
+            of(prompt, Path::new("/w"), &["/lib".to_owned()]).ok().as_deref(),
+            expect
+        );
     }
 
     #[test]
@@ -120,12 +129,16 @@ mod tests {
             Some("add login\n\n`src/app.py`"),
         );
         check(&[link("file:///w/app.py#L3:9")], Some("`app.py#L3:9`"));
+        check(&[link("file:///lib/a/b.py#L3")], Some("`/lib/a/b.py#L3`"));
         for elsewhere in [
             "file:///x/app.py",
             "https://w/app.py",
             "file:///w/../x",
             "file:///w/a%20b",
             "file:///w",
+            "file:///lib",
+            "file:///library/a.py",
+            "file:///lib/../a.py",
         ] {
             check(&[link(elsewhere)], Some(&format!("[app.py]({elsewhere})")));
         }
@@ -151,7 +164,7 @@ mod tests {
         ];
         check(&prompt, Some(&format!("`small.py`:\n{small}\n\n`long.py`")));
         // One that is nowhere else is not left out.
-        let got = of(&[file("db://a", long)], Path::new("/w")).unwrap();
+        let got = of(&[file("db://a", long)], Path::new("/w"), &[]).unwrap();
         assert!(got.len() > QUERY_BYTES_MAX);
     }
 }

@@ -111,7 +111,9 @@ impl Turn<'_> {
         let last = self.unfinished().await?;
         match (commands::parse(&text)?, last) {
             (Asked::Search(query), _) => {
-                let answer = answers::search(self.runtime(), &self.session.cwd, &query).await?;
+                let answer =
+                    answers::search(self.runtime(), &self.session.cwd, &self.session.folders(), &query)
+                        .await?;
                 self.answer(text, answer).await
             }
             (Asked::Index, _) => {

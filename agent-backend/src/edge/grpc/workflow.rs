@@ -1,5 +1,6 @@
 //! `WorkflowService`.
 
+use engine::artifact::Choices;
 use futures::{StreamExt as _, stream::BoxStream};
 use proto::v1::{self, workflow_service_server::WorkflowService};
 use shared::{
@@ -32,6 +33,7 @@ impl WorkflowService for Service {
             workflow_type: request.workflow_type,
             query: request.user_query,
             workspace: Some(request.workspace).filter(|path| !path.is_empty()),
+            choices: Choices::default(),
         };
         let (workflow, correlation) = self.0.submit(submission).await?;
         Ok(Response::new(v1::SubmitResponse {

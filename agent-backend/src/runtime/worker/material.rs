@@ -1,6 +1,6 @@
 //! Everything that prompts are made of, read from the journal and the workspace.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path};
 
 use agents::{
     budget::{self, LeftOut},
@@ -143,7 +143,9 @@ fn wanted(state: &State, base: &[BaseFile], keep: &[String]) -> Vec<String> {
     let found = state
         .context
         .iter()
-        .flat_map(|context| context.items.iter().map(|item| &item.path));
+        .flat_map(|context| context.items.iter().map(|item| &item.path))
+        // Of another folder, what was found is all that is shown.
+        .filter(|path| !Path::new(path).is_absolute());
     let mut seen: BTreeSet<&str> = base.iter().map(|(path, _)| path.as_str()).collect();
     keep.iter()
         .chain(planned)

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use engine::{
     Output, State,
-    artifact::{Context, ContextItem, RetrievalMode},
+    artifact::{Context, ContextItem, RetrievalMode, Search},
     blob::Blob,
     event::NoticeLevel,
 };
@@ -13,7 +13,7 @@ use retrieval::{
     queries::{Merged, SubQuery},
 };
 
-use super::{Desk, Done, questions};
+use super::{Desk, Done, folders, questions};
 use crate::{config::Agentic, error::Error, runtime::services::Services};
 
 /// Files that a notice names.
@@ -24,13 +24,19 @@ pub(super) async fn run(services: &Services, state: &State, desk: &Desk) -> Resu
     for notice in workspace.notices() {
         desk.notify(notice.level, notice.code, notice.message).await;
     }
+    match state.task.choices.search {
+        Search::On => {}
+        Search::Off => return Ok(nothing()),
+    }
     let (queries, adaptation) = questions::of_request(services, state, desk).await;
     let root = PathBuf::from(&state.task.workspace);
+    let folders = folders::search(services, state, desk, &queries).await;
     services.indexing.settle(&root).await?;
-    let found = services
+    let mut found = services
         .search
         .retrieve_all(&root, &queries, &adaptation.boosts)
         .await?;
+    found.parts = folders::join(found.parts, folders);
     for notice in &found.notices {
         desk.notify(NoticeLevel::Warning, Some(notice.code), notice.message.clone())
             .await;
@@ -59,6 +65,18 @@ pub(super) async fn run(services: &Services, state: &State, desk: &Desk) -> Resu
     Ok((Output::Context(context), vec![text]))
 }
 
+/// What is found where nothing is searched.
+fn nothing() -> Done {
+    let empty = Blob::new(Vec::new());
+    let context = Context {
+        mode: RetrievalMode::Off,
+        items: Vec::new(),
+        packed: empty.id(),
+        tokens: 0,
+    };
+    (Output::Context(context), vec![empty])
+}
+
 /// Code that the last failure is about.
 #[derive(Debug, Default)]
 pub(super) struct Refined {
@@ -71,9 +89,9 @@ pub(super) struct Refined {
 /// Searches again for what the last failure named, before code is written anew.
 /// What cannot be found is not missed: the attempt goes on without it.
 pub(super) async fn refine(services: &Services, state: &State, desk: &Desk) -> Refined {
-    match services.retrieval.agentic {
-        Agentic::Off => return Refined::default(),
-        Agentic::Auto | Agentic::Rules => {}
+    match (services.retrieval.agentic, state.task.choices.search) {
+        (Agentic::Off, _) | (_, Search::Off) => return Refined::default(),
+        (Agentic::Auto | Agentic::Rules, Search::On) => {}
     }
     let (findings, adaptation) = questions::of_failure(state);
     if adaptation.queries.is_empty() && adaptation.keep.is_empty() {

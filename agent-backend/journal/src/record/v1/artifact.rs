@@ -6,7 +6,7 @@ use shared::id::StageId;
 
 use super::{
     Unreadable, parse_code,
-    words::{CheckStatus, Class, RetrievalMode},
+    words::{CheckStatus, Class, RetrievalMode, Search},
 };
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -18,6 +18,12 @@ pub(in super::super) struct Task {
     query: String,
     #[serde(rename = "ws")]
     workspace: String,
+    #[serde(rename = "mdl", default, skip_serializing_if = "Option::is_none")]
+    model: Option<String>,
+    #[serde(rename = "srch", default, skip_serializing_if = "Option::is_none")]
+    search: Option<Search>,
+    #[serde(rename = "dirs", default, skip_serializing_if = "Vec::is_empty")]
+    folders: Vec<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -221,11 +227,20 @@ impl From<&artifact::Task> for Task {
             workflow_type,
             query,
             workspace,
+            choices:
+                artifact::Choices {
+                    model,
+                    search,
+                    folders,
+                },
         } = task.clone();
         Self {
             workflow_type,
             query,
             workspace,
+            model,
+            search: (search != artifact::Search::default()).then(|| search.into()),
+            folders,
         }
     }
 }
@@ -236,11 +251,19 @@ impl From<Task> for artifact::Task {
             workflow_type,
             query,
             workspace,
+            model,
+            search,
+            folders,
         } = task;
         Self {
             workflow_type,
             query,
             workspace,
+            choices: artifact::Choices {
+                model,
+                search: search.map(Into::into).unwrap_or_default(),
+                folders,
+            },
         }
     }
 }

@@ -52,6 +52,12 @@ words!(RetrievalMode is artifact::RetrievalMode {
     Hybrid = "hybrid",
     Keyword = "keyword",
     LocalKeyword = "local_keyword",
+    Off = "off",
+});
+
+words!(Search is artifact::Search {
+    On = "on",
+    Off = "off",
 });
 
 words!(CheckStatus is artifact::CheckStatus {

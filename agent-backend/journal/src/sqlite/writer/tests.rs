@@ -26,6 +26,7 @@ fn history(workflow: &WorkflowId) -> (NewWorkflow, Append) {
             workflow_type: "t".to_owned(),
             query: "q".to_owned(),
             workspace: "/w".to_owned(),
+            choices: engine::artifact::Choices::default(),
         },
         graph: Graph {
             name: "t".to_owned(),
