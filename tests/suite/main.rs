@@ -37,6 +37,7 @@ mod memory;
 mod partitions;
 mod providers;
 mod quarantine;
+mod registry;
 mod resume;
 mod retention;
 mod schema;

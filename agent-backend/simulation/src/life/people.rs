@@ -79,6 +79,7 @@ impl Life<'_> {
             workflow_type: graph.name.clone(),
             query: "add login".to_owned(),
             workspace: "/w".to_owned(),
+            choices: engine::artifact::Choices::default(),
         };
         let ctx = engine::Ctx {
             now_ms: self.clock_ms,

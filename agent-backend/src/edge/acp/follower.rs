@@ -241,7 +241,7 @@ impl Following {
             }
             self.client.room().await;
             match what {
-                What::Update(update) => self.client.tell(update),
+                What::Update(update) => self.client.tell(*update),
                 What::Chosen => {
                     let settings = self.session.settings().borrow().clone();
                     let switches = self.client.abilities().switches;

@@ -78,7 +78,7 @@ pub(super) struct News {
 #[derive(Debug, Clone)]
 pub(super) enum What {
     /// This.
-    Update(SessionUpdate),
+    Update(Box<SessionUpdate>),
     /// What is chosen, which each client is told in its own way.
     Chosen,
 }
@@ -396,7 +396,7 @@ impl Session {
 
     /// The same, but for one who knows it already.
     pub(super) fn announce_to_others(&self, update: SessionUpdate, known_to: Option<ConnectionId>) {
-        self.send(What::Update(update), known_to);
+        self.send(What::Update(Box::new(update)), known_to);
     }
 
     fn send(&self, what: What, known_to: Option<ConnectionId>) {
