@@ -39,12 +39,13 @@ fn agent(world: &World, name: &str) -> PathBuf {
         .get_envs()
         .filter_map(|(name, value)| Some(format!("{}='{}'", name.to_str()?, value?.to_str()?)))
         .collect();
-    let script = format!(
-        "#!/bin/sh\nexport {}\nexec {}\n",
-        variables.join(" "),
-        words.join(" ")
-    );
     let path = world.path(name);
+    let script = format!(
+        "#!/bin/sh\nexport {}\nexec {} 2>>'{}.log'\n",
+        variables.join(" "),
+        words.join(" "),
+        path.display()
+    );
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(&path, script).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
@@ -99,7 +100,9 @@ impl<'a> Acpx<'a> {
     /// Runs it to its good end; what it printed.
     fn good(&self, options: &[&str], words: &[&str]) -> String {
         let output = self.run(options, words);
-        assert!(output.status.success(), "{words:?}: {}", shown(&output));
+        let log = self.world.path("agent.sh.log");
+        let log = fs::read_to_string(log).unwrap_or_default();
+        assert!(output.status.success(), "{words:?}: {}\n{log}", shown(&output));
         String::from_utf8(output.stdout).unwrap()
     }
 }
@@ -136,8 +139,9 @@ async fn acpx_prompts_once_joined() {
     acpx_prompts_once(Transport::Joined).await;
 }
 
-async fn acpx_has_sessions(transport: Transport) {
-    let world = transport.world().await;
+#[tokio::test]
+async fn acpx_has_sessions_alone() {
+    let world = Transport::Alone.world().await;
     let Some(acpx) = Acpx::new(&world) else { return };
     let all = ["--approve-all"];
     acpx.good(&all, &["sessions", "new"]);
@@ -171,11 +175,6 @@ async fn acpx_has_sessions(transport: Transport) {
     let listed = acpx.good(&["--approve-all", "--format", "json"], &["sessions", "list"]);
     assert!(listed.contains("Add greetings"), "{listed}");
     acpx.good(&all, &["sessions", "close"]);
-}
-
-#[tokio::test]
-async fn acpx_has_sessions_alone() {
-    acpx_has_sessions(Transport::Alone).await;
 }
 
 /// Runs one of the example clients of the protocol's SDK, which says "Hello" and

@@ -3,6 +3,7 @@
 //! A row is anything that gives samples of one number. `docs/benchmarks.md`
 //! says what each row means and how it is measured.
 
+mod acp;
 mod durable;
 mod launch;
 mod memory;
@@ -103,6 +104,7 @@ fn rows() -> Vec<Box<dyn Row>> {
     rows.extend(durable::rows());
     rows.extend(stream::rows());
     rows.extend(stop::rows());
+    rows.extend(acp::rows());
     rows.extend(vectors::rows());
     rows
 }

@@ -2,7 +2,7 @@
 
 use std::{future::IntoFuture as _, net::SocketAddr};
 
-use axum::{Router, extract::DefaultBodyLimit, middleware};
+use axum::{Router, extract::DefaultBodyLimit, middleware, serve::ListenerExt as _};
 use shared::error::{Class, Code};
 use tokio::net::TcpListener;
 
@@ -51,7 +51,13 @@ impl Bound {
     /// Serves until `stop` resolves; open streams are then cut, because clients
     /// resume from their last event anyway.
     pub async fn serve(self, app: Router, stop: impl Future<Output = ()>) -> Result<(), Error> {
-        let server = axum::serve(self.listener, app).into_future();
+        // Updates are small and many: none waits for the acknowledgement of another.
+        let listener = self.listener.tap_io(|stream| {
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!(%error, "small packets may be late");
+            }
+        });
+        let server = axum::serve(listener, app).into_future();
         tokio::select! {
             outcome = server => outcome.map_err(|error| Error::internal(error.to_string())),
             () = stop => Ok(()),

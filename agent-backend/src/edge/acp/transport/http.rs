@@ -19,7 +19,7 @@ use axum::{
     Router,
     body::Body,
     extract::{FromRequestParts as _, Request, State, ws::WebSocketUpgrade},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{
         IntoResponse, Response, Sse,
         sse::{Event, KeepAlive},
@@ -361,7 +361,7 @@ fn about(
 
 async fn open(State(remote): State<Remote>, request: Request) -> Result<Response, Response> {
     let (mut parts, _body) = request.into_parts();
-    if asks_for_websocket(&parts.headers) || parts.method == Method::CONNECT {
+    if asks_for_websocket(&parts.headers) {
         let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &remote).await;
         let upgrade = upgrade.map_err(IntoResponse::into_response)?;
         let id = uuid::Uuid::new_v4().to_string();
