@@ -67,8 +67,16 @@ pub const CHECKPOINT_BUSY_TIMEOUT_MS: u64 = 100;
 /// the database after a commit.
 pub const CHECKPOINT_FRAMES: i64 = 1_000;
 
-/// Frames from which the writer waits for readers, so that the log can begin
-/// again instead of growing: 64 MiB.
+/// Frames from which the log begins again, 32 MiB, where little of it is left to
+/// copy: the writer does that itself, and everybody waits. While it is written
+/// without a pause it never begins again by itself.
+pub const LOG_FRAMES_LONG: i64 = 8_192;
+
+/// Frames that are little.
+pub const LOG_FRAMES_LEFT: i64 = CHECKPOINT_FRAMES / 2;
+
+/// Frames from which the log begins again however much is left to copy, and
+/// readers are waited for: 64 MiB.
 pub const LOG_FRAMES_MAX: i64 = 16_384;
 
 /// Connections to Postgres that read.

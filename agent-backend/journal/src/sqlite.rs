@@ -1,9 +1,10 @@
-//! The journal on SQLite: one thread writes and commits in groups, a few
-//! threads read. It owns the data directory's `journal.db`, `journal.head`
-//! and `journal.lock`.
+//! The journal on SQLite: one thread writes and commits in groups, one copies
+//! its log, a few threads read. It owns the data directory's `journal.db`,
+//! `journal.head` and `journal.lock`.
 //!
 //! It must never know what is in a record: rows are made and read by `record`.
 
+mod copier;
 mod fault;
 mod group;
 mod open;

@@ -14,7 +14,7 @@ pub struct ModelCall {
     pub provider: String,
     /// The model's name.
     pub model: String,
-    /// From 1 within the attempt, over all providers.
+    /// From 1 over all providers; anew where an attempt is gone on with after a restart.
     pub number: u32,
     /// How it ended.
     pub ending: CallEnding,

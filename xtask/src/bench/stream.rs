@@ -33,6 +33,12 @@ const MANY: usize = 50;
 /// Longest silence of a stream.
 const EVENT_WAIT: Duration = Duration::from_secs(60);
 
+/// How a line with an event begins.
+const DATA: &str = "data:";
+
+/// The events after which nobody reads on.
+const LAST: &[&str] = &["\"type\":\"diff_ready\"", "\"type\":\"failed\""];
+
 /// Ticks of `/proc/PID/stat` in a second (`USER_HZ`, proc(5)).
 const TICKS_PER_SECOND: f64 = 100.0;
 
@@ -75,10 +81,13 @@ impl Row for AddedLatency {
     fn measure(&self, bench: &Bench) -> anyhow::Result<Vec<f64>> {
         bench.each(|crew, dir| {
             let run = Run::new(bench, crew, dir, RATE)?;
-            let mut added = Vec::new();
-            for (_, tokens) in run.streams(self.streams)? {
-                added.extend(tokens.iter().map(|token| millis(token.came) - millis(token.left)));
-            }
+            let streams = run.streams(self.streams)?;
+            let (from, to) = all_at_once(&streams).context("the streams did not overlap")?;
+            let tokens = streams.iter().flatten();
+            let meanwhile = tokens.filter(|token| (from..=to).contains(&token.left));
+            let mut added: Vec<f64> = meanwhile
+                .map(|token| millis(token.came) - millis(token.left))
+                .collect();
             added.sort_by(f64::total_cmp);
             #[expect(
                 clippy::cast_precision_loss,
@@ -108,7 +117,7 @@ impl Row for ProcessorTime {
             let before = processor_seconds(pid)?;
             let streams = run.streams(MANY)?;
             let spent = processor_seconds(pid)? - before;
-            let tokens: usize = streams.iter().map(|(_, tokens)| tokens.len()).sum();
+            let tokens: usize = streams.iter().map(Vec::len).sum();
             #[expect(clippy::cast_precision_loss, reason = "a count of some thousands")]
             let thousands = tokens as f64 / 1_000.0;
             Ok(spent * 1_000.0 / thousands)
@@ -129,7 +138,7 @@ impl Row for Throughput {
         bench.each(|crew, dir| {
             let run = Run::new(bench, crew, dir, FAST)?;
             let mut streams = run.streams(1)?;
-            let (_, tokens) = streams.pop().context("there is no stream")?;
+            let tokens = streams.pop().context("there is no stream")?;
             let (first, last) = tokens.first().zip(tokens.last()).context("no token came")?;
             let direct = millis(last.left) - millis(first.left);
             Ok(direct / (millis(last.came) - millis(first.left)))
@@ -168,57 +177,78 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// So many workflows at once, each with a client: the text of each, and the
-    /// way of its tokens.
-    fn streams(&self, count: usize) -> anyhow::Result<Vec<(String, Vec<Token>)>> {
+    /// So many workflows at once, each with a client: the way of its tokens.
+    fn streams(&self, count: usize) -> anyhow::Result<Vec<Vec<Token>>> {
         let ids = (0..count).map(|n| workflow::submit_as(&self.backend, self.dir, &format!("bench{n}")));
         let ids = ids.collect::<anyhow::Result<Vec<String>>>()?;
         let read: Vec<_> = thread::scope(|scope| {
             let readers: Vec<_> = ids.iter().map(|id| scope.spawn(|| self.read(id))).collect();
             readers.into_iter().map(|reader| reader.join()).collect()
         });
+        let answers = self.tap.answers();
         read.into_iter()
             .map(|read| {
-                let (text, arrivals) = read.map_err(|_| anyhow!("a client stopped"))??;
-                let tokens = self
-                    .tap
-                    .answer(&text)
-                    .context("the answer did not pass the tap")?;
+                let lines = read.map_err(|_| anyhow!("a client stopped"))??;
+                let (text, arrivals) = arrivals(&lines)?;
+                let tokens = answers.find(&text).context("the answer did not pass the tap")?;
                 let tokens = tokens.into_iter().filter_map(|(left, end)| {
-                    let came = arrivals.iter().find(|(_, length)| *length >= end)?.0;
+                    let at = arrivals.partition_point(|(_, length)| *length < end);
+                    let came = arrivals.get(at)?.0;
                     Some(Token { left, came })
                 });
-                Ok((text, tokens.collect()))
+                Ok(tokens.collect())
             })
             .collect()
     }
 
-    /// The text of one workflow's code, with when how much of it had come.
-    fn read(&self, id: &str) -> anyhow::Result<(String, Vec<(Duration, usize)>)> {
+    /// The events of one workflow up to its proposal, with when each came. They are
+    /// understood afterwards: that takes longer than to read them, and the
+    /// programs that are measured need the processor.
+    fn read(&self, id: &str) -> anyhow::Result<Vec<(Duration, String)>> {
         let stream = http::events(&self.backend, &format!("/api/workflow/{id}/stream?mode=delta"))?;
         stream.set_read_timeout(Some(EVENT_WAIT))?;
-        let mut arrivals = Vec::new();
-        let mut text = String::new();
+        let mut lines = Vec::new();
         for line in BufReader::new(stream).lines() {
             let line = line?;
-            let Some(data) = line.strip_prefix("data:") else {
-                continue;
-            };
             let at = self.clock.elapsed();
-            let event: Value = serde_json::from_str(data.trim())?;
-            if event["type"] == "agent_streaming_update" && event["stage_id"] == "code_generation" {
-                text.push_str(event["delta"].as_str().unwrap_or_default());
-                arrivals.push((at, text.len()));
+            if !line.starts_with(DATA) {
+                continue;
             }
-            if event["type"] == "diff_ready" {
-                return Ok((text, arrivals));
-            }
-            if event["type"] == "failed" {
-                bail!("the workflow failed: {}", event["message"]);
+            let is_last = LAST.iter().any(|kind| line.contains(kind));
+            lines.push((at, line));
+            if is_last {
+                return Ok(lines);
             }
         }
         bail!("the stream of {id} ended early")
     }
+}
+
+/// The text of one workflow's code, with when how much of it had come.
+fn arrivals(lines: &[(Duration, String)]) -> anyhow::Result<(String, Vec<(Duration, usize)>)> {
+    let mut arrivals = Vec::new();
+    let mut text = String::new();
+    for (at, line) in lines {
+        let data = line.strip_prefix(DATA).unwrap_or(line);
+        let event: Value = serde_json::from_str(data.trim())?;
+        if event["type"] == "agent_streaming_update" && event["stage_id"] == "code_generation" {
+            text.push_str(event["delta"].as_str().unwrap_or_default());
+            arrivals.push((*at, text.len()));
+        }
+        if event["type"] == "failed" {
+            bail!("the workflow failed: {}", event["message"]);
+        }
+    }
+    Ok((text, arrivals))
+}
+
+/// From when to when all streams ran, by the tokens that left.
+fn all_at_once(streams: &[Vec<Token>]) -> Option<(Duration, Duration)> {
+    let firsts = streams.iter().map(|tokens| Some(tokens.first()?.left));
+    let lasts = streams.iter().map(|tokens| Some(tokens.last()?.left));
+    let from = firsts.collect::<Option<Vec<_>>>()?.into_iter().max()?;
+    let to = lasts.collect::<Option<Vec<_>>>()?.into_iter().min()?;
+    (from < to).then_some((from, to))
 }
 
 fn millis(duration: Duration) -> f64 {

@@ -46,7 +46,6 @@ pub struct LoopDetector {
     /// The last characters, a ring.
     ring: Vec<char>,
     next: usize,
-    seen: usize,
     /// For each period, how long the text has been equal to itself.
     equal: Vec<u32>,
 }
@@ -63,7 +62,6 @@ impl LoopDetector {
         Self {
             ring: vec!['\0'; PERIOD_CHARS_MAX],
             next: 0,
-            seen: 0,
             equal: vec![0; PERIOD_CHARS_MAX],
         }
     }
@@ -82,27 +80,33 @@ impl LoopDetector {
     }
 
     fn step(&mut self, c: char) -> Option<usize> {
-        let reach = self.seen.min(PERIOD_CHARS_MAX);
-        let mut found = None;
         // The ring from the newest character backwards, in two straight runs.
+        // Without a branch in the loop: it runs for every character of every model.
         let (older, newer) = self.ring.split_at(self.next);
-        let back = older.iter().rev().chain(newer.iter().rev()).take(reach);
-        for (index, (known, equal)) in back.zip(self.equal.iter_mut()).enumerate() {
-            if *known == c {
-                *equal += 1;
-                let period = index + 1;
-                let enough = (period * REPEATS_MIN).max(REPEATED_CHARS_MIN);
-                if found.is_none() && *equal as usize >= enough {
-                    found = Some(period);
-                }
-            } else {
-                *equal = 0;
+        let (near, far) = self.equal.split_at_mut(older.len());
+        let mut longest = 0;
+        for (run, equal) in [(older, near), (newer, far)] {
+            for (known, equal) in run.iter().rev().zip(equal) {
+                *equal = (*equal + 1) * u32::from(*known == c);
+                longest = longest.max(*equal);
             }
         }
+        let found = if longest as usize >= REPEATED_CHARS_MIN {
+            self.looping()
+        } else {
+            None
+        };
         self.ring[self.next] = c;
         self.next = (self.next + 1) % PERIOD_CHARS_MAX;
-        self.seen += 1;
         found
+    }
+
+    /// The shortest period that has held for long enough.
+    fn looping(&self) -> Option<usize> {
+        let mut periods = self.equal.iter().zip(1_usize..);
+        periods
+            .find(|(equal, period)| **equal as usize >= (period * REPEATS_MIN).max(REPEATED_CHARS_MIN))
+            .map(|(_, period)| period)
     }
 
     fn report(&self, period: usize) -> Repetition {

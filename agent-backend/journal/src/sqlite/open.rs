@@ -12,6 +12,7 @@ use shared::lock::{self, DirectoryLock};
 
 use super::{
     Counters, Journal, Options,
+    copier::Copier,
     readers::Readers,
     schema,
     thread::Joined,
@@ -53,7 +54,8 @@ pub(super) fn open(options: Options) -> Result<Journal, Error> {
     let counters = Arc::new(Counters::default());
     let (queue, jobs) = Queue::new();
     let readers = Readers::start(&path)?;
-    let writer = Writer::new(connection, epoch, witness, Arc::clone(&counters));
+    let copier = Copier::start(&path)?;
+    let writer = Writer::new(connection, epoch, witness, Arc::clone(&counters), copier);
     let writer = Joined::spawn("journal-writer", move || writer.run(jobs)).map_err(failed)?;
     Ok(Journal {
         dir,

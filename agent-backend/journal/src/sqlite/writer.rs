@@ -21,15 +21,19 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use shared::{crash, error::Class, id::WorkflowId};
 use tokio::sync::mpsc::{self, error::TryRecvError};
 
-use super::{Counters, fault, group, pack, witness::Witness};
+use super::{Counters, copier::Copier, fault, group, pack, witness::Witness};
 use crate::{
     Error,
     limits::{
-        BUSY_TIMEOUT_MS, CHECKPOINT_BUSY_TIMEOUT_MS, CHECKPOINT_FRAMES, FREE_PAGES_MAX, LOG_FRAMES_MAX,
+        BUSY_TIMEOUT_MS, CHECKPOINT_BUSY_TIMEOUT_MS, CHECKPOINT_FRAMES, FREE_PAGES_MAX, LOG_FRAMES_LEFT, LOG_FRAMES_LONG, LOG_FRAMES_MAX,
     },
     meter,
     queue::{self, Done, Job},
 };
+
+/// Groups between two looks whether the database can be made smaller: to look takes
+/// as long as to write a row.
+const SHRINK_GROUPS: u32 = 16;
 
 /// The writer.
 #[derive(Debug)]
@@ -39,10 +43,13 @@ pub(super) struct Writer {
     epoch: Epoch,
     witness: Witness,
     counters: Arc<Counters>,
+    copier: Copier,
     /// What the connection is set to.
     durability: Durability,
     /// Text that is to be packed.
     waiting: pack::Waiting,
+    /// Groups since it was looked whether pages can be given back.
+    since_shrink: u32,
     /// Why it has stopped, if it has.
     stopped: Option<Error>,
 }
@@ -54,14 +61,17 @@ impl Writer {
         epoch: Epoch,
         witness: Witness,
         counters: Arc<Counters>,
+        copier: Copier,
     ) -> Self {
         Self {
             connection,
             epoch,
             witness,
             counters,
+            copier,
             durability: Durability::Synced,
             waiting: pack::Waiting::default(),
+            since_shrink: 0,
             stopped: None,
         }
     }
@@ -71,6 +81,7 @@ impl Writer {
         while let Some(first) = self.next(&mut queue) {
             let group = queue::collect(first, &mut queue);
             meter::waiting(queue.len());
+            self.hear_of_copies();
             self.commit(group);
             // One part also under load, so that it does not grow.
             self.pack_when_due();
@@ -78,8 +89,16 @@ impl Writer {
             self.checkpoint_when_due();
         }
         while self.pack_when_due() {}
-        if self.stopped.is_none()
-            && let Err(error) = checkpoint(&self.connection, Checkpoint::Truncate)
+        self.hear_of_copies();
+        let Self {
+            connection,
+            copier,
+            stopped,
+            ..
+        } = self;
+        drop(copier);
+        if stopped.is_none()
+            && let Err(error) = checkpoint(&connection, Checkpoint::Truncate)
         {
             // Nothing is lost: the log is read when the journal is opened.
             tracing::warn!(%error, code = %error.code(), "the write-ahead log was not emptied at the end");
@@ -239,9 +258,11 @@ impl Writer {
     /// when they are a good part of the file: most are soon used again. It changes
     /// nothing that anybody reads.
     fn shrink_when_due(&mut self) {
-        if self.stopped.is_some() {
+        self.since_shrink += 1;
+        if self.stopped.is_some() || self.since_shrink < SHRINK_GROUPS {
             return;
         }
+        self.since_shrink = 0;
         if let Err(error) = shrink(&self.connection) {
             self.stop_if_fatal(&error);
             if self.stopped.is_none() {
@@ -250,23 +271,36 @@ impl Writer {
         }
     }
 
-    /// Copies the log into the database when it has grown, after the answers
+    /// Has the log copied into the database when it has grown, after the answers
     /// went out.
     fn checkpoint_when_due(&mut self) {
         if self.stopped.is_some() {
             return;
         }
         if let Err(error) = self.try_checkpoint() {
-            self.stop_if_fatal(&error);
-            if self.stopped.is_none() {
-                tracing::warn!(%error, code = %error.code(), "the write-ahead log was not copied");
-            }
+            self.not_copied(&error);
+        }
+    }
+
+    /// A copy that failed may be one that was not synced.
+    fn hear_of_copies(&mut self) {
+        while let Some(error) = self.copier.failure() {
+            self.not_copied(&error);
+        }
+    }
+
+    fn not_copied(&mut self, error: &Error) {
+        self.stop_if_fatal(error);
+        if self.stopped.is_none() {
+            tracing::warn!(%error, code = %error.code(), "the write-ahead log was not copied");
         }
     }
 
     fn try_checkpoint(&self) -> Result<(), Error> {
         let log = checkpoint(&self.connection, Checkpoint::Measure)?;
-        if log.frames >= LOG_FRAMES_MAX {
+        let left = log.frames - log.copied;
+        let long = log.frames >= LOG_FRAMES_LONG && left < LOG_FRAMES_LEFT;
+        if long || log.frames >= LOG_FRAMES_MAX {
             // Readers that follow each other without a pause keep the log from
             // beginning again, so from here on they are waited for, shortly.
             self.connection
@@ -275,9 +309,8 @@ impl Writer {
             self.connection
                 .busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS))?;
             done?;
-        } else if log.frames - log.copied >= CHECKPOINT_FRAMES {
-            checkpoint(&self.connection, Checkpoint::Passive)?;
-            crash::point("journal:after_checkpoint");
+        } else if left >= CHECKPOINT_FRAMES {
+            self.copier.copy();
         }
         Ok(())
     }

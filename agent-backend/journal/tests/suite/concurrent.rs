@@ -6,7 +6,7 @@ use engine::ports::{
     Journal as _,
     journal::{Append, Created, Durability},
 };
-use journal::limits::CHECKPOINT_FRAMES;
+use journal::limits::LOG_FRAMES_MAX;
 use rusqlite::Connection;
 use shared::error::{Class, Code};
 use tokio::task::JoinSet;
@@ -182,7 +182,7 @@ async fn the_log_begins_again() {
     let mut written = 0;
     let mut longest = 0;
     let mut head = 1;
-    while written < 4 * CHECKPOINT_FRAMES * frame_bytes {
+    while written < 5 * LOG_FRAMES_MAX / 2 * frame_bytes {
         let append = Append {
             durability: Durability::Process,
             ..large(wf(0), head, 200_000)
@@ -193,7 +193,7 @@ async fn the_log_begins_again() {
         longest = longest.max(std::fs::metadata(&path).unwrap().len());
     }
     let longest = i64::try_from(longest).unwrap();
-    assert!(longest < 2 * CHECKPOINT_FRAMES * frame_bytes, "{longest} bytes");
+    assert!(longest < 3 * LOG_FRAMES_MAX / 2 * frame_bytes, "{longest} bytes");
     let store = store.reopen();
     assert_eq!(all(&store.journal, wf(0)).await.unwrap().len() as u64, head);
     assert_eq!(std::fs::metadata(&path).unwrap().len(), 0);

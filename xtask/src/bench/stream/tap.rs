@@ -62,22 +62,29 @@ impl Tap {
         format!("http://127.0.0.1:{}", self.port)
     }
 
+    /// What passed so far, by connection.
+    pub fn answers(&self) -> Answers {
+        let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        Answers(answers.iter().map(tokens).collect())
+    }
+}
+
+/// When each token passed, with the length of the text up to its end, and all of
+/// the text.
+type Tokens = (Vec<(Duration, usize)>, String);
+
+/// The answers that have passed.
+pub struct Answers(Vec<Tokens>);
+
+impl Answers {
     /// When each token of the answer with this text passed, with the length of
     /// the text up to its end.
-    pub fn answer(&self, text: &str) -> Option<Vec<(Duration, usize)>> {
-        let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        answers.iter().find_map(|pieces| {
-            let (tokens, whole) = tokens(pieces);
-            whole.ends_with(text).then(|| {
-                // One connection may have carried other answers before.
-                let before = whole.len() - text.len();
-                tokens
-                    .into_iter()
-                    .filter(|(_, end)| *end > before)
-                    .map(|(at, end)| (at, end - before))
-                    .collect()
-            })
-        })
+    pub fn find(&self, text: &str) -> Option<Vec<(Duration, usize)>> {
+        let (tokens, whole) = self.0.iter().find(|(_, whole)| whole.ends_with(text))?;
+        // One connection may have carried other answers before.
+        let before = whole.len() - text.len();
+        let of_this = tokens.iter().filter(|(_, end)| *end > before);
+        Some(of_this.map(|(at, end)| (*at, end - before)).collect())
     }
 }
 
@@ -120,7 +127,7 @@ fn relay(
 }
 
 /// Content of every NDJSON line, with the time at which the line was whole.
-fn tokens(pieces: &Pieces) -> (Vec<(Duration, usize)>, String) {
+fn tokens(pieces: &Pieces) -> Tokens {
     let mut tokens = Vec::new();
     let mut text = String::new();
     let mut line = Vec::new();

@@ -82,7 +82,8 @@ async fn a_fenced_writer_packs_nothing() {
     };
     let pack = |epoch| {
         let witness = Witness::open(dir.path()).unwrap();
-        let mut writer = Writer::new(open(), Epoch(epoch), witness, Arc::default());
+        let copier = Copier::start(&dir.path().join("journal.db")).unwrap();
+        let mut writer = Writer::new(open(), Epoch(epoch), witness, Arc::default(), copier);
         writer.waiting.again(workflow.clone());
         while writer.pack_when_due() {}
         writer.stopped
