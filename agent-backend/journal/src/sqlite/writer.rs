@@ -25,7 +25,8 @@ use super::{Counters, copier::Copier, fault, group, pack, witness::Witness};
 use crate::{
     Error,
     limits::{
-        BUSY_TIMEOUT_MS, CHECKPOINT_BUSY_TIMEOUT_MS, CHECKPOINT_FRAMES, FREE_PAGES_MAX, LOG_FRAMES_LEFT, LOG_FRAMES_LONG, LOG_FRAMES_MAX,
+        BUSY_TIMEOUT_MS, CHECKPOINT_BUSY_TIMEOUT_MS, CHECKPOINT_FRAMES, FREE_PAGES_MAX, LOG_FRAMES_LEFT,
+        LOG_FRAMES_LONG, LOG_FRAMES_MAX,
     },
     meter,
     queue::{self, Done, Job},
