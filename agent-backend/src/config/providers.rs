@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 /// Name of the provider that the section `ollama` describes.
 pub const OLLAMA: &str = "ollama";
 
+/// The role that is no role: its model is part of the index.
+const EMBED: &str = "embed";
+
 /// Whose interface a provider speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -174,12 +177,18 @@ impl ModelProvider {
     }
 }
 
-/// Refuses roles of providers that there are not.
+/// Refuses roles of providers that there are not, and the one without a chain.
 pub fn check_roles(
     providers: &BTreeMap<String, ModelProvider>,
     roles: &BTreeMap<String, Vec<String>>,
 ) -> Result<(), String> {
     for (role, chain) in roles {
+        if role == EMBED {
+            return Err(format!(
+                "roles.{EMBED}: an index is made with one model, so that nobody else can embed in its place; \
+                 name it in `retrieval.embedding`"
+            ));
+        }
         if chain.is_empty() {
             return Err(format!("roles.{role} names no provider"));
         }
@@ -261,14 +270,23 @@ mod tests {
     fn roles_name_providers() {
         let provider = serde_json::from_value(json!({"kind": "ollama", "model": "m"})).unwrap();
         let providers = BTreeMap::from([("farm".to_owned(), provider)]);
-        let check = |chain: &[&str], expect: Result<(), &str>| {
+        let check = |role: &str, chain: &[&str], expect: Result<(), &str>| {
             let chain = chain.iter().map(|name| (*name).to_owned()).collect();
-            let roles = BTreeMap::from([("code".to_owned(), chain)]);
+            let roles = BTreeMap::from([(role.to_owned(), chain)]);
             assert_eq!(check_roles(&providers, &roles), expect.map_err(str::to_owned));
         };
-        check(&["farm", "ollama"], Ok(()));
-        check(&[], Err("roles.code names no provider"));
+        check("code", &["farm", "ollama"], Ok(()));
+        check("code", &[], Err("roles.code names no provider"));
         check(
+            "embed",
+            &["farm"],
+            Err(
+                "roles.embed: an index is made with one model, so that nobody else can embed in its place; \
+                 name it in `retrieval.embedding`",
+            ),
+        );
+        check(
+            "code",
             &["farn"],
             Err("roles.code names the provider `farn`, which is not in `providers`; there are ollama, farm"),
         );
