@@ -23,7 +23,16 @@ const LOOKS_MAX: u32 = 100;
 /// The directory is ours until this is dropped.
 #[derive(Debug)]
 pub struct DirectoryLock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for DirectoryLock {
+    /// Closing the file would leave the lock to a program that is just being
+    /// started, for as long as that takes.
+    fn drop(&mut self) {
+        // One that cannot be unlocked is unlocked when it is closed.
+        let _closed_soon = self.file.unlock();
+    }
 }
 
 /// Why a directory could not be locked.
@@ -92,7 +101,7 @@ impl DirectoryLock {
         file.set_len(0).and_then(|()| file.rewind()).map_err(failed)?;
         file.write_all(format!("{}\n", std::process::id()).as_bytes())
             .map_err(failed)?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 }
 
@@ -138,6 +147,15 @@ mod tests {
             Err(Error::Held { holder, .. }) => assert_eq!(holder, Some(process::id())),
             other => panic!("{other:?}"),
         }
+        drop(held);
+        DirectoryLock::take(folder.path(), NAME).unwrap();
+    }
+
+    #[test]
+    fn a_lock_is_free_when_dropped_whoever_has_the_file_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = DirectoryLock::take(folder.path(), NAME).unwrap();
+        let _being_started = held.file.try_clone().unwrap();
         drop(held);
         DirectoryLock::take(folder.path(), NAME).unwrap();
     }
