@@ -276,6 +276,9 @@ fn result(event: &Value) -> Option<Value> {
         "retrieval_result" => &["mode", "items"],
         "plan" => &["summary", "steps", "stages"],
         "diff_ready" => &["iteration", "files"],
+        // Its numbers are those of the calls that were made, and one that was killed
+        // makes others: it goes on with its answer, or has all of it already.
+        "check_result" if event["name"] == "context" => &["name"],
         "check_result" => &["name", "status", "output"],
         "decision_taken" => &["decision"],
         "applied" => &["branch", "paths"],
