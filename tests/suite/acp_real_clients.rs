@@ -10,11 +10,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use crate::{
-    acp_client::wire::Transport,
-    acp_schema::Conversation,
-    world::{PATIENCE, World, until},
-};
+use crate::{acp_client::wire::Transport, acp_schema::Conversation, world::World};
 
 /// What `cargo xtask test` has installed; it says which tests are left out where
 /// it could not.
@@ -137,44 +133,6 @@ async fn acpx_prompts_once_alone() {
 #[tokio::test]
 async fn acpx_prompts_once_joined() {
     acpx_prompts_once(Transport::Joined).await;
-}
-
-#[tokio::test]
-async fn acpx_has_sessions_alone() {
-    let world = Transport::Alone.world().await;
-    let Some(acpx) = Acpx::new(&world) else { return };
-    let all = ["--approve-all"];
-    acpx.good(&all, &["sessions", "new"]);
-    // Options are the session's: this one says no, whatever the client says.
-    acpx.good(&all, &["set", "review", "reject"]);
-    let said = acpx.good(&all, &["prompt", "Add greetings"]);
-    assert!(said.contains("Rejected; nothing was changed"), "{said}");
-    assert_eq!(world.commits(), 1);
-    acpx.good(&all, &["set", "review", "ask"]);
-    acpx.good(&all, &["set-mode", "plan_first"]);
-    acpx.good(&all, &["prompt", "Add greetings"]);
-    assert_eq!(world.commits(), 2);
-    // The model is stopped, and the session is there for another prompt.
-    world.ollama.gate().close();
-    let asked = world.ollama.requests().len();
-    let mut prompt = acpx.command(&all, &["prompt", "shout it"]);
-    let mut prompting = prompt
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let asks = world.ollama.wait_for(|records| records.len() > asked);
-    tokio::time::timeout(PATIENCE, asks).await.unwrap();
-    acpx.good(&all, &["cancel"]);
-    until("the prompt to end", || prompting.try_wait().unwrap()).await;
-    world.ollama.gate().open();
-    acpx.good(&all, &["prompt", "shout it"]);
-    assert_eq!(world.commits(), 3);
-    let history = acpx.good(&all, &["sessions", "history"]);
-    assert!(history.contains("Add greetings"), "{history}");
-    let listed = acpx.good(&["--approve-all", "--format", "json"], &["sessions", "list"]);
-    assert!(listed.contains("Add greetings"), "{listed}");
-    acpx.good(&all, &["sessions", "close"]);
 }
 
 /// Runs one of the example clients of the protocol's SDK, which says "Hello" and
