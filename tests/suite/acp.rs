@@ -149,14 +149,7 @@ async fn a_cancelled_turn_is_answered_as_cancelled() {
     let mut acp = Acp::connect(&world).await;
     let session = acp.session(&world).await;
     let turn = acp.ask("session/prompt", prompt(&session, "Add greetings")).await;
-    world
-        .ollama
-        .wait_for(|records| {
-            records
-                .iter()
-                .any(|record| record.rule.as_deref() == Some("plan"))
-        })
-        .await;
+    world.until_asked("plan").await;
     acp.send(&json!({ "jsonrpc": "2.0", "method": "session/cancel", "params": { "sessionId": session } }))
         .await;
     let answer = acp.until(turn).await;

@@ -363,14 +363,7 @@ async fn two_prompts_at_once_are_one_turn(transport: Transport) {
     let session = acp.session(&world).await;
     world.ollama.gate().close();
     let first = acp.ask("session/prompt", prompt(&session, "Add greetings")).await;
-    world
-        .ollama
-        .wait_for(|records| {
-            records
-                .iter()
-                .any(|record| record.rule.as_deref() == Some("plan"))
-        })
-        .await;
+    world.until_asked("plan").await;
     let second = acp
         .call("session/prompt", prompt(&session, "with a full stop"))
         .await;

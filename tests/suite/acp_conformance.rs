@@ -299,14 +299,7 @@ async fn it_ends_with_its_client_and_the_work_goes_on(transport: Transport) {
     let session = acp.session(&world).await;
     world.ollama.gate().close();
     acp.ask("session/prompt", prompt(&session, "Add greetings")).await;
-    world
-        .ollama
-        .wait_for(|records| {
-            records
-                .iter()
-                .any(|record| record.rule.as_deref() == Some("plan"))
-        })
-        .await;
+    world.until_asked("plan").await;
     if let Some(status) = acp.leave().await {
         assert!(status.success(), "{status}");
     }

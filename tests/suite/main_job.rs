@@ -237,14 +237,7 @@ async fn cancel_stops_the_model() {
     let world = World::new().await;
     world.ollama.gate().close();
     let id = world.submit("Add greetings").await;
-    world
-        .ollama
-        .wait_for(|records| {
-            records
-                .iter()
-                .any(|record| record.rule.as_deref() == Some("plan"))
-        })
-        .await;
+    world.until_asked("plan").await;
     let (status, _) = world
         .post(&format!("/api/workflow/{id}/cancel"), &Value::Null)
         .await;

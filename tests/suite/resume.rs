@@ -9,14 +9,7 @@ async fn sigterm_parks_and_the_next_start_goes_on() {
     let mut world = World::new().await;
     world.ollama.gate().close();
     let id = world.submit("Add greetings").await;
-    world
-        .ollama
-        .wait_for(|records| {
-            records
-                .iter()
-                .any(|record| record.rule.as_deref() == Some("plan"))
-        })
-        .await;
+    world.until_asked("plan").await;
     assert_eq!(world.terminate(), Some(0));
     world.ollama.gate().open();
     world.start().await;

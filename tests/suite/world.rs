@@ -156,6 +156,12 @@ impl World {
         self.dir.path().join(name)
     }
 
+    /// Waits until the model was asked what this rule of the script answers.
+    pub async fn until_asked(&self, rule: &str) {
+        let is_asked = |record: &scripted_ollama::Record| record.rule.as_deref() == Some(rule);
+        self.ollama.wait_for(|records| records.iter().any(is_asked)).await;
+    }
+
     /// The workspace.
     pub fn repo(&self) -> PathBuf {
         self.path("repo")

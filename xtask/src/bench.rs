@@ -14,7 +14,7 @@ mod stream;
 mod vectors;
 mod workflow;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -76,14 +76,26 @@ impl Bench {
         &self,
         mut measure: impl FnMut(&mut Crew, &std::path::Path) -> anyhow::Result<f64>,
     ) -> anyhow::Result<Vec<f64>> {
-        (0..self.samples())
-            .map(|_| {
-                let dir = tempfile::tempdir()?;
-                let mut crew = Crew::new(&dir.path().join("logs"))?;
-                measure(&mut crew, dir.path())
-            })
-            .collect()
+        (0..self.samples()).map(|_| once(&mut measure)).collect()
     }
+}
+
+/// Runs `measure` in a fresh directory, with a fresh crew.
+fn once<T>(measure: impl FnOnce(&mut Crew, &std::path::Path) -> anyhow::Result<T>) -> anyhow::Result<T> {
+    let dir = tempfile::tempdir()?;
+    let mut crew = Crew::new(&dir.path().join("logs"))?;
+    measure(&mut crew, dir.path())
+}
+
+fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1_000.0
+}
+
+/// The sample that so many percent of the others do not exceed.
+fn quantile(sorted: &[f64], percent: usize) -> Option<f64> {
+    sorted
+        .get(sorted.len().saturating_sub(1) * percent / 100)
+        .copied()
 }
 
 /// One line of the table.

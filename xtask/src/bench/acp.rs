@@ -20,7 +20,7 @@ use anyhow::{Context as _, anyhow};
 use client::Client;
 use serde_json::{Value, json};
 
-use super::{Bench, Row, memory, workflow};
+use super::{Bench, Row, memory, millis, once, quantile, workflow};
 use crate::{clock::Stopwatch, crew::Crew, http};
 
 /// Updates of the long session.
@@ -115,22 +115,6 @@ impl Row for LongSession {
         };
         Ok(vec![value.context("no update came")?])
     }
-}
-
-fn quantile(sorted: &[f64], percent: usize) -> Option<f64> {
-    sorted
-        .get(sorted.len().saturating_sub(1) * percent / 100)
-        .copied()
-}
-
-fn millis(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1_000.0
-}
-
-fn once<T>(measure: impl FnOnce(&mut Crew, &Path) -> anyhow::Result<T>) -> anyhow::Result<T> {
-    let dir = tempfile::tempdir()?;
-    let mut crew = Crew::new(&dir.path().join("logs"))?;
-    measure(&mut crew, dir.path())
 }
 
 /// A backend with a folder to work in.

@@ -204,7 +204,7 @@ impl Row for Resume {
             let backend = workflow::wait_backend(crew, dir)?;
             while watch.elapsed() < RESUME_WAIT {
                 if resumed(&http::get(&backend, "/debug/metrics")?.body) >= f64::from(self.count) {
-                    return Ok(watch.elapsed().as_secs_f64() * 1_000.0);
+                    return Ok(super::millis(watch.elapsed()));
                 }
                 thread::sleep(Duration::from_millis(2));
             }

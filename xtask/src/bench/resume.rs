@@ -57,7 +57,7 @@ fn sample(bench: &Bench, crew: &mut Crew, dir: &Path) -> anyhow::Result<f64> {
     workflow::start_backend(bench, crew, dir, &model)?;
     let backend = workflow::wait_backend(crew, dir)?;
     wait_event(&backend, &id, seen, |_| true)?;
-    Ok(watch.elapsed().as_secs_f64() * 1_000.0)
+    Ok(super::millis(watch.elapsed()))
 }
 
 /// The seq of the first event after `after` that `wanted` accepts.

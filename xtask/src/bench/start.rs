@@ -27,7 +27,7 @@ impl Row for ColdStart {
             let watch = Stopwatch::start();
             let program = self.0.start(bench, crew, dir)?;
             self.0.wait_listening(program, dir)?;
-            Ok(watch.elapsed().as_secs_f64() * 1_000.0)
+            Ok(super::millis(watch.elapsed()))
         })
     }
 }

@@ -18,7 +18,7 @@ use std::{
 use anyhow::{Context as _, anyhow, bail};
 use serde_json::Value;
 
-use super::{Bench, Row, workflow};
+use super::{Bench, Row, millis, quantile, workflow};
 use crate::{clock::Stopwatch, crew::Crew, http};
 
 /// Rate of the scripted model, tokens a second.
@@ -44,8 +44,8 @@ const TICKS_PER_SECOND: f64 = 100.0;
 
 struct AddedLatency {
     streams: usize,
-    /// Share of the tokens that are at least as fast.
-    quantile: f64,
+    /// So many of a hundred tokens are at least as fast.
+    percent: usize,
 }
 
 struct ProcessorTime;
@@ -54,12 +54,12 @@ struct Throughput;
 
 /// The rows.
 pub fn rows() -> Vec<Box<dyn Row>> {
-    let added = |streams, quantile| Box::new(AddedLatency { streams, quantile }) as Box<dyn Row>;
+    let added = |streams, percent| Box::new(AddedLatency { streams, percent }) as Box<dyn Row>;
     vec![
-        added(1, 0.50),
-        added(1, 0.99),
-        added(MANY, 0.50),
-        added(MANY, 0.99),
+        added(1, 50),
+        added(1, 99),
+        added(MANY, 50),
+        added(MANY, 99),
         Box::new(ProcessorTime),
         Box::new(Throughput),
     ]
@@ -67,11 +67,8 @@ pub fn rows() -> Vec<Box<dyn Row>> {
 
 impl Row for AddedLatency {
     fn name(&self) -> String {
-        let Self { streams, quantile } = self;
-        format!(
-            "model streams: added latency per token, {streams} at once, p{:.0}",
-            quantile * 100.0
-        )
+        let Self { streams, percent } = self;
+        format!("model streams: added latency per token, {streams} at once, p{percent}")
     }
 
     fn unit(&self) -> &'static str {
@@ -89,14 +86,7 @@ impl Row for AddedLatency {
                 .map(|token| millis(token.came) - millis(token.left))
                 .collect();
             added.sort_by(f64::total_cmp);
-            #[expect(
-                clippy::cast_precision_loss,
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "a position among some thousands"
-            )]
-            let at = (added.len().saturating_sub(1) as f64 * self.quantile).round() as usize;
-            added.get(at).copied().context("no token came")
+            quantile(&added, self.percent).context("no token came")
         })
     }
 }
@@ -249,10 +239,6 @@ fn all_at_once(streams: &[Vec<Token>]) -> Option<(Duration, Duration)> {
     let from = firsts.collect::<Option<Vec<_>>>()?.into_iter().max()?;
     let to = lasts.collect::<Option<Vec<_>>>()?.into_iter().min()?;
     (from < to).then_some((from, to))
-}
-
-fn millis(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1_000.0
 }
 
 /// Processor time of a process so far, user and system (proc(5)).

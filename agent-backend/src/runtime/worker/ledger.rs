@@ -23,18 +23,20 @@ pub(super) struct Told {
 }
 
 impl Told {
+    /// That nobody is there to ask.
     pub async fn waiting(&mut self, desk: &Desk, message: String) {
-        if self.waiting.as_ref() != Some(&message) {
-            desk.notify(NoticeLevel::Warning, Some(Code::NoProvider), message.clone())
-                .await;
-            self.waiting = Some(message);
-        }
+        self.waits(desk, NoticeLevel::Warning, Some(Code::NoProvider), message)
+            .await;
     }
 
     /// That it is not its turn yet.
     pub async fn queued(&mut self, desk: &Desk, message: String) {
+        self.waits(desk, NoticeLevel::Info, None, message).await;
+    }
+
+    async fn waits(&mut self, desk: &Desk, level: NoticeLevel, code: Option<Code>, message: String) {
         if self.waiting.as_ref() != Some(&message) {
-            desk.notify(NoticeLevel::Info, None, message.clone()).await;
+            desk.notify(level, code, message.clone()).await;
             self.waiting = Some(message);
         }
     }
