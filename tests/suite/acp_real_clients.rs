@@ -10,7 +10,11 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use crate::{acp_client::wire::Transport, acp_schema::Conversation, world::World};
+use crate::{
+    acp_client::wire::Transport,
+    acp_schema::Conversation,
+    world::{PATIENCE, World, until},
+};
 
 /// What `cargo xtask test` has installed; it says which tests are left out where
 /// it could not.
@@ -79,9 +83,9 @@ impl<'a> Acpx<'a> {
     fn command(&self, options: &[&str], words: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         self.world.hermetic(&mut command);
-        // Whatever it leaves running ends soon after.
+        // It leaves a process running between the commands of a session.
         command
-            .args(["--ttl", "1"])
+            .args(["--ttl", "60"])
             .args(options)
             .arg("--cwd")
             .arg(self.world.repo());
@@ -133,6 +137,57 @@ async fn acpx_prompts_once_alone() {
 #[tokio::test]
 async fn acpx_prompts_once_joined() {
     acpx_prompts_once(Transport::Joined).await;
+}
+
+async fn acpx_has_sessions(transport: Transport) {
+    let world = transport.world().await;
+    let Some(acpx) = Acpx::new(&world) else { return };
+    let all = ["--approve-all"];
+    acpx.good(&all, &["sessions", "new"]);
+    // Options are the session's: this one says no, whatever the client says.
+    acpx.good(&all, &["set", "review", "reject"]);
+    let said = acpx.good(&all, &["prompt", "Add greetings"]);
+    assert!(said.contains("Rejected; nothing was changed"), "{said}");
+    assert_eq!(world.commits(), 1);
+    acpx.good(&all, &["set", "review", "ask"]);
+    acpx.good(&all, &["set-mode", "plan_first"]);
+    acpx.good(&all, &["prompt", "Add greetings"]);
+    assert_eq!(world.commits(), 2);
+    // The model is stopped, and the session is there for another prompt.
+    world.ollama.gate().close();
+    let asked = world.ollama.requests().len();
+    let mut prompt = acpx.command(&all, &["prompt", "shout it"]);
+    let mut prompting = prompt
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let asks = world.ollama.wait_for(|records| records.len() > asked);
+    tokio::time::timeout(PATIENCE, asks).await.unwrap();
+    acpx.good(&all, &["cancel"]);
+    until("the prompt to end", || prompting.try_wait().unwrap()).await;
+    world.ollama.gate().open();
+    acpx.good(&all, &["prompt", "shout it"]);
+    assert_eq!(world.commits(), 3);
+    let history = acpx.good(&all, &["sessions", "history"]);
+    assert!(history.contains("Add greetings"), "{history}");
+    if transport == Transport::Joined {
+        // It asks through another program, and one that is the backend itself has
+        // the data folder alone.
+        let listed = acpx.good(&["--approve-all", "--format", "json"], &["sessions", "list"]);
+        assert!(listed.contains("Add greetings"), "{listed}");
+    }
+    acpx.good(&all, &["sessions", "close"]);
+}
+
+#[tokio::test]
+async fn acpx_has_sessions_alone() {
+    acpx_has_sessions(Transport::Alone).await;
+}
+
+#[tokio::test]
+async fn acpx_has_sessions_joined() {
+    acpx_has_sessions(Transport::Joined).await;
 }
 
 /// Runs one of the example clients of the protocol's SDK, which says "Hello" and

@@ -27,7 +27,7 @@ const PIECE_BYTES: usize = 64 * 1024;
 const REFUSALS_MAX: usize = 8;
 
 /// Time for the answers to what came before the end of the input.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Serves one client until it closes its end.
 pub async fn serve(hub: Hub) -> Result<(), Error> {
@@ -42,10 +42,11 @@ async fn speak(
     let Link {
         inward,
         outward,
-        mut running,
+        running: _running,
     } = Link::open(hub);
     let (refuse, refused) = mpsc::channel(REFUSALS_MAX);
     let mut write = std::pin::pin!(write(&mut output, outward, refused));
+    let given = inward.clone();
     let read = async move {
         let mut input = Input::new(input);
         while let Some(line) = input.next().await? {
@@ -61,10 +62,12 @@ async fn speak(
         written = &mut write => return written,
         read = read => read?,
     }
-    // The agent ends when it knows that nothing comes any more; what it still says
-    // is written.
-    let _slow = tokio::time::timeout(LAST_WORDS, async { tokio::join!(write, running.ended()) }).await;
-    Ok(())
+    // What was asked is answered; a turn that takes longer goes on in the backend.
+    let answered = tokio::time::timeout(LAST_WORDS, given.answered());
+    tokio::select! {
+        written = write => written,
+        _ = answered => Ok(()),
+    }
 }
 
 /// Writes until the agent has ended.

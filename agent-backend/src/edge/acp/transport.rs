@@ -48,13 +48,6 @@ pub(super) struct Said {
 /// What the agent does, until this is dropped.
 pub(super) struct Running(JoinHandle<()>);
 
-impl Running {
-    pub(super) async fn ended(&mut self) {
-        // Either way it runs no more.
-        let _ended = (&mut self.0).await;
-    }
-}
-
 impl Drop for Running {
     fn drop(&mut self) {
         self.0.abort();
@@ -93,6 +86,11 @@ impl Inward {
             Frame::Refused(answer) => Some(answer),
             Frame::Nothing => None,
         }
+    }
+
+    /// Waits until every request was answered.
+    pub(super) async fn answered(&self) {
+        self.flow.answered().await;
     }
 
     /// Gives a message on; what to answer at once, if anything.

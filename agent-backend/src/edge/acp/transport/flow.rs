@@ -73,6 +73,19 @@ impl Flow {
         may
     }
 
+    /// Waits until every request of the client was answered.
+    pub(super) async fn answered(&self) {
+        loop {
+            let left = self.left.notified();
+            let mut left = std::pin::pin!(left);
+            left.as_mut().enable();
+            if self.counts().open == 0 {
+                return;
+            }
+            left.await;
+        }
+    }
+
     /// A message to the client, and what it counts as until the receipt is
     /// dropped.
     pub(super) fn receipt(self: &Arc<Self>, message: &RawJsonRpcMessage) -> Receipt {
@@ -130,7 +143,12 @@ impl Drop for Receipt {
                     self.flow.left.notify_waiters();
                 }
             }
-            Of::Answers => counts.open = counts.open.saturating_sub(1),
+            Of::Answers => {
+                counts.open = counts.open.saturating_sub(1);
+                if counts.open == 0 {
+                    self.flow.left.notify_waiters();
+                }
+            }
             Of::Nothing => {}
         }
     }
