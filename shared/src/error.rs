@@ -165,6 +165,11 @@ codes! {
     ClientConfigInvalid = "E1703", "The client's configuration cannot be used";
     BackendAnswerUnexpected = "E1704", "The backend's answer cannot be understood";
     WindowUnavailable = "E1705", "The window cannot be opened";
+
+    // E18xx: sandbox.
+    SandboxUnavailable = "E1801", "There is no sandbox to run anything in";
+    SandboxMountRefused = "E1802", "The sandbox cannot show a file";
+    SandboxFailed = "E1803", "The sandbox could not be set up";
 }
 
 impl Code {

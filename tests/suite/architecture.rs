@@ -20,6 +20,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("journal", &["engine", "shared"]),
     ("models", &["engine", "shared"]),
     ("retrieval", &["engine", "shared"]),
+    ("sandbox", &["shared"]),
     ("tools", &["engine", "shared"]),
     (
         "agent-backend",
@@ -31,6 +32,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
             "models",
             "proto",
             "retrieval",
+            "sandbox",
             "shared",
             "tools",
         ],

@@ -1,0 +1,47 @@
+//! How long the start of a sandbox takes: `true` in it, many times, and each promise.
+//!
+//! `cargo run --release -p sandbox --example start -- HELPER [RUNS]`
+
+use std::{env, process::ExitCode, time::Duration};
+
+use sandbox::{Ending, Job, Options, Sandbox, Stop};
+
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people")]
+fn main() -> ExitCode {
+    let mut words = env::args().skip(1);
+    let Some(helper) = words.next() else {
+        eprintln!("usage: start HELPER [RUNS]");
+        return ExitCode::FAILURE;
+    };
+    let runs: usize = words.next().and_then(|word| word.parse().ok()).unwrap_or(50);
+    let sandbox = match Sandbox::detect(&Options::new(helper)) {
+        Ok(sandbox) => sandbox,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    println!("{}", sandbox.kind());
+    for guarantee in sandbox.guarantees() {
+        println!("  {}: {:?}", guarantee.promise, guarantee.held);
+    }
+    let mut times: Vec<Duration> = Vec::new();
+    for _ in 0..runs {
+        match sandbox.run(&Job::new("true"), &mut |_, _| {}, &Stop::default()) {
+            Ok(ended) if ended.ending == Ending::Exited(0) => times.push(ended.duration),
+            other => {
+                eprintln!("{other:?}");
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    times.sort();
+    let at = |percent: usize| times.get((times.len().max(1) - 1) * percent / 100);
+    println!(
+        "{runs} starts: p50 {:?}, p99 {:?}, worst {:?}",
+        at(50),
+        at(99),
+        at(100)
+    );
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,63 @@
+//! What a person can choose.
+
+use std::{fmt, path::PathBuf};
+
+/// How the sandbox is looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Which engine.
+    pub engine: Choice,
+    /// The `bwrap` program; a plain name is looked for in PATH.
+    pub bubblewrap: PathBuf,
+    /// The program that calls [`crate::inside::main`] when it is started with
+    /// [`crate::inside::ARGUMENT`]: the backend itself. It is shown inside, and it must
+    /// need no library beyond `/usr` (and `/nix/store`).
+    pub helper: PathBuf,
+}
+
+impl Options {
+    /// Any engine, programs from PATH.
+    pub fn new(helper: impl Into<PathBuf>) -> Self {
+        Self {
+            engine: Choice::Auto,
+            bubblewrap: "bwrap".into(),
+            helper: helper.into(),
+        }
+    }
+}
+
+/// Which engine is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// The first that can be used: Docker, Podman, bubblewrap.
+    Auto,
+    /// Docker or nothing.
+    Docker,
+    /// Podman or nothing.
+    Podman,
+    /// Bubblewrap or nothing.
+    Bubblewrap,
+    /// No sandbox, and so nothing runs.
+    None,
+}
+
+/// What a sandbox is made with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// Containers of the Docker engine.
+    Docker,
+    /// Containers of Podman.
+    Podman,
+    /// Namespaces set up by bubblewrap.
+    Bubblewrap,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Docker => "docker",
+            Self::Podman => "podman",
+            Self::Bubblewrap => "bubblewrap",
+        })
+    }
+}
