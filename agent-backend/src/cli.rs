@@ -114,8 +114,16 @@ enum Exit {
     Declined,
 }
 
-/// Runs the program.
+/// Runs the program. As the part of a sandbox that runs inside it, it is
+/// nothing else: no thread is started and no configuration is read before.
 pub fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments
+        .next()
+        .is_some_and(|first| first == sandbox::inside::ARGUMENT)
+    {
+        return sandbox::inside::main(arguments);
+    }
     let cli = Cli::parse();
     let exit = configure(&cli).and_then(|config| {
         let filter = match cli.command {

@@ -4,6 +4,7 @@
 mod memory;
 mod models;
 mod providers;
+mod sandbox;
 
 use std::{
     collections::BTreeMap,
@@ -22,6 +23,7 @@ pub use self::{
     memory::{GpuSource, Memory},
     models::{Cpu, Embedding, Provider, Rerank, Runtime},
     providers::{Kind, ModelProvider, NumCtx, OLLAMA, Price, Routing, Timeouts, check_roles},
+    sandbox::{Checks, Engine, Sandbox},
 };
 
 /// Default port of everything the backend serves.
@@ -59,6 +61,10 @@ pub struct Config {
     pub qdrant: Qdrant,
     /// How code is found for a request.
     pub retrieval: Retrieval,
+    /// What is run of a proposal before a person is asked.
+    pub checks: Checks,
+    /// Where it runs.
+    pub sandbox: Sandbox,
     /// How log lines look.
     pub log_format: LogFormat,
 }
@@ -206,6 +212,8 @@ impl Default for Config {
             memory: Memory::default(),
             qdrant: Qdrant::default(),
             retrieval: Retrieval::default(),
+            checks: Checks::default(),
+            sandbox: Sandbox::default(),
             log_format: LogFormat::default(),
         }
     }

@@ -18,5 +18,6 @@ pub mod runtime;
 pub mod search;
 mod sizes;
 pub mod status;
+pub mod trials;
 pub mod wiring;
 pub mod workflows;

@@ -461,7 +461,9 @@ pub(crate) fn check(report: &CheckReport) -> Body {
             artifact::CheckStatus::Skipped => wire::CheckStatus::Skipped,
         },
         command: report.command.clone(),
+        exit_status: report.exit_status,
         duration_ms: report.duration_ms,
         output: report.output.clone(),
+        has_log: report.log.is_some(),
     }
 }

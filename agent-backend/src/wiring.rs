@@ -15,6 +15,7 @@ use crate::{
     runtime::{Answers, Runtime, Services},
     search::{CodeSearch, SearchModels},
     sizes::Sizes,
+    trials::Trials,
     workflows,
 };
 
@@ -52,6 +53,7 @@ pub async fn build(config: &Config) -> Result<Runtime, Error> {
         search,
         indexing,
         retrieval: config.retrieval.clone(),
+        trials: Arc::new(Trials::new(config)),
         default_workspace: config.workspace.clone(),
     };
     Ok(Runtime::new(services, graphs))

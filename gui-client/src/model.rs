@@ -322,13 +322,16 @@ impl Workflow {
                 name,
                 status,
                 command,
+                exit_status,
                 duration_ms,
                 output,
+                has_log: _,
             } => {
                 let check = Check {
                     name: name.clone(),
                     status: *status,
                     command: command.clone(),
+                    exit_status: *exit_status,
                     duration_ms: *duration_ms,
                     output: output.clone(),
                 };

@@ -21,7 +21,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("models", &["engine", "shared"]),
     ("retrieval", &["engine", "shared"]),
     ("sandbox", &["shared"]),
-    ("tools", &["engine", "shared"]),
+    ("tools", &["engine", "sandbox", "shared"]),
     (
         "agent-backend",
         &[

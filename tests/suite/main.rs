@@ -45,6 +45,7 @@ mod schemas;
 mod steering;
 mod streams;
 mod support;
+mod trials;
 mod vector_database;
 mod window;
 mod world;

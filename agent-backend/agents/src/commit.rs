@@ -264,8 +264,10 @@ mod tests {
             name: name.into(),
             status,
             command: None,
+            exit_status: None,
             duration_ms: 1,
             output: String::new(),
+            log: None,
         }
     }
 

@@ -161,10 +161,15 @@ pub struct CheckReport {
     pub status: CheckStatus,
     /// The command, if it was one.
     pub command: Option<String>,
+    /// The status with which the command ended by itself.
+    pub exit_status: Option<i32>,
     /// Milliseconds it took.
     pub duration_ms: u64,
     /// What it said, shortened.
     pub output: String,
+    /// How exactly it was run, and all that it printed; none where it ran no
+    /// program of the project.
+    pub log: Option<BlobId>,
 }
 
 /// How a check ended.

@@ -136,9 +136,20 @@ pub enum Output {
         /// proposal that holds. Not every failed check is one: wrong formatting
         /// is evidence, but no reason to write the code again.
         problems: Vec<String>,
+        /// How the problems were found.
+        found_by: FoundBy,
     },
     /// Of an apply stage.
     Applied(Applied),
+}
+
+/// How problems of a proposal were found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FoundBy {
+    /// By looking at its text.
+    Reading,
+    /// By building it or running its tests.
+    Running,
 }
 
 /// Why a command was refused. Nothing was recorded.

@@ -239,11 +239,11 @@ impl Event {
             Self::Proposed(proposal) => of(&proposal.files),
             Self::ApplyIntended(intent) => of(&intent.files),
             Self::Continued { history } => vec![*history],
+            Self::Checked(report) => report.log.into_iter().collect(),
             Self::Submitted { .. }
             | Self::StageStarted { .. }
             | Self::Streamed(_)
             | Self::Planned(_)
-            | Self::Checked(_)
             | Self::StageFinished { .. }
             | Self::AttemptDiscarded { .. }
             | Self::DecisionRequested

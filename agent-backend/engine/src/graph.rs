@@ -52,6 +52,9 @@ pub struct Stage {
     /// Failed attempts before the workflow gives up (or, for checks, before
     /// the person is shown the failed evidence), from 1.
     pub attempts_max: u32,
+    /// For checks: the same, as long as it is running the proposal that found
+    /// something, and not reading it; none for as many.
+    pub run_attempts_max: Option<u32>,
     /// What happens after a failure.
     pub retry: Retry,
     /// The later stage that [`OnFailure::FallBack`] goes on with.
@@ -339,6 +342,7 @@ impl Stage {
             presence: Presence::Required,
             when: None,
             attempts_max: 3,
+            run_attempts_max: None,
             retry: Retry::default(),
             fall_back: None,
             retry_from: None,

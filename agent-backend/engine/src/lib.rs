@@ -26,7 +26,7 @@ mod react;
 mod tests;
 
 pub use apply::{advance, apply, fold};
-pub use command::{Command, Ctx, Output, Reject};
+pub use command::{Command, Ctx, FoundBy, Output, Reject};
 pub use decide::{decide, next_due_ms, now_ms, submit};
 pub use event::{Ending, Event, Recorded};
 pub use graph::{Graph, Presence, Stage, StageKind, Work};

@@ -1,7 +1,7 @@
 //! What workers come back with.
 
 use engine::{
-    Output, StageKind, State,
+    FoundBy, Output, StageKind, State,
     artifact::{
         ApplyIntent, CallEnding, CallNext, CheckReport, CheckStatus, CommitIntent, Context, Failure,
         FileChange, ModelCall, Plan, Proposal, RetrievalMode, StageChoice,
@@ -55,14 +55,17 @@ pub fn output(kind: StageKind, stage: &StageId, conflict: bool, failed: bool) ->
                     CheckStatus::Passed
                 },
                 command: None,
+                exit_status: None,
                 duration_ms: 1,
                 output: "line 3".to_owned(),
+                log: None,
             }],
             problems: if failed {
                 vec!["syntax: line 3".to_owned()]
             } else {
                 Vec::new()
             },
+            found_by: FoundBy::Reading,
         },
         StageKind::Apply | StageKind::Review => return None,
     })

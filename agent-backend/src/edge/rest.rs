@@ -48,6 +48,7 @@ pub(super) fn routes() -> Router<Runtime> {
         .route("/api/workflow/{id}/decision", post(decide))
         .route("/api/workflow/{id}/remark", post(remark))
         .route("/api/workflow/{id}/cancel", post(cancel))
+        .route("/api/workflow/{id}/checks/{name}/log", get(log))
         .route("/api/workflow/{id}/fork", post(fork))
         .route("/api/workflow/{id}/readmit", post(readmit))
         .route("/api/workflow/{id}/export", get(export))
@@ -126,6 +127,21 @@ async fn show(
     Ok(Json(
         present::view(runtime.services().journal.as_ref(), &state).await?,
     ))
+}
+
+/// How a check of the present proposal was run, and all that it printed.
+async fn log(
+    State(runtime): State<Runtime>,
+    Path((id, name)): Path<(String, String)>,
+) -> Result<String, Error> {
+    let state = runtime.state(&convert::workflow_id(&id)?).await?;
+    let report = state.checks.iter().find(|report| report.name == name);
+    let log = report.and_then(|report| report.log).ok_or_else(|| {
+        let message = format!("the check `{name}` of this proposal has no log");
+        Error::user(Code::InvalidRequest, message)
+    })?;
+    let bytes = runtime.services().journal.blob(log).await?.unwrap_or_default();
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 async fn fork(

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     config::Retrieval, error::Error, indexing::Indexing, memory::Memory, providers::Models,
-    search::CodeSearch,
+    search::CodeSearch, trials::Trials,
 };
 
 /// What workers work with; built once at start.
@@ -38,6 +38,8 @@ pub struct Services {
     pub indexing: Indexing,
     /// Who puts questions to the search.
     pub retrieval: Retrieval,
+    /// Builds and tests proposals.
+    pub trials: Arc<Trials>,
     /// Workspace of requests that name none.
     pub default_workspace: Option<PathBuf>,
 }

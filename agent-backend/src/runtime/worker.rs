@@ -102,6 +102,23 @@ impl Desk {
         done
     }
 
+    /// A program printed this.
+    async fn print(&self, delta: String) {
+        let (stage, attempt) = (self.stage.clone(), self.attempt);
+        self.send(
+            Command::StreamText {
+                stage,
+                attempt,
+                delta,
+                tokens: 0,
+                total: None,
+                origin: None,
+            },
+            Vec::new(),
+        )
+        .await;
+    }
+
     /// The model goes on with the text of the attempt.
     async fn go_on(&self) {
         let (stage, attempt) = (self.stage.clone(), self.attempt);
@@ -216,7 +233,7 @@ pub(super) async fn run(services: Arc<Services>, state: Arc<State>, job: Job, de
                     .await
                     .map(Some)
             }
-            StageKind::Checks => Box::pin(checks::run(&services, &state)).await.map(Some),
+            StageKind::Checks => Box::pin(checks::run(&services, &state, &desk)).await.map(Some),
             // The intent comes back as an action of its own.
             StageKind::Apply => Box::pin(apply::plan(&services, &state, &desk))
                 .await

@@ -25,7 +25,7 @@ use crate::{
     Workspace,
     clock::Stopwatch,
     limits::{CHECK_OUTPUT_BYTES_MAX, CHECK_PROBLEMS_MAX, CHECK_TIMEOUT, CHECKS_TIMEOUT},
-    process,
+    process, trial,
 };
 
 /// How long checks may take.
@@ -97,10 +97,10 @@ impl Finding {
 }
 
 /// Whether a failed check means that the proposal is wrong, and not merely
-/// formatted in another way.
+/// formatted in another way, or tested by too little.
 pub fn blocks(report: &CheckReport) -> bool {
     match report.status {
-        CheckStatus::Failed => !report.name.starts_with("format-"),
+        CheckStatus::Failed => !(report.name.starts_with("format-") || report.name.starts_with(trial::PROOF)),
         CheckStatus::Passed | CheckStatus::Skipped => false,
     }
 }
@@ -164,8 +164,10 @@ fn report(name: &str, check: impl FnOnce() -> Finding) -> CheckReport {
         name: name.to_owned(),
         status,
         command,
+        exit_status: None,
         duration_ms: watch.elapsed_ms(),
         output: process::complaint(output.as_bytes(), CHECK_OUTPUT_BYTES_MAX),
+        log: None,
     }
 }
 

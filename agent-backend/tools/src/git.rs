@@ -97,6 +97,13 @@ impl Git {
         }
     }
 
+    /// Paths below the directory that are tracked, or neither tracked nor ignored.
+    pub(crate) fn files(&self) -> Result<Vec<String>, Error> {
+        let arguments = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
+        let answer = self.read(&arguments)?;
+        Ok(records(&answer.bytes()?).collect())
+    }
+
     /// Runs a command that changes something; any exit code is an answer.
     pub(crate) fn run<S: AsRef<OsStr>>(
         &self,

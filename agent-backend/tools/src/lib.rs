@@ -24,8 +24,12 @@ mod error;
 mod fence;
 mod files;
 mod git;
+mod machine;
 mod merge;
+mod overlay;
 mod process;
+mod project;
+pub mod trial;
 
 pub use error::Error;
 pub use message::CommitMessage;

@@ -50,3 +50,34 @@ pub const CHECK_OUTPUT_BYTES_MAX: usize = 4000;
 
 /// Problems that one check reports.
 pub const CHECK_PROBLEMS_MAX: usize = 20;
+
+/// Files of a workspace that is copied to be built and tested.
+pub const OVERLAY_FILES_MAX: usize = 50_000;
+
+/// Bytes of them together.
+pub const OVERLAY_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+
+/// Longest build of a proposal.
+pub const BUILD_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// Longest run of its tests.
+pub const TEST_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// Output of a build or of tests that is read for what fails, in bytes.
+pub const TRIAL_OUTPUT_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Largest file that a build or tests may write, in bytes: a program with what
+/// a debugger needs.
+pub const TRIAL_FILE_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
+
+/// Bytes that they may write in all.
+pub const TRIAL_WRITTEN_BYTES_MAX: u64 = 8 * 1024 * 1024 * 1024;
+
+/// End of such an output that is kept as evidence, in bytes.
+pub const TRIAL_EVIDENCE_BYTES_MAX: usize = 3000;
+
+/// End of such an output that is kept as its log, in bytes.
+pub const TRIAL_LOG_BYTES_MAX: usize = 256 * 1024;
+
+/// Outcomes without the change that are kept for each workspace.
+pub const BASELINES_MAX: usize = 32;

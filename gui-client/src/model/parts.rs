@@ -73,6 +73,8 @@ pub struct Check {
     pub status: CheckStatus,
     /// The command, if it was one.
     pub command: Option<String>,
+    /// The status with which it ended by itself.
+    pub exit_status: Option<i32>,
     /// Milliseconds it took.
     pub duration_ms: u64,
     /// What it said.

@@ -123,10 +123,16 @@ pub enum Body {
         /// The command that was run, if it was one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         command: Option<String>,
+        /// The status with which the command ended by itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        exit_status: Option<i32>,
         /// Time it took, in milliseconds.
         duration_ms: u64,
         /// What it said, shortened.
         output: String,
+        /// Whether there is a log with all that it said.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        has_log: bool,
     },
     /// A proposal is there to look at.
     DiffReady {

@@ -5,7 +5,7 @@ use shared::error::{Class, Code};
 use super::{fail, steps, turn::Turn};
 use crate::{
     artifact::{CheckReport, Failure},
-    command::Output,
+    command::{FoundBy, Output},
     event::{Ending, Event},
     graph::{Stage, StageKind},
     state::{Outcome, Running},
@@ -21,8 +21,15 @@ pub(super) fn complete(turn: &mut Turn<'_>, output: Output) {
         (Some(StageKind::CodeGeneration | StageKind::TestGeneration), Output::Proposal(proposal)) => {
             Event::Proposed(proposal)
         }
-        (Some(StageKind::Checks), Output::Checks { reports, problems }) => {
-            return checked(turn, &running, &stage, reports, &problems);
+        (
+            Some(StageKind::Checks),
+            Output::Checks {
+                reports,
+                problems,
+                found_by,
+            },
+        ) => {
+            return checked(turn, &running, &stage, reports, &problems, found_by);
         }
         (Some(StageKind::Apply), Output::Applied(applied)) if turn.state().intent.is_some() => {
             turn.emit(Event::Applied(applied));
@@ -55,6 +62,7 @@ fn checked(
     stage: &Stage,
     reports: Vec<CheckReport>,
     problems: &[String],
+    found_by: FoundBy,
 ) {
     for report in reports {
         turn.emit(Event::Checked(report));
@@ -70,8 +78,12 @@ fn checked(
         message: problems.join("\n"),
     };
     turn.end(&stage.id, attempt, since_ms, Ending::Failed(failure));
+    let attempts_max = match found_by {
+        FoundBy::Reading => stage.attempts_max,
+        FoundBy::Running => stage.run_attempts_max.unwrap_or(stage.attempts_max),
+    };
     match &stage.retry_from {
-        Some(target) if fail::may_retry(turn, stage) => steps::begin_again(turn, target),
+        Some(target) if fail::failed(turn, &stage.id) < attempts_max => steps::begin_again(turn, target),
         // The person is shown the proposal with its failed evidence.
         Some(_) | None => steps::go_on_after(turn, &stage.id),
     }

@@ -87,7 +87,8 @@ pub(super) fn may_retry(turn: &Turn<'_>, stage: &Stage) -> bool {
     failed(turn, &stage.id) < stage.attempts_max
 }
 
-fn failed(turn: &Turn<'_>, stage: &StageId) -> u32 {
+/// Failed attempts at the stage so far.
+pub(super) fn failed(turn: &Turn<'_>, stage: &StageId) -> u32 {
     turn.state().record(stage).map_or(0, |record| record.failed)
 }
 

@@ -191,6 +191,26 @@ impl Check<'_> {
             let message = format!("attempts_max must be 1 to {ATTEMPTS_MAX}");
             self.stage(stage, "attempts_max", &message, "write a number in that range");
         }
+        if stage.run_attempts_max.is_some() && !stage.is(StageKind::Checks) {
+            self.stage(
+                stage,
+                "run_attempts_max",
+                "only checks have run_attempts_max",
+                "remove it; attempts_max says how often this stage is tried",
+            );
+        }
+        if stage
+            .run_attempts_max
+            .is_some_and(|max| !(1..=ATTEMPTS_MAX).contains(&max))
+        {
+            let message = format!("run_attempts_max must be 1 to {ATTEMPTS_MAX}");
+            self.stage(
+                stage,
+                "run_attempts_max",
+                &message,
+                "write a number in that range",
+            );
+        }
         if stage.timeout_ms.is_some_and(|ms| ms == 0 || ms > TIMEOUT_MS_MAX) {
             self.stage(
                 stage,

@@ -3,7 +3,7 @@
 use shared::error::Class;
 
 use super::support::*;
-use crate::{Command, Output, artifact::CheckStatus};
+use crate::{Command, FoundBy, Output, artifact::CheckStatus};
 
 fn definition(stages: &str) -> String {
     format!("name: x\nversion: 1\nstages:\n{stages}")
@@ -37,6 +37,34 @@ fn a_wrong_request_can_be_tried_again_where_the_definition_says_so() {
 fn a_fatal_failure_always_ends_it() {
     let mut run = coding("retry: {permanent: ask, exhausted: ask}", "");
     assert_eq!(run.fail(Class::Fatal), ["fail code 1: fatal", "failed E1302"]);
+}
+
+#[test]
+fn what_running_finds_has_attempts_of_its_own() {
+    let found = |found_by: FoundBy| Output::Checks {
+        reports: Vec::new(),
+        problems: vec!["no".to_owned()],
+        found_by,
+    };
+    let check = |rest: &str, found_by: FoundBy, failures: usize| {
+        let review = "  - {id: ask, kind: review, on_modify: code}\n";
+        let checks = format!("  - {{id: look, kind: checks, retry_from: code{rest}}}\n{review}");
+        let mut run = coding("", &checks);
+        for attempt in 1..failures {
+            run.complete(Output::Proposal(proposal(&["a.rs"])));
+            let again = format!("start code {}", attempt + 1);
+            assert_eq!(run.complete(found(found_by)).last(), Some(&again), "{rest}");
+        }
+        run.complete(Output::Proposal(proposal(&["a.rs"])));
+        assert!(
+            run.complete(found(found_by)).contains(&"start ask 1".to_owned()),
+            "{rest}"
+        );
+    };
+    let apart = ", attempts_max: 2, run_attempts_max: 4";
+    check(apart, FoundBy::Reading, 2);
+    check(apart, FoundBy::Running, 4);
+    check(", attempts_max: 2", FoundBy::Running, 2);
 }
 
 #[test]

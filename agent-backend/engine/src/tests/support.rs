@@ -6,7 +6,7 @@ use shared::{
 };
 
 use crate::{
-    Action, Command, Ctx, Ending, Event, Outcome, Output, Recorded, State,
+    Action, Command, Ctx, Ending, Event, FoundBy, Outcome, Output, Recorded, State,
     artifact::{
         Applied, ApplyIntent, CheckReport, CheckStatus, Context, Decision, Failure, FileChange, Plan,
         Proposal, RetrievalMode, Selection, StageChoice, Task,
@@ -422,8 +422,10 @@ pub fn report(status: CheckStatus) -> CheckReport {
         name: "syntax".into(),
         status,
         command: None,
+        exit_status: None,
         duration_ms: 1,
         output: "line 3".into(),
+        log: None,
     }
 }
 
@@ -436,6 +438,7 @@ pub fn checks(status: CheckStatus) -> Output {
     Output::Checks {
         reports: vec![report(status)],
         problems,
+        found_by: FoundBy::Reading,
     }
 }
 

@@ -166,12 +166,15 @@ impl Run {
             name: "syntax".to_owned(),
             status: CheckStatus::Passed,
             command: None,
+            exit_status: None,
             duration_ms: 3,
             output: String::new(),
+            log: None,
         };
         let checks = Output::Checks {
             reports: vec![report],
             problems: Vec::new(),
+            found_by: engine::FoundBy::Reading,
         };
         let outputs = [
             (Output::Context(context), vec![packed]),

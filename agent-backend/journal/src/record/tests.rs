@@ -32,6 +32,7 @@ const ADDED: &str = include_str!("fixtures/v1-added.jsonl");
 const CALLS: &str = include_str!("fixtures/v1-calls.jsonl");
 const ROLES: &str = include_str!("fixtures/v1-roles.jsonl");
 const READS: &str = include_str!("fixtures/v1-reads.jsonl");
+const TRIALS: &str = include_str!("fixtures/v1-trials.jsonl");
 const CHOICES: &str = include_str!("fixtures/v1-choices.jsonl");
 const HISTORY: &str = include_str!("fixtures/v1-history.jsonl");
 
@@ -168,8 +169,10 @@ fn samples() -> Vec<Event> {
             name: "syntax".to_owned(),
             status: CheckStatus::Passed,
             command: Some("python3 -m py_compile".to_owned()),
+            exit_status: None,
             duration_ms: 12,
             output: String::new(),
+            log: None,
         }),
         Event::StageFinished {
             stage: code.clone(),
@@ -522,6 +525,39 @@ fn choice_samples() -> Vec<Event> {
     ]
 }
 
+/// Checks that run the proposal.
+fn trial_samples() -> Vec<Event> {
+    let Some(Event::Submitted {
+        workflow,
+        correlation,
+        task,
+        graph,
+    }) = role_samples().pop()
+    else {
+        panic!("the sample is a request");
+    };
+    let mut checks = stage("checks", StageKind::Checks);
+    checks.run_attempts_max = Some(5);
+    let stages = vec![checks];
+    vec![
+        Event::Submitted {
+            workflow,
+            correlation,
+            task,
+            graph: Graph { stages, ..graph },
+        },
+        Event::Checked(CheckReport {
+            name: "test-cargo".to_owned(),
+            status: CheckStatus::Failed,
+            command: Some("cargo test".to_owned()),
+            exit_status: Some(101),
+            duration_ms: 900,
+            output: "exit status 101".to_owned(),
+            log: Some(BlobId::of(b"log")),
+        }),
+    ]
+}
+
 #[test]
 fn the_text_of_every_kind_of_event() {
     let lines: Vec<String> = samples().iter().map(text).collect();
@@ -536,6 +572,8 @@ fn the_text_of_every_kind_of_event() {
     insta::assert_snapshot!("reads", lines.join("\n"));
     let lines: Vec<String> = choice_samples().iter().map(text).collect();
     insta::assert_snapshot!("choices", lines.join("\n"));
+    let lines: Vec<String> = trial_samples().iter().map(text).collect();
+    insta::assert_snapshot!("trials", lines.join("\n"));
 }
 
 #[test]
@@ -550,6 +588,7 @@ fn what_was_once_written_is_still_read() {
     assert_eq!(read(ROLES), role_samples());
     assert_eq!(read(READS), read_samples());
     assert_eq!(read(CHOICES), choice_samples());
+    assert_eq!(read(TRIALS), trial_samples());
 }
 
 #[test]

@@ -415,7 +415,7 @@ impl TryFrom<Event> for event::Event {
             Event::ContextRetrieved(context) => Self::ContextRetrieved(context.try_into()?),
             Event::Planned(plan) => Self::Planned(plan.try_into()?),
             Event::Proposed(proposal) => Self::Proposed(proposal.try_into()?),
-            Event::Checked(report) => Self::Checked(report.into()),
+            Event::Checked(report) => Self::Checked(report.try_into()?),
             Event::StageFinished {
                 stage,
                 attempt,

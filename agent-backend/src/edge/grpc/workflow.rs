@@ -248,8 +248,10 @@ fn check(body: Body) -> Option<v1::Check> {
         name,
         status,
         command,
+        exit_status,
         duration_ms,
         output,
+        has_log,
     } = body
     else {
         return None;
@@ -263,7 +265,9 @@ fn check(body: Body) -> Option<v1::Check> {
         name,
         status: status.to_owned(),
         command,
+        exit_status,
         duration_ms,
         output,
+        has_log,
     })
 }

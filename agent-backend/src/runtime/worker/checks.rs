@@ -1,31 +1,43 @@
-//! Collects evidence for the proposal.
+//! Collects evidence for the proposal: what can be told by looking at it, then,
+//! if that finds nothing, what building and testing it shows.
+
+mod log;
 
 use engine::{
-    Output, State,
+    FoundBy, Output, State,
     artifact::{CheckReport, CheckStatus, ContextRead},
 };
-use tools::checks::Timeouts;
+use sandbox::Stop;
+use tools::{checks::Timeouts, trial};
 
-use super::{Done, apply::contents};
+use self::log::Log;
+use super::{Desk, Done, apply::contents};
 use crate::{error::Error, runtime::services::Services};
 
 /// Whether the models that wrote the proposal have read what they were sent.
 const CONTEXT: &str = "context";
 
-pub(super) async fn run(services: &Services, state: &State) -> Result<Done, Error> {
+pub(super) async fn run(services: &Services, state: &State, desk: &Desk) -> Result<Done, Error> {
     let workspace = super::open(state).await?;
     let proposal = state.proposal.as_deref().cloned().unwrap_or_default();
     let files = proposal.files;
     let contents = contents(services, &files).await?;
+    let changes: trial::Changes = files
+        .iter()
+        .map(|file| {
+            let new = file.new.and_then(|id| contents.get(&id).cloned());
+            (file.path.clone(), new)
+        })
+        .collect();
+    let looked = workspace.clone();
     let mut reports = super::blocking(move || {
-        Ok(tools::checks::run(
-            &workspace,
-            &files,
-            &|id| contents.get(&id).cloned(),
-            Timeouts::default(),
-        ))
+        let blob = |id| contents.get(&id).cloned();
+        Ok(tools::checks::run(&looked, &files, &blob, Timeouts::default()))
     })
     .await?;
+    let holds = !reports.iter().any(tools::checks::blocks);
+    let tried = tried(services, desk, workspace, changes, holds).await?;
+    reports.extend(tried.reports);
     let blocking = reports.iter().filter(|report| tools::checks::blocks(report));
     let problems = blocking
         .map(|report| format!("{}: {}", report.name, report.output))
@@ -33,7 +45,47 @@ pub(super) async fn run(services: &Services, state: &State) -> Result<Done, Erro
     // Another attempt would be read by the same server: no problem of the
     // proposal, but a thing to know before accepting it.
     reports.push(context(&proposal.reads));
-    Ok((Output::Checks { reports, problems }, Vec::new()))
+    let found_by = if holds { FoundBy::Running } else { FoundBy::Reading };
+    let output = Output::Checks {
+        reports,
+        problems,
+        found_by,
+    };
+    Ok((output, tried.logs))
+}
+
+/// Builds and tests the proposal; what runs is streamed, and ends with the
+/// worker. A proposal that does not even `hold` when looked at is not tried.
+async fn tried(
+    services: &Services,
+    desk: &Desk,
+    workspace: tools::Workspace,
+    changes: trial::Changes,
+    holds: bool,
+) -> Result<trial::Evidence, Error> {
+    if !holds {
+        return super::blocking(move || Ok(trial::left_out(&workspace, &changes))).await;
+    }
+    let stop = Stop::default();
+    let _stopped = StopOnDrop(stop.clone());
+    let (tell, log) = Log::new();
+    let trials = services.trials.clone();
+    let work = super::blocking(move || {
+        let mut tell = tell;
+        let told = &mut |told: trial::Told<'_>| tell.tell(told);
+        Ok(trial::run(|| trials.ready(), &workspace, &changes, &stop, told))
+    });
+    let (evidence, ()) = tokio::join!(work, log.stream(desk));
+    evidence
+}
+
+/// A worker that is stopped leaves no build behind.
+struct StopOnDrop(Stop);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
 }
 
 /// The numbers of each call, and whether they agree.
@@ -63,8 +115,10 @@ fn context(reads: &[ContextRead]) -> CheckReport {
         name: CONTEXT.to_owned(),
         status,
         command: None,
+        exit_status: None,
         duration_ms: 0,
         output,
+        log: None,
     }
 }
 

@@ -159,6 +159,10 @@ impl<'a> Reader<'a> {
                 stage.attempts_max = attempts;
             }
         }
+        if let Some(node) = fields.get("run_attempts_max") {
+            self.places.put(&id, "run_attempts_max", self.place(node.at));
+            stage.run_attempts_max = scalar(node, "run_attempts_max", &mut self.problems);
+        }
         if let Some(node) = fields.get("timeout") {
             stage.timeout_ms = self.time(node, &id, "timeout");
         }

@@ -124,10 +124,14 @@ pub(in super::super) struct CheckReport {
     status: CheckStatus,
     #[serde(rename = "cmd", default, skip_serializing_if = "Option::is_none")]
     command: Option<String>,
+    #[serde(rename = "exit", default, skip_serializing_if = "Option::is_none")]
+    exit_status: Option<i32>,
     #[serde(rename = "ms")]
     duration_ms: u64,
     #[serde(rename = "out")]
     output: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    log: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -522,35 +526,45 @@ impl From<&artifact::CheckReport> for CheckReport {
             name,
             status,
             command,
+            exit_status,
             duration_ms,
             output,
+            log,
         } = report.clone();
         Self {
             name,
             status: status.into(),
             command,
+            exit_status,
             duration_ms,
             output,
+            log: log.map(BlobId::to_hex),
         }
     }
 }
 
-impl From<CheckReport> for artifact::CheckReport {
-    fn from(report: CheckReport) -> Self {
+impl TryFrom<CheckReport> for artifact::CheckReport {
+    type Error = Unreadable;
+
+    fn try_from(report: CheckReport) -> Result<Self, Unreadable> {
         let CheckReport {
             name,
             status,
             command,
+            exit_status,
             duration_ms,
             output,
+            log,
         } = report;
-        Self {
+        Ok(Self {
             name,
             status: status.into(),
             command,
+            exit_status,
             duration_ms,
             output,
-        }
+            log: log.as_deref().map(blob).transpose()?,
+        })
     }
 }
 

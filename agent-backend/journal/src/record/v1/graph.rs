@@ -32,6 +32,8 @@ struct Stage {
     presence: Presence,
     #[serde(rename = "max")]
     attempts_max: u32,
+    #[serde(rename = "run_max", default, skip_serializing_if = "Option::is_none")]
+    run_attempts_max: Option<u32>,
     #[serde(rename = "retry", default, skip_serializing_if = "Option::is_none")]
     retry_from: Option<String>,
     #[serde(rename = "modify", default, skip_serializing_if = "Option::is_none")]
@@ -166,6 +168,7 @@ impl From<&graph::Stage> for Stage {
             presence,
             when,
             attempts_max,
+            run_attempts_max,
             retry,
             fall_back,
             retry_from,
@@ -185,6 +188,7 @@ impl From<&graph::Stage> for Stage {
             kind,
             presence: (*presence).into(),
             attempts_max: *attempts_max,
+            run_attempts_max: *run_attempts_max,
             retry_from: text(retry_from),
             on_modify: text(on_modify),
             when: when.as_ref().map(ToString::to_string),
@@ -214,6 +218,7 @@ impl TryFrom<Stage> for graph::Stage {
             kind,
             presence,
             attempts_max,
+            run_attempts_max,
             retry_from,
             on_modify,
             when,
@@ -241,6 +246,7 @@ impl TryFrom<Stage> for graph::Stage {
             presence: presence.into(),
             when: when.map(condition).transpose()?,
             attempts_max,
+            run_attempts_max,
             retry: retry.map(Into::into).unwrap_or_default(),
             fall_back: id(fall_back.as_deref())?,
             retry_from: id(retry_from.as_deref())?,

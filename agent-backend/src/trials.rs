@@ -1,0 +1,79 @@
+//! Building and testing of proposals, as it is configured. The sandbox is looked
+//! for when it is first needed: trying what it guarantees takes a moment.
+
+use std::{path::PathBuf, sync::OnceLock, time::Duration};
+
+use sandbox::{Choice, Options, Sandbox};
+use tools::trial::{self, Bounds};
+
+use crate::config::{self, Config, Engine};
+
+/// Folder in the data folder in which proposals are built.
+const FOLDER: &str = "trials";
+
+/// Builds and tests proposals.
+#[derive(Debug)]
+pub struct Trials {
+    sandbox: config::Sandbox,
+    cache: PathBuf,
+    bounds: Bounds,
+    ready: OnceLock<trial::Trials>,
+}
+
+impl Trials {
+    /// As `config` has it. Nothing is looked for yet.
+    pub fn new(config: &Config) -> Self {
+        let config::Checks {
+            build,
+            test,
+            build_timeout_s,
+            test_timeout_s,
+        } = config.checks;
+        let config::Sandbox {
+            memory_mb, processes, ..
+        } = config.sandbox;
+        Self {
+            sandbox: config.sandbox.clone(),
+            cache: config.data_dir.join(FOLDER),
+            bounds: Bounds {
+                build: build.then(|| Duration::from_secs(build_timeout_s)),
+                test: test.then(|| Duration::from_secs(test_timeout_s)),
+                memory_bytes: memory_mb.saturating_mul(1024 * 1024),
+                processes,
+            },
+            ready: OnceLock::new(),
+        }
+    }
+
+    /// The same, with its sandbox. Blocks for about a second the first time.
+    pub fn ready(&self) -> &trial::Trials {
+        self.ready.get_or_init(|| {
+            let sandbox = detect(&self.sandbox);
+            if let Err(reason) = &sandbox {
+                tracing::warn!(%reason, "proposals are not built and not tested");
+            }
+            trial::Trials {
+                sandbox,
+                cache: self.cache.clone(),
+                bounds: self.bounds,
+            }
+        })
+    }
+}
+
+/// The sandbox of this machine; why there is none, and what to do.
+fn detect(config: &config::Sandbox) -> Result<Sandbox, String> {
+    let helper = std::env::current_exe().map_err(|error| error.to_string())?;
+    let options = Options {
+        engine: match config.engine {
+            Engine::Auto => Choice::Auto,
+            Engine::Docker => Choice::Docker,
+            Engine::Podman => Choice::Podman,
+            Engine::Bubblewrap => Choice::Bubblewrap,
+            Engine::None => Choice::None,
+        },
+        bubblewrap: config.bubblewrap.clone(),
+        ..Options::new(helper)
+    };
+    Sandbox::detect(&options).map_err(|error| error.to_string())
+}

@@ -1,0 +1,76 @@
+//! Rust projects.
+
+use super::{Ecosystem, Goal, Planned, Tree, above, step};
+
+/// Output that tells of crates that are not on this machine.
+pub(super) const LACKS: &[(&str, &str)] = &[
+    (
+        "--offline was specified",
+        "a crate is not on this machine and the sandbox has no network: run `cargo fetch` in the project",
+    ),
+    (
+        "you may want to run without the --offline flag",
+        "a crate is not on this machine and the sandbox has no network: run `cargo fetch` in the project",
+    ),
+    (
+        "is not installed\n",
+        "the toolchain that the project names is not installed: run `rustup toolchain install` in it",
+    ),
+];
+
+/// The workspace's folder, or the package's where there is no workspace.
+pub(super) fn folder(tree: &Tree<'_>, path: &str) -> Option<String> {
+    let mut folder = None;
+    for above in above(path) {
+        let Some(manifest) = tree.text(above, "Cargo.toml") else {
+            continue;
+        };
+        let is_workspace = manifest.lines().any(|line| line.trim().starts_with("[workspace"));
+        if is_workspace {
+            return Some(above.to_owned());
+        }
+        folder = folder.or_else(|| Some(above.to_owned()));
+    }
+    folder
+}
+
+pub(super) fn steps(folder: &str) -> Vec<Planned> {
+    const COMMON: [&str; 4] = [
+        "--offline",
+        "--workspace",
+        "--message-format=short",
+        "--color=never",
+    ];
+    let words =
+        |first: &[&'static str]| -> Vec<&'static str> { first.iter().copied().chain(COMMON).collect() };
+    vec![
+        step(
+            "build-cargo",
+            folder,
+            (Ecosystem::Cargo, Goal::Build),
+            ("cargo", &words(&["check", "--all-targets"])),
+        ),
+        step(
+            "test-cargo",
+            folder,
+            (Ecosystem::Cargo, Goal::Test),
+            ("cargo", &words(&["test", "--no-fail-fast"])),
+        ),
+    ]
+}
+
+/// `src/a.rs:1:2: error[E0425]: …` of a build, `test a::b ... FAILED` of tests.
+pub(super) fn failure(line: &str) -> Option<String> {
+    if let Some(name) = line
+        .strip_prefix("test ")
+        .and_then(|rest| rest.strip_suffix(" ... FAILED"))
+    {
+        // A test of the documentation is named with its line.
+        let name = name.split_once(" (line ").map_or(name, |(name, _)| name);
+        return Some(name.to_owned());
+    }
+    let (place, message) = line.split_once(": error")?;
+    let (file, numbers) = place.split_once(':')?;
+    let are_numbers = numbers.chars().all(|c| c.is_ascii_digit() || c == ':');
+    are_numbers.then(|| format!("{file}: error{message}"))
+}

@@ -1,0 +1,45 @@
+//! Go modules.
+
+use super::{Ecosystem, Goal, Planned, step, without_time};
+
+/// Output that tells of modules that are not on this machine.
+pub(super) const LACKS: &[(&str, &str)] = &[
+    (
+        "module lookup disabled by GOPROXY=off",
+        "a module is not on this machine and the sandbox has no network: run `go mod download` in the project",
+    ),
+    (
+        "toolchain not available",
+        "the Go version that the project names is not installed",
+    ),
+];
+
+pub(super) fn steps(folder: &str) -> Vec<Planned> {
+    vec![
+        step(
+            "build-go",
+            folder,
+            (Ecosystem::Go, Goal::Build),
+            ("go", &["build", "./..."]),
+        ),
+        step(
+            "test-go",
+            folder,
+            (Ecosystem::Go, Goal::Test),
+            ("go", &["test", "./..."]),
+        ),
+    ]
+}
+
+/// `--- FAIL: TestA (0.00s)` of tests, `./a.go:1:2: undefined: b` of a build.
+pub(super) fn failure(line: &str) -> Option<String> {
+    if let Some(name) = line.trim_start().strip_prefix("--- FAIL: ") {
+        return Some(without_time(name).to_owned());
+    }
+    let (file, rest) = line.split_once(".go:")?;
+    let (number, message) = rest.split_once(": ")?;
+    let are_numbers = number.chars().all(|c| c.is_ascii_digit() || c == ':');
+    // Indented lines are what a test has logged.
+    (are_numbers && !file.starts_with(' '))
+        .then(|| format!("{}.go: {message}", file.trim_start_matches("./")))
+}

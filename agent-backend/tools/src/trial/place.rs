@@ -1,0 +1,122 @@
+//! The folder in which the trials of one workspace run, one proposal at a time:
+//! copies, what builds leave for the next one, outcomes without a change.
+
+use std::{
+    fs::{self, File, Permissions},
+    io,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
+
+use engine::blob::BlobId;
+use nix::fcntl::{Flock, FlockArg};
+use sandbox::Stop;
+use serde_json::{Value, json};
+
+use crate::{
+    limits::BASELINES_MAX,
+    project::{Ending, Ran, Step},
+};
+
+/// Wait between two looks at whether another proposal's trials have ended.
+const LOCK_WAIT: Duration = Duration::from_millis(50);
+
+/// A workspace's folder, held until dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    folder: PathBuf,
+    _lock: Flock<File>,
+}
+
+impl Place {
+    /// Waits until no other proposal of this workspace is tried.
+    pub(super) fn take(cache: &Path, workspace: &Path, stop: &Stop) -> io::Result<Self> {
+        let name = BlobId::of(workspace.as_os_str().as_encoded_bytes()).to_hex();
+        let folder = cache.join(&name[..16]);
+        fs::create_dir_all(&folder)?;
+        // Copies of the person's code.
+        fs::set_permissions(&folder, Permissions::from_mode(0o700))?;
+        let mut file = File::create(folder.join("lock"))?;
+        loop {
+            match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+                Ok(lock) => return Ok(Self { folder, _lock: lock }),
+                Err((_, _)) if stop.is_stopped() => return Err(io::ErrorKind::Interrupted.into()),
+                Err((given_back, nix::errno::Errno::EWOULDBLOCK)) => file = given_back,
+                Err((_, error)) => return Err(error.into()),
+            }
+            thread::sleep(LOCK_WAIT);
+        }
+    }
+
+    pub(super) fn copy(&self, name: &str) -> PathBuf {
+        self.folder.join("copies").join(name)
+    }
+
+    pub(super) fn ages(&self) -> PathBuf {
+        self.folder.join("ages")
+    }
+
+    pub(super) fn builds(&self) -> PathBuf {
+        self.folder.join("builds")
+    }
+
+    /// How a step ended on these files before.
+    pub(super) fn baseline(&self, files: BlobId, step: &Step) -> Option<Ran> {
+        let text = fs::read_to_string(self.outcome(files, step)).ok()?;
+        let kept: Value = serde_json::from_str(&text).ok()?;
+        Some(Ran {
+            ending: Ending::Exited(i32::try_from(kept["exited"].as_i64()?).ok()?),
+            output: kept["output"].as_str()?.to_owned(),
+        })
+    }
+
+    /// Keeps how it ended. What cannot be kept is found out again.
+    pub(super) fn keep_baseline(&self, files: BlobId, step: &Step, ran: &Ran) {
+        let Ending::Exited(code) = ran.ending else { return };
+        let path = self.outcome(files, step);
+        let kept = json!({"exited": code, "output": ran.output});
+        let folder = self.outcomes();
+        let written = fs::create_dir_all(&folder)
+            .and_then(|()| tempfile::NamedTempFile::new_in(&folder))
+            .and_then(|file| {
+                fs::write(file.path(), kept.to_string())?;
+                Ok(file.persist(path)?)
+            });
+        if let Err(error) = written {
+            tracing::warn!(%error, "an outcome without a change could not be kept");
+        }
+        self.forget();
+    }
+
+    /// Removes the oldest ones beyond the bound.
+    fn forget(&self) {
+        let entries = fs::read_dir(self.outcomes()).into_iter().flatten().flatten();
+        let mut kept: Vec<_> = entries
+            .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+            .collect();
+        kept.sort_unstable();
+        for (_, path) in kept.iter().rev().skip(BASELINES_MAX) {
+            let _ = fs::remove_file(path);
+        }
+    }
+
+    fn outcomes(&self) -> PathBuf {
+        self.folder.join("outcomes")
+    }
+
+    fn outcome(&self, files: BlobId, step: &Step) -> PathBuf {
+        let Step {
+            name,
+            goal: _,
+            ecosystem: _,
+            folder: _,
+            program,
+            arguments,
+        } = step;
+        let key = format!("{}\0{name}\0{program}\0{}", files.to_hex(), arguments.join("\0"));
+        self.outcomes()
+            .join(format!("{}.json", BlobId::of(key.as_bytes()).to_hex()))
+    }
+}
