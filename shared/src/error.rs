@@ -170,6 +170,7 @@ codes! {
     SandboxUnavailable = "E1801", "There is no sandbox to run anything in";
     SandboxMountRefused = "E1802", "The sandbox cannot show a file";
     SandboxFailed = "E1803", "The sandbox could not be set up";
+    SandboxImage = "E1804", "An image for the sandbox could not be made";
 }
 
 impl Code {

@@ -80,6 +80,14 @@ pub const POSTGRES: Need = Need {
     nix: "postgresql",
 };
 
+/// Bubblewrap: the sandbox that needs no engine of containers.
+pub const BUBBLEWRAP: Need = Need {
+    name: "bubblewrap",
+    sign: Sign::Program(&["bwrap"]),
+    apt: "bubblewrap",
+    nix: "bubblewrap",
+};
+
 /// The libraries that the window loads at run time.
 pub const WINDOW: &[Need] = &[
     library("libX11.so.6", "libx11-6", "xorg.libX11"),

@@ -152,7 +152,12 @@ fn variables(paths: &Paths) -> Vec<(OsString, OsString)> {
 }
 
 fn install() -> anyhow::Result<()> {
-    let mut all: Vec<Need> = vec![needs::PYTHON, needs::PYTHON_VENV, needs::POSTGRES];
+    let mut all: Vec<Need> = vec![
+        needs::PYTHON,
+        needs::PYTHON_VENV,
+        needs::POSTGRES,
+        needs::BUBBLEWRAP,
+    ];
     all.extend(needs::WINDOW);
     all.extend(needs::VIRTUAL_DISPLAY);
     all.extend(needs::WINDOW_TESTS);

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The helper, as it is seen inside.
-const HELPER: &str = "/run/sandbox-init";
+pub(crate) const HELPER: &str = "/run/sandbox-init";
 
 /// Links of a merged `/usr`, or folders on systems that keep them apart.
 const SYSTEM_FOLDERS: [&str; 6] = ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
@@ -41,7 +41,7 @@ const SYSTEM_READ_ONLY: [&str; 9] = [
 const NETWORK_READ_ONLY: [&str; 1] = ["/etc/resolv.conf"];
 
 /// Given unless the job names them.
-const ENVIRONMENT: [(&str, &str); 3] = [
+pub(crate) const ENVIRONMENT: [(&str, &str); 3] = [
     ("PATH", "/usr/local/bin:/usr/bin:/bin:/run/current-system/sw/bin"),
     ("HOME", "/tmp"),
     ("LANG", "C.UTF-8"),
@@ -229,7 +229,7 @@ fn enter(group: &cgroup::Group) -> Vec<OsString> {
 }
 
 /// Whether each mount is there, and leads where it says.
-fn check(mounts: &[Mount]) -> Result<(), Error> {
+pub(crate) fn check(mounts: &[Mount]) -> Result<(), Error> {
     for (at, mount) in mounts.iter().enumerate() {
         let refuse = |path: &Path, reason| {
             Err(Error::Mount {

@@ -1,14 +1,11 @@
 //! The sandbox of this machine: which engine it is, what holds, and how a job is run.
 
-use std::{fs, path::Path, process::Command, sync::Arc};
+use std::{process::Command, sync::Arc};
 
 use crate::{
     Choice, Ended, Error, Guarantee, Job, Kind, Options, Stop, Stream,
-    bubblewrap::Bubblewrap,
-    cgroup::{self, Controller, Group, Hierarchy},
+    engine::{self, Engine},
     inside::Then,
-    probe,
-    run::{self, Start},
 };
 
 /// A sandbox that was found and tried. Cheap to clone; made once and kept.
@@ -17,22 +14,15 @@ pub struct Sandbox(Arc<Found>);
 
 #[derive(Debug)]
 struct Found {
-    host: Host,
+    engine: Engine,
     guarantees: Vec<Guarantee>,
     /// Why engines that come before were not taken.
     passed_over: Vec<(Kind, String)>,
 }
 
-/// What jobs are run with.
-#[derive(Debug)]
-pub(crate) struct Host {
-    bubblewrap: Bubblewrap,
-    hierarchy: Option<Hierarchy>,
-}
-
 impl Sandbox {
-    /// Looks for the engine that is wanted and tries what it promises, which takes less
-    /// than a second with bubblewrap.
+    /// Looks for the engine that is wanted and tries what it promises: less than a second
+    /// with bubblewrap, some seconds with containers.
     ///
     /// # Errors
     ///
@@ -48,10 +38,10 @@ impl Sandbox {
         };
         let mut why = Vec::new();
         for kind in kinds {
-            match found(*kind, options) {
-                Ok((host, guarantees)) => {
+            match Engine::find(*kind, options) {
+                Ok((engine, guarantees)) => {
                     return Ok(Self(Arc::new(Found {
-                        host,
+                        engine,
                         guarantees,
                         passed_over: why,
                     })));
@@ -64,7 +54,7 @@ impl Sandbox {
 
     /// The engine.
     pub fn kind(&self) -> Kind {
-        Kind::Bubblewrap
+        self.0.engine.kind()
     }
 
     /// What it promises, and whether that holds here.
@@ -78,97 +68,33 @@ impl Sandbox {
     }
 
     /// Runs `job` to its end, passing its output on while it comes. When this returns,
-    /// nothing that the job started runs any more.
+    /// nothing that the job started runs any more. With containers the first job of a
+    /// language waits until its image is made, and the output of that comes first.
     ///
     /// # Errors
     ///
-    /// [`Error::Mount`], [`Error::Setup`] and [`Error::Io`]: the program was not run. How it
-    /// ended, if it was run, is no error.
+    /// [`Error::Mount`], [`Error::Image`], [`Error::Setup`] and [`Error::Io`]: the program was
+    /// not run. How it ended, if it was run, is no error.
     pub fn run(
         &self,
         job: &Job,
         on_output: &mut dyn FnMut(Stream, &[u8]),
         stop: &Stop,
     ) -> Result<Ended, Error> {
-        self.0.host.run(job, &Then::Run(program(job)), on_output, stop)
+        let then = Then::Run(engine::program(job));
+        self.0.engine.run(job, &then, on_output, stop)
     }
 
     /// The command that runs `job`, for whoever talks with it over standard input and
-    /// output. The limits of time, output and what is written do not count, and memory is
-    /// bounded for each process instead of all together; nor is the number of processes
-    /// bounded for root. It must be started from a thread that lives as long as the
-    /// conversation: the kernel ends the sandbox with that thread.
+    /// output. The limits of time, output and what is written do not count. With bubblewrap
+    /// memory is bounded for each process instead of all together, and the number of
+    /// processes is not bounded for root. It must be started from a thread that lives as
+    /// long as the conversation: the kernel ends bubblewrap's sandbox with that thread.
     ///
     /// # Errors
     ///
-    /// [`Error::Mount`].
+    /// [`Error::Mount`], and [`Error::Image`] with containers.
     pub fn command(&self, job: &Job) -> Result<Command, Error> {
-        let words = self
-            .0
-            .host
-            .bubblewrap
-            .command_line(job, &Then::Run(program(job)), None)?;
-        run::command(&words)
-    }
-}
-
-pub(crate) fn program(job: &Job) -> Vec<std::ffi::OsString> {
-    std::iter::once(&job.program).chain(&job.args).cloned().collect()
-}
-
-fn found(kind: Kind, options: &Options) -> Result<(Host, Vec<Guarantee>), String> {
-    match kind {
-        Kind::Docker | Kind::Podman => Err("not supported yet".to_owned()),
-        Kind::Bubblewrap => {
-            let host = Host {
-                bubblewrap: Bubblewrap::find(&options.bubblewrap, &options.helper)?,
-                hierarchy: hierarchy(),
-            };
-            let guarantees = probe::bubblewrap(&host)?;
-            Ok((host, guarantees))
-        }
-    }
-}
-
-fn hierarchy() -> Option<Hierarchy> {
-    let own = fs::read_to_string("/proc/self/cgroup").ok()?;
-    let hierarchy = Hierarchy::find(Path::new(cgroup::ROOT), &own)?;
-    hierarchy.sweep();
-    Some(hierarchy)
-}
-
-impl Host {
-    pub(crate) fn run(
-        &self,
-        job: &Job,
-        then: &Then,
-        on_output: &mut dyn FnMut(Stream, &[u8]),
-        stop: &Stop,
-    ) -> Result<Ended, Error> {
-        let group = self.group(job)?;
-        let words = self.bubblewrap.command_line(job, then, group.as_ref())?;
-        let start = Start {
-            command_line: &words,
-            group,
-            kill: &|| {},
-        };
-        run::run(start, job, on_output, stop)
-    }
-
-    fn group(&self, job: &Job) -> Result<Option<Group>, Error> {
-        let group = self
-            .hierarchy
-            .as_ref()
-            .map(|hierarchy| hierarchy.group(&job.limits));
-        group.transpose().map_err(Error::io("bound a job"))
-    }
-
-    /// Whether all processes of a job together are bounded by the kernel.
-    pub(crate) fn bounds(&self, controller: Controller) -> bool {
-        match &self.hierarchy {
-            Some(Hierarchy::Unified(_, controllers)) => controllers.contains(&controller),
-            Some(Hierarchy::Split(trees)) => trees.iter().any(|(other, _)| *other == controller),
-            None => false,
-        }
+        self.0.engine.command(job)
     }
 }

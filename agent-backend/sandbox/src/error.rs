@@ -26,6 +26,14 @@ pub enum Error {
         /// Why not.
         reason: &'static str,
     },
+    /// An image of a container engine could not be made.
+    #[error("the image {image} could not be made: {detail}")]
+    Image {
+        /// Its name.
+        image: String,
+        /// The engine's last words.
+        detail: String,
+    },
     /// The engine or the helper failed before the program began.
     #[error("the sandbox could not be set up: {detail}")]
     Setup {
@@ -48,7 +56,7 @@ impl Error {
         match self {
             Self::TurnedOff | Self::Unavailable { .. } => Class::User,
             Self::Mount { .. } | Self::Setup { .. } => Class::Permanent,
-            Self::Io { .. } => Class::Transient,
+            Self::Image { .. } | Self::Io { .. } => Class::Transient,
         }
     }
 
@@ -57,6 +65,7 @@ impl Error {
         match self {
             Self::TurnedOff | Self::Unavailable { .. } => Code::SandboxUnavailable,
             Self::Mount { .. } => Code::SandboxMountRefused,
+            Self::Image { .. } => Code::SandboxImage,
             Self::Setup { .. } | Self::Io { .. } => Code::SandboxFailed,
         }
     }

@@ -38,6 +38,13 @@ pub(crate) const PREFIX: &str = "sandbox-init: ";
 /// Open files of one process.
 const OPEN_FILES_MAX: u64 = 4096;
 
+/// No core dump. At 0 the kernel would still hand it to a program of the host, if the host
+/// has set one; at 1 it does not (`core(5)`, "Piping core dumps to a program").
+const CORE_BYTES: u64 = 1;
+
+/// The first descriptor after standard input, output and error.
+const FIRST_OF_OTHERS: i32 = 3;
+
 /// Where writing is allowed everywhere: the terminal's devices and what bubblewrap makes.
 const WRITABLE: [&str; 10] = [
     "/tmp",
@@ -172,6 +179,8 @@ fn run(words: &[OsString]) -> ExitCode {
         say("there is nothing to run");
         return ExitCode::from(STATUS_FAILED);
     };
+    // What whoever started the backend left open leads out: a folder above all.
+    close_fds::set_fds_cloexec(FIRST_OF_OTHERS, &[]);
     let error = Command::new(program).args(arguments).exec();
     say(&format!("{}: {error}", program.display()));
     ExitCode::from(if error.kind() == std::io::ErrorKind::NotFound {
@@ -198,7 +207,7 @@ fn bound(rules: &Rules) -> Result<(), String> {
         (Resource::RLIMIT_NPROC, rules.processes),
         (Resource::RLIMIT_FSIZE, rules.file_bytes),
         (Resource::RLIMIT_NOFILE, Some(OPEN_FILES_MAX)),
-        (Resource::RLIMIT_CORE, Some(0)),
+        (Resource::RLIMIT_CORE, Some(CORE_BYTES)),
     ];
     for (resource, value) in bounds {
         let Some(value) = value else { continue };
@@ -258,6 +267,7 @@ mod tests {
             hog_bytes: 1 << 20,
             tmp_bytes: 1 << 10,
             file_bytes: 5,
+            hidden: vec!["/root".into()],
         };
         check(all, Then::Canary(bait));
     }

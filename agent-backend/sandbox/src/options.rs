@@ -2,11 +2,21 @@
 
 use std::{fmt, path::PathBuf};
 
+/// The image that is taken unless another one is named.
+pub const IMAGE: &str = "docker.io/library/debian:stable-slim";
+
 /// How the sandbox is looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// Which engine.
     pub engine: Choice,
+    /// The `docker` program; a plain name is looked for in PATH.
+    pub docker: PathBuf,
+    /// The `podman` program, likewise.
+    pub podman: PathBuf,
+    /// The image that containers are made of, and images of languages on top of it: with
+    /// `/bin/sh`, `apt-get`, and a C library that the helper starts with. It is never pulled.
+    pub image: String,
     /// The `bwrap` program; a plain name is looked for in PATH.
     pub bubblewrap: PathBuf,
     /// The program that calls [`crate::inside::main`] when it is started with
@@ -20,6 +30,9 @@ impl Options {
     pub fn new(helper: impl Into<PathBuf>) -> Self {
         Self {
             engine: Choice::Auto,
+            docker: "docker".into(),
+            podman: "podman".into(),
+            image: IMAGE.to_owned(),
             bubblewrap: "bwrap".into(),
             helper: helper.into(),
         }

@@ -12,22 +12,20 @@ use std::{
 };
 
 use crate::{
-    Ended, Ending, Error, Guarantee, Held, Job, Limits, Promise, Stop,
+    Ended, Ending, Error, Guarantee, Held, Job, Kind, Limits, Promise, Stop,
     cgroup::Controller,
     clock::Stopwatch,
-    detect::Host,
+    engine::{self, Engine},
     inside::{Then, canary::Bait},
 };
 
 /// How long the canary may take; it needs a tenth of a second.
 const CANARY_TIME: Duration = Duration::from_secs(10);
 
-/// When what does not end is to be killed.
-const ENDLESS_TIME: Duration = Duration::from_millis(100);
-/// What escapes the kill sleeps so long, in seconds, and holds the output open.
-const ENDLESS_SLEEP: &str = "20";
+/// What escapes a kill sleeps so long, in seconds, and holds the output open.
+const ENDLESS_SLEEP: &str = "60";
 /// When it must be gone at the latest, on a machine that is very busy.
-const ENDLESS_GONE: Duration = Duration::from_secs(4);
+const ENDLESS_GONE: Duration = Duration::from_secs(30);
 
 const MIB: u64 = 1 << 20;
 const CANARY_MEMORY_BYTES: u64 = 64 * MIB;
@@ -36,21 +34,21 @@ const CANARY_PROCESSES: u32 = 24;
 const CANARY_TMP_BYTES: usize = 1 << 20;
 const CANARY_FILE_BYTES: u64 = 8 * MIB;
 
-/// What holds with bubblewrap; an error if nothing can be run at all, or if a promise is
+/// What holds with an engine; an error if nothing can be run at all, or if a promise is
 /// broken without which nothing may be.
-pub(crate) fn bubblewrap(host: &Host) -> Result<Vec<Guarantee>, String> {
+pub(crate) fn promises(engine: &Engine) -> Result<Vec<Guarantee>, String> {
     let (said, endless) = thread::scope(|scope| {
-        let endless = scope.spawn(|| endless(host));
-        let said = canary(host);
+        let endless = scope.spawn(|| endless(engine));
+        let said = canary(engine);
         (said, endless.join())
     });
     let said = said?;
     let time = endless.map_err(|_| "the canary panicked".to_owned())?;
     let found = |promise: Promise| match promise {
         Promise::TimeLimit => time.clone(),
-        Promise::CpuLimit => cpu(host),
-        Promise::MemoryLimit if !host.bounds(Controller::Memory) => memory_without_group(&said),
-        Promise::ProcessLimit if !host.bounds(Controller::Pids) => processes_without_group(&said),
+        Promise::CpuLimit => cpu(engine),
+        Promise::MemoryLimit if !engine.bounds(Controller::Memory) => memory_without_group(&said),
+        Promise::ProcessLimit if !engine.bounds(Controller::Pids) => processes_without_group(&said),
         Promise::NetworkOff
         | Promise::RootReadOnly
         | Promise::HomeHidden
@@ -107,7 +105,7 @@ fn tell(said: &str, promise: Promise) -> Held {
     }
 }
 
-fn canary(host: &Host) -> Result<String, String> {
+fn canary(engine: &Engine) -> Result<String, String> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| error.to_string())?;
     let port = listener.local_addr().map_err(|error| error.to_string())?.port();
     let name = format!("agentic-ide-canary-{}-{port}", process::id());
@@ -122,6 +120,11 @@ fn canary(host: &Host) -> Result<String, String> {
         host_file: file.path().to_owned(),
         processes: usize::try_from(CANARY_PROCESSES).unwrap_or(usize::MAX),
         hog_bytes: CANARY_HOG_BYTES,
+        hidden: match engine.kind() {
+            Kind::Bubblewrap => vec!["/root".into(), "/home".into()],
+            // The image's own, if they are there.
+            Kind::Docker | Kind::Podman => Vec::new(),
+        },
         tmp_bytes: CANARY_TMP_BYTES,
         file_bytes: CANARY_FILE_BYTES,
     };
@@ -134,7 +137,7 @@ fn canary(host: &Host) -> Result<String, String> {
         tmp_bytes: CANARY_TMP_BYTES as u64,
         ..Limits::default()
     };
-    let ended = host
+    let ended = engine
         .run(&job, &Then::Canary(bait), &mut |_, _| {}, &Stop::default())
         .map_err(|error| hint(&error))?;
     let Ended { stdout, stderr, .. } = &ended;
@@ -170,29 +173,40 @@ fn hint(error: &Error) -> String {
     }
 }
 
-/// Something that leaves its session and never ends.
-fn endless(host: &Host) -> Held {
-    let script = format!("setsid sleep {ENDLESS_SLEEP} & (sleep {ENDLESS_SLEEP} &) ; sleep {ENDLESS_SLEEP}");
+/// Something that leaves its session and never ends; it is stopped when it says that it
+/// has begun, and the time limit ends a job in the same way.
+fn endless(engine: &Engine) -> Held {
+    let script = format!(
+        "setsid sleep {ENDLESS_SLEEP} & (sleep {ENDLESS_SLEEP} &); echo begun; sleep {ENDLESS_SLEEP}"
+    );
     let mut job = Job::new("/bin/sh");
     job.args = vec!["-c".into(), script.into()];
-    job.limits.time = ENDLESS_TIME;
-    let watch = Stopwatch::start();
-    let ended = host.run(
+    let (stop, watch) = (Stop::default(), Stopwatch::start());
+    let ended = engine.run(
         &job,
-        &Then::Run(crate::detect::program(&job)),
-        &mut |_, _| {},
-        &Stop::default(),
+        &Then::Run(engine::program(&job)),
+        &mut |_, _| stop.stop(),
+        &stop,
     );
     match ended {
-        // The outputs are closed when nothing holds them any more.
-        Ok(ended) if ended.ending == Ending::TimedOut && watch.elapsed() < ENDLESS_GONE => Held::Yes,
-        Ok(ended) => Held::No(format!("it could not be tried: {}", ended.ending)),
+        Ok(ended) if ended.ending == Ending::Stopped && ended.stdout == b"begun\n" => {
+            // The outputs are closed when nothing holds them any more.
+            if watch.elapsed() < ENDLESS_GONE {
+                Held::Yes
+            } else {
+                Held::No("something lived on".to_owned())
+            }
+        }
+        Ok(ended) => {
+            let said = String::from_utf8_lossy(&ended.stderr).trim().to_owned();
+            Held::No(format!("it could not be tried: {} {said}", ended.ending))
+        }
         Err(error) => Held::No(error.to_string()),
     }
 }
 
-fn cpu(host: &Host) -> Held {
-    if host.bounds(Controller::Cpu) {
+fn cpu(engine: &Engine) -> Held {
+    if engine.bounds(Controller::Cpu) {
         Held::Yes
     } else {
         Held::No("no control group can be made here; the time limit is all there is".to_owned())

@@ -51,12 +51,17 @@ pub(crate) struct Start<'a> {
     pub(crate) command_line: &'a [OsString],
     /// Removed at the end.
     pub(crate) group: Option<Group>,
+    /// The variables of ours that the engine needs, besides where programs are.
+    pub(crate) environment: &'a [&'a str],
+    /// What the engine's own failures begin with.
+    pub(crate) failures: &'a [&'a str],
     /// What else must be told that the job is to end.
     pub(crate) kill: &'a dyn Fn(),
 }
 
-/// The command for a command line, with nothing of our environment but where programs are.
-pub(crate) fn command(command_line: &[OsString]) -> Result<Command, Error> {
+/// The command for a command line, with nothing of our environment but where programs are
+/// and these variables.
+pub(crate) fn command(command_line: &[OsString], environment: &[&str]) -> Result<Command, Error> {
     let [program, arguments @ ..] = command_line else {
         return Err(Error::Setup {
             detail: "there is no command".to_owned(),
@@ -64,8 +69,10 @@ pub(crate) fn command(command_line: &[OsString]) -> Result<Command, Error> {
     };
     let mut command = Command::new(program);
     command.args(arguments).env_clear();
-    if let Some(path) = std::env::var_os("PATH") {
-        command.env("PATH", path);
+    for name in std::iter::once(&"PATH").chain(environment) {
+        if let Some(value) = std::env::var_os(name) {
+            command.env(name, value);
+        }
     }
     Ok(command)
 }
@@ -77,7 +84,7 @@ pub(crate) fn run(
     stop: &Stop,
 ) -> Result<Ended, Error> {
     let watch = Stopwatch::start();
-    let mut command = command(start.command_line)?;
+    let mut command = command(start.command_line, start.environment)?;
     use std::os::unix::process::CommandExt as _;
     // A group of its own, so that a kill reaches what has not its own session yet.
     command
@@ -141,7 +148,7 @@ pub(crate) fn run(
         left_out_bytes: more + and_more,
         recipe: Recipe::new(start.command_line.iter().map(OsString::as_os_str)),
     };
-    match setup_failure(&ended) {
+    match setup_failure(&ended, start.failures) {
         Some(detail) => Err(Error::Setup { detail }),
         None => Ok(ended),
     }
@@ -286,16 +293,21 @@ fn forward(stream: Stream, mut from: impl Read + Send + 'static, to: SyncSender<
 }
 
 /// The words of the engine or of our helper, if the program never began.
-fn setup_failure(ended: &Ended) -> Option<String> {
+fn setup_failure(ended: &Ended, failures: &[&str]) -> Option<String> {
     let Ending::Exited(status) = ended.ending else {
         return None;
     };
     let said = String::from_utf8_lossy(&ended.stderr);
     let said = said.trim();
-    // Bubblewrap's own failures, and those of what enters the control groups and of the
-    // helper. A program that says the same harms only itself.
-    let failed = status == 1 && said.starts_with("bwrap: ")
-        || status == i32::from(inside::STATUS_FAILED)
-            && (said.starts_with(inside::PREFIX) || said.starts_with("sandbox: "));
+    // Bubblewrap says 1, engines of containers, the helper and what enters the control
+    // groups say 125. A program that says the same harms only itself.
+    let ours = [inside::PREFIX, "sandbox: "];
+    let failed = match status {
+        1 => said.starts_with("bwrap: "),
+        status if status == i32::from(inside::STATUS_FAILED) => {
+            ours.iter().chain(failures).any(|words| said.starts_with(words))
+        }
+        _ => false,
+    };
     failed.then(|| said.to_owned())
 }

@@ -11,6 +11,8 @@ use models::{
     routing::Link,
 };
 
+use sandbox::{Held, Options, Sandbox};
+
 use super::{Exit, backend, print};
 use crate::{config::Config, error::Error, providers::Models, search::SearchModels, wiring, workflows};
 
@@ -41,6 +43,7 @@ pub(super) async fn run(config: Config, arguments: Arguments) -> Result<Exit, Er
         definitions(&config),
         running(&config).await,
     ]);
+    findings.extend(sandbox().await);
     for finding in &findings {
         let (mark, text) = match (&finding.outcome, finding.needed) {
             (Ok(text), _) => (Style::new().green().apply_to("✓"), text),
@@ -223,6 +226,37 @@ fn definitions(config: &Config) -> Finding {
         name: "workflows",
         outcome,
         needed: true,
+    }
+}
+
+/// The sandbox, and each of its promises.
+async fn sandbox() -> Vec<Finding> {
+    let detected = tokio::task::spawn_blocking(|| {
+        let helper = std::env::current_exe().map_err(|error| error.to_string())?;
+        Sandbox::detect(&Options::new(helper)).map_err(|error| format!("{}: {error}", error.code()))
+    });
+    let detected = detected.await.map_err(|error| error.to_string()).flatten();
+    let finding = |outcome| Finding {
+        name: "sandbox",
+        outcome,
+        needed: false,
+    };
+    match detected {
+        Err(reason) => vec![finding(Err(reason))],
+        Ok(sandbox) => {
+            let others = sandbox.passed_over().iter();
+            let others: Vec<String> = others.map(|(kind, reason)| format!("{kind}: {reason}")).collect();
+            let engine = if others.is_empty() {
+                sandbox.kind().to_string()
+            } else {
+                format!("{} ({})", sandbox.kind(), others.join("; "))
+            };
+            let promises = sandbox.guarantees().iter().map(|each| match &each.held {
+                Held::Yes => Ok(each.promise.to_string()),
+                Held::No(reason) => Err(format!("{}: no, {reason}", each.promise)),
+            });
+            std::iter::once(Ok(engine)).chain(promises).map(finding).collect()
+        }
     }
 }
 

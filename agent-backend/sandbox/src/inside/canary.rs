@@ -58,11 +58,13 @@ pub(crate) struct Bait {
     pub(crate) tmp_bytes: usize,
     /// How large a file may be.
     pub(crate) file_bytes: u64,
+    /// Folders that there must not be.
+    pub(crate) hidden: Vec<PathBuf>,
 }
 
 impl Bait {
     pub(super) fn arguments(&self) -> Vec<OsString> {
-        vec![
+        let mut words: Vec<OsString> = vec![
             self.port.to_string().into(),
             self.abstract_name.clone(),
             self.host_pid.to_string().into(),
@@ -71,7 +73,9 @@ impl Bait {
             self.hog_bytes.to_string().into(),
             self.tmp_bytes.to_string().into(),
             self.file_bytes.to_string().into(),
-        ]
+        ];
+        words.extend(self.hidden.iter().map(OsString::from));
+        words
     }
 
     pub(super) fn parse(mut words: impl Iterator<Item = OsString>) -> Result<Self, String> {
@@ -85,6 +89,7 @@ impl Bait {
             hog_bytes: number(&next()?)?,
             tmp_bytes: number(&next()?)?,
             file_bytes: number(&next()?)?,
+            hidden: words.map(PathBuf::from).collect(),
         })
     }
 }
@@ -186,7 +191,7 @@ fn root() -> Found {
 }
 
 fn home(bait: &Bait) -> Found {
-    for path in [bait.host_file.as_path(), Path::new("/root"), Path::new("/home")] {
+    for path in std::iter::once(&bait.host_file).chain(&bait.hidden) {
         if path.symlink_metadata().is_ok() {
             return Err(format!("{} is seen", path.display()));
         }

@@ -7,6 +7,7 @@
 )]
 
 mod command;
+mod containers;
 mod detect;
 mod escapes;
 mod jobs;
