@@ -48,7 +48,7 @@ impl Trials {
     /// The same, with its sandbox. Blocks for about a second the first time.
     pub fn ready(&self) -> &trial::Trials {
         self.ready.get_or_init(|| {
-            let sandbox = detect(&self.sandbox);
+            let sandbox = detect(&self.sandbox).map_err(|error| error.to_string());
             if let Err(reason) = &sandbox {
                 tracing::warn!(%reason, "proposals are not built and not tested");
             }
@@ -61,9 +61,12 @@ impl Trials {
     }
 }
 
-/// The sandbox of this machine; why there is none, and what to do.
-fn detect(config: &config::Sandbox) -> Result<Sandbox, String> {
-    let helper = std::env::current_exe().map_err(|error| error.to_string())?;
+/// The sandbox of this machine; why there is none, and what to do. Blocks for about a second.
+pub(crate) fn detect(config: &config::Sandbox) -> Result<Sandbox, sandbox::Error> {
+    let helper = std::env::current_exe().map_err(|source| sandbox::Error::Io {
+        what: "find its helper",
+        source,
+    })?;
     let options = Options {
         engine: match config.engine {
             Engine::Auto => Choice::Auto,
@@ -75,5 +78,5 @@ fn detect(config: &config::Sandbox) -> Result<Sandbox, String> {
         bubblewrap: config.bubblewrap.clone(),
         ..Options::new(helper)
     };
-    Sandbox::detect(&options).map_err(|error| error.to_string())
+    Sandbox::detect(&options)
 }

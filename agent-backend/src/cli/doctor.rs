@@ -10,11 +10,12 @@ use models::{
     examine::{self, Weight},
     routing::Link,
 };
-
-use sandbox::{Held, Options, Sandbox};
+use sandbox::Held;
 
 use super::{Exit, backend, print};
-use crate::{config::Config, error::Error, providers::Models, search::SearchModels, wiring, workflows};
+use crate::{
+    config::Config, error::Error, providers::Models, search::SearchModels, trials, wiring, workflows,
+};
 
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Arguments {
@@ -43,7 +44,7 @@ pub(super) async fn run(config: Config, arguments: Arguments) -> Result<Exit, Er
         definitions(&config),
         running(&config).await,
     ]);
-    findings.extend(sandbox().await);
+    findings.extend(sandbox(&config).await);
     for finding in &findings {
         let (mark, text) = match (&finding.outcome, finding.needed) {
             (Ok(text), _) => (Style::new().green().apply_to("✓"), text),
@@ -230,10 +231,10 @@ fn definitions(config: &Config) -> Finding {
 }
 
 /// The sandbox, and each of its promises.
-async fn sandbox() -> Vec<Finding> {
-    let detected = tokio::task::spawn_blocking(|| {
-        let helper = std::env::current_exe().map_err(|error| error.to_string())?;
-        Sandbox::detect(&Options::new(helper)).map_err(|error| format!("{}: {error}", error.code()))
+async fn sandbox(config: &Config) -> Vec<Finding> {
+    let config = config.sandbox.clone();
+    let detected = tokio::task::spawn_blocking(move || {
+        trials::detect(&config).map_err(|error| format!("{}: {error}", error.code()))
     });
     let detected = detected.await.map_err(|error| error.to_string()).flatten();
     let finding = |outcome| Finding {
