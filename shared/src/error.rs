@@ -171,6 +171,10 @@ codes! {
     SandboxMountRefused = "E1802", "The sandbox cannot show a file";
     SandboxFailed = "E1803", "The sandbox could not be set up";
     SandboxImage = "E1804", "An image for the sandbox could not be made";
+
+    // E19xx: language servers and MCP servers of others.
+    LanguageServerNotStarted = "E1901", "A language server cannot be started";
+    LanguageServerFailed = "E1902", "A language server failed";
 }
 
 impl Code {

@@ -18,6 +18,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("agents", &["engine", "shared"]),
     ("inference", &["shared"]),
     ("journal", &["engine", "shared"]),
+    ("language", &["shared"]),
     ("models", &["engine", "shared"]),
     ("retrieval", &["engine", "shared"]),
     ("sandbox", &["shared"]),

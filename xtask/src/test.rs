@@ -3,18 +3,17 @@
 //! Every step runs even if an earlier one failed, so that one run tells all;
 //! only what cannot work without another step is left out, and said.
 
+mod packages;
+
 use std::{
     collections::BTreeSet,
-    env,
     ffi::OsString,
-    path::PathBuf,
     process::{Command, Stdio},
     time::Duration,
 };
 
 use anyhow::bail;
 use clap::Args;
-use python_environment::Dependencies;
 
 use crate::{
     cargo::{self, Profile},
@@ -23,19 +22,6 @@ use crate::{
     paths::Paths,
     say,
 };
-
-/// The client that drives a whole workflow over ACP.
-const ACPX: &str = "acpx@0.19.1";
-
-/// The package that carries the protocol's official JSON Schema.
-const ACP_SDK: &str = "@agentclientprotocol/sdk@2.4.0";
-
-/// The last package of the same authors with example clients for every transport,
-/// and what those need.
-const ACP_EXAMPLES: &[&str] = &["@agentclientprotocol/sdk@1.9.0", "zod@4.6.7", "ws@8.23.0"];
-
-/// The protocol's official client for Python, which drives the MCP server.
-const MCP_CLIENT: &str = "mcp==2.3.0";
 
 /// Options of the tests.
 #[derive(Debug, Default, Args)]
@@ -71,21 +57,11 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         steps.run("packages", install);
         // What it installs is exported; without it, its tests say that they are
         // left out.
-        match steps.run("acpx", || install_acpx(&paths)) {
-            Some(path) => variables.push(("AGENTIC_IDE_ACPX".into(), path)),
-            None => say::note("the tests that need acpx will be left out"),
-        }
-        match steps.run("ACP examples", || install_acp_examples(&paths)) {
-            Some(path) => variables.push(("AGENTIC_IDE_ACP_EXAMPLES".into(), path)),
-            None => say::note("the tests with the example clients of ACP will be left out"),
-        }
-        match steps.run("ACP schema", || install_acp_schema(&paths)) {
-            Some(path) => variables.push(("AGENTIC_IDE_ACP_SCHEMA".into(), path)),
-            None => say::note("messages will not be judged by the protocol's own schema; CI fails without"),
-        }
-        match steps.run("MCP client", || install_mcp_client(&paths)) {
-            Some(path) => variables.push(("AGENTIC_IDE_MCP_PYTHON".into(), path)),
-            None => say::note("the test with the Python client of MCP will be left out"),
+        for wanted in packages::WANTED {
+            match steps.run(wanted.step, || wanted.install(&paths)) {
+                Some(path) => variables.push((wanted.variable.into(), path)),
+                None => say::note(wanted.without),
+            }
         }
     }
     let before = untracked(&paths);
@@ -164,82 +140,6 @@ fn install() -> anyhow::Result<()> {
     needs::ensure(&all, Severity::Required)
 }
 
-/// The path of acpx, installed into the cache if it is not there yet.
-fn install_acpx(paths: &Paths) -> anyhow::Result<OsString> {
-    if let Some(given) = env::var_os("AGENTIC_IDE_ACPX") {
-        return Ok(given);
-    }
-    install_from_npm(paths, &[ACPX], "node_modules/.bin/acpx")
-}
-
-/// The folder of the example clients.
-fn install_acp_examples(paths: &Paths) -> anyhow::Result<OsString> {
-    if let Some(given) = env::var_os("AGENTIC_IDE_ACP_EXAMPLES") {
-        return Ok(given);
-    }
-    let folder = "node_modules/@agentclientprotocol/sdk/dist/examples";
-    install_from_npm(paths, ACP_EXAMPLES, folder)
-}
-
-/// The path of the protocol's JSON Schema, from the package of its authors.
-fn install_acp_schema(paths: &Paths) -> anyhow::Result<OsString> {
-    if let Some(given) = env::var_os("AGENTIC_IDE_ACP_SCHEMA") {
-        return Ok(given);
-    }
-    let schema = "node_modules/@agentclientprotocol/sdk/schema/v1/schema.json";
-    install_from_npm(paths, &[ACP_SDK], schema)
-}
-
-/// The path of a Python that has the MCP client, installed into the cache if it
-/// is not there yet.
-fn install_mcp_client(paths: &Paths) -> anyhow::Result<OsString> {
-    if let Some(given) = env::var_os("AGENTIC_IDE_MCP_PYTHON") {
-        return Ok(given);
-    }
-    let folder = paths.cache.join(MCP_CLIENT.replace("==", "-"));
-    python_environment::interpreter(&folder, MCP_CLIENT, Dependencies::Installed)
-        .map(PathBuf::into)
-        .map_err(anyhow::Error::msg)
-}
-
-/// The path of `file` of the first of these pinned npm packages, installed into the
-/// cache if it is not there yet.
-fn install_from_npm(paths: &Paths, packages: &[&str], file: &str) -> anyhow::Result<OsString> {
-    let Some(package) = packages.first() else {
-        bail!("no package is named");
-    };
-    let dir = paths
-        .cache
-        .join(package.trim_start_matches('@').replace(['@', '/'], "-"));
-    let path = dir.join(file);
-    if path.exists() {
-        return Ok(path.into());
-    }
-    if needs::on_path("node").is_none() || needs::on_path("npm").is_none() {
-        bail!("node and npm are not installed");
-    }
-    let mut npm = Command::new("npm");
-    npm.args([
-        "install",
-        "--no-audit",
-        "--no-fund",
-        "--no-save",
-        "--loglevel=error",
-        "--prefix",
-    ]);
-    let output = npm.arg(&dir).args(packages).stdin(Stdio::null()).output()?;
-    if !output.status.success() {
-        bail!(
-            "npm install {package} failed:\n{}",
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
-    }
-    if !path.exists() {
-        bail!("{package} has no {file}");
-    }
-    Ok(path.into())
-}
-
 /// What `git status` lists; none where this is no git repository.
 fn untracked(paths: &Paths) -> Option<BTreeSet<String>> {
     let output = Command::new("git")
@@ -283,7 +183,7 @@ impl Steps {
                 say::note(&format!("{error:#}"));
                 let first = error.to_string().lines().next().unwrap_or_default().to_owned();
                 // What the tests only want is no reason to fail.
-                let outcome = if matches!(name, "acpx" | "ACP examples" | "ACP schema" | "MCP client") {
+                let outcome = if packages::WANTED.iter().any(|wanted| wanted.step == name) {
                     Outcome::LeftOut(first)
                 } else {
                     Outcome::Failed(first)
