@@ -2,13 +2,15 @@
 //! formatter would, where the file was so before.
 
 use std::{
-    env, fs,
+    env,
+    ffi::OsStr,
+    fs,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
 };
 
-use super::{Changed, Finding, extension};
+use super::{Changed, Finding, extension, syntax};
 use crate::{
     limits::FILE_BYTES_MAX,
     process::{self, Failure},
@@ -39,6 +41,7 @@ const PRETTIER_CODE: &[&str] = &[
 pub(super) enum Formatter {
     Black,
     Ruff,
+    Autopep8,
     Rustfmt,
     Gofmt,
     Prettier,
@@ -47,6 +50,7 @@ pub(super) enum Formatter {
 const ALL: &[Formatter] = &[
     Formatter::Black,
     Formatter::Ruff,
+    Formatter::Autopep8,
     Formatter::Rustfmt,
     Formatter::Gofmt,
     Formatter::Prettier,
@@ -67,6 +71,7 @@ impl Formatter {
         match self {
             Self::Black => "black",
             Self::Ruff => "ruff",
+            Self::Autopep8 => "autopep8",
             Self::Rustfmt => "rustfmt",
             Self::Gofmt => "gofmt",
             Self::Prettier => "prettier",
@@ -76,14 +81,14 @@ impl Formatter {
     /// The shortest source that is in order.
     fn least_source(self) -> &'static str {
         match self {
-            Self::Black | Self::Ruff | Self::Rustfmt | Self::Prettier => "",
+            Self::Black | Self::Ruff | Self::Autopep8 | Self::Rustfmt | Self::Prettier => "",
             Self::Gofmt => "package a\n",
         }
     }
 
     fn concerns(self, path: &str) -> bool {
         match self {
-            Self::Black | Self::Ruff => matches!(extension(path), "py" | "pyi"),
+            Self::Black | Self::Ruff | Self::Autopep8 => matches!(extension(path), "py" | "pyi"),
             Self::Rustfmt => extension(path) == "rs",
             Self::Gofmt => extension(path) == "go",
             Self::Prettier => matches!(
@@ -115,6 +120,7 @@ impl Formatter {
                         .iter()
                         .any(|name| config(root, name).is_some_and(|text| text.contains("[format]")))
             }
+            Self::Autopep8 => pyproject("[tool.autopep8]"),
             Self::Rustfmt => root.join("Cargo.toml").is_file(),
             Self::Gofmt => root.join("go.mod").is_file(),
             Self::Prettier => {
@@ -127,8 +133,21 @@ impl Formatter {
         }
     }
 
+    /// Whether it gives back what it cannot parse as if it were in order.
+    fn is_silent_on_syntax_errors(self) -> bool {
+        match self {
+            Self::Autopep8 => true,
+            Self::Black | Self::Ruff | Self::Rustfmt | Self::Gofmt | Self::Prettier => false,
+        }
+    }
+
     pub(super) fn check(self, root: &Path, changed: &[Changed], timeout: Duration) -> Finding {
-        let Some(program) = find(self.program()) else {
+        self.check_on(&env::var_os("PATH").unwrap_or_default(), root, changed, timeout)
+    }
+
+    /// With the programs of a `PATH`.
+    fn check_on(self, path: &OsStr, root: &Path, changed: &[Changed], timeout: Duration) -> Finding {
+        let Some(program) = find(self.program(), path) else {
             return Finding::skipped(format!("{} is not on PATH", self.program()));
         };
         let Ok(directory) = tempfile::tempdir() else {
@@ -144,7 +163,10 @@ impl Formatter {
             line = format!("{} {}", self.program(), arguments.join(" "));
             let format = |source: &str| {
                 let mut command = Command::new(&program);
-                command.args(&arguments).current_dir(directory.path());
+                command
+                    .args(&arguments)
+                    .env("PATH", path)
+                    .current_dir(directory.path());
                 process::run(
                     &mut command,
                     Some(source.as_bytes()),
@@ -166,6 +188,13 @@ impl Formatter {
                 Err(Failure::TimedOut) => return Finding::skipped(format!("{line} did not end in time")),
                 Err(Failure::Io(error)) => return Finding::skipped(format!("{line} cannot be run: {error}")),
             };
+            if self.is_silent_on_syntax_errors()
+                && !syntax::is_sound(&file.path, &file.new, timeout)
+                && (file.old.is_empty() || syntax::is_sound(&file.path, &file.old, timeout))
+            {
+                problems.push(format!("{}: cannot be parsed", file.path));
+                continue;
+            }
             let differs = new.code != Some(0) || new.stdout != file.new.as_bytes();
             if !differs {
                 continue;
@@ -205,6 +234,13 @@ impl Formatter {
                 "--no-cache".into(),
                 "--stdin-filename".into(),
                 at(path),
+                "-".into(),
+            ],
+            // A name on standard input is not known to it.
+            Self::Autopep8 => vec![
+                "--global-config".into(),
+                at("pyproject.toml"),
+                "--ignore-local-config".into(),
                 "-".into(),
             ],
             Self::Rustfmt => {
@@ -265,10 +301,12 @@ fn config(root: &Path, name: &str) -> Option<String> {
 
 /// A program in an absolute directory of PATH: an entry like `.` would let the
 /// workspace choose what runs.
-fn find(program: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH")?;
-    env::split_paths(&path)
+fn find(program: &str, path: &OsStr) -> Option<PathBuf> {
+    env::split_paths(path)
         .filter(|dir| dir.is_absolute())
         .map(|dir| dir.join(program))
         .find(|p| p.is_file())
 }
+
+#[cfg(test)]
+mod tests;

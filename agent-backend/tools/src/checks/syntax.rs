@@ -41,6 +41,13 @@ pub(super) fn check(changed: &[Changed], timeout: Duration) -> Finding {
     Finding::of(&problems, None)
 }
 
+/// Whether a text is in a language that can be parsed, and has no error.
+pub(super) fn is_sound(path: &str, text: &str, timeout: Duration) -> bool {
+    language(path)
+        .and_then(|language| errors(text, &language, timeout))
+        .is_some_and(|errors| errors.is_empty())
+}
+
 fn language(path: &str) -> Option<Language> {
     let language = match extension(path) {
         "py" | "pyi" => tree_sitter_python::LANGUAGE,
