@@ -98,15 +98,11 @@ fn the_projects_own_configuration_of_autopep8_counts() {
 fn prettier() {
     let texts = Texts {
         path: "a.ts",
-        tidy: "export const a: number = 1;\n",
-        untidy: "export const a:number = 1\n",
+        tidy: "export const a: number = 1\n",
+        untidy: "export const a: number = 1;\n",
         broken: "export const = 1;\n",
     };
-    check(Formatter::Prettier, NODE, (".prettierrc", "{}\n"), &texts);
-    let texts = Texts {
-        tidy: "export const a: number = 1\n",
-        ..texts
-    };
+    // Its own default would have semicolons.
     let config = (".prettierrc", "{ \"semi\": false }\n");
     check(Formatter::Prettier, NODE, config, &texts);
 }
