@@ -122,6 +122,7 @@ codes! {
     AnswerDeclined = "E1312", "The model declined the task";
     QueriesMalformed = "E1313", "The search queries are not valid JSON of the expected shape";
     AnswerWrittenCall = "E1314", "The model wrote a tool call as text";
+    RequestUnclear = "E1315", "The request can mean several things";
 
     // E14xx: model providers.
     OllamaUnreachable = "E1401", "Ollama does not answer";

@@ -10,6 +10,7 @@ use std::{
 
 use agents::{
     edit,
+    plan::Asking,
     prompt::{self, Built, Facts, FileText, ProposedFile},
 };
 use scripted_ollama::ScriptedOllama;
@@ -211,9 +212,9 @@ async fn iterate(
         optional_stages: &stages,
         ..Facts::default()
     };
-    let schema = agents::plan::schema(&optional);
+    let schema = agents::plan::schema(&optional, Asking::Allowed);
     let answer = ask(ollama, &prompt::planning(&facts, BUDGET_TOKENS), Some(schema)).await;
-    let plan = agents::plan::parse(&answer, &optional).unwrap();
+    let plan = agents::plan::parse(&answer, &optional, Asking::Allowed).unwrap();
 
     let planned: Vec<_> = files
         .iter()

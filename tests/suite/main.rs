@@ -37,6 +37,7 @@ mod memory;
 mod partitions;
 mod providers;
 mod quarantine;
+mod questions;
 mod registry;
 mod resume;
 mod retention;

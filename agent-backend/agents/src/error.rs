@@ -50,6 +50,12 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
+    /// The planner asks before it plans.
+    #[error("{question}")]
+    Unclear {
+        /// What it asks.
+        question: String,
+    },
     /// Search queries that are not of the expected shape.
     #[error("the search queries cannot be used: {problem}")]
     Queries {
@@ -103,9 +109,26 @@ fn join(errors: &[Error]) -> String {
 }
 
 impl Error {
-    /// What to do about it: another attempt, told what was wrong, can succeed.
+    /// What to do about it: another attempt, told what was wrong, can succeed;
+    /// a question is the person's to answer.
     pub fn class(&self) -> Class {
-        Class::Transient
+        match self {
+            Self::Unclear { .. } => Class::User,
+            Self::Empty
+            | Self::NoEdits { .. }
+            | Self::Truncated { .. }
+            | Self::Malformed { .. }
+            | Self::Path { .. }
+            | Self::DoesNotApply { .. }
+            | Self::Plan { .. }
+            | Self::Queries { .. }
+            | Self::Placeholder { .. }
+            | Self::NoChange
+            | Self::Repeats { .. }
+            | Self::Declined { .. }
+            | Self::WrittenCall { .. }
+            | Self::Several(_) => Class::Transient,
+        }
     }
 
     /// The page that explains it.
@@ -118,6 +141,7 @@ impl Error {
             Self::Path { .. } => Code::EditPathInvalid,
             Self::DoesNotApply { .. } => Code::EditDoesNotApply,
             Self::Plan { .. } => Code::PlanMalformed,
+            Self::Unclear { .. } => Code::RequestUnclear,
             Self::Queries { .. } => Code::QueriesMalformed,
             Self::Placeholder { .. } => Code::AnswerPlaceholder,
             Self::NoChange => Code::NoChange,

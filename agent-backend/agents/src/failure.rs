@@ -185,6 +185,10 @@ fn known(code: Code) -> Option<&'static str> {
             Code::AnswerWrittenCall,
             "Call the tool through the interface. Never write a call into the answer.",
         ),
+        (
+            Code::RequestUnclear,
+            "The person was asked. Go by the answer if there is one, and by the likeliest meaning otherwise.",
+        ),
         (Code::ContextTruncated, "Rely on the shown code alone."),
     ];
     advice

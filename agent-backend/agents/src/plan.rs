@@ -27,13 +27,25 @@ pub const TEXT_CHARS_MAX: usize = 500;
 /// Reason of a stage that runs because the planner forgot it.
 pub const NOT_MENTIONED: &str = "the plan does not mention it";
 
+/// Whether the planner may ask the person instead of planning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asking {
+    /// It may.
+    Allowed,
+    /// It may not: the person has said more already.
+    Over,
+}
+
 /// JSON Schema of a plan, for the model server's structured output.
-pub fn schema(optional: &[StageId]) -> Value {
+pub fn schema(optional: &[StageId], asking: Asking) -> Value {
     let mut properties = json!({
         "summary": {"type": "string"},
         "steps": {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": STEPS_MAX},
         "files": {"type": "array", "items": {"type": "string"}, "maxItems": FILES_MAX},
     });
+    if asking == Asking::Allowed {
+        properties["question"] = json!({"type": "string"});
+    }
     let mut required = vec!["summary", "steps", "files"];
     if !optional.is_empty() {
         let names: Vec<&str> = optional.iter().map(StageId::as_str).collect();
@@ -65,6 +77,8 @@ struct Raw {
     files: Vec<String>,
     #[serde(default)]
     stages: Vec<RawStage>,
+    #[serde(default)]
+    question: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -80,9 +94,14 @@ struct RawStage {
 ///
 /// # Errors
 /// `Empty`, `Truncated` (JSON that ends too early), `Plan` (no JSON, another
-/// shape, too much of it), `Path` (a file outside the workspace).
-pub fn parse(answer: &str, optional: &[StageId]) -> Result<Plan, Error> {
+/// shape, too much of it), `Path` (a file outside the workspace), `Unclear` (a
+/// question to the person, where one may be asked).
+pub fn parse(answer: &str, optional: &[StageId], asking: Asking) -> Result<Plan, Error> {
     let raw: Raw = json::object(answer, "the plan", bad)?;
+    let question = one_line(raw.question.as_deref().unwrap_or_default(), TEXT_CHARS_MAX);
+    if asking == Asking::Allowed && !question.is_empty() {
+        return Err(Error::Unclear { question });
+    }
     let summary = one_line(&raw.summary, SUMMARY_CHARS_MAX);
     if summary.is_empty() {
         return Err(bad("`summary` is empty".into()));
@@ -192,7 +211,7 @@ mod tests {
 
     #[track_caller]
     fn check(answer: &str, expect: &str) {
-        let got = match parse(answer, &optional()) {
+        let got = match parse(answer, &optional(), Asking::Allowed) {
             Ok(plan) => show(&plan),
             Err(error) => error.code().as_str().to_owned(),
         };
@@ -261,7 +280,7 @@ mod tests {
     fn json_that_ends_early_is_never_completed() {
         let whole = GOOD.trim_end();
         for end in (1..whole.len()).filter(|&end| whole.is_char_boundary(end)) {
-            let error = parse(&whole[..end], &optional()).unwrap_err();
+            let error = parse(&whole[..end], &optional(), Asking::Allowed).unwrap_err();
             assert_eq!(error.code(), Code::AnswerTruncated, "{}", &whole[..end]);
         }
     }
@@ -271,6 +290,7 @@ mod tests {
         let plan = parse(
             &format!(r#"{{"summary":"{0}","steps":["{0}"]}}"#, "a".repeat(9_000)),
             &[],
+            Asking::Allowed,
         )
         .unwrap();
         assert_eq!(plan.summary.chars().count(), SUMMARY_CHARS_MAX);
@@ -279,7 +299,29 @@ mod tests {
 
     #[test]
     fn schema_of_a_plan() {
-        insta::assert_json_snapshot!("schema", schema(&[StageId::new("test_generation")]));
-        assert_eq!(schema(&[])["properties"].get("stages"), None);
+        insta::assert_json_snapshot!("schema", schema(&[StageId::new("test_generation")], Asking::Over));
+        assert_eq!(schema(&[], Asking::Over)["properties"].get("stages"), None);
+        let asking = schema(&[], Asking::Allowed);
+        assert_eq!(asking["properties"]["question"]["type"], "string");
+        assert_eq!(asking["required"], json!(["summary", "steps", "files"]));
+    }
+
+    #[test]
+    fn a_question_is_one_only_while_it_may_be_asked() {
+        let check = |question: &str, asking, expect: Option<&str>| {
+            let answer =
+                json!({"summary": "a", "steps": ["b"], "files": [], "question": question}).to_string();
+            let expect = expect.map_or(Ok("a"), |question| {
+                Err(Error::Unclear {
+                    question: question.to_owned(),
+                })
+            });
+            let got = parse(&answer, &[], asking).map(|plan| plan.summary);
+            assert_eq!(got, expect.map(str::to_owned), "{question}");
+        };
+        check("Which one?", Asking::Allowed, Some("Which one?"));
+        check(" \nWhich\none? ", Asking::Allowed, Some("Which one?"));
+        check("Which one?", Asking::Over, None);
+        check(" ", Asking::Allowed, None);
     }
 }

@@ -14,13 +14,14 @@
 mod text;
 
 use engine::artifact::{Failure, Plan};
-use shared::id::StageId;
+use shared::{error::Code, id::StageId};
 
 use crate::{
     answer::one_line,
     budget::{Cut, LeftOut, Priority, Section, estimate, fit},
     edit::{Format, fenced},
     failure::guidance,
+    plan::Asking,
 };
 
 /// Characters of one failure's message; the middle of a longer one is left
@@ -120,6 +121,19 @@ pub struct Facts<'a> {
     pub today: Option<&'a str>,
 }
 
+impl Facts<'_> {
+    /// Whether the planner may ask the person: once, and not somebody who has
+    /// said more already.
+    pub fn asking(&self) -> Asking {
+        let asked = |failure: &Failure| failure.code == Code::RequestUnclear;
+        if self.feedback.is_empty() && !self.failures.iter().any(asked) {
+            Asking::Allowed
+        } else {
+            Asking::Over
+        }
+    }
+}
+
 /// Asks for a plan; the answer is read by [`crate::plan::parse`].
 pub fn planning(facts: &Facts<'_>, budget_tokens: u64) -> Built {
     let mut task = text::PLANNING.to_owned();
@@ -132,13 +146,12 @@ pub fn planning(facts: &Facts<'_>, budget_tokens: u64) -> Built {
     task.push_str(&text::plan_example(
         facts.optional_stages.iter().map(|(stage, _)| stage),
     ));
-    build(
-        facts,
-        "Your task: plan",
-        &task,
-        text::PLANNING_LAST,
-        budget_tokens,
-    )
+    // With the last word: the task stays the same when nothing can be asked any more.
+    let last = match facts.asking() {
+        Asking::Allowed => format!("{}{}", text::PLANNING_QUESTION, text::PLANNING_LAST),
+        Asking::Over => text::PLANNING_LAST.to_owned(),
+    };
+    build(facts, "Your task: plan", &task, &last, budget_tokens)
 }
 
 /// Asks for code; the answer is read by [`crate::edit::parse`].

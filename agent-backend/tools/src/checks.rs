@@ -12,6 +12,7 @@
 mod content;
 mod format;
 mod python;
+mod security;
 mod syntax;
 
 use std::time::Duration;
@@ -27,6 +28,9 @@ use crate::{
     limits::{CHECK_OUTPUT_BYTES_MAX, CHECK_PROBLEMS_MAX, CHECK_TIMEOUT, CHECKS_TIMEOUT},
     process, trial,
 };
+
+/// Name of the check for calls that can do harm.
+const DANGEROUS_CALLS: &str = "dangerous-calls";
 
 /// How long checks may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,10 +101,14 @@ impl Finding {
 }
 
 /// Whether a failed check means that the proposal is wrong, and not merely
-/// formatted in another way, or tested by too little.
+/// something for the person to judge: its format, a call that can do harm,
+/// tests that show too little.
 pub fn blocks(report: &CheckReport) -> bool {
     match report.status {
-        CheckStatus::Failed => !(report.name.starts_with("format-") || report.name.starts_with(trial::PROOF)),
+        CheckStatus::Failed => {
+            let shown = ["format-", DANGEROUS_CALLS, trial::PROOF];
+            !shown.iter().any(|name| report.name.starts_with(name))
+        }
         CheckStatus::Passed | CheckStatus::Skipped => false,
     }
 }
@@ -132,7 +140,11 @@ pub fn run(
         report("syntax", || syntax::check(&changed, timeouts.each)),
         report("merge-markers", || content::merge_markers(&changed)),
         report("secrets", || content::secrets(&changed)),
+        report(DANGEROUS_CALLS, || security::dangerous_calls(&changed)),
     ];
+    if changed.iter().any(|file| security::is_manifest(&file.path)) {
+        reports.push(report("dependencies", || security::dependencies(&changed)));
+    }
     let mut program = |name: &str, check: &dyn Fn() -> Finding| {
         reports.push(report(name, || {
             if watch.elapsed() < timeouts.all {

@@ -21,6 +21,12 @@ Plan the change. Do not write code yet.
 - files: the paths of the files to create or change, relative to the workspace. Use existing paths where they exist. Name tests only if a step needs them.
 ";
 
+/// Where the person can still be asked.
+pub(super) const PLANNING_QUESTION: &str = "\
+If the request can mean very different things, and the shown code does not tell which, add `question`: one short question to the person. \
+Otherwise leave it out.
+";
+
 pub(super) const PLANNING_LAST: &str = "Answer with the JSON object of the plan and nothing else.\n";
 
 pub(super) const CODE: &str = "\

@@ -35,7 +35,13 @@ pub(super) fn fail(turn: &mut Turn<'_>, failure: Failure) {
 
 /// What follows an attempt that has ended with a failure.
 pub(super) fn settle(turn: &mut Turn<'_>, stage: &Stage, failure: Failure) {
-    let action = stage.retry.on(failure.class);
+    // A question of the model is the person's to answer, whatever the definition
+    // says about failures.
+    let action = if failure.code == Code::RequestUnclear {
+        OnFailure::Ask
+    } else {
+        stage.retry.on(failure.class)
+    };
     // What a person refused or changed is theirs to look at again.
     let to_review = stage.is(StageKind::Apply) && failure.class != Class::Fatal;
     let again = action == OnFailure::Retry && !(to_review && failure.class == Class::Permanent);

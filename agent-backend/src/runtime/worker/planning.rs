@@ -19,11 +19,12 @@ pub(super) async fn run(services: &Services, state: &State, desk: &Desk) -> Resu
         .map(|(stage, _)| stage)
         .collect();
     let shown = collected.borrow();
+    let asking = shown.facts(state, "").asking();
     let answer = ask::ask(services, state, desk, |window| {
         let facts = shown.facts(state, window.model);
         let built = agents::prompt::planning(&facts, window.prompt_tokens_max);
         let mut request = stream::request(services, built.prompt);
-        request.format = Some(agents::plan::schema(&stages));
+        request.format = Some(agents::plan::schema(&stages, asking));
         request.temperature = Some(0.0);
         Asked {
             request,
@@ -31,6 +32,6 @@ pub(super) async fn run(services: &Services, state: &State, desk: &Desk) -> Resu
         }
     })
     .await?;
-    let plan = agents::plan::parse(&answer.text, &stages)?;
+    let plan = agents::plan::parse(&answer.text, &stages, asking)?;
     Ok((Output::Plan(plan), Vec::new()))
 }

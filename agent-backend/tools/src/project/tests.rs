@@ -177,8 +177,8 @@ fn what_fails_is_named_without_what_moves() {
         "src/a.ts(1,2): error TS2322: Type 'string'\nnot ok 1 - adds\n  ✖ takes away (1.25ms)\n✖ failing tests:\n\
          \u{20}FAIL  src/a.test.ts > b 12ms\n  ● a › c",
         &[
-            "adds",
             "a › c",
+            "adds",
             "src/a.test.ts > b",
             "src/a.ts: error TS2322: Type 'string'",
             "takes away",

@@ -49,7 +49,7 @@ fn a_removed_file_has_nothing_to_check() {
     let place = Place::repository(&[("a.py", "x = 1\n")]);
     let found = statuses(&place, &[("a.py", None)]);
     assert_eq!(status(&found, "syntax"), Some(CheckStatus::Skipped));
-    assert_eq!(found.len(), 3);
+    assert_eq!(found.len(), 4);
 }
 
 #[test]

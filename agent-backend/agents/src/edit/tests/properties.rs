@@ -63,7 +63,7 @@ proptest! {
                 let _ = apply(edit, Some("a\nb\n"));
             }
         }
-        let _ = crate::plan::parse(&answer, &[]);
+        let _ = crate::plan::parse(&answer, &[], crate::plan::Asking::Allowed);
     }
 
     /// What we write ourselves is read back as it was.
