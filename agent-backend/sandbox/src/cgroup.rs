@@ -5,15 +5,15 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     process,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
     time::Duration,
 };
 
 use crate::Limits;
-
-/// Where systems mount them.
-pub(crate) const ROOT: &str = "/sys/fs/cgroup";
 
 /// What our groups are called, with the process that made them and a number.
 const PREFIX: &str = "agentic-ide-sandbox-";
@@ -271,6 +271,13 @@ impl Group {
             .collect()
     }
 
+    /// Whether no process is in it.
+    fn is_empty(&self) -> bool {
+        let doors = self.doors();
+        let mut inside = doors.iter().filter_map(|door| fs::read_to_string(door).ok());
+        inside.all(|processes| processes.is_empty())
+    }
+
     /// Whether the kernel killed something because the memory was used up.
     pub(crate) fn ran_out_of_memory(&self) -> bool {
         let file = match self.version {
@@ -297,6 +304,34 @@ impl Group {
                 Version::One => Ok(()),
             };
         }
+    }
+}
+
+/// The groups of conversations, whose end nobody tells: one in which there was somebody, and
+/// is nobody any more, is removed when the next one begins.
+#[derive(Debug, Default)]
+pub(crate) struct Conversations(Mutex<Vec<(Group, Entered)>>);
+
+/// Whether somebody has been seen in a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Entered {
+    Yes,
+    NotYet,
+}
+
+impl Conversations {
+    /// Keeps the group of a conversation that is about to begin.
+    pub(crate) fn keep(&self, group: Group) {
+        let mut groups = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        groups.retain_mut(|(group, entered)| match (group.is_empty(), *entered) {
+            (true, Entered::Yes) => false,
+            (true, Entered::NotYet) => true,
+            (false, _) => {
+                *entered = Entered::Yes;
+                true
+            }
+        });
+        groups.push((group, Entered::NotYet));
     }
 }
 

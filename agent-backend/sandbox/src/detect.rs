@@ -86,14 +86,12 @@ impl Sandbox {
     }
 
     /// The command that runs `job`, for whoever talks with it over standard input and
-    /// output. The limits of time, output and what is written do not count. With bubblewrap
-    /// memory is bounded for each process instead of all together, and the number of
-    /// processes is not bounded for root. It must be started from a thread that lives as
+    /// output. The limits of time, output and what is written do not count. It must be started from a thread that lives as
     /// long as the conversation: the kernel ends bubblewrap's sandbox with that thread.
     ///
     /// # Errors
     ///
-    /// [`Error::Mount`], and [`Error::Image`] with containers.
+    /// [`Error::Mount`] and [`Error::Io`], and [`Error::Image`] with containers.
     pub fn command(&self, job: &Job) -> Result<Command, Error> {
         self.0.engine.command(job)
     }

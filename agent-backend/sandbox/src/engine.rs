@@ -5,7 +5,7 @@ use std::{ffi::OsString, fs, path::Path, process::Command};
 use crate::{
     Ended, Error, Guarantee, Job, Kind, Options, Stop, Stream,
     bubblewrap::Bubblewrap,
-    cgroup::{self, Controller, Group, Hierarchy},
+    cgroup::{Controller, Conversations, Group, Hierarchy},
     container::Container,
     inside::Then,
     probe,
@@ -21,6 +21,7 @@ pub(crate) enum Engine {
     Bubblewrap {
         bubblewrap: Bubblewrap,
         hierarchy: Option<Hierarchy>,
+        conversations: Conversations,
     },
     Container(Container),
 }
@@ -34,7 +35,8 @@ impl Engine {
             Kind::Bubblewrap => {
                 let engine = Self::Bubblewrap {
                     bubblewrap: Bubblewrap::find(&options.bubblewrap, &options.helper)?,
-                    hierarchy: hierarchy(),
+                    hierarchy: hierarchy(&options.control_groups),
+                    conversations: Conversations::default(),
                 };
                 let guarantees = probe::promises(&engine)?;
                 return Ok((engine, guarantees));
@@ -73,6 +75,7 @@ impl Engine {
             Self::Bubblewrap {
                 bubblewrap,
                 hierarchy,
+                ..
             } => {
                 let group = group(hierarchy.as_ref(), job)?;
                 let words = bubblewrap.command_line(job, then, group.as_ref())?;
@@ -92,8 +95,17 @@ impl Engine {
     pub(crate) fn command(&self, job: &Job) -> Result<Command, Error> {
         let then = Then::Run(program(job));
         match self {
-            Self::Bubblewrap { bubblewrap, .. } => {
-                run::command(&bubblewrap.command_line(job, &then, None)?, &[])
+            Self::Bubblewrap {
+                bubblewrap,
+                hierarchy,
+                conversations,
+            } => {
+                let group = group(hierarchy.as_ref(), job)?;
+                let command = run::command(&bubblewrap.command_line(job, &then, group.as_ref())?, &[])?;
+                if let Some(group) = group {
+                    conversations.keep(group);
+                }
+                Ok(command)
             }
             Self::Container(container) => {
                 run::command(&container.conversation(job, &then)?, Container::environment())
@@ -124,9 +136,9 @@ fn group(hierarchy: Option<&Hierarchy>, job: &Job) -> Result<Option<Group>, Erro
     group.transpose().map_err(Error::io("bound a job"))
 }
 
-fn hierarchy() -> Option<Hierarchy> {
+fn hierarchy(root: &Path) -> Option<Hierarchy> {
     let own = fs::read_to_string("/proc/self/cgroup").ok()?;
-    let hierarchy = Hierarchy::find(Path::new(cgroup::ROOT), &own)?;
+    let hierarchy = Hierarchy::find(root, &own)?;
     hierarchy.sweep();
     Some(hierarchy)
 }

@@ -5,6 +5,9 @@ use std::{fmt, path::PathBuf};
 /// The image that is taken unless another one is named.
 pub const IMAGE: &str = "docker.io/library/debian:stable-slim";
 
+/// Where systems mount their control groups.
+const CONTROL_GROUPS: &str = "/sys/fs/cgroup";
+
 /// How the sandbox is looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
@@ -19,6 +22,9 @@ pub struct Options {
     pub image: String,
     /// The `bwrap` program; a plain name is looked for in PATH.
     pub bubblewrap: PathBuf,
+    /// Where the system mounts its control groups; without them, processes are bounded one
+    /// by one.
+    pub control_groups: PathBuf,
     /// The program that calls [`crate::inside::main`] when it is started with
     /// [`crate::inside::ARGUMENT`]: the backend itself. It is shown inside, and it must
     /// need no library beyond `/usr` (and `/nix/store`).
@@ -34,6 +40,7 @@ impl Options {
             podman: "podman".into(),
             image: IMAGE.to_owned(),
             bubblewrap: "bwrap".into(),
+            control_groups: CONTROL_GROUPS.into(),
             helper: helper.into(),
         }
     }

@@ -4,7 +4,7 @@ use std::{fs, thread, time::Duration};
 
 use sandbox::{Access, Ending, Error, Job, Mount, Stop, Stream};
 
-use crate::support::{run, said, sandbox, script};
+use crate::support::{python, run, said, sandbox, script};
 
 /// What a script ends with and says.
 #[track_caller]
@@ -30,6 +30,12 @@ fn a_program_runs_and_its_status_is_told() {
     check("exit 7", Ending::Exited(7), "", "");
     check("kill -TERM $$", Ending::Signalled(15), "", "");
     check("exec 1>&- 2>&-; sleep 0.05; exit 3", Ending::Exited(3), "", "");
+    check(
+        "echo out > /dev/stdout; echo err > /dev/stderr",
+        Ending::Exited(0),
+        "out\n",
+        "err\n",
+    );
     check("cat", Ending::Exited(0), "", "");
     check(
         "pwd; id -u; id -un; echo $HOME",
@@ -183,4 +189,57 @@ fn no_control_group_is_left_behind() {
     for door in doors {
         assert!(!std::path::Path::new(door).exists(), "{door}");
     }
+}
+
+#[test]
+fn a_caller_that_panics_leaves_nothing_running() {
+    let Some(sandbox) = sandbox() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    // The lock is held for as long as the program lives.
+    let job = script("exec 9> lock; flock 9; echo ready; sleep 1000", folder.path());
+    let outcome =
+        std::panic::catch_unwind(|| sandbox.run(&job, &mut |_, _| panic!("on purpose"), &Stop::default()));
+    assert!(outcome.is_err());
+    fs::File::open(folder.path().join("lock"))
+        .unwrap()
+        .try_lock()
+        .unwrap();
+}
+
+#[test]
+fn what_tests_usually_do_works() {
+    let Some(sandbox) = sandbox() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let program = r#"
+import asyncio, multiprocessing, os, pty, sqlite3, subprocess, tempfile, threading
+with multiprocessing.Pool(2) as pool:
+    assert pool.map(abs, [-1, 2]) == [1, 2]
+assert subprocess.run(["/bin/sh", "-c", "exit 3"]).returncode == 3
+thread = threading.Thread(target=print, args=["thread"])
+thread.start(); thread.join()
+async def serve():
+    async def answer(reader, writer):
+        writer.write(await reader.readline()); writer.close()
+    server = await asyncio.start_server(answer, "localhost", 0)
+    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname()[:2])
+    writer.write(b"line\n")
+    assert await reader.readline() == b"line\n"
+asyncio.run(serve())
+database = sqlite3.connect("/work/data")
+database.execute("pragma journal_mode = wal"); database.execute("create table t (a)"); database.commit()
+with tempfile.NamedTemporaryFile() as file:
+    os.rename(file.name, file.name + "x"); os.rename(file.name + "x", file.name)
+os.mkdir("/work/a"); open("/work/a/b", "w").close(); os.link("/work/a/b", "/work/c"); os.symlink("c", "/work/d")
+os.rename("/work/a/b", "/work/e"); os.chmod("/work/e", 0o755); os.utime("/work/e")
+assert pty.spawn(["true"]) == 0
+print("done")
+"#;
+    let ended = run(sandbox, &python(program, folder.path()));
+    let stdout = String::from_utf8_lossy(&ended.stdout).into_owned();
+    assert_eq!(
+        (ended.ending, stdout.as_str()),
+        (Ending::Exited(0), "thread\ndone\n"),
+        "{}",
+        said(&ended)
+    );
 }

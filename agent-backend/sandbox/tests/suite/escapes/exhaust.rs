@@ -2,11 +2,11 @@
 
 use std::{fs, time::Duration};
 
-use sandbox::{Ending, Limits, Promise, Sandbox};
+use sandbox::{Ending, Limits, Options, Promise, Sandbox};
 
 use crate::{
     escapes::{PRELUDE, mismatch},
-    support::{python, run, said, sandbox, script},
+    support::{options, python, run, said, sandbox, script},
 };
 
 const MIB: u64 = 1 << 20;
@@ -48,10 +48,14 @@ print("started:", 10 <= started <= 20)
     let ended = run(sandbox, &job);
     assert_eq!(mismatch(&ended, &["forks: EAGAIN", "started: True"]), None);
     // A bomb has no end; the time limit is one.
-    let mut job = script(
-        "bomb() { bomb | bomb & }; bomb; while :; do :; done",
-        folder.path(),
-    );
+    let bomb = r#"
+while True:
+    try:
+        os.fork()
+    except OSError:
+        pass
+"#;
+    let mut job = python(&format!("{PRELUDE}{bomb}"), folder.path());
     job.limits = Limits {
         time: Duration::from_secs(1),
         processes: 50,
@@ -105,6 +109,45 @@ for number in range(8):
     os.write(os.memfd_create("x"), bytes(16 << 20))
 "#,
     );
+}
+
+#[test]
+fn without_control_groups_memory_is_bounded_as_well_as_it_can_be() {
+    if sandbox().is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options {
+        control_groups: folder.path().to_owned(),
+        ..options()
+    };
+    let sandbox = Sandbox::detect(&options).unwrap();
+    let held = sandbox
+        .guarantees()
+        .iter()
+        .find(|each| each.promise == Promise::MemoryLimit);
+    assert!(!held.unwrap().holds());
+    let ending = |program: &str| {
+        let mut job = python(&format!("{PRELUDE}{program}"), folder.path());
+        job.limits.memory_bytes = 64 * MIB;
+        run(&sandbox, &job)
+    };
+    // One process is refused what it asks for.
+    let one = ending("one = bytearray(100 << 20)");
+    assert_eq!(one.ending, Ending::Exited(1), "{}", said(&one));
+    assert!(said(&one).contains("MemoryError"), "{}", said(&one));
+    // Several together are seen and killed.
+    let several = ending(
+        r#"
+for _ in range(6):
+    if os.fork() == 0:
+        os.setsid()
+        some = bytearray(20 << 20)
+        signal.pause()
+signal.pause()
+"#,
+    );
+    assert_eq!(several.ending, Ending::OutOfMemory, "{}", said(&several));
 }
 
 #[test]
