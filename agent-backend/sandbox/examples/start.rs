@@ -1,20 +1,30 @@
 //! How long the start of a sandbox takes: `true` in it, many times, and each promise.
 //!
-//! `cargo run --release -p sandbox --example start -- HELPER [RUNS]`
+//! `cargo run -p sandbox --example start -- HELPER [RUNS [IMAGE]]`; with an image, of Podman and
+//! for Python.
 
 use std::{env, process::ExitCode, time::Duration};
 
-use sandbox::{Ending, Job, Options, Sandbox, Stop};
+use sandbox::{Choice, Ending, Job, Language, Options, Sandbox, Stop};
 
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people")]
 fn main() -> ExitCode {
     let mut words = env::args().skip(1);
     let Some(helper) = words.next() else {
-        eprintln!("usage: start HELPER [RUNS]");
+        eprintln!("usage: start HELPER [RUNS [IMAGE]]");
         return ExitCode::FAILURE;
     };
     let runs: usize = words.next().and_then(|word| word.parse().ok()).unwrap_or(50);
-    let sandbox = match Sandbox::detect(&Options::new(helper)) {
+    let mut options = Options::new(helper);
+    let mut job = Job::new("true");
+    if let Some(image) = words.next() {
+        options.engine = Choice::Podman;
+        options.image = image;
+        job = Job::new("python3");
+        job.args = vec!["-c".into(), "import pytest".into()];
+        job.language = Language::Python;
+    }
+    let sandbox = match Sandbox::detect(&options) {
         Ok(sandbox) => sandbox,
         Err(error) => {
             eprintln!("{error}");
@@ -27,7 +37,7 @@ fn main() -> ExitCode {
     }
     let mut times: Vec<Duration> = Vec::new();
     for _ in 0..runs {
-        match sandbox.run(&Job::new("true"), &mut |_, _| {}, &Stop::default()) {
+        match sandbox.run(&job, &mut |_, _| {}, &Stop::default()) {
             Ok(ended) if ended.ending == Ending::Exited(0) => times.push(ended.duration),
             other => {
                 eprintln!("{other:?}");

@@ -265,14 +265,9 @@ impl Container {
             "--pids-limit",
             &limits.processes.to_string(),
         ]);
-        // Without these, engines ask for more than a bounded backend may give.
-        for (bound, resource, max) in [
-            ("nofile", Resource::RLIMIT_NOFILE, OPEN_FILES_MAX),
-            ("nproc", Resource::RLIMIT_NPROC, USER_PROCESSES_MAX),
-        ] {
-            let value = getrlimit(resource).map_or(max, |(_, hard)| hard.min(max));
-            add(&["--ulimit", &format!("{bound}={value}:{value}")]);
-        }
+        // Labels would keep the mounts from it, and changing those of a workspace is not ours.
+        add(&["--security-opt", "label=disable"]);
+        words.extend(bounds());
         self.user(&mut words);
         let given = ENVIRONMENT
             .iter()
@@ -361,7 +356,11 @@ impl Container {
         if let (Kind::Podman, Some(runtime)) = (self.kind, self.runtime) {
             line.extend(["--runtime", runtime].map(OsString::from));
         }
-        line.extend(["build", "--tag", tag, "--file"].map(OsString::from));
+        line.push("build".into());
+        if self.kind == Kind::Podman {
+            line.extend(bounds());
+        }
+        line.extend(["--tag", tag, "--file"].map(OsString::from));
         line.extend([file.into(), folder.path().into()]);
         let mut job = Job::new(&self.program);
         job.limits.time = images::BUILD_TIME;
@@ -403,6 +402,19 @@ fn fresh_name() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     format!("{PREFIX}{}-{number}", process::id())
+}
+
+/// Without these, engines ask for more than a bounded backend may give.
+fn bounds() -> Vec<OsString> {
+    let bounds = [
+        ("nofile", Resource::RLIMIT_NOFILE, OPEN_FILES_MAX),
+        ("nproc", Resource::RLIMIT_NPROC, USER_PROCESSES_MAX),
+    ];
+    let words = bounds.into_iter().flat_map(|(bound, resource, max)| {
+        let value = getrlimit(resource).map_or(max, |(_, hard)| hard.min(max));
+        ["--ulimit".into(), format!("{bound}={value}:{value}").into()]
+    });
+    words.collect()
 }
 
 fn mount(words: &mut Vec<OsString>, host: &Path, inside: &Path, access: Access) -> Result<(), Error> {

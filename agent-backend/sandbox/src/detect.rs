@@ -67,7 +67,8 @@ impl Sandbox {
         &self.0.passed_over
     }
 
-    /// Runs `job` to its end, passing its output on while it comes. When this returns,
+    /// Runs `job` to its end, passing its output on while it comes; `on_output` must not
+    /// block, since neither time nor stop is looked at meanwhile. When this returns,
     /// nothing that the job started runs any more. With containers the first job of a
     /// language waits until its image is made, and the output of that comes first.
     ///

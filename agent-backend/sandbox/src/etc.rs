@@ -1,7 +1,7 @@
 //! The few files of `/etc` that programs cannot do without, made up: the host's own
 //! name its people.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, process};
 
 use tempfile::TempDir;
 
@@ -18,14 +18,18 @@ const FILES: &[(&str, &str)] = &[
     ("nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"),
 ];
 
+/// What the folder of the files is called, with the process that made it.
+const PREFIX: &str = "agentic-ide-sandbox-";
+
 /// The files, on the host for as long as this is held.
 #[derive(Debug)]
 pub(crate) struct Etc(TempDir);
 
 impl Etc {
     pub(crate) fn create() -> Result<Self, Error> {
+        sweep(&std::env::temp_dir());
         let dir = tempfile::Builder::new()
-            .prefix("agentic-ide-sandbox-")
+            .prefix(&format!("{PREFIX}{}-", process::id()))
             .tempdir()
             .map_err(Error::io("create its files"))?;
         for (name, contents) in FILES {
@@ -41,5 +45,41 @@ impl Etc {
     /// The names of the files.
     pub(crate) fn names() -> impl Iterator<Item = &'static str> {
         FILES.iter().map(|(name, _)| *name)
+    }
+}
+
+/// Removes what processes left that were killed.
+fn sweep(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let maker = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(PREFIX)?.split_once('-'));
+        if maker.is_some_and(|(pid, _)| !Path::new("/proc").join(pid).exists()) {
+            // Another user's stays.
+            let _stays = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_dead_left_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        // No process has this number: it is above what a kernel gives.
+        let names = [
+            "agentic-ide-sandbox-99999999-a".to_owned(),
+            format!("agentic-ide-sandbox-{}-b", process::id()),
+            "agentic-ide-99999999-c".to_owned(),
+        ];
+        for name in &names {
+            fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        sweep(folder.path());
+        let left = names.each_ref().map(|name| folder.path().join(name).exists());
+        assert_eq!(left, [false, true, true]);
     }
 }

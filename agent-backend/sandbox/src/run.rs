@@ -8,6 +8,7 @@
 use std::{
     ffi::OsString,
     io::Read,
+    os::unix::process::{CommandExt as _, ExitStatusExt as _},
     process::{Child, Command, Stdio},
     sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     thread,
@@ -85,7 +86,6 @@ pub(crate) fn run(
 ) -> Result<Ended, Error> {
     let watch = Stopwatch::start();
     let mut command = command(start.command_line, start.environment)?;
-    use std::os::unix::process::CommandExt as _;
     // A group of its own, so that a kill reaches what has not its own session yet.
     command
         .stdin(Stdio::null())
@@ -248,7 +248,6 @@ impl Running<'_> {
     }
 
     fn ending(&self, status: std::process::ExitStatus) -> Ending {
-        use std::os::unix::process::ExitStatusExt as _;
         if let Some((why, _)) = self.killed {
             return why;
         }

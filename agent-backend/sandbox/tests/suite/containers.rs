@@ -8,7 +8,7 @@ use std::{
     process::{self, Command, Stdio},
 };
 
-use sandbox::{Choice, Ending, Error, Kind, Limits, Mount, Options, Sandbox, Stop};
+use sandbox::{Choice, Ending, Error, Kind, Language, Limits, Mount, Options, Sandbox, Stop};
 
 use crate::support::{options, said, script};
 
@@ -93,6 +93,7 @@ fn a_container_holds_what_it_promises() {
     runs(&sandbox);
     ends(&sandbox);
     talks(&sandbox);
+    says_what_it_cannot_make(&sandbox);
     nothing_is_left();
 }
 
@@ -172,6 +173,16 @@ fn talks(sandbox: &Sandbox) {
     assert_eq!(lines.next().unwrap().unwrap(), "[word]");
     drop(to);
     assert!(child.wait().unwrap().success());
+}
+
+fn says_what_it_cannot_make(sandbox: &Sandbox) {
+    let folder = tempfile::tempdir().unwrap();
+    // The base image of this test has no apt-get.
+    let mut job = script("touch /work/ran", folder.path());
+    job.language = Language::Python;
+    let refused = sandbox.run(&job, &mut |_, _| {}, &Stop::default());
+    assert!(matches!(refused, Err(Error::Image { .. })), "{refused:?}");
+    assert!(!folder.path().join("ran").exists());
 }
 
 fn nothing_is_left() {
