@@ -49,6 +49,11 @@ async fn the_command_line_runs_shows_and_explains() {
     assert!(doctor.status.success(), "{text}");
     assert!(text.contains("ollama pull nomic-embed-text"), "{text}");
     assert!(text.contains("agentic-ide-vectordb"), "{text}");
+    // Either each promise, or why there is none.
+    assert!(
+        text.contains("✓ sandbox: no network") || text.contains("! sandbox: E1801"),
+        "{text}"
+    );
     let found = world.cli(&["search", "greet", "--json"]);
     let found: Value = serde_json::from_slice(&found.stdout).unwrap();
     let defines = |item: &Value| item["path"] == "greeting.py" && item["symbol"] == "greet";

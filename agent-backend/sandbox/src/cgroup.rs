@@ -366,6 +366,95 @@ mod tests {
     }
 
     #[test]
+    fn the_kernel_is_told_the_limits_in_its_words() {
+        let limits = Limits {
+            memory_bytes: 64 << 20,
+            processes: 10,
+            cpus: 1.5,
+            ..Limits::default()
+        };
+        let check = |bound: fn(&Path, Controller, &Limits) -> io::Result<()>, expect: &[(&str, &str)]| {
+            let folder = tempfile::tempdir().unwrap();
+            for controller in Controller::ALL {
+                bound(folder.path(), controller, &limits).unwrap();
+            }
+            let mut written: Vec<(String, String)> = fs::read_dir(folder.path())
+                .unwrap()
+                .map(|entry| entry.unwrap())
+                .map(|entry| {
+                    let name = entry.file_name().into_string().unwrap();
+                    (name, fs::read_to_string(entry.path()).unwrap())
+                })
+                .collect();
+            written.sort();
+            let written: Vec<(&str, &str)> = written
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str()))
+                .collect();
+            assert_eq!(written, expect);
+        };
+        check(
+            bound_unified,
+            &[
+                ("cpu.max", "150000 100000"),
+                ("memory.max", "67108864"),
+                ("memory.oom.group", "1"),
+                ("memory.swap.max", "0"),
+                ("pids.max", "12"),
+            ],
+        );
+        check(
+            bound_split,
+            &[
+                ("cpu.cfs_period_us", "100000"),
+                ("cpu.cfs_quota_us", "150000"),
+                ("memory.limit_in_bytes", "67108864"),
+                ("memory.memsw.limit_in_bytes", "67108864"),
+                ("pids.max", "12"),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_death_for_memory_is_seen_in_both_generations() {
+        let check = |version: Version, file: &str, text: &str, expect: bool| {
+            let folder = tempfile::tempdir().unwrap();
+            fs::write(folder.path().join(file), text).unwrap();
+            let group = Group {
+                version,
+                controllers: vec![(Controller::Memory, folder.path().to_owned())],
+                folders: Vec::new(),
+            };
+            assert_eq!(group.ran_out_of_memory(), expect, "{text}");
+        };
+        check(
+            Version::Two,
+            "memory.events",
+            "low 0\noom 1\noom_kill 2\noom_group_kill 1\n",
+            true,
+        );
+        check(
+            Version::Two,
+            "memory.events",
+            "oom 1\noom_kill 0\noom_group_kill 0\n",
+            false,
+        );
+        check(
+            Version::One,
+            "memory.oom_control",
+            "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n",
+            true,
+        );
+        check(
+            Version::One,
+            "memory.oom_control",
+            "oom_kill_disable 0\nunder_oom 0\noom_kill 0\n",
+            false,
+        );
+        check(Version::One, "other", "", false);
+    }
+
+    #[test]
     fn processor_time_is_a_share_of_the_window() {
         let check = |cpus: f32, expect: u64| {
             let limits = Limits {

@@ -33,13 +33,15 @@ impl Engine {
             Kind::Docker => &options.docker,
             Kind::Podman => &options.podman,
             Kind::Bubblewrap => {
-                let engine = Self::Bubblewrap {
-                    bubblewrap: Bubblewrap::find(&options.bubblewrap, &options.helper)?,
-                    hierarchy: hierarchy(&options.control_groups),
-                    conversations: Conversations::default(),
+                let hierarchy = hierarchy(&options.control_groups);
+                let has_groups = hierarchy.is_some();
+                let found = Self::bubblewrap(options, hierarchy);
+                // A group can be made in places where nobody may be moved into it.
+                return if has_groups {
+                    found.or_else(|_| Self::bubblewrap(options, None))
+                } else {
+                    found
                 };
-                let guarantees = probe::promises(&engine)?;
-                return Ok((engine, guarantees));
             }
         };
         let engine = Self::Container(Container::find(kind, program, &options.helper, &options.image)?);
@@ -55,6 +57,16 @@ impl Engine {
             }
             (Err(reason), _) => Err(reason),
         }
+    }
+
+    fn bubblewrap(options: &Options, hierarchy: Option<Hierarchy>) -> Result<(Self, Vec<Guarantee>), String> {
+        let engine = Self::Bubblewrap {
+            bubblewrap: Bubblewrap::find(&options.bubblewrap, &options.helper)?,
+            hierarchy,
+            conversations: Conversations::default(),
+        };
+        let guarantees = probe::promises(&engine)?;
+        Ok((engine, guarantees))
     }
 
     pub(crate) fn kind(&self) -> Kind {
