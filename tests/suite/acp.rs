@@ -24,6 +24,7 @@ async fn a_client_of_the_agent_client_protocol_gets_to_a_commit() {
             "mcpCapabilities": { "http": false, "sse": false },
             "sessionCapabilities": {
                 "list": {}, "delete": {}, "additionalDirectories": {}, "resume": {}, "close": {},
+                "fork": {}, "title": {}, "archive": {}, "status": {},
             },
             "auth": { "logout": {} },
             "_meta": { "agentic_ide": {

@@ -81,6 +81,16 @@ impl Acp {
         acp
     }
 
+    /// Over any transport, in version 2 of the protocol, as a client with these
+    /// capabilities.
+    pub async fn two(transport: Transport, world: &World, capabilities: Value) -> Self {
+        let mut acp = Self::silent(transport, world).await;
+        let info = json!({ "name": "tests", "version": "1.0.0" });
+        let hello = json!({ "protocolVersion": 2, "info": info, "capabilities": capabilities });
+        acp.hello = acp.call("initialize", hello).await["result"].take();
+        acp
+    }
+
     /// Kills the program on the other side, if this client started it.
     pub async fn kill(&mut self) {
         self.wire.kill().await;

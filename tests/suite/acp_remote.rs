@@ -5,7 +5,10 @@ use std::{collections::BTreeSet, fs, ops::RangeInclusive};
 
 use futures::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::{
+    io::AsyncWriteExt as _,
+    net::{TcpSocket, TcpStream},
+};
 use tokio_tungstenite::{
     WebSocketStream, client_async, connect_async,
     tungstenite::{Message, client::IntoClientRequest as _},
@@ -452,4 +455,68 @@ async fn many_clients_of_one_session_are_told_the_same() {
         assert_eq!(work(acp), expect, "{n}");
     }
     assert_eq!(world.commits(), 2);
+}
+
+/// A frame as it is on the wire, masked with zeroes, its payload of this length
+/// announced and perhaps not there.
+fn frame(opcode: u8, announced: u64, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![0x80 | opcode, 0xff];
+    frame.extend_from_slice(&announced.to_be_bytes());
+    frame.extend_from_slice(&[0; 4]);
+    frame.extend_from_slice(payload);
+    frame
+}
+
+#[tokio::test]
+async fn a_frame_that_cannot_be_taken_closes_with_its_reason_and_the_session_stays() {
+    let world = World::new().await;
+    let mut acp = Acp::connect(&world).await;
+    let session = acp.session(&world).await;
+    let address: std::net::SocketAddr = world.url().trim_start_matches("http://").parse().unwrap();
+    let url = format!("{}/acp", world.url().replace("http", "ws"));
+    for (what, bytes, expect) in [
+        ("too large", frame(1, 16 * 1024 * 1024 + 1, b""), 1009),
+        ("no UTF-8", frame(1, 2, b"\xff\xfe"), 1007),
+        ("a reserved opcode", frame(3, 0, b""), 1002),
+    ] {
+        let stream = TcpStream::connect(address).await.unwrap();
+        let (mut socket, _) = client_async(&url, stream).await.unwrap();
+        for (id, method, params) in [
+            (
+                1,
+                "initialize",
+                json!({ "protocolVersion": 1, "clientCapabilities": {} }),
+            ),
+            (
+                2,
+                "session/resume",
+                json!({ "sessionId": session, "cwd": world.repo(), "mcpServers": [] }),
+            ),
+        ] {
+            let call = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
+            socket.send(Message::text(call.to_string())).await.unwrap();
+            let answered = async {
+                loop {
+                    if let Message::Text(text) = socket.next().await.unwrap().unwrap()
+                        && serde_json::from_str::<Value>(&text).unwrap()["id"] == id
+                    {
+                        break;
+                    }
+                }
+            };
+            tokio::time::timeout(PATIENCE, answered).await.unwrap();
+        }
+        socket.get_mut().write_all(&bytes).await.unwrap();
+        let closed = async {
+            loop {
+                if let Message::Close(close) = socket.next().await.unwrap().unwrap() {
+                    break close.map(|close| u16::from(close.code));
+                }
+            }
+        };
+        let closed = tokio::time::timeout(PATIENCE, closed).await.unwrap();
+        assert_eq!(closed, Some(expect), "{what}");
+        let resumed = acp.go_to("session/resume", &world, &session).await;
+        assert_eq!(resumed["error"], Value::Null, "{what}: {resumed}");
+    }
 }

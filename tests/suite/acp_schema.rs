@@ -18,7 +18,7 @@ use crate::schema::{Document, read_json};
 /// Where `cargo xtask test` says that the schema is.
 const VARIABLE: &str = "AGENTIC_IDE_ACP_SCHEMA";
 
-/// Version 1 of the protocol.
+/// One version of the protocol, as one document has it.
 struct Protocol {
     document: Document,
     /// Pointers of parameters and results, by method.
@@ -26,18 +26,45 @@ struct Protocol {
     results: BTreeMap<String, String>,
 }
 
-/// The schema, where it could be installed. Reading it takes longer than judging
-/// thousands of messages.
-static PROTOCOL: LazyLock<Option<Protocol>> = LazyLock::new(|| {
-    let path = env::var_os(VARIABLE)?;
-    Some(Protocol::read(Path::new(&path)))
-});
+/// One version: what is agreed on, and for what is not there, what is proposed.
+struct Version {
+    stable: Protocol,
+    unstable: Protocol,
+}
 
-impl Protocol {
-    fn find() -> Option<&'static Self> {
-        PROTOCOL.as_ref()
+/// The versions' schemas, where they could be installed. Reading one takes longer
+/// than judging thousands of messages.
+static ONE: LazyLock<Option<Version>> = LazyLock::new(|| Version::read("v1"));
+static TWO: LazyLock<Option<Version>> = LazyLock::new(|| Version::read("v2"));
+
+impl Version {
+    fn find(number: u64) -> Option<&'static Self> {
+        match number {
+            0 | 1 => ONE.as_ref(),
+            _ => TWO.as_ref(),
+        }
     }
 
+    /// The versions are side by side in the package.
+    fn read(folder: &str) -> Option<Self> {
+        let named = env::var_os(VARIABLE)?;
+        let folder = Path::new(&named).parent()?.parent()?.join(folder);
+        Some(Self {
+            stable: Protocol::read(&folder.join("schema.json")),
+            unstable: Protocol::read(&folder.join("schema.unstable.json")),
+        })
+    }
+
+    /// The document that has a method.
+    fn of(&self, method: &str) -> &Protocol {
+        match self.stable.params.contains_key(method) {
+            true => &self.stable,
+            false => &self.unstable,
+        }
+    }
+}
+
+impl Protocol {
     fn read(path: &Path) -> Self {
         let schema = read_json(path);
         let (mut params, mut results) = (BTreeMap::new(), BTreeMap::new());
@@ -85,7 +112,7 @@ impl Protocol {
 
 /// The messages of one connection.
 pub struct Conversation {
-    protocol: Option<&'static Protocol>,
+    version: Option<&'static Version>,
     /// Methods of open requests, by who asked and the id as text.
     open: HashMap<(Side, String), String>,
 }
@@ -112,7 +139,7 @@ impl Conversation {
     /// One that is judged where the schema is there.
     pub fn begin() -> Self {
         Self {
-            protocol: Protocol::find(),
+            version: Version::find(1),
             open: HashMap::new(),
         }
     }
@@ -161,13 +188,19 @@ impl Conversation {
             ),
             (_, None) => None,
         };
-        let Some(protocol) = self.protocol else {
+        if side == Side::Client && method == Some("initialize") {
+            let asked = message["params"]["protocolVersion"].as_u64();
+            self.version = Version::find(asked.unwrap_or(1));
+        }
+        let Some(version) = self.version else {
             return Ok(());
         };
+        let named = method.or(answered.as_deref()).unwrap_or_default();
+        let protocol = version.of(named);
         protocol.document.judge("", message)?;
-        match (method, answered) {
+        match (method, &answered) {
             (Some(method), _) => protocol.call(method, message),
-            (None, Some(method)) => protocol.answer(&method, message),
+            (None, Some(method)) => protocol.answer(method, message),
             (None, None) => Err(format!("neither a call nor an answer: {message}")),
         }
     }
@@ -175,7 +208,7 @@ impl Conversation {
 
 #[test]
 fn the_official_schema_refuses_what_is_no_message() {
-    let Some(protocol) = Protocol::find() else {
+    let Some(version) = Version::find(1) else {
         assert!(
             env::var_os("CI").is_none(),
             "{VARIABLE} is not set, so no message was judged: run `cargo xtask test` where npm is"
@@ -183,7 +216,7 @@ fn the_official_schema_refuses_what_is_no_message() {
         return;
     };
     let mut conversation = Conversation {
-        protocol: Some(protocol),
+        version: Some(version),
         open: HashMap::new(),
     };
     let mut check = |side, message: Value, good: bool| {

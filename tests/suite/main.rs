@@ -17,6 +17,8 @@ mod acp_real_clients;
 mod acp_remote;
 mod acp_schema;
 mod acp_sessions;
+mod acp_shelf;
+mod acp_two;
 mod agentic;
 mod architecture;
 mod backends;

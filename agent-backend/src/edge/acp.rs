@@ -1,4 +1,5 @@
-//! The Agent Client Protocol, version 1 (stable).
+//! The Agent Client Protocol, version 1 (stable) and, for clients that ask for it,
+//! version 2 (draft).
 //!
 //! Owns connections, and the sessions that they follow while they last. What
 //! lasts is in the journal: sessions, what was asked in them, and workflows. The SDK
@@ -11,11 +12,13 @@ mod connection;
 mod extension;
 mod follower;
 mod hub;
+mod joined;
 mod listing;
 mod prompt;
 mod session;
 mod settings;
 mod setup;
+mod shelf;
 pub mod stdio;
 mod steering;
 mod streaming;
@@ -24,6 +27,7 @@ mod transport;
 mod turn;
 mod updates;
 mod usage;
+mod v2;
 
 use agent_client_protocol::{
     Agent, Client, ConnectTo, Error as AcpError, JsonRpcResponse, on_receive_notification,
@@ -31,14 +35,18 @@ use agent_client_protocol::{
     v1::{
         Responder,
         schema::{
-            AgentAuthCapabilities, AgentCapabilities, AuthMethod, AuthMethodAgent, AuthenticateRequest,
-            AuthenticateResponse, CancelNotification, CloseSessionRequest, DeleteSessionRequest,
-            DeleteSessionResponse, Implementation, InitializeRequest, InitializeResponse,
-            ListSessionsRequest, ListSessionsResponse, LoadSessionRequest, LogoutCapabilities, LogoutRequest,
-            LogoutResponse, NewSessionRequest, PromptCapabilities, PromptRequest, ResumeSessionRequest,
-            SessionAdditionalDirectoriesCapabilities, SessionCapabilities, SessionCloseCapabilities,
-            SessionDeleteCapabilities, SessionListCapabilities, SessionResumeCapabilities,
-            SetSessionConfigOptionRequest, SetSessionModeRequest,
+            AgentAuthCapabilities, AgentCapabilities, ArchiveSessionRequest, ArchiveSessionResponse,
+            AuthMethod, AuthMethodAgent, AuthenticateRequest, AuthenticateResponse, CancelNotification,
+            CloseSessionRequest, CloseSessionResponse, DeleteSessionRequest, DeleteSessionResponse,
+            ForkSessionRequest, Implementation, InitializeRequest, InitializeResponse, ListSessionsRequest,
+            ListSessionsResponse, LoadSessionRequest, LogoutCapabilities, LogoutRequest, LogoutResponse,
+            NewSessionRequest, PromptCapabilities, PromptRequest, ResumeSessionRequest,
+            SessionAdditionalDirectoriesCapabilities, SessionArchiveCapabilities, SessionCapabilities,
+            SessionCloseCapabilities, SessionDeleteCapabilities, SessionForkCapabilities, SessionId,
+            SessionListCapabilities, SessionResumeCapabilities, SessionStatusCapabilities,
+            SessionStatusRequest, SessionStatusResponse, SessionTitleCapabilities,
+            SetSessionConfigOptionRequest, SetSessionModeRequest, SetSessionTitleRequest,
+            SetSessionTitleResponse, UnarchiveSessionRequest, UnarchiveSessionResponse,
         },
     },
 };
@@ -46,7 +54,11 @@ use axum::Router;
 pub use hub::Hub;
 use shared::{error::Class, version::VERSION};
 
-use self::connection::Connection;
+use self::{
+    client::{Abilities, Peer},
+    connection::Connection,
+    settings::Shelf,
+};
 use crate::error::Error;
 
 /// The one method of authentication.
@@ -70,22 +82,32 @@ pub(super) fn routes(hub: &Hub) -> Router {
     transport::routes(hub)
 }
 
-/// The agent's side of one connection.
+/// The agent's side of one connection, in the version that its client asks for:
+/// the newest of ours that is not newer.
+fn agent(connection: &Connection) -> impl ConnectTo<Client> + use<> {
+    Agent
+        .protocol_router()
+        .with_v1(agent_of_one(connection))
+        .with_v2(v2::agent(connection))
+}
+
+/// The same in version 1.
 ///
 /// What takes time must not run in the dispatch loop, or the cancel of it would
 /// never be read.
-fn agent(connection: &Connection) -> impl ConnectTo<Client> + use<> {
+fn agent_of_one(connection: &Connection) -> impl ConnectTo<Client> + use<> {
     let to = || connection.clone();
     let (meeter, enterer, leaver) = (to(), to(), to());
     let (opener, loader, resumer, lister, closer, deleter) = (to(), to(), to(), to(), to(), to());
     let (getter, pager, decider, replayer) = (to(), to(), to(), to());
     let (moder, optioner, prompter, steerer, canceller) = (to(), to(), to(), to(), to());
+    let (forker, titler, archiver, unarchiver, stater) = (to(), to(), to(), to(), to());
     Agent
         .v1()
         .name("agentic-ide")
         .on_receive_request(
             async move |request: InitializeRequest, responder, _cx| {
-                meeter.meet(&request);
+                meeter.meet(Abilities::of(&request));
                 responder.respond(initialize(&request))
             },
             on_receive_request!(),
@@ -110,7 +132,7 @@ fn agent(connection: &Connection) -> impl ConnectTo<Client> + use<> {
         )
         .on_receive_request(
             async move |request: NewSessionRequest, responder, cx| {
-                let (connection, to) = (opener.clone(), cx.clone());
+                let (connection, to) = (opener.clone(), Peer::One(cx.clone()));
                 cx.spawn(async move {
                     setup::begin(&connection, &to, &request, responder).await;
                     Ok(())
@@ -120,7 +142,7 @@ fn agent(connection: &Connection) -> impl ConnectTo<Client> + use<> {
         )
         .on_receive_request(
             async move |request: LoadSessionRequest, responder, cx| {
-                let (connection, to) = (loader.clone(), cx.clone());
+                let (connection, to) = (loader.clone(), Peer::One(cx.clone()));
                 cx.spawn(async move {
                     setup::load(&connection, &to, &request, responder).await;
                     Ok(())
@@ -130,7 +152,7 @@ fn agent(connection: &Connection) -> impl ConnectTo<Client> + use<> {
         )
         .on_receive_request(
             async move |request: ResumeSessionRequest, responder, cx| {
-                let (connection, to) = (resumer.clone(), cx.clone());
+                let (connection, to) = (resumer.clone(), Peer::One(cx.clone()));
                 cx.spawn(async move {
                     setup::resume(&connection, &to, &request, responder).await;
                     Ok(())
@@ -152,7 +174,8 @@ fn agent(connection: &Connection) -> impl ConnectTo<Client> + use<> {
             async move |request: CloseSessionRequest, responder, cx| {
                 let connection = closer.clone();
                 cx.spawn(async move {
-                    answer(responder, setup::close(&connection, &request).await);
+                    let closed = setup::close(&connection, &request.session_id).await;
+                    answer(responder, closed.map(|()| CloseSessionResponse::new()));
                     Ok(())
                 })
             },
@@ -162,7 +185,65 @@ fn agent(connection: &Connection) -> impl ConnectTo<Client> + use<> {
             async move |request: DeleteSessionRequest, responder, cx| {
                 let connection = deleter.clone();
                 cx.spawn(async move {
-                    answer(responder, delete(&connection, &request).await);
+                    let deleted = delete(&connection, &request.session_id).await;
+                    answer(responder, deleted.map(|()| DeleteSessionResponse::new()));
+                    Ok(())
+                })
+            },
+            on_receive_request!(),
+        )
+        .on_receive_request(
+            async move |request: ForkSessionRequest, responder, cx| {
+                let (connection, peer) = (forker.clone(), Peer::One(cx.clone()));
+                cx.spawn(async move {
+                    setup::fork(&connection, &peer, &request, responder).await;
+                    Ok(())
+                })
+            },
+            on_receive_request!(),
+        )
+        .on_receive_request(
+            async move |request: SetSessionTitleRequest, responder, cx| {
+                let connection = titler.clone();
+                cx.spawn(async move {
+                    let titled = shelf::set_title(&connection, &request.session_id, &request.title).await;
+                    answer(responder, titled.map(SetSessionTitleResponse::new));
+                    Ok(())
+                })
+            },
+            on_receive_request!(),
+        )
+        .on_receive_request(
+            async move |request: ArchiveSessionRequest, responder, cx| {
+                let connection = archiver.clone();
+                cx.spawn(async move {
+                    let put = shelf::put(&connection, &request.session_id, Shelf::Archive).await;
+                    answer(responder, put.map(|()| ArchiveSessionResponse::new()));
+                    Ok(())
+                })
+            },
+            on_receive_request!(),
+        )
+        .on_receive_request(
+            async move |request: UnarchiveSessionRequest, responder, cx| {
+                let connection = unarchiver.clone();
+                cx.spawn(async move {
+                    let put = shelf::put(&connection, &request.session_id, Shelf::Desk).await;
+                    answer(responder, put.map(|()| UnarchiveSessionResponse::new()));
+                    Ok(())
+                })
+            },
+            on_receive_request!(),
+        )
+        .on_receive_request(
+            async move |request: SessionStatusRequest, responder, cx| {
+                let connection = stater.clone();
+                cx.spawn(async move {
+                    let status = shelf::status(&connection, &request.session_id).await;
+                    answer(
+                        responder,
+                        status.map(|(used, _)| SessionStatusResponse::new(used.into())),
+                    );
                     Ok(())
                 })
             },
@@ -190,7 +271,7 @@ fn agent(connection: &Connection) -> impl ConnectTo<Client> + use<> {
         )
         .on_receive_request(
             async move |request: PromptRequest, responder, cx| {
-                let (connection, to) = (prompter.clone(), cx.clone());
+                let (connection, to) = (prompter.clone(), Peer::One(cx.clone()));
                 cx.spawn(async move {
                     let cancellation = responder.cancellation();
                     let withdrawn = async { cancellation.cancelled().await };
@@ -203,7 +284,7 @@ fn agent(connection: &Connection) -> impl ConnectTo<Client> + use<> {
         )
         .on_receive_request(
             async move |request: steering::Steer, responder, cx| {
-                let (connection, to) = (steerer.clone(), cx.clone());
+                let (connection, to) = (steerer.clone(), Peer::One(cx.clone()));
                 cx.spawn(async move {
                     answer(responder, prompt::steer(&connection, &to, &request).await);
                     Ok(())
@@ -243,7 +324,7 @@ fn agent(connection: &Connection) -> impl ConnectTo<Client> + use<> {
         )
         .on_receive_request(
             async move |request: extension::Replay, responder, cx| {
-                let (connection, to) = (replayer.clone(), cx.clone());
+                let (connection, to) = (replayer.clone(), Peer::One(cx.clone()));
                 cx.spawn(async move {
                     extension::replay(&connection, &to, &request, responder).await;
                     Ok(())
@@ -255,10 +336,7 @@ fn agent(connection: &Connection) -> impl ConnectTo<Client> + use<> {
             async move |notification: CancelNotification, cx| {
                 let connection = canceller.clone();
                 cx.spawn(async move {
-                    // Nothing runs in a session that is not there.
-                    if let Ok(session) = connection.hub().open(&notification.session_id).await {
-                        session.cancel(connection.hub().runtime()).await;
-                    }
+                    cancel(&connection, &notification.session_id).await;
                     Ok(())
                 })
             },
@@ -274,13 +352,16 @@ async fn list(
     listing::page(connection.hub().runtime(), request).await
 }
 
-async fn delete(
-    connection: &Connection,
-    request: &DeleteSessionRequest,
-) -> Result<DeleteSessionResponse, AcpError> {
+async fn delete(connection: &Connection, id: &SessionId) -> Result<(), AcpError> {
     connection.admit()?;
-    connection.hub().delete(&request.session_id).await?;
-    Ok(DeleteSessionResponse::new())
+    connection.hub().delete(id).await
+}
+
+/// Nothing runs in a session that is not there.
+async fn cancel(connection: &Connection, id: &SessionId) {
+    if let Ok(session) = connection.hub().open(id).await {
+        session.cancel(connection.hub().runtime()).await;
+    }
 }
 
 fn answer<T: JsonRpcResponse>(responder: Responder<T>, outcome: Result<T, AcpError>) {
@@ -304,7 +385,11 @@ fn initialize(request: &InitializeRequest) -> InitializeResponse {
         .resume(SessionResumeCapabilities::new())
         .close(SessionCloseCapabilities::new())
         .additional_directories(SessionAdditionalDirectoriesCapabilities::new())
-        .delete(SessionDeleteCapabilities::new());
+        .delete(SessionDeleteCapabilities::new())
+        .fork(SessionForkCapabilities::new())
+        .title(SessionTitleCapabilities::new())
+        .archive(SessionArchiveCapabilities::new())
+        .status(SessionStatusCapabilities::new());
     // The access guard has seen the token already; registries expect a method
     // that every client can use.
     let method = AuthMethodAgent::new(AUTH_METHOD, "This machine").description("No credentials are needed.");

@@ -110,7 +110,7 @@ impl Runtime {
     async fn is_over(&self, session: SessionId) -> Result<bool, Error> {
         let journal = &self.services().journal;
         for entry in journal.entries(session).await? {
-            if journal.find(entry.key).await?.is_some() {
+            if journal.find(entry.request()).await?.is_some() {
                 return Ok(false);
             }
         }

@@ -69,6 +69,11 @@ impl Watch {
         &self.head
     }
 
+    /// Whether the next update was read already.
+    pub fn has_read_on(&self) -> bool {
+        !self.from_disk.is_empty()
+    }
+
     /// The next update; `None` after the workflow's last event.
     pub async fn next(&mut self) -> Result<Option<Update>, Error> {
         if self.ended {

@@ -62,6 +62,27 @@ pub struct Entry {
     pub answer: Option<String>,
 }
 
+/// Before the id of the thread in the key of an entry that was copied. No key has it
+/// otherwise.
+const COPY: &str = "::";
+
+impl Entry {
+    /// The correlation id of its workflow. An entry that was copied has that of the
+    /// original.
+    pub fn request(&self) -> CorrelationId {
+        let key = self.key.as_str();
+        CorrelationId::new(key.split_once(COPY).map_or(key, |(original, _)| original))
+    }
+
+    /// The same in another thread.
+    pub fn copied_to(&self, thread: &SessionId) -> Self {
+        Self {
+            key: CorrelationId::new(format!("{}{COPY}{thread}", self.request())),
+            ..self.clone()
+        }
+    }
+}
+
 /// What changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SessionChange {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use agent_client_protocol::{
-    Client as ClientRole,
+    Client as ClientRole, Error as AcpError, JsonRpcNotification,
     v1::{
         ConnectionTo,
         schema::{
@@ -21,6 +21,7 @@ use super::{
     settings::Switches,
     streaming::{self, Positions, StreamingUpdate, Wish},
     transport::flow::Flow,
+    v2,
 };
 
 const ACCEPT: &str = "accept";
@@ -30,7 +31,10 @@ const NEVER: &str = "reject_always";
 const MODIFY: &str = "modify";
 
 /// The field of a form that asks for words.
-const WORDS: &str = "feedback";
+pub(super) const WORDS: &str = "feedback";
+
+/// An answer that can be chosen: its id, its name, and what it is.
+pub(super) type Choice = (&'static str, &'static str, PermissionOptionKind);
 
 /// What a client can do, as it said itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -75,8 +79,8 @@ impl Abilities {
         let elicitation = capabilities.elicitation.as_ref();
         let options = session.and_then(|session| session.config_options.as_ref());
         Self {
-            wish: streaming::wish(request),
-            positions: streaming::positions(request),
+            wish: streaming::wish(capabilities.meta.as_ref()),
+            positions: streaming::positions(capabilities.meta.as_ref()),
             notices: match session.and_then(|session| session.notices.as_ref()) {
                 Some(_) => Notices::Notices,
                 None => Notices::Thoughts,
@@ -102,14 +106,71 @@ pub(super) enum Question {
     Help,
 }
 
+/// The other end of a connection, in the version of the protocol that was agreed
+/// on. Cheap to clone.
+#[derive(Clone)]
+pub(super) enum Peer {
+    One(ConnectionTo<ClientRole>),
+    Two(agent_client_protocol::v2::ConnectionTo<ClientRole>),
+}
+
+impl Peer {
+    /// Runs a task for as long as the connection is there.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> Result<(), AcpError> {
+        let task = async move {
+            task.await;
+            Ok(())
+        };
+        match self {
+            Self::One(cx) => cx.spawn(task),
+            Self::Two(cx) => cx.spawn(task),
+        }
+    }
+}
+
 /// A client in one session. It may be gone: then nothing reaches it, and
 /// whatever it was told about goes on.
 #[derive(Clone)]
 pub(super) struct Client {
-    cx: ConnectionTo<ClientRole>,
+    way: Way,
     session: SessionId,
     abilities: Abilities,
     flow: Arc<Flow>,
+}
+
+#[derive(Clone)]
+enum Way {
+    One(ConnectionTo<ClientRole>),
+    Two(v2::Client),
+}
+
+/// What a session does, for a client that is told so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum State {
+    /// Something is worked on.
+    Running,
+    /// It waits for the person.
+    Asks,
+    /// Nothing is.
+    Idle(Stop),
+}
+
+/// Why nothing is worked on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// It ended before anybody asked.
+    Before,
+    /// It came to its end, or to words that the person is to say.
+    Ended,
+    /// It was stopped, or its question was not answered.
+    Cancelled,
+    /// It could not go on.
+    Failed {
+        /// The page that explains it.
+        code: &'static str,
+        /// For a person.
+        message: String,
+    },
 }
 
 /// What a person says to a question.
@@ -125,14 +186,13 @@ pub(super) enum Answer {
 }
 
 impl Client {
-    pub(super) fn new(
-        cx: ConnectionTo<ClientRole>,
-        session: SessionId,
-        abilities: Abilities,
-        flow: Arc<Flow>,
-    ) -> Self {
+    pub(super) fn new(peer: Peer, session: SessionId, abilities: Abilities, flow: Arc<Flow>) -> Self {
+        let way = match peer {
+            Peer::One(cx) => Way::One(cx),
+            Peer::Two(cx) => Way::Two(v2::Client::new(cx, &session)),
+        };
         Self {
-            cx,
+            way,
             session,
             abilities,
             flow,
@@ -148,73 +208,120 @@ impl Client {
         self.abilities
     }
 
+    /// Whether it is told its own words, as the others are.
+    pub(super) fn hears_itself(&self) -> bool {
+        match self.way {
+            Way::One(_) => false,
+            Way::Two(_) => true,
+        }
+    }
+
     pub(super) fn tell(&self, update: SessionUpdate) {
-        self.notify(SessionNotification::new(self.session.clone(), update));
+        match &self.way {
+            Way::One(cx) => {
+                self.send(|| cx.send_notification(SessionNotification::new(self.session.clone(), update)))
+            }
+            Way::Two(two) => self.notify(two, two.notification(update, None, false)),
+        }
     }
 
     /// The same, with where it comes from for a client that wants to know.
     pub(super) fn tell_from(&self, update: SessionUpdate, position: impl FnOnce() -> SessionPosition) {
-        let notification = SessionNotification::new(self.session.clone(), update);
-        self.notify(match self.abilities.positions {
-            Positions::Told => notification.meta(streaming::told(&position())),
-            Positions::Untold => notification,
-        });
+        let says_where = self.abilities.positions == Positions::Told;
+        match &self.way {
+            Way::One(cx) => {
+                let notification = SessionNotification::new(self.session.clone(), update);
+                let notification = match says_where {
+                    true => notification.meta(streaming::told(&position())),
+                    false => notification,
+                };
+                self.send(|| cx.send_notification(notification));
+            }
+            Way::Two(two) => self.notify(two, two.notification(update, Some(&position()), says_where)),
+        }
     }
 
-    fn notify(&self, notification: SessionNotification) {
+    /// Tells a client of states that there is another one.
+    pub(super) fn state(&self, state: State) {
+        if let Way::Two(two) = &self.way {
+            self.notify(two, two.state(state));
+        }
+    }
+
+    /// Tells it what holds now, and each state from now on.
+    pub(super) fn begin_states(&self, now: Option<State>) {
+        if let Way::Two(two) = &self.way {
+            self.notify(two, two.begin_states(now));
+        }
+    }
+
+    /// Tells it its own words, which the journal has nowhere; the id of that message
+    /// where messages have one.
+    pub(super) fn echo(&self, words: &str) -> Option<String> {
+        match &self.way {
+            Way::One(_) => None,
+            Way::Two(two) => {
+                let (id, notification) = two.echo(words);
+                self.notify(two, Some(notification));
+                Some(id.0.as_ref().to_owned())
+            }
+        }
+    }
+
+    fn notify(&self, two: &v2::Client, notification: Option<impl JsonRpcNotification>) {
+        if let Some(notification) = notification {
+            self.send(|| two.cx().send_notification(notification));
+        }
+    }
+
+    /// Counts what is sent before it can have left.
+    fn send(&self, send: impl FnOnce() -> Result<(), AcpError>) {
         self.flow.tell(&self.session.0);
-        if let Err(error) = self.cx.send_notification(notification) {
+        if let Err(error) = send() {
             // The workflow goes on; the client finds it again when it is back.
             tracing::debug!(%error, "an update could not be sent");
         }
     }
 
     pub(super) fn stream(&self, event: Envelope) {
-        self.flow.tell(&self.session.0);
         let session = self.session.clone();
-        if let Err(error) = self.cx.send_notification(StreamingUpdate { session, event }) {
-            tracing::debug!(%error, "a streaming update could not be sent");
-        }
+        let update = StreamingUpdate { session, event };
+        self.send(|| match &self.way {
+            Way::One(cx) => cx.send_notification(update),
+            Way::Two(two) => two.cx().send_notification(update),
+        });
     }
 
     /// Asks for a decision; `None` when the client refuses to answer. Dropped
     /// before it is answered, the question is withdrawn.
     pub(super) async fn ask(&self, call: ToolCallUpdate, question: Question) -> Option<Answer> {
-        let option = |id: &'static str, name: &str, kind| PermissionOption::new(id, name, kind);
-        let options = match question {
-            Question::Review => vec![
-                option(ACCEPT, "Accept and commit", PermissionOptionKind::AllowOnce),
-                option(
+        let choices: &[Choice] = match question {
+            Question::Review => &[
+                (ACCEPT, "Accept and commit", PermissionOptionKind::AllowOnce),
+                (
                     ALWAYS,
                     "Accept, and do not ask again in this session",
                     PermissionOptionKind::AllowAlways,
                 ),
-                option(REJECT, "Reject", PermissionOptionKind::RejectOnce),
-                option(
+                (REJECT, "Reject", PermissionOptionKind::RejectOnce),
+                (
                     NEVER,
                     "Reject, and do not ask again in this session",
                     PermissionOptionKind::RejectAlways,
                 ),
-                option(MODIFY, "Request changes", PermissionOptionKind::RejectOnce),
+                (MODIFY, "Request changes", PermissionOptionKind::RejectOnce),
             ],
-            Question::Help => vec![
-                option(ACCEPT, "Try again", PermissionOptionKind::AllowOnce),
-                option(REJECT, "Stop", PermissionOptionKind::RejectOnce),
-                option(MODIFY, "Say what to change", PermissionOptionKind::RejectOnce),
+            Question::Help => &[
+                (ACCEPT, "Try again", PermissionOptionKind::AllowOnce),
+                (REJECT, "Stop", PermissionOptionKind::RejectOnce),
+                (MODIFY, "Say what to change", PermissionOptionKind::RejectOnce),
             ],
         };
-        let request = RequestPermissionRequest::new(self.session.clone(), call, options);
-        let response = match self.cx.send_request(request).block_task().await {
-            Ok(response) => response,
-            Err(error) => {
-                tracing::debug!(%error, "a permission request was not answered");
-                return None;
-            }
+        let chosen = match &self.way {
+            Way::One(cx) => self.choose(cx, call, choices).await?,
+            Way::Two(two) => two.ask(call, choices).await?,
         };
-        let RequestPermissionOutcome::Selected(selected) = response.outcome else {
-            return None;
-        };
-        match &*selected.option_id.0 {
+        match chosen.as_str() {
             ACCEPT => Some(Answer::Accept),
             ALWAYS => Some(Answer::Always),
             NEVER => Some(Answer::Never),
@@ -224,17 +331,48 @@ impl Client {
         }
     }
 
+    async fn choose(
+        &self,
+        cx: &ConnectionTo<ClientRole>,
+        call: ToolCallUpdate,
+        choices: &[Choice],
+    ) -> Option<String> {
+        let options = choices
+            .iter()
+            .map(|(id, name, kind)| PermissionOption::new(*id, *name, *kind));
+        let request = RequestPermissionRequest::new(self.session.clone(), call, options.collect());
+        let response = match cx.send_request(request).block_task().await {
+            Ok(response) => response,
+            Err(error) => {
+                tracing::debug!(%error, "a permission request was not answered");
+                return None;
+            }
+        };
+        let RequestPermissionOutcome::Selected(selected) = response.outcome else {
+            return None;
+        };
+        Some(selected.option_id.0.as_ref().to_owned())
+    }
+
     /// Asks for words by a form; `None` where the client fills none, or nothing
     /// in.
     pub(super) async fn words(&self, question: &str) -> Option<String> {
         if self.abilities.forms == Forms::None {
             return None;
         }
+        let words = match &self.way {
+            Way::One(cx) => self.fill(cx, question).await?,
+            Way::Two(two) => two.words(question).await?,
+        };
+        (!words.trim().is_empty()).then_some(words)
+    }
+
+    async fn fill(&self, cx: &ConnectionTo<ClientRole>, question: &str) -> Option<String> {
         let schema = ElicitationSchema::new().string(WORDS, true);
         let scope = ElicitationSessionScope::new(self.session.clone());
         let form = ElicitationFormMode::new(ElicitationScope::from(scope), schema);
         let request = CreateElicitationRequest::new(form, question);
-        let response = match self.cx.send_request(request).block_task().await {
+        let response = match cx.send_request(request).block_task().await {
             Ok(response) => response,
             Err(error) => {
                 tracing::debug!(%error, "a form was not filled");
@@ -247,6 +385,6 @@ impl Client {
         let ElicitationContentValue::String(words) = accepted.content?.remove(WORDS)? else {
             return None;
         };
-        (!words.trim().is_empty()).then_some(words)
+        Some(words)
     }
 }

@@ -9,17 +9,11 @@ use std::{
     },
 };
 
-use agent_client_protocol::{
-    Client as ClientRole, Error as AcpError,
-    v1::{
-        ConnectionTo,
-        schema::{InitializeRequest, SessionId as WireId},
-    },
-};
+use agent_client_protocol::{Error as AcpError, v1::schema::SessionId as WireId};
 use shared::id::SessionId;
 
 use super::{
-    client::{Abilities, Client},
+    client::{Abilities, Client, Peer},
     follower::{self, Follower},
     gone,
     hub::Hub,
@@ -75,8 +69,8 @@ impl Connection {
     }
 
     /// Remembers what the client can do.
-    pub(super) fn meet(&self, request: &InitializeRequest) {
-        self.0.abilities.get_or_init(|| Abilities::of(request));
+    pub(super) fn meet(&self, abilities: Abilities) {
+        self.0.abilities.get_or_init(|| abilities);
     }
 
     /// What the client can do.
@@ -122,7 +116,7 @@ impl Connection {
     /// it before ends.
     pub(super) fn follow(
         &self,
-        cx: &ConnectionTo<ClientRole>,
+        peer: &Peer,
         session: &Arc<Session>,
         from: impl Into<Mark>,
     ) -> Result<Arc<Follower>, AcpError> {
@@ -134,7 +128,7 @@ impl Connection {
         }
         let abilities = self.abilities();
         let id = WireId::new(session.id.as_str());
-        let client = Client::new(cx.clone(), id, abilities, self.0.flow.clone());
+        let client = Client::new(peer.clone(), id, abilities, self.0.flow.clone());
         let runtime = self.hub().runtime().clone();
         let (follower, following) = follower::new(runtime, session.clone(), client, self.id(), from.into());
         let before = follows.insert(session.id.clone(), (session.clone(), follower.clone()));
@@ -142,10 +136,7 @@ impl Connection {
         if let Some((_, before)) = before {
             before.stop();
         }
-        gone(cx.spawn(async move {
-            following.run().await;
-            Ok(())
-        }));
+        gone(peer.spawn(following.run()));
         Ok(follower)
     }
 
@@ -153,7 +144,7 @@ impl Connection {
     /// from now on.
     pub(super) async fn attend(
         &self,
-        cx: &ConnectionTo<ClientRole>,
+        peer: &Peer,
         session: &Arc<Session>,
     ) -> Result<Arc<Follower>, AcpError> {
         if let Some(follower) = self.follower(session) {
@@ -161,7 +152,8 @@ impl Connection {
         }
         let end = session.end(self.hub().runtime()).await;
         let end = end.map_err(|error| super::acp_error(&error))?;
-        let follower = self.follow(cx, session, end)?;
+        let follower = self.follow(peer, session, end)?;
+        follower.begin_states(None);
         follower.may_ask();
         Ok(follower)
     }

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use agent_client_protocol::{
-    Client, Error as AcpError, JsonRpcRequest, JsonRpcResponse,
+    Error as AcpError, JsonRpcRequest, JsonRpcResponse,
     v1::{
-        ConnectionTo, Responder,
+        Responder,
         schema::{ResumeSessionResponse, SessionId},
     },
 };
@@ -18,6 +18,7 @@ use shared::wire::{
 
 use super::{
     acp_error,
+    client::Peer,
     connection::Connection,
     follower::Follower,
     gone, invalid,
@@ -114,11 +115,11 @@ pub(super) async fn decide(connection: &Connection, request: Decide) -> Result<D
 /// and then goes on telling it.
 pub(super) async fn replay(
     connection: &Connection,
-    cx: &ConnectionTo<Client>,
+    peer: &Peer,
     request: &Replay,
     responder: Responder<ResumeSessionResponse>,
 ) {
-    match followed(connection, cx, &request.0).await {
+    match followed(connection, peer, &request.0).await {
         Ok((session, follower)) => {
             let setup::Chosen { modes, options } = setup::chosen(connection, &session);
             let answer = ResumeSessionResponse::new().modes(modes).config_options(options);
@@ -129,9 +130,9 @@ pub(super) async fn replay(
     }
 }
 
-async fn followed(
+pub(super) async fn followed(
     connection: &Connection,
-    cx: &ConnectionTo<Client>,
+    peer: &Peer,
     request: &SessionReplayRequest,
 ) -> Result<(Arc<Session>, Arc<Follower>), AcpError> {
     connection.admit()?;
@@ -142,7 +143,7 @@ async fn followed(
         Some(after) => mark(connection.hub().runtime(), &session, after).await?,
         None => At::default().into(),
     };
-    let follower = setup::replay(connection, cx, &session, from, end).await?;
+    let follower = setup::replay(connection, peer, &session, from, end).await?;
     Ok((session, follower))
 }
 

@@ -11,7 +11,7 @@ use std::{
 
 use agent_client_protocol::v1::schema::{SessionUpdate, ToolCallUpdate};
 use engine::{
-    Event, Phase, Recorded,
+    Event, Outcome, Phase, Recorded,
     artifact::{Decision, Selection},
 };
 use shared::{
@@ -23,11 +23,12 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    client::{Answer, Client, Question},
+    client::{Answer, Client, Question, State, Stop},
     commands,
+    joined::{self, Held},
     session::{self, At, Came, ConnectionId, Entry, Mark, News, Session, What},
     settings::{Offer, Review, Settings},
-    streaming::Wish,
+    streaming::{Positions, Wish},
     updates::{self, Updates},
     usage::Usage,
 };
@@ -99,7 +100,20 @@ impl Follower {
 
     /// This client has said it, and needs not be told it.
     pub(super) fn said(&self, words: &str) {
-        self.said.add(words);
+        if !self.client.hears_itself() {
+            self.said.add(words);
+        }
+    }
+
+    /// Tells this client words of its own that the journal has nowhere; the id of that message, where
+    /// messages have one.
+    pub(super) fn echo(&self, words: &str) -> Option<String> {
+        self.client.echo(words)
+    }
+
+    /// Tells this client what the session does now, and what it does from now on.
+    pub(super) fn begin_states(&self, now: Option<State>) {
+        self.client.begin_states(now);
     }
 
     /// Lets it ask its client.
@@ -272,7 +286,7 @@ impl Following {
 
     async fn entry(&self, place: usize, entry: &Entry, usage: &mut Usage) -> Result<(), Error> {
         self.client.room().await;
-        let is_mine = entry.from == Some(self.me);
+        let is_mine = entry.from == Some(self.me) && !self.client.hears_itself();
         let from = Source::of(entry, self.from.of(place));
         if !is_mine {
             self.tell(&from, Seq::default(), [updates::heard(&entry.prompt)]);
@@ -280,7 +294,9 @@ impl Following {
         match &entry.came {
             Came::Workflow(workflow) => Box::pin(self.workflow(place, workflow, &from, usage)).await,
             Came::Answer(answer) => {
+                self.client.state(State::Running);
                 self.tell(&from, ANSWER, [updates::say(answer)]);
+                self.client.state(State::Idle(Stop::Ended));
                 Ok(())
             }
             // Whoever asked was answered with the reason.
@@ -302,6 +318,13 @@ impl Following {
             if (seq, part) > from.told {
                 self.client.tell_from(update, || from.position(seq, part));
             }
+        }
+    }
+
+    /// Tells what was held back.
+    fn tell_held(&self, from: &Source, held: Option<(SessionUpdate, joined::From)>) {
+        if let Some((update, (seq, part))) = held {
+            self.client.tell_from(update, || from.position(seq, part));
         }
     }
 
@@ -345,7 +368,11 @@ impl Following {
             usage,
         );
         drop(state);
+        self.client.state(State::Running);
+        let mut stop = Stop::Ended;
         let mut asked: Option<Recorded> = None;
+        let mut held = Held::default();
+        let counts_pieces = self.client.abilities().positions;
         while let Some(update) = watch.next().await? {
             let Update::Event(mut recorded) = update else {
                 continue;
@@ -355,6 +382,9 @@ impl Following {
                 // Whoever reads slowly is told later, and from the journal.
                 self.client.room().await;
                 let told = updates.of(&recorded.event).await?;
+                if let Event::Finished(outcome) = &recorded.event {
+                    stop = stopped(outcome);
+                }
                 if seq >= from.told.0 && !self.is_mine(&recorded.event) {
                     if let Some(presenter) = &mut streaming
                         && seq > from.told.0
@@ -362,8 +392,16 @@ impl Following {
                     {
                         self.client.stream(presenter.envelope(&recorded).await?);
                     }
-                    self.tell(from, seq, told);
+                    for (part, update) in (1..).zip(told).filter(|(part, _)| (seq, *part) > from.told) {
+                        self.tell_held(from, held.hold(update, (seq, part)));
+                    }
                 }
+                let asks = asked.is_some() || kind(&recorded.event).is_some();
+                // What is read back is told in larger pieces, but to who counts them.
+                if counts_pieces == Positions::Untold && held.may_grow() && watch.has_read_on() && !asks {
+                    break;
+                }
+                self.tell_held(from, held.take());
                 self.place.send_replace(Place::at(At { entry: place, seq }));
                 if kind(&recorded.event).is_some() {
                     asked = Some(recorded.clone());
@@ -375,11 +413,15 @@ impl Following {
                 }
                 let call = updates.question(&question.event);
                 match Box::pin(self.ask(&mut watch, workflow, question, call)).await? {
-                    Some(Update::Event(later)) => recorded = later,
+                    Some(Update::Event(later)) => {
+                        self.client.state(State::Running);
+                        recorded = later;
+                    }
                     Some(Update::Resync { .. }) | None => break,
                 }
             }
         }
+        self.client.state(State::Idle(stop));
         Ok(())
     }
 
@@ -419,6 +461,11 @@ impl Following {
                 Ok(()) = rounds.changed() => continue,
                 waits = self.put(workflow, asked, call.clone()) => waits,
             };
+            self.client.state(match waits {
+                Waits::Nothing => State::Running,
+                Waits::Words => State::Idle(Stop::Ended),
+                Waits::Others => State::Idle(Stop::Cancelled),
+            });
             self.place.send_modify(|place| place.waits = waits);
             tokio::select! {
                 biased;
@@ -442,6 +489,10 @@ impl Following {
                 Err(_) => std::future::pending().await,
             }
         };
+        let asks = async {
+            self.client.state(State::Asks);
+            self.client.ask(call, question).await
+        };
         let answer = tokio::select! {
             biased;
             _ = parked.wait_for(|parked| *parked == here) => {
@@ -449,7 +500,7 @@ impl Following {
                 return Waits::Words;
             }
             answer = by_itself, if question == Question::Review => Some(answer),
-            answer = self.client.ask(call, question) => answer,
+            answer = asks => answer,
         };
         match answer {
             Some(Answer::Accept) => self.decide(workflow, Decision::Accept(Selection::All)).await,
@@ -459,7 +510,9 @@ impl Following {
             Some(Answer::Never) => self.always(workflow, Review::Reject).await,
             Some(Answer::Modify) => match self.client.words(WORDS_OF_A_FORM).await {
                 Some(feedback) => {
-                    self.said.add(&feedback);
+                    if !self.client.hears_itself() {
+                        self.said.add(&feedback);
+                    }
                     self.decide(workflow, Decision::Modify { feedback }).await
                 }
                 None => {
@@ -499,6 +552,18 @@ impl Following {
                 Waits::Others
             }
         }
+    }
+}
+
+/// Why nothing is worked on after an outcome.
+fn stopped(outcome: &Outcome) -> Stop {
+    match outcome {
+        Outcome::Completed | Outcome::Rejected => Stop::Ended,
+        Outcome::Cancelled => Stop::Cancelled,
+        Outcome::Failed(failure) => Stop::Failed {
+            code: failure.code.as_str(),
+            message: failure.message.clone(),
+        },
     }
 }
 

@@ -11,13 +11,16 @@ use std::{
 };
 
 use agent_client_protocol::{Error as AcpError, ErrorCode, v1::schema::SessionId as WireId};
-use engine::ports::sessions::Session as Stored;
+use engine::ports::{
+    journal::Status,
+    sessions::{Entry, Session as Stored, SessionChange},
+};
 use shared::{error::Code, id::SessionId};
 
 use super::{
     acp_error, invalid, listing,
     session::{ConnectionId, Session},
-    settings::Settings,
+    settings::{Settings, Shelf},
 };
 use crate::{clock, error::Error, runtime::Runtime};
 
@@ -61,26 +64,57 @@ impl Hub {
         if !cwd.is_dir() {
             return Err(invalid(&format!("cwd `{workspace}` is not a directory")));
         }
-        let now_ms = clock::now_ms();
         let settings = Settings {
             folders,
             ..Settings::default()
         };
-        let stored = Stored {
-            id: SessionId::new(uuid::Uuid::now_v7().to_string()),
-            workspace,
-            title: None,
-            settings: settings.text(),
-            created_at_ms: now_ms,
-            updated_at_ms: now_ms,
+        let stored = new(workspace, None, &settings);
+        let begun = self.write(stored, Vec::new()).await;
+        begun.map_err(|error| acp_error(&error))
+    }
+
+    /// Begins a session that has what was asked in another one so far and is over,
+    /// and what was chosen there, but these further folders.
+    pub(super) async fn fork(&self, of: &Session, folders: Vec<String>) -> Result<Arc<Session>, AcpError> {
+        let settings = Settings {
+            folders,
+            shelf: Shelf::Desk,
+            ..of.settings().borrow().clone()
         };
-        let begun = async {
-            let journal = &self.runtime().services().journal;
-            journal.begin_session(stored.clone()).await?;
-            Session::read(self.runtime(), stored).await
+        let workspace = of.cwd.to_string_lossy().into_owned();
+        let stored = new(workspace, of.title(), &settings);
+        let forked = async {
+            let mut entries = Vec::new();
+            for entry in self.runtime().services().journal.entries(of.id.clone()).await? {
+                if self.is_over(&entry).await? {
+                    entries.push(entry.copied_to(&stored.id));
+                }
+            }
+            self.write(stored, entries).await
         };
-        let session = begun.await.map_err(|error: Error| acp_error(&error))?;
-        Ok(self.keep(session))
+        forked.await.map_err(|error| acp_error(&error))
+    }
+
+    /// Whether nothing goes on of what was asked.
+    async fn is_over(&self, entry: &Entry) -> Result<bool, Error> {
+        let journal = &self.runtime().services().journal;
+        let Some((workflow, _)) = journal.find(entry.request()).await? else {
+            return Ok(true);
+        };
+        let head = journal.head(workflow).await?;
+        Ok(head.is_none_or(|head| !matches!(head.status, Status::Running | Status::AwaitingDecision)))
+    }
+
+    async fn write(&self, stored: Stored, entries: Vec<Entry>) -> Result<Arc<Session>, Error> {
+        let journal = &self.runtime().services().journal;
+        journal.begin_session(stored.clone()).await?;
+        for entry in entries {
+            let change = SessionChange::Entered(entry);
+            journal
+                .change_session(stored.id.clone(), stored.created_at_ms, change)
+                .await?;
+        }
+        Ok(self.keep(Session::read(self.runtime(), stored).await?))
     }
 
     /// A session that somebody uses, or the journal has.
@@ -128,12 +162,29 @@ impl Hub {
             .delete_session(id.clone())
             .await
             .map_err(|error| acp_error(&error.into()))?;
-        if let Some(session) = self.find(&id) {
+        self.put_out(&id).await;
+        Ok(())
+    }
+
+    /// Stops what goes on in a session, and tells nobody of it any more.
+    pub(super) async fn put_out(&self, id: &SessionId) {
+        if let Some(session) = self.find(id) {
             session.cancel(self.runtime()).await;
             session.delete();
-            self.live().remove(&id);
+            self.live().remove(id);
         }
-        Ok(())
+    }
+}
+
+fn new(workspace: String, title: Option<String>, settings: &Settings) -> Stored {
+    let now_ms = clock::now_ms();
+    Stored {
+        id: SessionId::new(uuid::Uuid::now_v7().to_string()),
+        workspace,
+        title,
+        settings: settings.text(),
+        created_at_ms: now_ms,
+        updated_at_ms: now_ms,
     }
 }
 

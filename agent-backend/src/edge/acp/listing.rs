@@ -4,12 +4,17 @@ use std::path::{Path, PathBuf};
 
 use agent_client_protocol::{
     Error as AcpError,
-    v1::schema::{ListSessionsRequest, ListSessionsResponse, SessionId as WireId, SessionInfo},
+    v1::schema::{
+        ListSessionsRequest, ListSessionsResponse, SessionArchiveFilter, SessionId as WireId, SessionInfo,
+    },
 };
 use engine::ports::sessions::{Session, SessionQuery};
 use shared::id::SessionId;
 
-use super::{acp_error, invalid, settings::Settings};
+use super::{
+    acp_error, invalid,
+    settings::{Settings, Shelf},
+};
 use crate::runtime::Runtime;
 
 /// Sessions of one page.
@@ -68,33 +73,53 @@ pub(super) async fn page(
         }
         None => None,
     };
-    let query = SessionQuery {
+    let wanted = shelves(request.archived.as_ref())?;
+    let mut query = SessionQuery {
         workspace,
         before,
         // One more, to know whether there is a next page.
         limit: PAGE + 1,
         ..SessionQuery::default()
     };
-    let mut found = journal
-        .list_sessions(query)
-        .await
-        .map_err(|error| acp_error(&error.into()))?;
+    let mut found = Vec::new();
+    while found.len() <= PAGE {
+        let read = journal.list_sessions(query.clone()).await;
+        let read = read.map_err(|error| acp_error(&error.into()))?;
+        let Some(last) = read.last() else { break };
+        query.before = Some(last.id.clone());
+        let read = read.into_iter().map(|session| {
+            let settings = Settings::read(&session.settings);
+            (session, settings)
+        });
+        found.extend(read.filter(|(_, settings)| wanted.contains(&settings.shelf)));
+    }
     let more = found.len() > PAGE;
     found.truncate(PAGE);
     let cursor = found
         .last()
         .filter(|_| more)
-        .map(|last| last.id.as_str().to_owned());
+        .map(|(last, _)| last.id.as_str().to_owned());
     let sessions = found.into_iter().map(info).collect();
     Ok(ListSessionsResponse::new(sessions).next_cursor(cursor))
 }
 
-fn info(session: Session) -> SessionInfo {
-    let folders = Settings::read(&session.settings).folders.into_iter();
+/// Where the sessions are that a client wants to see.
+fn shelves(filter: Option<&SessionArchiveFilter>) -> Result<&'static [Shelf], AcpError> {
+    match filter {
+        None | Some(SessionArchiveFilter::Exclude) => Ok(&[Shelf::Desk]),
+        Some(SessionArchiveFilter::Include) => Ok(&[Shelf::Desk, Shelf::Archive]),
+        Some(SessionArchiveFilter::Only) => Ok(&[Shelf::Archive]),
+        Some(_) => Err(invalid("`archived` is exclude, include or only")),
+    }
+}
+
+fn info((session, settings): (Session, Settings)) -> SessionInfo {
+    let folders = settings.folders.into_iter();
     SessionInfo::new(WireId::new(session.id.as_str()), session.workspace)
         .additional_directories(folders.map(PathBuf::from).collect::<Vec<_>>())
         .title(session.title)
         .updated_at(moment(session.updated_at_ms))
+        .archived(settings.shelf == Shelf::Archive)
 }
 
 /// The path of a session's folder as text.

@@ -2,22 +2,19 @@
 //! turn that runs, and steering.
 
 use agent_client_protocol::{
-    Client, Error as AcpError,
-    v1::{
-        ConnectionTo,
-        schema::{PromptRequest, PromptResponse, StopReason},
-    },
+    Error as AcpError,
+    v1::schema::{PromptRequest, PromptResponse, StopReason},
 };
 use shared::error::Code;
 
-use super::{acp_error, connection::Connection, steering, text, turn::Turn};
+use super::{acp_error, client::Peer, connection::Connection, steering, text, turn::Turn};
 use crate::error::Error;
 
 /// Answers a prompt when its turn is over. `withdrawn` resolves when the client
 /// does not want it any more.
 pub(super) async fn prompt(
     connection: &Connection,
-    cx: &ConnectionTo<Client>,
+    peer: &Peer,
     request: &PromptRequest,
     withdrawn: impl Future<Output = ()>,
 ) -> Result<PromptResponse, AcpError> {
@@ -25,7 +22,7 @@ pub(super) async fn prompt(
     let session = connection.hub().open(&request.session_id).await?;
     let text = text::of(&request.prompt, &session.cwd, &session.folders()).and_then(some_text);
     let text = text.map_err(|error| acp_error(&error))?;
-    let follower = connection.attend(cx, &session).await?;
+    let follower = connection.attend(peer, &session).await?;
     let Some(lease) = session.begin(connection.id()) else {
         let runtime = connection.hub().runtime();
         return match steering::steer(runtime, &session, &follower, text).await {
@@ -63,14 +60,14 @@ pub(super) async fn prompt(
 
 pub(super) async fn steer(
     connection: &Connection,
-    cx: &ConnectionTo<Client>,
+    peer: &Peer,
     request: &steering::Steer,
 ) -> Result<steering::Steered, AcpError> {
     connection.admit()?;
     let session = connection.hub().open(&request.session).await?;
     let text = text::of(&request.prompt, &session.cwd, &session.folders()).and_then(some_text);
     let text = text.map_err(|error| acp_error(&error))?;
-    let follower = connection.attend(cx, &session).await?;
+    let follower = connection.attend(peer, &session).await?;
     let runtime = connection.hub().runtime();
     let steered = steering::steer(runtime, &session, &follower, text).await;
     let workflow = steered.map_err(|error| acp_error(&error))?;
@@ -78,7 +75,7 @@ pub(super) async fn steer(
 }
 
 /// Refuses a prompt that cannot be used.
-fn some_text(text: String) -> Result<String, Error> {
+pub(super) fn some_text(text: String) -> Result<String, Error> {
     if text.trim().is_empty() {
         let message = "the prompt has no text: say what should be implemented";
         return Err(Error::user(Code::QueryEmpty, message));

@@ -187,9 +187,10 @@ impl Session {
             if self.entries.borrow().iter().any(|entry| entry.key == stored.key) {
                 continue;
             }
+            let request = stored.request();
             let came = match stored.answer {
                 Some(answer) => Came::Answer(answer),
-                None => match journal.find(stored.key.clone()).await? {
+                None => match journal.find(request).await? {
                     Some((workflow, _)) => Came::Workflow(workflow),
                     None => Came::Nothing,
                 },
@@ -217,6 +218,11 @@ impl Session {
             Came::Workflow(workflow) => Some((entries.len() - 1, workflow.clone())),
             Came::Nothing | Came::Answer(_) => None,
         }
+    }
+
+    /// The request at a place.
+    pub(super) fn key_of(&self, place: usize) -> Option<CorrelationId> {
+        self.entries.borrow().get(place).map(|entry| entry.key.clone())
     }
 
     /// The place of a request, and what came of it.
@@ -309,6 +315,11 @@ impl Session {
         self.settings.subscribe()
     }
 
+    /// Its name, once it has one.
+    pub(super) fn title(&self) -> Option<String> {
+        lock(&self.title).clone()
+    }
+
     /// Its further folders.
     pub(super) fn folders(&self) -> Vec<String> {
         self.settings.borrow().folders.clone()
@@ -378,6 +389,17 @@ impl Session {
             self.announce(self.info(now_ms));
         }
         Ok(key)
+    }
+
+    /// Names it, and tells everybody.
+    pub(super) async fn rename(&self, runtime: &Runtime, title: String) -> Result<(), Error> {
+        let journal = &runtime.services().journal;
+        let now_ms = clock::now_ms();
+        let change = SessionChange::Titled(title.clone());
+        journal.change_session(self.id.clone(), now_ms, change).await?;
+        *lock(&self.title) = Some(title);
+        self.announce(self.info(now_ms));
+        Ok(())
     }
 
     /// Its name, as clients are told it.
@@ -481,7 +503,7 @@ impl Session {
         self.followers.load(Ordering::Relaxed)
     }
 
-    /// Ends it for everybody.
+    /// Ends it for everybody who follows it.
     pub(super) fn delete(&self) {
         self.deleted.cancel();
     }

@@ -44,6 +44,27 @@ pub(super) struct Settings {
     /// Absolute paths of further folders.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) folders: Vec<String>,
+    /// Where it is listed.
+    #[serde(skip_serializing_if = "Shelf::is_desk")]
+    pub(super) shelf: Shelf,
+}
+
+/// Where a session is listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Shelf {
+    /// With those that are worked on.
+    #[default]
+    Desk,
+    /// With those that were put away.
+    Archive,
+}
+
+impl Shelf {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+    fn is_desk(&self) -> bool {
+        *self == Self::Desk
+    }
 }
 
 /// Whether code is searched for.
@@ -147,6 +168,7 @@ impl Default for Settings {
             model: None,
             retrieval: Retrieval::On,
             folders: Vec::new(),
+            shelf: Shelf::Desk,
         }
     }
 }
@@ -389,6 +411,14 @@ mod tests {
                 model: Some("a/b".to_owned()),
                 retrieval: Retrieval::Off,
                 folders: vec!["/x".to_owned()],
+                shelf: Shelf::Desk,
+            },
+        );
+        check(
+            r#"{"shelf":"archive"}"#,
+            Settings {
+                shelf: Shelf::Archive,
+                ..default()
             },
         );
     }

@@ -1,45 +1,104 @@
 //! The ways to a session and away from it: new, load, resume, close, and what is
 //! chosen in it.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use agent_client_protocol::{
-    Client, Error as AcpError,
+    Error as AcpError,
     v1::{
-        ConnectionTo, Responder,
+        Responder,
         schema::{
-            CloseSessionRequest, CloseSessionResponse, LoadSessionRequest, LoadSessionResponse,
+            ForkSessionRequest, ForkSessionResponse, LoadSessionRequest, LoadSessionResponse,
             NewSessionRequest, NewSessionResponse, ResumeSessionRequest, ResumeSessionResponse,
-            SessionConfigOption, SessionId, SessionModeState, SetSessionConfigOptionRequest,
-            SetSessionConfigOptionResponse, SetSessionModeRequest, SetSessionModeResponse,
+            SessionConfigOption, SessionConfigOptionValue, SessionId, SessionModeState,
+            SetSessionConfigOptionRequest, SetSessionConfigOptionResponse, SetSessionModeRequest,
+            SetSessionModeResponse,
         },
     },
 };
 
+use engine::Phase;
+use shared::error::Code;
+
 use super::{
     acp_error,
+    client::{Peer, State, Stop},
     connection::Connection,
     follower::Follower,
     gone, invalid, listing,
     session::{At, Mark, Session},
     settings::{Offer, Settings},
+    shelf,
 };
 use crate::error::Error;
 
+/// A session, and who tells its client of it.
+type Open = (Arc<Session>, Arc<Follower>);
+
+/// What every way to a session names.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Way<'a> {
+    pub(super) id: &'a SessionId,
+    pub(super) cwd: &'a Path,
+    /// All of its further folders.
+    pub(super) folders: &'a [PathBuf],
+}
+
+/// Begins a session.
+pub(super) async fn begun(
+    connection: &Connection,
+    peer: &Peer,
+    cwd: &Path,
+    folders: &[PathBuf],
+) -> Result<Open, AcpError> {
+    connection.admit()?;
+    let folders = listing::folders(folders)?;
+    let session = connection.hub().begin(cwd, folders).await?;
+    let follower = connection.follow(peer, &session, At::default())?;
+    Ok((session, follower))
+}
+
+/// Opens a session and tells everything that has happened in it.
+pub(super) async fn loaded(connection: &Connection, peer: &Peer, way: Way<'_>) -> Result<Open, AcpError> {
+    let (session, end) = there(connection, way).await?;
+    let follower = replay(connection, peer, &session, At::default(), end).await?;
+    Ok((session, follower))
+}
+
+/// Opens a session and tells what happens from now on.
+pub(super) async fn resumed(connection: &Connection, peer: &Peer, way: Way<'_>) -> Result<Open, AcpError> {
+    let (session, end) = there(connection, way).await?;
+    let follower = connection.follow(peer, &session, end)?;
+    Ok((session, follower))
+}
+
+/// What a session does now.
+pub(super) async fn state(connection: &Connection, session: &Session) -> Result<State, AcpError> {
+    let Some((_, workflow)) = session.last() else {
+        return Ok(State::Idle(Stop::Before));
+    };
+    let is_parked = matches!(&*session.parked().borrow(), Some((parked, _)) if *parked == workflow);
+    match connection.hub().runtime().state(&workflow).await {
+        Ok(state) => Ok(match state.phase {
+            Phase::AwaitingDecision { .. } if !is_parked => State::Asks,
+            Phase::AwaitingDecision { .. } | Phase::Finished(_) => State::Idle(Stop::Before),
+            Phase::Running(_) | Phase::Waiting { .. } | Phase::Joining(_) => State::Running,
+        }),
+        Err(error) if error.code == Code::UnknownWorkflow => Ok(State::Idle(Stop::Before)),
+        Err(error) => Err(acp_error(&error)),
+    }
+}
+
 pub(super) async fn begin(
     connection: &Connection,
-    cx: &ConnectionTo<Client>,
+    peer: &Peer,
     request: &NewSessionRequest,
     responder: Responder<NewSessionResponse>,
 ) {
-    let begun = async {
-        connection.admit()?;
-        let folders = listing::folders(&request.additional_directories)?;
-        let session = connection.hub().begin(&request.cwd, folders).await?;
-        let follower = connection.follow(cx, &session, At::default())?;
-        Ok::<_, AcpError>((session, follower))
-    };
-    match begun.await {
+    match begun(connection, peer, &request.cwd, &request.additional_directories).await {
         Ok((session, follower)) => {
             let Chosen { modes, options } = chosen(connection, &session);
             let answer = NewSessionResponse::new(SessionId::new(session.id.as_str()))
@@ -56,19 +115,16 @@ pub(super) async fn begin(
 /// then goes on telling it.
 pub(super) async fn load(
     connection: &Connection,
-    cx: &ConnectionTo<Client>,
+    peer: &Peer,
     request: &LoadSessionRequest,
     responder: Responder<LoadSessionResponse>,
 ) {
-    let loaded = async {
-        connection.admit()?;
-        let folders = listing::folders(&request.additional_directories)?;
-        let (session, end) = there(connection, &request.session_id, &request.cwd).await?;
-        use_folders(connection, &session, folders).await?;
-        let follower = replay(connection, cx, &session, At::default(), end).await?;
-        Ok::<_, AcpError>((session, follower))
+    let way = Way {
+        id: &request.session_id,
+        cwd: &request.cwd,
+        folders: &request.additional_directories,
     };
-    match loaded.await {
+    match loaded(connection, peer, way).await {
         Ok((session, follower)) => {
             let Chosen { modes, options } = chosen(connection, &session);
             let answer = LoadSessionResponse::new().modes(modes).config_options(options);
@@ -82,12 +138,12 @@ pub(super) async fn load(
 /// Follows a session from `from` on; returns when all up to `end` was told.
 pub(super) async fn replay(
     connection: &Connection,
-    cx: &ConnectionTo<Client>,
+    peer: &Peer,
     session: &Arc<Session>,
     from: impl Into<Mark>,
     end: At,
 ) -> Result<Arc<Follower>, AcpError> {
-    let follower = connection.follow(cx, session, from)?;
+    let follower = connection.follow(peer, session, from)?;
     let mut place = follower.place.clone();
     let told = place.wait_for(|place| place.at >= end).await.is_ok();
     if !told {
@@ -99,22 +155,43 @@ pub(super) async fn replay(
 
 pub(super) async fn resume(
     connection: &Connection,
-    cx: &ConnectionTo<Client>,
+    peer: &Peer,
     request: &ResumeSessionRequest,
     responder: Responder<ResumeSessionResponse>,
 ) {
-    let resumed = async {
-        connection.admit()?;
-        let folders = listing::folders(&request.additional_directories)?;
-        let (session, end) = there(connection, &request.session_id, &request.cwd).await?;
-        use_folders(connection, &session, folders).await?;
-        let follower = connection.follow(cx, &session, end)?;
-        Ok::<_, AcpError>((session, follower))
+    let way = Way {
+        id: &request.session_id,
+        cwd: &request.cwd,
+        folders: &request.additional_directories,
     };
-    match resumed.await {
+    match resumed(connection, peer, way).await {
         Ok((session, follower)) => {
             let Chosen { modes, options } = chosen(connection, &session);
             let answer = ResumeSessionResponse::new().modes(modes).config_options(options);
+            gone(responder.respond(answer));
+            follower.may_ask();
+        }
+        Err(error) => gone(responder.respond_with_error(error)),
+    }
+}
+
+pub(super) async fn fork(
+    connection: &Connection,
+    peer: &Peer,
+    request: &ForkSessionRequest,
+    responder: Responder<ForkSessionResponse>,
+) {
+    let way = Way {
+        id: &request.session_id,
+        cwd: &request.cwd,
+        folders: &request.additional_directories,
+    };
+    match shelf::fork(connection, peer, way).await {
+        Ok((session, follower)) => {
+            let Chosen { modes, options } = chosen(connection, &session);
+            let answer = ForkSessionResponse::new(SessionId::new(session.id.as_str()))
+                .modes(modes)
+                .config_options(options);
             gone(responder.respond(answer));
             follower.may_ask();
         }
@@ -139,9 +216,19 @@ pub(super) fn chosen(connection: &Connection, session: &Session) -> Chosen {
 
 /// A session that is there, up to date, and the place after all that has
 /// happened in it.
-async fn there(connection: &Connection, id: &SessionId, cwd: &Path) -> Result<(Arc<Session>, At), AcpError> {
-    let folder = listing::folder(cwd)?;
-    let session = connection.hub().open(id).await?;
+async fn there(connection: &Connection, way: Way<'_>) -> Result<(Arc<Session>, At), AcpError> {
+    let folders = listing::folders(way.folders)?;
+    let session = of(connection, way).await?;
+    let end = up_to_date(connection, &session).await?;
+    use_folders(connection, &session, folders).await?;
+    Ok((session, end))
+}
+
+/// A session about the folder that is named.
+pub(super) async fn of(connection: &Connection, way: Way<'_>) -> Result<Arc<Session>, AcpError> {
+    connection.admit()?;
+    let folder = listing::folder(way.cwd)?;
+    let session = connection.hub().open(way.id).await?;
     if !is_same(&session.cwd, Path::new(&folder)) {
         let message = format!(
             "the session is about `{}`, not about `{folder}`",
@@ -149,8 +236,7 @@ async fn there(connection: &Connection, id: &SessionId, cwd: &Path) -> Result<(A
         );
         return Err(invalid(&message));
     }
-    let end = up_to_date(connection, &session).await?;
-    Ok((session, end))
+    Ok(session)
 }
 
 /// Reads what was asked elsewhere; the place after all that has happened.
@@ -184,11 +270,8 @@ async fn use_folders(
 }
 
 /// The last who closes a session stops what goes on in it.
-pub(super) async fn close(
-    connection: &Connection,
-    request: &CloseSessionRequest,
-) -> Result<CloseSessionResponse, AcpError> {
-    let session = connection.hub().open(&request.session_id).await?;
+pub(super) async fn close(connection: &Connection, id: &SessionId) -> Result<(), AcpError> {
+    let session = connection.hub().open(id).await?;
     let runs_here = session.is_run_by(connection.id());
     let own = usize::from(connection.follower(&session).is_some());
     let is_last = session.followers() <= own;
@@ -196,7 +279,7 @@ pub(super) async fn close(
     if runs_here || is_last {
         session.cancel(connection.hub().runtime()).await;
     }
-    Ok(CloseSessionResponse::new())
+    Ok(())
 }
 
 pub(super) async fn set_mode(
@@ -212,11 +295,26 @@ pub(super) async fn set_option(
     connection: &Connection,
     request: &SetSessionConfigOptionRequest,
 ) -> Result<SetSessionConfigOptionResponse, AcpError> {
-    let change =
-        |settings: &Settings, offer: &Offer| settings.with(&request.config_id.0, &request.value, offer);
-    let session = choose(connection, &request.session_id, change).await?;
+    let set = option_set(
+        connection,
+        &request.session_id,
+        &request.config_id.0,
+        &request.value,
+    );
+    Ok(SetSessionConfigOptionResponse::new(set.await?))
+}
+
+/// Sets an option; all of them after that.
+pub(super) async fn option_set(
+    connection: &Connection,
+    id: &SessionId,
+    option: &str,
+    value: &SessionConfigOptionValue,
+) -> Result<Vec<SessionConfigOption>, AcpError> {
+    let change = |settings: &Settings, offer: &Offer| settings.with(option, value, offer);
+    let session = choose(connection, id, change).await?;
     let Chosen { options, .. } = chosen(connection, &session);
-    Ok(SetSessionConfigOptionResponse::new(options))
+    Ok(options)
 }
 
 async fn choose(

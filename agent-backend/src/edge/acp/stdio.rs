@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use futures::{SinkExt as _, StreamExt as _};
+use futures::{SinkExt as _, StreamExt as _, sink};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::TcpStream,
@@ -14,17 +14,15 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, tungstenite::Message};
 use super::{
     Hub,
     transport::{
-        Link, Outward,
+        Link,
         frame::{Frame, Line, Lines},
+        write::{self, REFUSALS_MAX},
     },
 };
 use crate::error::Error;
 
 /// Bytes that are read at once.
 const PIECE_BYTES: usize = 64 * 1024;
-
-/// Answers to what was no message that may wait to be written.
-const REFUSALS_MAX: usize = 8;
 
 /// Time for the answers to what came before the end of the input.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -45,7 +43,12 @@ async fn speak(
         running: _running,
     } = Link::open(hub);
     let (refuse, refused) = mpsc::channel(REFUSALS_MAX);
-    let mut write = std::pin::pin!(write(&mut output, outward, refused));
+    let lines = sink::unfold(&mut output, |output, text: String| async move {
+        line(output, &text).await?;
+        Ok::<_, Error>(output)
+    });
+    let lines = std::pin::pin!(lines);
+    let mut write = std::pin::pin!(write::write(lines, outward, refused));
     let given = inward.clone();
     let read = async move {
         let mut input = Input::new(input);
@@ -67,24 +70,6 @@ async fn speak(
     tokio::select! {
         written = write => written,
         _ = answered => Ok(()),
-    }
-}
-
-/// Writes until the agent has ended.
-async fn write(
-    output: &mut (impl AsyncWrite + Unpin),
-    mut outward: Outward,
-    mut refused: mpsc::Receiver<String>,
-) -> Result<(), Error> {
-    loop {
-        let (text, _receipt) = tokio::select! {
-            said = outward.next() => match said {
-                Some(said) => (said.text(), Some(said.receipt)),
-                None => return Ok(()),
-            },
-            Some(answer) = refused.recv() => (answer, None),
-        };
-        line(output, &text).await?;
     }
 }
 

@@ -7,7 +7,7 @@
 
 use agent_client_protocol::{
     JsonRpcNotification,
-    v1::schema::{InitializeRequest, Meta, SessionId},
+    v1::schema::{Meta, SessionId},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -47,25 +47,24 @@ pub(super) enum Positions {
     Told,
 }
 
-/// What a client asks for in `initialize`.
-pub(super) fn wish(request: &InitializeRequest) -> Wish {
-    match asks(request, FEATURE) {
+/// What a client asks for in the `_meta` of its capabilities.
+pub(super) fn wish(capabilities: Option<&Meta>) -> Wish {
+    match asks(capabilities, FEATURE) {
         true => Wish::Updates,
         false => Wish::Nothing,
     }
 }
 
 /// The same, of positions.
-pub(super) fn positions(request: &InitializeRequest) -> Positions {
-    match asks(request, POSITIONS) {
+pub(super) fn positions(capabilities: Option<&Meta>) -> Positions {
+    match asks(capabilities, POSITIONS) {
         true => Positions::Told,
         false => Positions::Untold,
     }
 }
 
-fn asks(request: &InitializeRequest, feature: &str) -> bool {
-    let meta = request.client_capabilities.meta.as_ref();
-    let asked = meta.and_then(|meta| meta.get(VENDOR)?.get(feature));
+fn asks(capabilities: Option<&Meta>, feature: &str) -> bool {
+    let asked = capabilities.and_then(|meta| meta.get(VENDOR)?.get(feature));
     asked == Some(&Value::Bool(true))
 }
 
@@ -93,7 +92,7 @@ pub(super) struct StreamingUpdate {
 
 #[cfg(test)]
 mod tests {
-    use agent_client_protocol::JsonRpcMessage as _;
+    use agent_client_protocol::{JsonRpcMessage as _, v1::schema::ClientCapabilities};
     use shared::{
         id::{CorrelationId, Seq, StageId, WorkflowId},
         wire::Body,
@@ -103,19 +102,23 @@ mod tests {
 
     fn check(capabilities: &Value, expect: Wish) {
         let text = capabilities.to_string();
-        let request = |capabilities: &str| -> InitializeRequest {
-            let text = format!(r#"{{"protocolVersion":1,"clientCapabilities":{capabilities}}}"#);
-            serde_json::from_str(&text).unwrap()
+        let meta = |capabilities: &str| -> Option<Meta> {
+            let capabilities: ClientCapabilities = serde_json::from_str(capabilities).unwrap();
+            capabilities.meta
         };
-        assert_eq!(wish(&request(&text)), expect, "{capabilities}");
+        assert_eq!(wish(meta(&text).as_ref()), expect, "{capabilities}");
         // Each is asked for by itself, in the same way.
         let expect = match expect {
             Wish::Nothing => Positions::Untold,
             Wish::Updates => Positions::Told,
         };
-        assert_eq!(positions(&request(&text)), Positions::Untold, "{capabilities}");
+        assert_eq!(
+            positions(meta(&text).as_ref()),
+            Positions::Untold,
+            "{capabilities}"
+        );
         let text = text.replace(FEATURE, POSITIONS);
-        assert_eq!(positions(&request(&text)), expect, "{capabilities}");
+        assert_eq!(positions(meta(&text).as_ref()), expect, "{capabilities}");
     }
 
     #[test]

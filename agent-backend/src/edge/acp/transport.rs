@@ -7,13 +7,14 @@ pub(crate) mod frame;
 mod http;
 mod mailbox;
 mod socket;
+pub(super) mod write;
 
 use std::sync::Arc;
 
 use agent_client_protocol::{Channel, ConnectTo, RawJsonRpcMessage, TransportFrame};
 use flow::{Flow, Receipt};
 use frame::Frame;
-use futures::{StreamExt as _, channel::mpsc};
+use futures::{FutureExt as _, StreamExt as _, channel::mpsc};
 pub(super) use http::routes;
 use tokio::task::JoinHandle;
 
@@ -126,6 +127,11 @@ impl Outward {
                 return Some(Said { message, receipt });
             }
         }
+    }
+
+    /// The next message, if it is there already.
+    pub(super) fn next_now(&mut self) -> Option<Said> {
+        self.next().now_or_never().flatten()
     }
 }
 

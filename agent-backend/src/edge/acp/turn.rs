@@ -23,10 +23,23 @@ use super::{
 use crate::{error::Error, runtime::Runtime};
 
 /// What a turn is about.
-struct About {
+pub(super) struct About {
     /// None where the answer is there already.
     workflow: Option<WorkflowId>,
     since: Since,
+    /// Where the journal has what was said.
+    pub(super) origin: Origin,
+}
+
+/// Where the journal has what was said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// At this place of the session.
+    Entry(usize),
+    /// Among what this workflow was told.
+    Words(WorkflowId),
+    /// Nowhere.
+    Nowhere,
 }
 
 /// What belongs to earlier turns: what a client was told up to here, and
@@ -53,10 +66,15 @@ pub(super) struct Turn<'a> {
 
 impl Turn<'_> {
     /// Runs to its end.
-    pub(super) async fn run(mut self, text: String) -> Result<StopReason, Error> {
-        let Some(about) = Box::pin(self.begin(text)).await? else {
-            return Ok(StopReason::EndTurn);
-        };
+    pub(super) async fn run(self, text: String) -> Result<StopReason, Error> {
+        match Box::pin(self.begin(text)).await? {
+            Some(about) => self.finish(about).await,
+            None => Ok(StopReason::EndTurn),
+        }
+    }
+
+    /// Waits for the end of what was begun.
+    pub(super) async fn finish(mut self, about: About) -> Result<StopReason, Error> {
         if let Some(workflow) = &about.workflow {
             self.lease.works_on(workflow);
         }
@@ -107,7 +125,7 @@ impl Turn<'_> {
     }
 
     /// Does what is asked; what to wait for, if anything.
-    async fn begin(&self, text: String) -> Result<Option<About>, Error> {
+    pub(super) async fn begin(&self, text: String) -> Result<Option<About>, Error> {
         let last = self.unfinished().await?;
         match (commands::parse(&text)?, last) {
             (Asked::Search(query), _) => {
@@ -129,6 +147,7 @@ impl Turn<'_> {
                 Some(seq) => Ok(Some(About {
                     workflow: Some(state.workflow.clone()),
                     since: Since::after(At { entry, seq }),
+                    origin: Origin::Words(state.workflow.clone()),
                 })),
                 // Somebody else has answered meanwhile, and it is over.
                 None => self.work(None, text.clone(), text).await.map(Some),
@@ -170,6 +189,7 @@ impl Turn<'_> {
         Ok(About {
             workflow: Some(workflow),
             since: Since::after(At::begin(entry)),
+            origin: Origin::Entry(entry),
         })
     }
 
@@ -190,6 +210,7 @@ impl Turn<'_> {
         Ok(Some(About {
             workflow: None,
             since: Since::after(At::begin(entry)),
+            origin: Origin::Entry(entry),
         }))
     }
 
@@ -211,6 +232,7 @@ impl Turn<'_> {
         Some(About {
             workflow: Some(state.workflow.clone()),
             since,
+            origin: Origin::Nowhere,
         })
     }
 

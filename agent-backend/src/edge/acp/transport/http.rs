@@ -50,8 +50,9 @@ pub(super) const CONNECTION: &str = "acp-connection-id";
 const SESSION: &str = "acp-session-id";
 
 /// Methods that are about a session, whatever their parameters say.
-const OF_SESSIONS: [&str; 10] = [
+const OF_SESSIONS: [&str; 14] = [
     "session/prompt",
+    "session/archive",
     "session/cancel",
     "session/close",
     "session/delete",
@@ -61,6 +62,9 @@ const OF_SESSIONS: [&str; 10] = [
     "session/set_config_option",
     "session/set_mode",
     "session/set_model",
+    "session/set_title",
+    "session/status",
+    "session/unarchive",
 ];
 
 /// Bytes of a body that are read, to refuse it in peace.

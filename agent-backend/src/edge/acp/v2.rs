@@ -1,0 +1,504 @@
+//! Version 2 of the Agent Client Protocol (draft), for a client that asks for it.
+//!
+//! Owns what differs from version 1: the names of its methods, its types, and
+//! that a prompt is answered when it is taken and its end is a state of the
+//! session. What a session is and does, it shares with version 1, which never
+//! depends on anything here but the client's other side.
+
+mod client;
+mod prompt;
+mod updates;
+
+use std::{path::PathBuf, sync::Arc};
+
+use agent_client_protocol::{
+    Agent, Client as ClientRole, ConnectTo, Error as AcpError, JsonRpcRequest, JsonRpcResponse,
+    on_receive_notification, on_receive_request,
+    v1::schema as one,
+    v2::{Responder, schema as two},
+};
+pub(super) use client::Client;
+use serde::{Deserialize, Serialize};
+use shared::{version::VERSION, wire::SessionReplayRequest};
+
+use super::{
+    AUTH_METHOD,
+    client::{Abilities, Forms, Notices, Peer},
+    commands,
+    connection::Connection,
+    extension,
+    follower::Follower,
+    gone, invalid, listing,
+    session::Session,
+    settings::{Shelf, Switches},
+    setup::{self, Way},
+    shelf::{self, Use},
+    steering, streaming,
+};
+
+/// Asks for everything in a session after a position.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonRpcRequest)]
+#[request(method = "_agentic_ide/session/replay", response = two::ResumeSessionResponse)]
+#[serde(transparent)]
+struct Replay(SessionReplayRequest);
+
+/// The agent's side of one connection. What takes time must not run in the
+/// dispatch loop.
+pub(super) fn agent(connection: &Connection) -> impl ConnectTo<ClientRole> + use<> {
+    let to = || connection.clone();
+    let (meeter, enterer, leaver) = (to(), to(), to());
+    let (opener, resumer, lister, closer, deleter) = (to(), to(), to(), to(), to());
+    let (getter, pager, decider, replayer) = (to(), to(), to(), to());
+    let (optioner, prompter, steerer, canceller) = (to(), to(), to(), to());
+    let (forker, titler, archiver, unarchiver, stater) = (to(), to(), to(), to(), to());
+    Agent
+        .v2()
+        .name("agentic-ide")
+        .on_receive_request(
+            async move |request: two::InitializeRequest, responder, _cx| {
+                meeter.meet(abilities(&request));
+                responder.respond(initialize(&request))
+            },
+            on_receive_request!(),
+        )
+        .on_receive_request(
+            async move |request: two::LoginAuthRequest, responder, _cx| {
+                if &*request.method_id.0 != AUTH_METHOD {
+                    return responder
+                        .respond_with_error(invalid("there is no such method of authentication"));
+                }
+                enterer.sign_in();
+                responder.respond(two::LoginAuthResponse::new())
+            },
+            on_receive_request!(),
+        )
+        .on_receive_request(
+            async move |_: two::LogoutAuthRequest, responder, _cx| {
+                leaver.sign_out();
+                responder.respond(two::LogoutAuthResponse::new())
+            },
+            on_receive_request!(),
+        )
+        .on_receive_request(
+            async move |request: two::NewSessionRequest, responder, cx| {
+                let (connection, peer) = (opener.clone(), Peer::Two(cx.clone()));
+                cx.spawn(async move {
+                    begin(&connection, &peer, request, responder).await;
+                    Ok(())
+                })
+            },
+            on_receive_request!(),
+        )
+        .on_receive_request(
+            async move |request: two::ResumeSessionRequest, responder, cx| {
+                let (connection, peer) = (resumer.clone(), Peer::Two(cx.clone()));
+                cx.spawn(async move {
+                    resume(&connection, &peer, request, responder).await;
+                    Ok(())
+                })
+            },
+            on_receive_request!(),
+        )
+        .on_receive_request(
+            async move |request: two::ListSessionsRequest, responder, cx| {
+                let connection = lister.clone();
+                cx.spawn(async move {
+                    answer(responder, list(&connection, request).await);
+                    Ok(())
+                })
+            },
+            on_receive_request!(),
+        )
+        .on_receive_request(
+            async move |request: two::CloseSessionRequest, responder, cx| {
+                let connection = closer.clone();
+                cx.spawn(async move {
+                    let closed = setup::close(&connection, &id(&request.session_id)).await;
+                    answer(responder, closed.map(|()| two::CloseSessionResponse::new()));
+                    Ok(())
+                })
+            },
+            on_receive_request!(),
+        )
+        .on_receive_request(
+            async move |request: two::DeleteSessionRequest, responder, cx| {
+                let connection = deleter.clone();
+                cx.spawn(async move {
+                    let deleted = super::delete(&connection, &id(&request.session_id)).await;
+                    answer(responder, deleted.map(|()| two::DeleteSessionResponse::new()));
+                    Ok(())
+                })
+            },
+            on_receive_request!(),
+        )
+        .on_receive_request(
+            async move |request: two::ForkSessionRequest, responder, cx| {
+                let (connection, peer) = (forker.clone(), Peer::Two(cx.clone()));
+                cx.spawn(async move {
+                    fork(&connection, &peer, request, responder).await;
+                    Ok(())
+                })
+            },
+            on_receive_request!(),
+        )
+        .on_receive_request(
+            async move |request: two::SetSessionTitleRequest, responder, cx| {
+                let connection = titler.clone();
+                cx.spawn(async move {
+                    let titled =
+                        shelf::set_title(&connection, &id(&request.session_id), &request.title).await;
+                    answer(responder, titled.map(two::SetSessionTitleResponse::new));
+                    Ok(())
+                })
+            },
+            on_receive_request!(),
+        )
+        .on_receive_request(
+            async move |request: two::ArchiveSessionRequest, responder, cx| {
+                let connection = archiver.clone();
+                cx.spawn(async move {
+                    let put = shelf::put(&connection, &id(&request.session_id), Shelf::Archive).await;
+                    answer(responder, put.map(|()| two::ArchiveSessionResponse::new()));
+                    Ok(())
+                })
+            },
+            on_receive_request!(),
+        )
+        .on_receive_request(
+            async move |request: two::UnarchiveSessionRequest, responder, cx| {
+                let connection = unarchiver.clone();
+                cx.spawn(async move {
+                    let put = shelf::put(&connection, &id(&request.session_id), Shelf::Desk).await;
+                    answer(responder, put.map(|()| two::UnarchiveSessionResponse::new()));
+                    Ok(())
+                })
+            },
+            on_receive_request!(),
+        )
+        .on_receive_request(
+            async move |request: two::SessionStatusRequest, responder, cx| {
+                let connection = stater.clone();
+                cx.spawn(async move {
+                    answer(responder, status(&connection, &id(&request.session_id)).await);
+                    Ok(())
+                })
+            },
+            on_receive_request!(),
+        )
+        .on_receive_request(
+            async move |request: two::SetSessionConfigOptionRequest, responder, cx| {
+                let connection = optioner.clone();
+                cx.spawn(async move {
+                    answer(responder, set_option(&connection, request).await);
+                    Ok(())
+                })
+            },
+            on_receive_request!(),
+        )
+        .on_receive_request(
+            async move |request: two::PromptRequest, responder, cx| {
+                let (connection, peer) = (prompter.clone(), Peer::Two(cx.clone()));
+                cx.spawn(async move {
+                    Box::pin(prompt::prompt(&connection, &peer, &request, responder)).await;
+                    Ok(())
+                })
+            },
+            on_receive_request!(),
+        )
+        .on_receive_request(
+            async move |request: steering::Steer, responder, cx| {
+                let (connection, peer) = (steerer.clone(), Peer::Two(cx.clone()));
+                cx.spawn(async move {
+                    answer(
+                        responder,
+                        super::prompt::steer(&connection, &peer, &request).await,
+                    );
+                    Ok(())
+                })
+            },
+            on_receive_request!(),
+        )
+        .on_receive_request(
+            async move |request: extension::Get, responder, cx| {
+                let connection = getter.clone();
+                cx.spawn(async move {
+                    answer(responder, extension::get(&connection, &request).await);
+                    Ok(())
+                })
+            },
+            on_receive_request!(),
+        )
+        .on_receive_request(
+            async move |request: extension::List, responder, cx| {
+                let connection = pager.clone();
+                cx.spawn(async move {
+                    answer(responder, extension::list(&connection, &request).await);
+                    Ok(())
+                })
+            },
+            on_receive_request!(),
+        )
+        .on_receive_request(
+            async move |request: extension::Decide, responder, cx| {
+                let connection = decider.clone();
+                cx.spawn(async move {
+                    answer(responder, extension::decide(&connection, request).await);
+                    Ok(())
+                })
+            },
+            on_receive_request!(),
+        )
+        .on_receive_request(
+            async move |request: Replay, responder, cx| {
+                let (connection, peer) = (replayer.clone(), Peer::Two(cx.clone()));
+                cx.spawn(async move {
+                    let followed = extension::followed(&connection, &peer, &request.0).await;
+                    resumed(&connection, followed, responder).await;
+                    Ok(())
+                })
+            },
+            on_receive_request!(),
+        )
+        .on_receive_notification(
+            async move |notification: two::CancelSessionNotification, cx| {
+                let connection = canceller.clone();
+                cx.spawn(async move {
+                    super::cancel(&connection, &id(&notification.session_id)).await;
+                    Ok(())
+                })
+            },
+            on_receive_notification!(),
+        )
+}
+
+fn id(id: &two::SessionId) -> one::SessionId {
+    one::SessionId::new(&*id.0)
+}
+
+fn paths(paths: Vec<two::AbsolutePath>) -> Vec<PathBuf> {
+    paths.into_iter().map(two::AbsolutePath::into_inner).collect()
+}
+
+fn answer<T: JsonRpcResponse>(responder: Responder<T>, outcome: Result<T, AcpError>) {
+    gone(match outcome {
+        Ok(answer) => responder.respond(answer),
+        Err(error) => responder.respond_with_error(error),
+    });
+}
+
+/// What a client says of itself. All of them know notices and switches.
+fn abilities(request: &two::InitializeRequest) -> Abilities {
+    let capabilities = &request.capabilities;
+    let elicitation = capabilities.elicitation.as_ref();
+    let meta = capabilities.meta.as_ref();
+    Abilities {
+        wish: streaming::wish(meta),
+        positions: streaming::positions(meta),
+        notices: Notices::Notices,
+        forms: match elicitation.and_then(|elicitation| elicitation.form.as_ref()) {
+            Some(_) => Forms::Fills,
+            None => Forms::None,
+        },
+        switches: Switches::Boolean,
+    }
+}
+
+fn initialize(request: &two::InitializeRequest) -> two::InitializeResponse {
+    let prompts =
+        two::PromptCapabilities::new().embedded_context(two::PromptEmbeddedContextCapabilities::new());
+    let sessions = two::SessionCapabilities::new()
+        .prompt(prompts)
+        .delete(two::SessionDeleteCapabilities::new())
+        .additional_directories(two::SessionAdditionalDirectoriesCapabilities::new())
+        .fork(two::SessionForkCapabilities::new())
+        .title(two::SessionTitleCapabilities::new())
+        .archive(two::SessionArchiveCapabilities::new())
+        .status(two::SessionStatusCapabilities::new());
+    let method = two::AuthMethodAgent::new(AUTH_METHOD, "This machine")
+        .description("No credentials are needed.".to_owned());
+    let info = two::Implementation::new("agentic-ide", VERSION).title("Agentic IDE".to_owned());
+    two::InitializeResponse::new(request.protocol_version, info)
+        .capabilities(
+            two::AgentCapabilities::new()
+                .session(sessions)
+                .auth(two::AgentAuthCapabilities::new())
+                .meta(streaming::offer()),
+        )
+        .auth_methods(vec![two::AuthMethod::Agent(method)])
+        .meta(steering::offer())
+}
+
+/// What can be chosen in a session and said to it, as its client is told.
+fn chosen(
+    connection: &Connection,
+    session: &Session,
+) -> (Vec<two::SessionConfigOption>, Vec<two::AvailableCommand>) {
+    let options = setup::chosen(connection, session).options;
+    let commands = if let one::SessionUpdate::AvailableCommandsUpdate(update) = commands::available() {
+        updates::commands(update)
+    } else {
+        Vec::new()
+    };
+    (updates::options(options), commands)
+}
+
+async fn begin(
+    connection: &Connection,
+    peer: &Peer,
+    request: two::NewSessionRequest,
+    responder: Responder<two::NewSessionResponse>,
+) {
+    let cwd = request.cwd.into_inner();
+    let folders = paths(request.additional_directories);
+    match setup::begun(connection, peer, &cwd, &folders).await {
+        Ok((session, follower)) => {
+            let (options, commands) = chosen(connection, &session);
+            let answer = two::NewSessionResponse::new(session.id.as_str())
+                .config_options(options)
+                .available_commands(commands);
+            gone(responder.respond(answer));
+            // A new session is known to do nothing.
+            follower.begin_states(None);
+            follower.may_ask();
+        }
+        Err(error) => gone(responder.respond_with_error(error)),
+    }
+}
+
+async fn fork(
+    connection: &Connection,
+    peer: &Peer,
+    request: two::ForkSessionRequest,
+    responder: Responder<two::ForkSessionResponse>,
+) {
+    let id = id(&request.session_id);
+    let cwd = request.cwd.into_inner();
+    let folders = paths(request.additional_directories);
+    let way = Way {
+        id: &id,
+        cwd: &cwd,
+        folders: &folders,
+    };
+    match shelf::fork(connection, peer, way).await {
+        Ok((session, follower)) => {
+            let (options, commands) = chosen(connection, &session);
+            let answer = two::ForkSessionResponse::new(session.id.as_str())
+                .config_options(options)
+                .available_commands(commands);
+            gone(responder.respond(answer));
+            follower.begin_states(None);
+            follower.may_ask();
+        }
+        Err(error) => gone(responder.respond_with_error(error)),
+    }
+}
+
+async fn status(
+    connection: &Connection,
+    id: &one::SessionId,
+) -> Result<two::SessionStatusResponse, AcpError> {
+    let (used, session) = shelf::status(connection, id).await?;
+    let status = match used {
+        Use::Open => two::SessionStatus::Open,
+        Use::Saved => two::SessionStatus::Saved,
+    };
+    let now = setup::state(connection, &session).await?;
+    Ok(two::SessionStatusResponse::new(status).state(client::state_of(&now)))
+}
+
+async fn resume(
+    connection: &Connection,
+    peer: &Peer,
+    request: two::ResumeSessionRequest,
+    responder: Responder<two::ResumeSessionResponse>,
+) {
+    let id = id(&request.session_id);
+    let cwd = request.cwd.into_inner();
+    let folders = paths(request.additional_directories);
+    let way = Way {
+        id: &id,
+        cwd: &cwd,
+        folders: &folders,
+    };
+    let opened = match request.replay_from {
+        None => setup::resumed(connection, peer, way).await,
+        Some(two::ReplayFrom::Start(_)) => setup::loaded(connection, peer, way).await,
+        Some(_) => Err(invalid("replayFrom is `start`, or left out")),
+    };
+    resumed(connection, opened, responder).await;
+}
+
+/// Tells what the session does, then answers, and then lets its questions be put.
+async fn resumed(
+    connection: &Connection,
+    opened: Result<(Arc<Session>, Arc<Follower>), AcpError>,
+    responder: Responder<two::ResumeSessionResponse>,
+) {
+    let stated = async {
+        let (session, follower) = opened?;
+        let now = setup::state(connection, &session).await?;
+        follower.begin_states(Some(now));
+        Ok::<_, AcpError>((session, follower))
+    };
+    match stated.await {
+        Ok((session, follower)) => {
+            let (options, commands) = chosen(connection, &session);
+            let answer = two::ResumeSessionResponse::new()
+                .config_options(options)
+                .available_commands(commands);
+            gone(responder.respond(answer));
+            follower.may_ask();
+        }
+        Err(error) => gone(responder.respond_with_error(error)),
+    }
+}
+
+async fn list(
+    connection: &Connection,
+    request: two::ListSessionsRequest,
+) -> Result<two::ListSessionsResponse, AcpError> {
+    connection.admit()?;
+    let asked = one::ListSessionsRequest::new()
+        .cwd(request.cwd.map(two::AbsolutePath::into_inner))
+        .cursor(request.cursor.map(|cursor| cursor.0.as_ref().to_owned()))
+        .archived(request.archived.map(filter));
+    let page = listing::page(connection.hub().runtime(), &asked).await?;
+    let info = |info: one::SessionInfo| {
+        two::SessionInfo::new(info.session_id.0, info.cwd)
+            .additional_directories(info.additional_directories)
+            .title(info.title)
+            .updated_at(info.updated_at)
+            .archived(info.archived)
+    };
+    let sessions = page.sessions.into_iter().map(info).collect();
+    Ok(two::ListSessionsResponse::new(sessions)
+        .next_cursor(page.next_cursor.map(two::SessionListCursor::new)))
+}
+
+fn filter(filter: two::SessionArchiveFilter) -> one::SessionArchiveFilter {
+    match filter {
+        two::SessionArchiveFilter::Exclude => one::SessionArchiveFilter::Exclude,
+        two::SessionArchiveFilter::Include => one::SessionArchiveFilter::Include,
+        two::SessionArchiveFilter::Only => one::SessionArchiveFilter::Only,
+        two::SessionArchiveFilter::Other(other) => one::SessionArchiveFilter::Other(other),
+        _ => one::SessionArchiveFilter::Other(String::new()),
+    }
+}
+
+async fn set_option(
+    connection: &Connection,
+    request: two::SetSessionConfigOptionRequest,
+) -> Result<two::SetSessionConfigOptionResponse, AcpError> {
+    let value = match request.value {
+        two::SessionConfigOptionValue::Id { value } => one::SessionConfigOptionValue::value_id(value.0),
+        two::SessionConfigOptionValue::Boolean { value } => one::SessionConfigOptionValue::boolean(value),
+        two::SessionConfigOptionValue::Other(_) | _ => {
+            return Err(invalid("the value is of an unknown kind"));
+        }
+    };
+    let id = id(&request.session_id);
+    let options = setup::option_set(connection, &id, &request.config_id.0, &value).await?;
+    Ok(two::SetSessionConfigOptionResponse::new(updates::options(
+        options,
+    )))
+}

@@ -1,0 +1,114 @@
+//! A prompt of version 2. It is answered as soon as what was said has its place
+//! in the session; what comes of it is told as the session's state.
+
+use agent_client_protocol::{
+    Error as AcpError,
+    v1::schema as one,
+    v2::{Responder, schema as two},
+};
+
+use super::{
+    super::{
+        acp_error,
+        client::Peer,
+        connection::Connection,
+        gone, invalid, prompt, steering, text,
+        turn::{Origin, Turn},
+    },
+    updates,
+};
+
+/// Takes a prompt, answers it, and does what it asks for.
+pub(super) async fn prompt(
+    connection: &Connection,
+    peer: &Peer,
+    request: &two::PromptRequest,
+    responder: Responder<two::PromptResponse>,
+) {
+    if let Err((responder, error)) = take(connection, peer, request, responder).await {
+        gone(responder.respond_with_error(error));
+    }
+}
+
+/// An answer that was not given yet, and what to say.
+type Refused = (Responder<two::PromptResponse>, AcpError);
+
+async fn take(
+    connection: &Connection,
+    peer: &Peer,
+    request: &two::PromptRequest,
+    responder: Responder<two::PromptResponse>,
+) -> Result<(), Refused> {
+    let ready = async {
+        connection.admit()?;
+        let id = one::SessionId::new(&*request.session_id.0);
+        let session = connection.hub().open(&id).await?;
+        let blocks = blocks(&request.prompt)?;
+        let text = text::of(&blocks, &session.cwd, &session.folders()).and_then(prompt::some_text);
+        let text = text.map_err(|error| acp_error(&error))?;
+        let follower = connection.attend(peer, &session).await?;
+        Ok::<_, AcpError>((session, text, follower))
+    };
+    let (session, text, follower) = match ready.await {
+        Ok(ready) => ready,
+        Err(error) => return Err((responder, error)),
+    };
+    let accept = |responder: Responder<two::PromptResponse>, id: two::MessageId| {
+        gone(responder.respond(two::PromptResponse::new(id)));
+    };
+    let Some(lease) = session.begin(connection.id()) else {
+        let runtime = connection.hub().runtime();
+        return match steering::steer(runtime, &session, &follower, text.clone()).await {
+            Ok(Some(workflow)) => {
+                accept(responder, updates::words_for(&workflow, &text));
+                Ok(())
+            }
+            Ok(None) => {
+                let error = AcpError::invalid_request()
+                    .data("the turn of this session is ending: send the prompt again");
+                Err((responder, error))
+            }
+            Err(error) => Err((responder, acp_error(&error))),
+        };
+    };
+    let turn = Turn {
+        connection,
+        session: &session,
+        lease: &lease,
+        follower: follower.clone(),
+    };
+    let about = match Box::pin(turn.begin(text.clone())).await {
+        Ok(about) => about,
+        Err(error) => return Err((responder, acp_error(&error))),
+    };
+    let known = match about.as_ref().map(|about| &about.origin) {
+        Some(Origin::Entry(place)) => session
+            .key_of(*place)
+            .map(|key| two::MessageId::new(key.as_str())),
+        Some(Origin::Words(workflow)) => Some(updates::words_for(workflow, &text)),
+        Some(Origin::Nowhere) | None => None,
+    };
+    // What has no place in the journal is told here, and not again.
+    let echoed = || follower.echo(&text).map(two::MessageId::new);
+    accept(
+        responder,
+        known.or_else(echoed).unwrap_or_else(updates::own_message),
+    );
+    if let Some(about) = about
+        && let Err(error) = Box::pin(turn.finish(about)).await
+    {
+        tracing::warn!(%error, code = %error.code, session = %session.id, "a turn broke off");
+    }
+    Ok(())
+}
+
+/// The blocks of a prompt as version 1 has them.
+fn blocks(blocks: &[two::ContentBlock]) -> Result<Vec<one::ContentBlock>, AcpError> {
+    blocks.iter().map(block).collect()
+}
+
+fn block(block: &two::ContentBlock) -> Result<one::ContentBlock, AcpError> {
+    // What both have is the same in both.
+    let same = serde_json::to_value(block).and_then(serde_json::from_value);
+    same.map_err(|_| invalid("the prompt has content of an unknown kind"))
+}
