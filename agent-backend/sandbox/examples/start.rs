@@ -1,7 +1,7 @@
 //! How long the start of a sandbox takes: `true` in it, many times, and each promise.
 //!
-//! `cargo run -p sandbox --example start -- HELPER [RUNS [IMAGE]]`; with an image, of Podman and
-//! for Python.
+//! `cargo run -p sandbox --example start -- HELPER [RUNS [IMAGE [docker]]]`; with an image, of
+//! Podman or Docker, and for Python.
 
 use std::{env, process::ExitCode, time::Duration};
 
@@ -11,14 +11,18 @@ use sandbox::{Choice, Ending, Job, Language, Options, Sandbox, Stop};
 fn main() -> ExitCode {
     let mut words = env::args().skip(1);
     let Some(helper) = words.next() else {
-        eprintln!("usage: start HELPER [RUNS [IMAGE]]");
+        eprintln!("usage: start HELPER [RUNS [IMAGE [docker]]]");
         return ExitCode::FAILURE;
     };
     let runs: usize = words.next().and_then(|word| word.parse().ok()).unwrap_or(50);
     let mut options = Options::new(helper);
     let mut job = Job::new("true");
     if let Some(image) = words.next() {
-        options.engine = Choice::Podman;
+        options.engine = if words.next().is_some() {
+            Choice::Docker
+        } else {
+            Choice::Podman
+        };
         options.image = image;
         job = Job::new("python3");
         job.args = vec!["-c".into(), "import pytest".into()];

@@ -69,8 +69,9 @@ pub(crate) struct Container {
     /// Another runtime than the engine's own.
     runtime: Option<&'static str>,
     is_rootless: bool,
-    /// The image of each language, made when it is first needed.
-    images: Mutex<BTreeMap<Language, String>>,
+    /// The image of each language, made when it is first needed; or why it could not be made,
+    /// which takes long enough once.
+    images: Mutex<BTreeMap<Language, Result<String, Refusal>>>,
 }
 
 impl Container {
@@ -329,17 +330,19 @@ impl Container {
         // Held while it is made, so that it is made once.
         let mut images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = images.get(&language) {
-            return Ok(known.clone());
+            return Ok(known.clone()?);
         }
         let tag = images::tag(&text, &self.base_id);
-        if self
-            .ask(&["image", "inspect", "--format", "{{.Id}}", &tag])
-            .is_err()
-        {
-            self.build(&text, &tag, on_output, stop)?;
+        let is_there = self.ask(&["image", "inspect", "--format", "{{.Id}}", &tag]);
+        let made = match is_there {
+            Ok(_) => Ok(tag),
+            Err(_) => self.build(&text, &tag, on_output, stop)?.map(|()| tag),
+        };
+        // To be stopped says nothing about the image.
+        if made.is_ok() || !stop.is_stopped() {
+            images.insert(language, made.clone());
         }
-        images.insert(language, tag.clone());
-        Ok(tag)
+        Ok(made?)
     }
 
     fn build(
@@ -348,7 +351,7 @@ impl Container {
         tag: &str,
         on_output: &mut dyn FnMut(Stream, &[u8]),
         stop: &Stop,
-    ) -> Result<(), Error> {
+    ) -> Result<Result<(), Refusal>, Error> {
         let folder = tempfile::tempdir().map_err(Error::io("create its files"))?;
         let file = folder.path().join("Containerfile");
         fs::write(&file, text).map_err(Error::io("create its files"))?;
@@ -366,14 +369,27 @@ impl Container {
         job.limits.time = images::BUILD_TIME;
         let ended = self.client(&line, &job, &|| {}, on_output, stop)?;
         if ended.ending.is_success() {
-            return Ok(());
+            return Ok(Ok(()));
         }
         let said = String::from_utf8_lossy(&ended.stderr);
         let last = said.trim().lines().next_back().unwrap_or_default();
-        Err(Error::Image {
+        Ok(Err(Refusal {
             image: tag.to_owned(),
             detail: format!("{}: {last}", ended.ending),
-        })
+        }))
+    }
+}
+
+/// An image that could not be made, and the engine's last words.
+#[derive(Debug, Clone)]
+struct Refusal {
+    image: String,
+    detail: String,
+}
+
+impl From<Refusal> for Error {
+    fn from(Refusal { image, detail }: Refusal) -> Self {
+        Self::Image { image, detail }
     }
 }
 

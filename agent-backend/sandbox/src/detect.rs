@@ -15,6 +15,8 @@ pub struct Sandbox(Arc<Found>);
 #[derive(Debug)]
 struct Found {
     engine: Engine,
+    /// Bubblewrap, for what a container engine has no image for and cannot make one.
+    without_image: Option<Engine>,
     guarantees: Vec<Guarantee>,
     /// Why engines that come before were not taken.
     passed_over: Vec<(Kind, String)>,
@@ -40,8 +42,14 @@ impl Sandbox {
         for kind in kinds {
             match Engine::find(*kind, options) {
                 Ok((engine, guarantees)) => {
+                    let has_images = match kind {
+                        Kind::Docker | Kind::Podman => options.engine == Choice::Auto,
+                        Kind::Bubblewrap => false,
+                    };
+                    let other = has_images.then(|| Engine::find(Kind::Bubblewrap, options).ok());
                     return Ok(Self(Arc::new(Found {
                         engine,
+                        without_image: other.flatten().map(|(engine, _)| engine),
                         guarantees,
                         passed_over: why,
                     })));
@@ -70,7 +78,8 @@ impl Sandbox {
     /// Runs `job` to its end, passing its output on while it comes; `on_output` must not
     /// block, since neither time nor stop is looked at meanwhile. When this returns,
     /// nothing that the job started runs any more. With containers the first job of a
-    /// language waits until its image is made, and the output of that comes first.
+    /// language waits until its image is made, and the output of that comes first; if that fails and
+    /// no engine was asked for, bubblewrap runs it.
     ///
     /// # Errors
     ///
@@ -83,7 +92,14 @@ impl Sandbox {
         stop: &Stop,
     ) -> Result<Ended, Error> {
         let then = Then::Run(engine::program(job));
-        self.0.engine.run(job, &then, on_output, stop)
+        let ended = self.0.engine.run(job, &then, on_output, stop);
+        match (ended, self.other()) {
+            (Err(Error::Image { image, detail }), Some(other)) => {
+                tracing::warn!(image, detail, "no image: a job is run with bubblewrap");
+                other.run(job, &then, on_output, stop)
+            }
+            (ended, _) => ended,
+        }
     }
 
     /// The command that runs `job`, for whoever talks with it over standard input and
@@ -94,6 +110,16 @@ impl Sandbox {
     ///
     /// [`Error::Mount`] and [`Error::Io`], and [`Error::Image`] with containers.
     pub fn command(&self, job: &Job) -> Result<Command, Error> {
-        self.0.engine.command(job)
+        match (self.0.engine.command(job), self.other()) {
+            (Err(Error::Image { image, detail }), Some(other)) => {
+                tracing::warn!(image, detail, "no image: a conversation is begun with bubblewrap");
+                other.command(job)
+            }
+            (command, _) => command,
+        }
+    }
+
+    fn other(&self) -> Option<&Engine> {
+        self.0.without_image.as_ref()
     }
 }

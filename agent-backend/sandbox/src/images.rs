@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use crate::Language;
 
 /// How long the making of an image may take.
-pub(crate) const BUILD_TIME: Duration = Duration::from_secs(900);
+pub(crate) const BUILD_TIME: Duration = Duration::from_secs(300);
 
 /// Letters of the hash in the name.
 const HASH_LETTERS: usize = 16;

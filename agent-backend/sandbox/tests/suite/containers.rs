@@ -94,6 +94,7 @@ fn a_container_holds_what_it_promises() {
     ends(&sandbox);
     talks(&sandbox);
     says_what_it_cannot_make(&sandbox);
+    leaves_what_it_cannot_make_to_bubblewrap(options);
     nothing_is_left();
 }
 
@@ -183,6 +184,24 @@ fn says_what_it_cannot_make(sandbox: &Sandbox) {
     let refused = sandbox.run(&job, &mut |_, _| {}, &Stop::default());
     assert!(matches!(refused, Err(Error::Image { .. })), "{refused:?}");
     assert!(!folder.path().join("ran").exists());
+}
+
+fn leaves_what_it_cannot_make_to_bubblewrap(options: Options) {
+    let options = Options {
+        engine: Choice::Auto,
+        docker: "no-such-docker".into(),
+        ..options
+    };
+    let sandbox = Sandbox::detect(&options).unwrap();
+    assert_eq!(sandbox.kind(), Kind::Podman);
+    let folder = tempfile::tempdir().unwrap();
+    let mut job = script("touch /work/ran", folder.path());
+    job.language = Language::Python;
+    let ended = sandbox.run(&job, &mut |_, _| {}, &Stop::default());
+    if crate::support::sandbox().is_some() {
+        assert_eq!(ended.unwrap().ending, Ending::Exited(0));
+        assert!(folder.path().join("ran").exists());
+    }
 }
 
 fn nothing_is_left() {
