@@ -26,8 +26,10 @@ impl Trials {
         let config::Checks {
             build,
             test,
+            diagnostics,
             build_timeout_s,
             test_timeout_s,
+            diagnostics_timeout_s,
         } = config.checks;
         let config::Sandbox {
             memory_mb, processes, ..
@@ -38,6 +40,7 @@ impl Trials {
             bounds: Bounds {
                 build: build.then(|| Duration::from_secs(build_timeout_s)),
                 test: test.then(|| Duration::from_secs(test_timeout_s)),
+                diagnostics: diagnostics.then(|| Duration::from_secs(diagnostics_timeout_s)),
                 memory_bytes: memory_mb.saturating_mul(1024 * 1024),
                 processes,
             },

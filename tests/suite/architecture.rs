@@ -22,7 +22,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("models", &["engine", "shared"]),
     ("retrieval", &["engine", "shared"]),
     ("sandbox", &["shared"]),
-    ("tools", &["engine", "sandbox", "shared"]),
+    ("tools", &["engine", "language", "sandbox", "shared"]),
     (
         "agent-backend",
         &[

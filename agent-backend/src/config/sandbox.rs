@@ -12,10 +12,14 @@ pub struct Checks {
     pub build: bool,
     /// Whether the project's tests are run.
     pub test: bool,
+    /// Whether language servers are asked, where no build says the same.
+    pub diagnostics: bool,
     /// Longest build, seconds.
     pub build_timeout_s: u64,
     /// Longest run of the tests, seconds.
     pub test_timeout_s: u64,
+    /// Longest wait for a language server, seconds.
+    pub diagnostics_timeout_s: u64,
 }
 
 /// Where the code of a proposal runs.
@@ -54,8 +58,10 @@ impl Default for Checks {
         Self {
             build: true,
             test: true,
+            diagnostics: true,
             build_timeout_s: tools::limits::BUILD_TIMEOUT.as_secs(),
             test_timeout_s: tools::limits::TEST_TIMEOUT.as_secs(),
+            diagnostics_timeout_s: tools::limits::DIAGNOSTICS_TIMEOUT.as_secs(),
         }
     }
 }

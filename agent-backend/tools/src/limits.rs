@@ -63,6 +63,9 @@ pub const BUILD_TIMEOUT: Duration = Duration::from_secs(600);
 /// Longest run of its tests.
 pub const TEST_TIMEOUT: Duration = Duration::from_secs(600);
 
+/// Longest wait for each answer of a language server that reads a project.
+pub const DIAGNOSTICS_TIMEOUT: Duration = Duration::from_secs(120);
+
 /// Output of a build or of tests that is read for what fails, in bytes.
 pub const TRIAL_OUTPUT_BYTES_MAX: usize = 4 * 1024 * 1024;
 

@@ -12,11 +12,12 @@ use std::{
     time::Duration,
 };
 
+use language::Installed;
 use sandbox::{Access, Mount};
 
 use crate::{
     process,
-    project::{Ecosystem, Step},
+    project::{Ecosystem, Goal, Step},
 };
 
 /// Folders whose programs are there in every sandbox.
@@ -27,6 +28,9 @@ const CACHE: &str = "/var/cache/agentic-ide";
 
 /// Longest wait for an interpreter to say where it is.
 const ASK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Links that are followed from an environment to its interpreter.
+const LINKS_MAX: usize = 8;
 
 /// Output kept of it, in bytes.
 const ANSWER_BYTES_MAX: usize = 4096;
@@ -83,6 +87,67 @@ impl Machine {
             Ecosystem::Go => self.go(&mut tooling, root, cache)?,
         }
         Ok(tooling)
+    }
+
+    /// What a language server needs: what its language's programs do, its own
+    /// installation, and Node, which most of them are written for.
+    ///
+    /// # Errors
+    /// What is missing, and what to do.
+    pub(crate) fn serving(
+        &self,
+        ecosystem: Ecosystem,
+        server: &Installed,
+        root: &Path,
+        cache: &Path,
+    ) -> Result<Tooling, String> {
+        let step = Step {
+            name: String::new(),
+            goal: Goal::Build,
+            ecosystem,
+            folder: String::new(),
+            program: "node".to_owned(),
+            arguments: Vec::new(),
+        };
+        let mut tooling = self.tooling(&step, root, cache)?;
+        let mut folders = Vec::new();
+        if !server.program.starts_with(root) {
+            self.show_program(&mut tooling, &server.program);
+            self.show_interpreter(&mut tooling, &server.program);
+        }
+        folders.extend(server.program.parent());
+        let node = self.find("node", root).ok();
+        if let Some(node) = &node {
+            self.show_program(&mut tooling, node);
+            folders.extend(node.parent());
+        }
+        let of_language = tooling.environment.iter().rposition(|(name, _)| name == "PATH");
+        let of_language = of_language
+            .map(|at| tooling.environment.remove(at).1)
+            .unwrap_or_default();
+        let rest: Vec<PathBuf> = env::split_paths(&of_language).collect();
+        // The language's first: its interpreter is the one to ask about packages.
+        let all: Vec<&Path> = rest.iter().map(PathBuf::as_path).chain(folders).collect();
+        tooling.path(&all);
+        tooling.program = server.program.clone();
+        Ok(tooling)
+    }
+
+    /// Shows the Python behind the environment that a program is installed in.
+    fn show_interpreter(&self, tooling: &mut Tooling, program: &Path) {
+        let real = program.canonicalize().unwrap_or_else(|_| program.to_owned());
+        let Some(environment) = real.parent().and_then(Path::parent) else {
+            return;
+        };
+        for link in ["bin/python", "bin/python3"] {
+            // The name by which it is called, and every link on the way.
+            let mut link = environment.join(link);
+            for _ in 0..LINKS_MAX {
+                self.show_program(tooling, &link);
+                let Ok(target) = fs::read_link(&link) else { break };
+                link = link.parent().unwrap_or(Path::new("/")).join(target);
+            }
+        }
     }
 
     fn cargo(&self, tooling: &mut Tooling, root: &Path, cache: &Path) -> Result<(), String> {

@@ -30,6 +30,18 @@ pub(crate) enum Ecosystem {
     Go,
 }
 
+impl Ecosystem {
+    /// What a sandbox calls it.
+    pub(crate) fn language(self) -> sandbox::Language {
+        match self {
+            Self::Cargo => sandbox::Language::Rust,
+            Self::Python => sandbox::Language::Python,
+            Self::Node => sandbox::Language::JavaScript,
+            Self::Go => sandbox::Language::Go,
+        }
+    }
+}
+
 /// What a step shows when it succeeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Goal {

@@ -5,22 +5,29 @@
 //! What runs sees the copy in the workspace's place, the machine's own tools,
 //! and what the project has installed, read-only; no network, no other file.
 
+mod diagnostics;
 mod place;
 
-use std::{collections::BTreeSet, fs, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use engine::{
     artifact::{CheckReport, CheckStatus},
     blob::{Blob, BlobId},
 };
-use sandbox::{Access, Job, Language, Limits, Mount, Network, Sandbox, Stop};
+use language::Installed;
+use sandbox::{Access, Job, Limits, Mount, Network, Sandbox, Stop};
 
 use self::place::Place;
 use crate::{
     Workspace,
     limits::{
-        BUILD_TIMEOUT, CHECK_OUTPUT_BYTES_MAX, TEST_TIMEOUT, TRIAL_EVIDENCE_BYTES_MAX, TRIAL_FILE_BYTES_MAX,
-        TRIAL_LOG_BYTES_MAX, TRIAL_OUTPUT_BYTES_MAX, TRIAL_WRITTEN_BYTES_MAX,
+        BUILD_TIMEOUT, CHECK_OUTPUT_BYTES_MAX, DIAGNOSTICS_TIMEOUT, TEST_TIMEOUT, TRIAL_EVIDENCE_BYTES_MAX,
+        TRIAL_FILE_BYTES_MAX, TRIAL_LOG_BYTES_MAX, TRIAL_OUTPUT_BYTES_MAX, TRIAL_WRITTEN_BYTES_MAX,
     },
     machine::Machine,
     overlay::{self, Ages, Overlay},
@@ -51,6 +58,8 @@ pub struct Bounds {
     pub build: Option<Duration>,
     /// Longest run of the tests; none to leave them out.
     pub test: Option<Duration>,
+    /// Longest wait for a language server; none to ask none.
+    pub diagnostics: Option<Duration>,
     /// Most memory, in bytes.
     pub memory_bytes: u64,
     /// Most processes and threads.
@@ -62,6 +71,7 @@ impl Default for Bounds {
         Self {
             build: Some(BUILD_TIMEOUT),
             test: Some(TEST_TIMEOUT),
+            diagnostics: Some(DIAGNOSTICS_TIMEOUT),
             memory_bytes: 4 * 1024 * 1024 * 1024,
             processes: 1024,
         }
@@ -143,11 +153,12 @@ pub fn run<'a>(
         Err(error) => return Evidence::of(vec![none("build", error.to_string())]),
     };
     let runs = |planned: &Planned| matches!(planned, Planned::Run(_));
-    if !planned.iter().any(runs) {
+    let servers = diagnostics::servers(workspace.root(), &planned, changes);
+    if !planned.iter().any(runs) && servers.is_empty() {
         return Evidence::of(skip_all(&planned, ""));
     }
     match Session::begin(trials(), workspace, stop) {
-        Ok(session) => session.run(planned, changes, tell),
+        Ok(session) => session.run(planned, &servers, changes, tell),
         Err(reason) => Evidence::of(skip_all(&planned, &reason)),
     }
 }
@@ -190,12 +201,22 @@ impl<'a> Session<'a> {
         })
     }
 
-    fn run(mut self, planned: Vec<Planned>, changes: &Changes, tell: &mut dyn FnMut(Told<'_>)) -> Evidence {
+    fn run(
+        mut self,
+        planned: Vec<Planned>,
+        servers: &[(Ecosystem, Installed)],
+        changes: &Changes,
+        tell: &mut dyn FnMut(Told<'_>),
+    ) -> Evidence {
         let overlay = match self.lay("proposal", changes) {
             Ok(overlay) => overlay,
             Err(error) => return Evidence::of(skip_all(&planned, &error.to_string())),
         };
         let mut evidence = Evidence::default();
+        for (ecosystem, installed) in servers {
+            let report = self.diagnostics(*ecosystem, installed, &overlay, changes, tell);
+            evidence.reports.push(report);
+        }
         let mut tried = Vec::new();
         let mut broken: BTreeSet<(Ecosystem, String)> = BTreeSet::new();
         for planned in planned {
@@ -363,22 +384,6 @@ impl<'a> Session<'a> {
     fn job(&self, step: &Step, overlay: &Overlay) -> Result<Job, String> {
         let root = self.workspace.root();
         let tooling = self.machine.tooling(step, root, &self.place.builds())?;
-        let mut mounts = vec![Mount {
-            host: overlay.root().to_owned(),
-            inside: root.to_owned(),
-            access: Access::ReadWrite,
-        }];
-        mounts.extend(overlay.installed().iter().map(|folder| Mount {
-            host: root.join(folder),
-            inside: root.join(folder),
-            access: Access::ReadOnly,
-        }));
-        for mount in &tooling.mounts {
-            if mount.access == Access::ReadWrite {
-                fs::create_dir_all(&mount.host).map_err(|error| error.to_string())?;
-            }
-        }
-        mounts.extend(tooling.mounts);
         let time = self
             .bounds
             .of(step.goal)
@@ -386,7 +391,7 @@ impl<'a> Session<'a> {
         Ok(Job {
             program: tooling.program.into(),
             args: step.arguments.iter().map(Into::into).collect(),
-            mounts,
+            mounts: mounts(overlay, root, tooling.mounts)?,
             directory: root.join(&step.folder),
             environment: tooling.environment,
             network: Network::Off,
@@ -399,14 +404,30 @@ impl<'a> Session<'a> {
                 output_bytes: TRIAL_OUTPUT_BYTES_MAX,
                 ..Limits::default()
             },
-            language: match step.ecosystem {
-                Ecosystem::Cargo => Language::Rust,
-                Ecosystem::Python => Language::Python,
-                Ecosystem::Node => Language::JavaScript,
-                Ecosystem::Go => Language::Go,
-            },
+            language: step.ecosystem.language(),
         })
     }
+}
+
+/// The copy in the workspace's place, what is installed there, and the tools.
+fn mounts(overlay: &Overlay, root: &Path, tools: Vec<Mount>) -> Result<Vec<Mount>, String> {
+    let mut mounts = vec![Mount {
+        host: overlay.root().to_owned(),
+        inside: root.to_owned(),
+        access: Access::ReadWrite,
+    }];
+    mounts.extend(overlay.installed().iter().map(|folder| Mount {
+        host: root.join(folder),
+        inside: root.join(folder),
+        access: Access::ReadOnly,
+    }));
+    for mount in &tools {
+        if mount.access == Access::ReadWrite {
+            fs::create_dir_all(&mount.host).map_err(|error| error.to_string())?;
+        }
+    }
+    mounts.extend(tools);
+    Ok(mounts)
 }
 
 /// The steps that the change calls for, by the workspace as it will be.

@@ -1,0 +1,201 @@
+//! What language servers say of a proposal: in the sandbox of the trials, and
+//! only where no build says the same and more.
+
+use std::{collections::BTreeSet, path::Path};
+
+use engine::artifact::{CheckReport, CheckStatus};
+use language::{Diagnostic, Installed, Places, Server, Severity, Timeouts, Trust};
+use sandbox::{Job, Limits, Network};
+
+use super::{Session, Told, mounts, none};
+use crate::{
+    clock::Stopwatch,
+    limits::{CHECK_OUTPUT_BYTES_MAX, CHECK_PROBLEMS_MAX, FILE_BYTES_MAX, TRIAL_FILE_BYTES_MAX},
+    overlay::{Changes, Overlay},
+    process,
+    project::{Ecosystem, Goal, Planned},
+};
+
+/// What a server says of packages that are not installed here. That is this
+/// machine's affair; it is shown and stops nothing.
+const NOT_INSTALLED: &[&str] = &[
+    "reportMissingImports",
+    "reportMissingModuleSource",
+    "2307",
+    "7016",
+];
+
+/// The servers of each kind of project, the better one first.
+const SERVERS: &[(Ecosystem, &[Server])] = &[
+    (Ecosystem::Cargo, &[Server::RustAnalyzer]),
+    (
+        Ecosystem::Python,
+        &[Server::Basedpyright, Server::Pyright, Server::Pylsp],
+    ),
+    (
+        Ecosystem::Node,
+        &[Server::TypeScript, Server::TypeScriptLanguageServer],
+    ),
+];
+
+/// The installed servers that have something to say of a change: for each kind
+/// of project one, unless a build is planned that compiles it.
+pub(super) fn servers(root: &Path, planned: &[Planned], changes: &Changes) -> Vec<(Ecosystem, Installed)> {
+    let built: BTreeSet<Ecosystem> = planned
+        .iter()
+        .filter_map(|planned| match planned {
+            Planned::Run(step) if step.goal == Goal::Build => Some(step.ecosystem),
+            Planned::Run(_) | Planned::Skip { .. } => None,
+        })
+        .collect();
+    let places = Places::of_this_process();
+    let wanted = |(ecosystem, servers): &(Ecosystem, &[Server])| {
+        // Programs of the project itself count: only the sandbox runs them.
+        let found = servers
+            .iter()
+            .filter(|server| {
+                changes
+                    .iter()
+                    .any(|(path, new)| new.is_some() && server.concerns(path))
+            })
+            .find_map(|server| language::find(*server, root, Trust::Trusted, &places));
+        found.map(|installed| (*ecosystem, installed))
+    };
+    SERVERS
+        .iter()
+        .filter(|(ecosystem, _)| !built.contains(ecosystem))
+        .filter_map(wanted)
+        .collect()
+}
+
+/// The name of the check.
+pub(super) fn name(server: Server) -> String {
+    format!("diagnostics-{server}")
+}
+
+impl Session<'_> {
+    /// Never fails: a server that cannot be asked is a skipped check that says
+    /// why.
+    pub(super) fn diagnostics(
+        &self,
+        ecosystem: Ecosystem,
+        installed: &Installed,
+        overlay: &Overlay,
+        changes: &Changes,
+        tell: &mut dyn FnMut(Told<'_>),
+    ) -> CheckReport {
+        let server = installed.server;
+        let command = std::iter::once(server.program())
+            .chain(server.arguments().iter().copied())
+            .collect::<Vec<_>>()
+            .join(" ");
+        tell(Told::Begins {
+            name: &name(server),
+            command: &command,
+            baseline: false,
+        });
+        let watch = Stopwatch::start();
+        let report = match self.ask(ecosystem, installed, overlay, changes) {
+            Ok(found) => judged(server, &found),
+            Err(reason) => none(
+                &name(server),
+                process::complaint(reason.as_bytes(), CHECK_OUTPUT_BYTES_MAX),
+            ),
+        };
+        CheckReport {
+            command: Some(command),
+            duration_ms: watch.elapsed_ms(),
+            ..report
+        }
+    }
+
+    fn ask(
+        &self,
+        ecosystem: Ecosystem,
+        installed: &Installed,
+        overlay: &Overlay,
+        changes: &Changes,
+    ) -> Result<Vec<Diagnostic>, String> {
+        let time = self
+            .bounds
+            .diagnostics
+            .ok_or_else(|| "the configuration leaves it out (`checks`)".to_owned())?;
+        let root = self.workspace.root();
+        let tooling = self
+            .machine
+            .serving(ecosystem, installed, root, &self.place.builds())?;
+        let job = Job {
+            program: installed.program.clone().into(),
+            args: installed.server.arguments().iter().map(Into::into).collect(),
+            mounts: mounts(overlay, root, tooling.mounts)?,
+            directory: root.to_owned(),
+            environment: tooling.environment,
+            network: Network::Off,
+            limits: Limits {
+                memory_bytes: self.bounds.memory_bytes,
+                processes: self.bounds.processes,
+                file_bytes: TRIAL_FILE_BYTES_MAX,
+                ..Limits::default()
+            },
+            language: ecosystem.language(),
+        };
+        let command = self.sandbox.command(&job).map_err(|error| error.to_string())?;
+        let before: Vec<(&str, String)> = changes
+            .keys()
+            .filter_map(|path| Some((path.as_str(), old_text(&root.join(path))?)))
+            .collect();
+        let before: Vec<(&str, &str)> = before.iter().map(|(path, text)| (*path, text.as_str())).collect();
+        let after: Vec<(&str, &str)> = changes
+            .iter()
+            .filter_map(|(path, new)| Some((path.as_str(), std::str::from_utf8(new.as_deref()?).ok()?)))
+            .collect();
+        let timeouts = Timeouts {
+            start: time,
+            diagnostics: time,
+            answer: time,
+        };
+        language::check(installed.server, command, root, &before, &after, timeouts)
+            .map_err(|error| error.to_string())
+    }
+}
+
+/// A text of the workspace, unless it is none or too long.
+fn old_text(path: &Path) -> Option<String> {
+    let found = path.symlink_metadata().ok()?;
+    if !found.is_file() || found.len() > FILE_BYTES_MAX {
+        return None;
+    }
+    std::fs::read_to_string(path).ok()
+}
+
+/// New errors fail the check; warnings, and what is not installed, are shown.
+fn judged(server: Server, found: &[Diagnostic]) -> CheckReport {
+    let is_wrong = |diagnostic: &&Diagnostic| {
+        let code = diagnostic.code.as_deref().unwrap_or_default();
+        diagnostic.severity == Severity::Error && !NOT_INSTALLED.contains(&code)
+    };
+    let (wrong, others): (Vec<_>, Vec<_>) = found.iter().partition(is_wrong);
+    let mut lines: Vec<String> = wrong
+        .iter()
+        .chain(&others)
+        .take(CHECK_PROBLEMS_MAX)
+        .map(ToString::to_string)
+        .collect();
+    if found.len() > CHECK_PROBLEMS_MAX {
+        lines.push(format!("and {} more", found.len() - CHECK_PROBLEMS_MAX));
+    }
+    CheckReport {
+        status: if wrong.is_empty() {
+            CheckStatus::Passed
+        } else {
+            CheckStatus::Failed
+        },
+        ..none(
+            &name(server),
+            process::complaint(lines.join("\n").as_bytes(), CHECK_OUTPUT_BYTES_MAX),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests;

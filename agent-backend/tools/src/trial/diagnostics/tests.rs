@@ -1,0 +1,127 @@
+//! With a real server in a real sandbox.
+
+use std::{env, fs, path::PathBuf};
+
+use language::{Position, Range, find};
+use sandbox::{Options, Sandbox, Stop};
+
+use super::*;
+use crate::{
+    Workspace,
+    trial::{Bounds, Trials},
+};
+
+/// Where the programs of PyPI are.
+const PYTHON: &str = "AGENTIC_IDE_PYTHON_TOOLS";
+
+/// The sandbox with the helper that was built beside this test; none, and a
+/// word, where something is missing.
+fn sandbox() -> Option<(Sandbox, PathBuf)> {
+    let left_out = |what: &str| {
+        assert!(env::var_os("CI").is_none(), "{what}; `cargo xtask test` does it");
+        eprintln!("left out: {what}; `cargo xtask test` does it");
+        None
+    };
+    let Some(tools) = env::var_os(PYTHON) else {
+        return left_out("AGENTIC_IDE_PYTHON_TOOLS is not set");
+    };
+    let test = env::current_exe().unwrap();
+    let helper = test.ancestors().nth(2).unwrap().join("sandbox-init");
+    if !helper.exists() {
+        return left_out("sandbox-init is not built");
+    }
+    match Sandbox::detect(&Options::new(helper)) {
+        Ok(sandbox) => Some((sandbox, tools.into())),
+        Err(error) => left_out(&error.to_string()),
+    }
+}
+
+#[test]
+fn new_errors_fail_the_check_and_old_ones_do_not() {
+    let Some((sandbox, tools)) = sandbox() else {
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().canonicalize().unwrap().join("shop");
+    fs::create_dir(&root).unwrap();
+    fs::write(
+        root.join("lib.py"),
+        "def twice(n: int) -> int:\n    return 2 * n\n",
+    )
+    .unwrap();
+    fs::write(root.join("a.py"), "from lib import twice\n\nprint(missing)\n").unwrap();
+    let trials = Trials {
+        sandbox: Ok(sandbox),
+        cache: dir.path().join("cache"),
+        bounds: Bounds::default(),
+    };
+    let workspace = Workspace::open(&root).unwrap();
+    let stop = Stop::default();
+    let places = Places {
+        path: tools.into(),
+        home: None,
+    };
+    let judge = |server: Server, text: &str| {
+        let installed = find(server, &root, Trust::Untrusted, &places).unwrap();
+        let changes = Changes::from([("a.py".to_owned(), Some(text.as_bytes().to_vec()))]);
+        let mut session = Session::begin(&trials, &workspace, &stop).unwrap();
+        let overlay = session.lay("proposal", &changes).unwrap();
+        let report = session.diagnostics(Ecosystem::Python, &installed, &overlay, &changes, &mut |_| {});
+        (report.name, report.status, report.output)
+    };
+    let typed = "from lib import twice\n\n\nprint(missing)\nprint(twice(1))\nprint(twice('a'))\n";
+    let (name, status, output) = judge(Server::Basedpyright, typed);
+    assert_eq!(
+        (name.as_str(), status),
+        ("diagnostics-basedpyright", CheckStatus::Failed),
+        "{output}"
+    );
+    assert!(
+        output.starts_with("a.py:6:13: error: Argument of type"),
+        "{output}"
+    );
+    assert_eq!(output.lines().count(), 1, "{output}");
+    let sound = "from lib import twice\n\n\nprint(missing)\nprint(twice(1))\n";
+    for server in [Server::Basedpyright, Server::Pylsp] {
+        let expect = (
+            format!("diagnostics-{server}"),
+            CheckStatus::Passed,
+            String::new(),
+        );
+        assert_eq!(judge(server, sound), expect);
+    }
+}
+
+#[test]
+fn what_is_not_installed_is_shown_and_stops_nothing() {
+    let at = Position {
+        line: 0,
+        character: 0,
+    };
+    let diagnostic = |severity: Severity, code: &str| Diagnostic {
+        path: "a.py".to_owned(),
+        range: Range { start: at, end: at },
+        severity,
+        code: Some(code.to_owned()),
+        source: None,
+        message: "no".to_owned(),
+    };
+    let check = |found: &[Diagnostic], status: CheckStatus, output: &str| {
+        let report = judged(Server::Pyright, found);
+        assert_eq!((report.status, report.output.as_str()), (status, output));
+    };
+    let missing = diagnostic(Severity::Error, "reportMissingImports");
+    let wrong = diagnostic(Severity::Error, "reportCallIssue");
+    let doubtful = diagnostic(Severity::Warning, "reportCallIssue");
+    check(&[], CheckStatus::Passed, "");
+    check(
+        std::slice::from_ref(&missing),
+        CheckStatus::Passed,
+        "a.py:1:1: error: no [reportMissingImports]",
+    );
+    check(
+        &[doubtful, wrong],
+        CheckStatus::Failed,
+        "a.py:1:1: error: no [reportCallIssue]\na.py:1:1: warning: no [reportCallIssue]",
+    );
+}
