@@ -159,14 +159,16 @@ pub fn run<'a>(
     }
     match Session::begin(trials(), workspace, stop) {
         Ok(session) => session.run(planned, &servers, changes, tell),
-        Err(reason) => Evidence::of(skip_all(&planned, &reason)),
+        Err(reason) => Evidence::of(skip_with(&servers, &planned, &reason)),
     }
 }
 
 /// What [`run`] would try of a proposal that is wrong at first sight.
 pub fn left_out(workspace: &Workspace, changes: &Changes) -> Evidence {
     let planned = plan(workspace, changes).unwrap_or_default();
-    Evidence::of(skip_all(
+    let servers = diagnostics::servers(workspace.root(), &planned, changes);
+    Evidence::of(skip_with(
+        &servers,
         &planned,
         "not tried: another check says what to mend first",
     ))
@@ -210,7 +212,7 @@ impl<'a> Session<'a> {
     ) -> Evidence {
         let overlay = match self.lay("proposal", changes) {
             Ok(overlay) => overlay,
-            Err(error) => return Evidence::of(skip_all(&planned, &error.to_string())),
+            Err(error) => return Evidence::of(skip_with(servers, &planned, &error.to_string())),
         };
         let mut evidence = Evidence::default();
         for (ecosystem, installed) in servers {
@@ -461,6 +463,15 @@ fn plan(workspace: &Workspace, changes: &Changes) -> Result<Vec<Planned>, overla
     };
     let changed: Vec<String> = changes.keys().cloned().collect();
     Ok(project::plan(&tree, &changed))
+}
+
+/// The same with the servers that are not asked for the same reason.
+fn skip_with(servers: &[(Ecosystem, Installed)], planned: &[Planned], because: &str) -> Vec<CheckReport> {
+    servers
+        .iter()
+        .map(|(_, installed)| none(&diagnostics::name(installed.server), because.to_owned()))
+        .chain(skip_all(planned, because))
+        .collect()
 }
 
 /// A report for each, with the reason that holds for those that could run.

@@ -120,6 +120,9 @@ impl Session<'_> {
             .bounds
             .diagnostics
             .ok_or_else(|| "the configuration leaves it out (`checks`)".to_owned())?;
+        if self.stop.is_stopped() {
+            return Err("it was stopped".to_owned());
+        }
         let root = self.workspace.root();
         let tooling = self
             .machine

@@ -125,3 +125,30 @@ fn what_is_not_installed_is_shown_and_stops_nothing() {
         "a.py:1:1: error: no [reportCallIssue]\na.py:1:1: warning: no [reportCallIssue]",
     );
 }
+
+#[test]
+fn a_server_that_is_not_asked_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().canonicalize().unwrap();
+    let program = root.join(".venv/bin/pylsp");
+    fs::create_dir_all(program.parent().unwrap()).unwrap();
+    fs::write(&program, "").unwrap();
+    fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let trials = Trials {
+        sandbox: Err("there is no sandbox".to_owned()),
+        cache: root.join("cache"),
+        bounds: Bounds::default(),
+    };
+    let changes = Changes::from([("a.py".to_owned(), Some(b"x = 1\n".to_vec()))]);
+    let workspace = Workspace::open(&root).unwrap();
+    let evidence = crate::trial::run(|| &trials, &workspace, &changes, &Stop::default(), &mut |_| {});
+    let told = evidence
+        .reports
+        .iter()
+        .find(|report| report.name.starts_with("diagnostics-"))
+        .unwrap();
+    assert_eq!(
+        (told.status, told.output.as_str()),
+        (CheckStatus::Skipped, "there is no sandbox")
+    );
+}
