@@ -27,7 +27,7 @@ use std::{
 use engine::{
     Command, Graph, State,
     artifact::{Choices, Decision, Task},
-    blob::BlobId,
+    blob::{Blob, BlobId},
     fold,
     ports::journal::{Created, Head, ListQuery, NewWorkflow},
 };
@@ -47,6 +47,25 @@ pub(crate) const PAGE: usize = 512;
 
 /// Unfinished workflows that may run at once; more are refused as overload.
 const ACTIVE_MAX: usize = 1_000;
+
+/// A decision with the texts that it names.
+#[derive(Debug)]
+pub struct Decided {
+    /// What a person decided.
+    pub decision: Decision,
+    /// Their own texts of files.
+    pub texts: Vec<Blob>,
+}
+
+impl From<Decision> for Decided {
+    /// One that names no text.
+    fn from(decision: Decision) -> Self {
+        Self {
+            decision,
+            texts: Vec::new(),
+        }
+    }
+}
 
 /// Everything that runs workflows. Cheap to clone.
 #[derive(Clone)]
@@ -242,9 +261,11 @@ impl Runtime {
         &self,
         id: &WorkflowId,
         iteration: Option<u32>,
-        decision: Decision,
+        decided: impl Into<Decided>,
     ) -> Result<(), Error> {
-        self.command(id, Command::Decide { iteration, decision }).await
+        let Decided { decision, texts } = decided.into();
+        self.bring(id, Command::Decide { iteration, decision }, texts)
+            .await
     }
 
     /// Tells the models that are asked from now on. The same words count once.
@@ -258,8 +279,13 @@ impl Runtime {
     }
 
     async fn command(&self, id: &WorkflowId, command: Command) -> Result<(), Error> {
+        self.bring(id, command, Vec::new()).await
+    }
+
+    /// A command with the contents that it names.
+    async fn bring(&self, id: &WorkflowId, command: Command, blobs: Vec<Blob>) -> Result<(), Error> {
         match self.handle(id) {
-            Some(handle) => handle.ask(command).await,
+            Some(handle) => handle.ask(command, blobs).await,
             None => self.not_here(id).await,
         }
     }

@@ -237,6 +237,34 @@ async fn only_the_chosen_files_are_committed() {
 }
 
 #[tokio::test]
+async fn a_person_writes_a_file_anew_before_accepting() {
+    let world = World::new().await;
+    world.write("app.py", "def main():\r\n    print(\"hello\")\r\n");
+    world.git(&["commit", "-q", "-a", "-m", "line ends"]);
+    let id = world.submit("Add greetings").await;
+    world.to_review(&id).await;
+    let both = json!({ "decision": "accept", "hunks": [{ "path": "app.py", "hunks": [0], "text": "x" }] });
+    assert_eq!(world.decide(&id, &both).await, 400);
+    let own = json!({ "decision": "accept", "hunks": [
+        { "path": "greeting.py" },
+        { "path": "app.py", "text": "from greeting import greet\n\nprint(greet(\"all\"))\n" },
+    ] });
+    assert_eq!(world.decide(&id, &own).await, 204);
+    world.to_end(&id).await;
+    assert_eq!(
+        world.read("app.py"),
+        "from greeting import greet\r\n\r\nprint(greet(\"all\"))\r\n",
+        "as the person wrote it, with the file's line ends"
+    );
+    let message = world.git(&["log", "-1", "--format=%B"]);
+    assert!(
+        message.contains("Edited by hand after the checks: app.py"),
+        "{message}"
+    );
+    assert_eq!(world.git(&["status", "--porcelain"]), "");
+}
+
+#[tokio::test]
 async fn cancel_stops_the_model() {
     let world = World::new().await;
     world.ollama.gate().close();

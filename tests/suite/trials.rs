@@ -1,7 +1,11 @@
 //! Proposals are built and tested before anybody is asked, in a sandbox, and
 //! what is shown of that is true.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use serde_json::{Value, json};
 
@@ -116,6 +120,56 @@ const JAVASCRIPT: Project = Project {
     failure: "halves",
 };
 
+const TYPESCRIPT: Project = Project {
+    files: &[
+        (
+            "package.json",
+            r#"{"name": "shop", "type": "module", "scripts": {"test": "tsc -p . && node --test test"}}"#,
+        ),
+        (
+            "tsconfig.json",
+            r#"{"compilerOptions": {"target": "es2022", "module": "nodenext", "rootDir": "src", "outDir": "out", "strict": true, "types": []}, "include": ["src"]}"#,
+        ),
+        (".gitignore", "node_modules/\nout/\n"),
+        (
+            "src/price.ts",
+            "export function total(prices: number[]): number {\n  return prices.reduce((a, b) => a + b, 0);\n}\n",
+        ),
+        (
+            "test/total.test.js",
+            "import assert from 'node:assert';\nimport test from 'node:test';\nimport { total } from '../out/price.js';\n\n\
+             test('adds', () => assert.equal(total([1, 2]), 3));\n",
+        ),
+    ],
+    path: "src/price.ts",
+    fence: "ts",
+    // It parses: the compiler finds what is wrong.
+    broken: "export function total(prices: number[]): number {\n  return prices.reduce((a, b) => a + b, 0);\n}\n\n\
+             export function discount(price: number): number {\n  return `${price}`;\n}\n",
+    wrong: "export function total(prices: number[]): number {\n  return prices.reduce((a, b) => a + b, 0);\n}\n\n\
+            export function discount(price: number): number {\n  return price;\n}\n",
+    right: "export function total(prices: number[]): number {\n  return prices.reduce((a, b) => a + b, 0);\n}\n\n\
+            export function discount(price: number): number {\n  return price / 2;\n}\n",
+    test: (
+        "test/discount.test.js",
+        "import assert from 'node:assert';\nimport test from 'node:test';\nimport { discount } from '../out/price.js';\n\n\
+         test('halves', () => assert.equal(discount(10), 5));\n",
+    ),
+    checks: ("test-npm", "new-tests-node"),
+    failure: "halves",
+};
+
+/// The folder with the programs of packages that `cargo xtask test` installs;
+/// it says which tests are left out where it could not.
+fn installed(variable: &str) -> Option<PathBuf> {
+    let folder = std::env::var_os(variable).map(PathBuf::from);
+    assert!(
+        folder.is_some() || std::env::var_os("CI").is_none(),
+        "{variable} is not set"
+    );
+    folder
+}
+
 impl Project {
     fn answer(&self, code: &str, with_test: bool) -> String {
         let fence = self.fence;
@@ -157,13 +211,16 @@ impl Project {
     }
 
     /// A world with the project as its repository.
-    async fn world(&self) -> World {
+    async fn world(&self, packages: Option<&Path>) -> World {
         let mut world = World::prepared(&self.script()).await;
         for (path, text) in self.files {
             world.write(path, text);
         }
         world.git(&["add", "."]);
         world.git(&["commit", "-q", "-m", "the shop"]);
+        if let Some(packages) = packages {
+            copy(packages, &world.repo().join("node_modules"));
+        }
         assert!(world.try_start(&tools()).await, "{}", world.log());
         world
     }
@@ -201,8 +258,15 @@ fn report<'a>(run: &[&'a Value], name: &str) -> &'a Value {
     found.unwrap_or_else(|| panic!("no {name} among {run:#?}"))
 }
 
-async fn broken_then_failing_then_right(project: &Project) {
-    let world = project.world().await;
+/// Copies a folder with its links.
+fn copy(from: &Path, to: &Path) {
+    let mut command = Command::new("cp");
+    let status = command.arg("-a").args([from, to]).status();
+    assert!(status.unwrap().success());
+}
+
+async fn broken_then_failing_then_right(project: &Project, packages: Option<&Path>) {
+    let world = project.world(packages).await;
     let id = world.submit("Add a discount").await;
     let events = world.to_review(&id).await;
     let runs = runs(&events);
@@ -275,15 +339,23 @@ async fn broken_then_failing_then_right(project: &Project) {
 
 #[tokio::test]
 async fn python_is_broken_then_failing_then_right() {
-    broken_then_failing_then_right(&PYTHON).await;
+    broken_then_failing_then_right(&PYTHON, None).await;
 }
 
 #[tokio::test]
 async fn rust_is_broken_then_failing_then_right() {
-    broken_then_failing_then_right(&RUST).await;
+    broken_then_failing_then_right(&RUST, None).await;
 }
 
 #[tokio::test]
 async fn javascript_is_broken_then_failing_then_right() {
-    broken_then_failing_then_right(&JAVASCRIPT).await;
+    broken_then_failing_then_right(&JAVASCRIPT, None).await;
+}
+
+#[tokio::test]
+async fn typescript_is_broken_then_failing_then_right() {
+    let Some(programs) = installed("AGENTIC_IDE_TYPESCRIPT_6_TOOLS") else {
+        return;
+    };
+    broken_then_failing_then_right(&TYPESCRIPT, programs.parent()).await;
 }

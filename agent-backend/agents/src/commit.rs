@@ -96,24 +96,50 @@ impl fmt::Display for CommitText {
     }
 }
 
-/// The message for a proposal. `summary` is the model's line, `query` the
-/// person's request, used where the summary says nothing.
-pub fn message(
-    query: &str,
-    summary: &str,
-    changed: &[(&str, ChangeKind)],
-    checks: &[CheckReport],
-    workflow_id: &WorkflowId,
-) -> CommitText {
-    let subject = [summary, query]
+/// What a message is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    /// The person's request, used where the summary says nothing.
+    pub query: &'a str,
+    /// The model's line.
+    pub summary: &'a str,
+    /// Paths and what happens to them.
+    pub changed: &'a [(&'a str, ChangeKind)],
+    /// The evidence.
+    pub checks: &'a [CheckReport],
+    /// Files that the person wrote anew after the checks.
+    pub edited: &'a [&'a str],
+    /// The workflow.
+    pub workflow: &'a WorkflowId,
+}
+
+/// The message for a proposal.
+pub fn message(facts: &Facts<'_>) -> CommitText {
+    let Facts {
+        query,
+        summary,
+        changed,
+        checks,
+        edited,
+        workflow,
+    } = facts;
+    let subject = [*summary, *query]
         .into_iter()
         .find_map(subject)
         .unwrap_or_else(|| fallback(changed));
+    let mut body = format!("{}\n\n{}", files(changed), evidence(checks));
+    if !edited.is_empty() {
+        let paths: Vec<String> = edited.iter().map(|path| plain(path)).collect();
+        body.push_str(&format!(
+            "\nEdited by hand after the checks: {}",
+            paths.join(", ")
+        ));
+    }
     CommitText {
         subject,
-        body: format!("{}\n\n{}", files(changed), evidence(checks)),
+        body,
         trailers: vec![
-            (WORKFLOW_TRAILER.to_owned(), workflow_id.to_string()),
+            (WORKFLOW_TRAILER.to_owned(), workflow.to_string()),
             (GENERATOR_TRAILER.0.to_owned(), GENERATOR_TRAILER.1.to_owned()),
         ],
     }
@@ -275,12 +301,25 @@ mod tests {
         WorkflowId::new("wf_1")
     }
 
+    fn facts<'a>(
+        summary: &'a str,
+        changed: &'a [(&'a str, ChangeKind)],
+        workflow: &'a WorkflowId,
+    ) -> Facts<'a> {
+        Facts {
+            query: "Make it so",
+            summary,
+            changed,
+            checks: &[],
+            edited: &[],
+            workflow,
+        }
+    }
+
     #[track_caller]
     fn check(summary: &str, expect: &str) {
-        assert_eq!(
-            message("Make it so", summary, &[("a", ChangeKind::Added)], &[], &id()).subject,
-            expect
-        );
+        let changed = [("a", ChangeKind::Added)];
+        assert_eq!(message(&facts(summary, &changed, &id())).subject, expect);
     }
 
     #[test]
@@ -318,13 +357,23 @@ mod tests {
             report("syntax", CheckStatus::Passed),
             report("tests", CheckStatus::Skipped),
         ];
-        let text = message("q", "Implement JWT authentication", &changed, &checks, &id()).to_string();
+        let id = id();
+        let all = Facts {
+            checks: &checks,
+            edited: &["src/app.py"],
+            ..facts("Implement JWT authentication", &changed, &id)
+        };
+        let text = message(&all).to_string();
         assert_eq!(
             text,
             "feat: Implement JWT authentication\n\n- add src/auth/jwt.py\n- update src/app.py\n- remove old.py\n\n\
-             Checks: syntax passed, tests not run\n\nWorkflow-Id: wf_1\nGenerated-by: Agentic IDE\n"
+             Checks: syntax passed, tests not run\nEdited by hand after the checks: src/app.py\n\nWorkflow-Id: wf_1\nGenerated-by: Agentic IDE\n"
         );
-        let none = message("", "", &[], &[], &id()).to_string();
+        let none = Facts {
+            query: "",
+            ..facts("", &[], &id)
+        };
+        let none = message(&none).to_string();
         assert_eq!(
             none,
             "feat: Change 0 files\n\n- no files\n\nChecks: none ran\n\nWorkflow-Id: wf_1\nGenerated-by: Agentic IDE\n"
@@ -334,15 +383,22 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_forges_a_line(query in any::<String>(), summary in "(\\PC|\\n|\\r|: |Workflow-Id)*", path in any::<String>(), name in any::<String>()) {
-            let text = message(&query, &summary, &[(&path, ChangeKind::Modified)], &[report(&name, CheckStatus::Failed)], &id());
+            let id = id();
+            let text = message(&Facts {
+                query: &query,
+                checks: &[report(&name, CheckStatus::Failed)],
+                edited: &[&path],
+                ..facts(&summary, &[(&path, ChangeKind::Modified)], &id)
+            });
             prop_assert!(text.subject.chars().count() <= SUBJECT_CHARS_MAX);
             prop_assert!(text.subject.starts_with(PREFIX));
             let whole = text.to_string();
             let lines: Vec<&str> = whole.split(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}', '\u{b}', '\u{c}']).collect();
-            prop_assert_eq!(lines.len(), 9, "{:?}", whole);
-            prop_assert_eq!(lines[6..].to_vec(), vec!["Workflow-Id: wf_1", "Generated-by: Agentic IDE", ""]);
+            prop_assert_eq!(lines.len(), 10, "{:?}", whole);
+            prop_assert_eq!(lines[7..].to_vec(), vec!["Workflow-Id: wf_1", "Generated-by: Agentic IDE", ""]);
             prop_assert!(lines[2].starts_with("- update"));
             prop_assert!(lines[4].starts_with("Checks: "));
+            prop_assert!(lines[5].starts_with("Edited by hand"));
         }
     }
 }

@@ -329,4 +329,6 @@ pub struct FileSelection {
     pub path: String,
     /// Indexes of hunks from 0; all when none.
     pub hunks: Option<Vec<u32>>,
+    /// The person's own text of the file, in place of the proposed one.
+    pub text: Option<BlobId>,
 }

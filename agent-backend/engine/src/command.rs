@@ -216,6 +216,12 @@ pub enum Reject {
         "the question is about a failed stage: accept tries it again, modify tries it with your words, reject ends the workflow"
     )]
     NothingToSelect,
+    /// Hunks of a text that is replaced.
+    #[error("`{path}` is accepted with a text of its own: leave `hunks` out")]
+    HunksOfOwnText {
+        /// The file.
+        path: String,
+    },
     /// Too many attempts at a stage that keeps failing.
     #[error("the stage has had {max} attempts; reject, and begin a new workflow")]
     TooManyAttempts {
@@ -252,6 +258,7 @@ impl Reject {
             | Self::RemarkTooLate
             | Self::UnknownFile { .. }
             | Self::SelectionEmpty
+            | Self::HunksOfOwnText { .. }
             | Self::NothingToSelect => Code::InvalidRequest,
             Self::NoDecisionPending | Self::OtherIteration { .. } | Self::Stale { .. } => {
                 Code::DecisionNotPending

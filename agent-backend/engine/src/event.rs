@@ -6,7 +6,7 @@ use shared::id::{CorrelationId, Seq, StageId, WorkflowId};
 use crate::{
     artifact::{
         Applied, ApplyIntent, CheckReport, Context, Decision, Failure, FileChange, ModelCall, Plan, Proposal,
-        Task,
+        Selection, Task,
     },
     blob::BlobId,
     graph::Graph,
@@ -239,6 +239,9 @@ impl Event {
             Self::Proposed(proposal) => of(&proposal.files),
             Self::ApplyIntended(intent) => of(&intent.files),
             Self::Continued { history } => vec![*history],
+            Self::Decided(Decision::Accept(Selection::Files(files))) => {
+                files.iter().filter_map(|file| file.text).collect()
+            }
             Self::Checked(report) => report.log.into_iter().collect(),
             Self::Submitted { .. }
             | Self::StageStarted { .. }

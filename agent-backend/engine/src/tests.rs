@@ -230,6 +230,7 @@ fn a_decision_is_about_the_iteration_that_was_seen() {
         let files = vec![FileSelection {
             path: path.into(),
             hunks,
+            text: None,
         }];
         Command::Decide {
             iteration: Some(1),

@@ -6,13 +6,16 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use engine::artifact::{Decision, FileSelection, Selection};
+use engine::{
+    artifact::{Decision, FileSelection, Selection},
+    blob::Blob,
+};
 use shared::{
     error::{Class, Code},
-    wire::{self, DecisionRequest, ErrorBody},
+    wire::{self, DecisionRequest, ErrorBody, HunkChoice},
 };
 
-use crate::error::Error;
+use crate::{error::Error, runtime::Decided};
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
@@ -93,28 +96,43 @@ impl From<Error> for tonic::Status {
 }
 
 /// A decision as the engine takes it.
-pub(crate) fn decision(request: DecisionRequest) -> Result<Decision, Error> {
-    match request.decision {
-        wire::Decision::Accept => Ok(Decision::Accept(match request.hunks {
+pub(crate) fn decision(request: DecisionRequest) -> Result<Decided, Error> {
+    let mut texts = Vec::new();
+    let decision = match request.decision {
+        wire::Decision::Accept => Decision::Accept(match request.hunks {
             None => Selection::All,
-            Some(files) => Selection::Files(
-                files
-                    .into_iter()
-                    .map(|file| FileSelection {
-                        path: file.path,
-                        hunks: file.hunks,
-                    })
-                    .collect(),
-            ),
-        })),
-        wire::Decision::Reject => Ok(Decision::Reject {
-            feedback: request.feedback,
+            Some(files) => {
+                let mut choose = |file| choice(file, &mut texts);
+                Selection::Files(files.into_iter().map(&mut choose).collect::<Result<_, _>>()?)
+            }
         }),
-        wire::Decision::Modify => match request.feedback {
-            Some(feedback) => Ok(Decision::Modify { feedback }),
-            None => Err(engine::Reject::FeedbackEmpty.into()),
+        wire::Decision::Reject => Decision::Reject {
+            feedback: request.feedback,
         },
+        wire::Decision::Modify => match request.feedback {
+            Some(feedback) => Decision::Modify { feedback },
+            None => return Err(engine::Reject::FeedbackEmpty.into()),
+        },
+    };
+    Ok(Decided { decision, texts })
+}
+
+/// What is taken of one file; a text of the person's own goes to `texts`.
+fn choice(file: HunkChoice, texts: &mut Vec<Blob>) -> Result<FileSelection, Error> {
+    let HunkChoice { path, hunks, text } = file;
+    let max = tools::limits::FILE_BYTES_MAX;
+    let bytes = text.as_ref().map_or(0, String::len) as u64;
+    if bytes > max {
+        return Err(tools::Error::TooLarge { path, bytes, max }.into());
     }
+    let text = text.map(|text| Blob::new(text.into_bytes()));
+    let selection = FileSelection {
+        path,
+        hunks,
+        text: text.as_ref().map(Blob::id),
+    };
+    texts.extend(text);
+    Ok(selection)
 }
 
 /// An id that came from outside.

@@ -60,11 +60,11 @@ pub(super) struct Handle {
 
 impl Handle {
     /// Sends a command and waits until it is durable or refused.
-    pub(super) async fn ask(&self, command: Command) -> Result<(), Error> {
+    pub(super) async fn ask(&self, command: Command, blobs: Vec<Blob>) -> Result<(), Error> {
         let (reply, answer) = oneshot::channel();
         let message = Message {
             command,
-            blobs: Vec::new(),
+            blobs,
             reply: Reply::Person(reply),
         };
         // Both ends close only when the workflow has finished or is parked.

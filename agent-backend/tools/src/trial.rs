@@ -248,8 +248,7 @@ impl<'a> Session<'a> {
         for done in &tried {
             let (step, verdict) = (&done.step, self.verdict(done, &mut baseline, tell));
             evidence.push(done, &verdict);
-            let passed = matches!(verdict, Verdict::Passed(_));
-            if step.goal == Goal::Test && passed {
+            if step.goal == Goal::Test && done.ran.as_ref().is_ok_and(Ran::succeeded) {
                 self.proof(step, changes, &mut evidence, tell);
             }
         }

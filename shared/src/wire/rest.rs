@@ -79,6 +79,10 @@ pub struct HunkChoice {
     /// Indexes of the accepted hunks, from 0; all where it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hunks: Option<Vec<u32>>,
+    /// The whole text of the file in place of the proposed one: what the person
+    /// made of it. `hunks` is left out then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
 }
 
 /// Body of every error answer.

@@ -172,6 +172,14 @@ fn check_selection(state: &State, selection: &Selection) -> Result<(), Reject> {
             if files.iter().all(|file| empty(&file.hunks)) {
                 return Err(Reject::SelectionEmpty);
             }
+            if let Some(both) = files
+                .iter()
+                .find(|file| file.hunks.is_some() && file.text.is_some())
+            {
+                return Err(Reject::HunksOfOwnText {
+                    path: both.path.clone(),
+                });
+            }
             let known = state
                 .proposal
                 .as_ref()

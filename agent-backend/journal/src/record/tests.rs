@@ -33,6 +33,7 @@ const CALLS: &str = include_str!("fixtures/v1-calls.jsonl");
 const ROLES: &str = include_str!("fixtures/v1-roles.jsonl");
 const READS: &str = include_str!("fixtures/v1-reads.jsonl");
 const TRIALS: &str = include_str!("fixtures/v1-trials.jsonl");
+const EDITS: &str = include_str!("fixtures/v1-edits.jsonl");
 const CHOICES: &str = include_str!("fixtures/v1-choices.jsonl");
 const HISTORY: &str = include_str!("fixtures/v1-history.jsonl");
 
@@ -205,10 +206,12 @@ fn samples() -> Vec<Event> {
             FileSelection {
                 path: "src/sum.py".to_owned(),
                 hunks: Some(vec![0, 2]),
+                text: None,
             },
             FileSelection {
                 path: "README.md".to_owned(),
                 hunks: None,
+                text: None,
             },
         ]))),
         Event::Decided(Decision::Reject { feedback: None }),
@@ -558,6 +561,17 @@ fn trial_samples() -> Vec<Event> {
     ]
 }
 
+/// A person's own text in place of the proposed one.
+fn edit_samples() -> Vec<Event> {
+    vec![Event::Decided(Decision::Accept(Selection::Files(vec![
+        FileSelection {
+            path: "src/sum.py".to_owned(),
+            hunks: None,
+            text: Some(BlobId::of(b"mine")),
+        },
+    ])))]
+}
+
 #[test]
 fn the_text_of_every_kind_of_event() {
     let lines: Vec<String> = samples().iter().map(text).collect();
@@ -574,6 +588,8 @@ fn the_text_of_every_kind_of_event() {
     insta::assert_snapshot!("choices", lines.join("\n"));
     let lines: Vec<String> = trial_samples().iter().map(text).collect();
     insta::assert_snapshot!("trials", lines.join("\n"));
+    let lines: Vec<String> = edit_samples().iter().map(text).collect();
+    insta::assert_snapshot!("edits", lines.join("\n"));
 }
 
 #[test]
@@ -589,6 +605,7 @@ fn what_was_once_written_is_still_read() {
     assert_eq!(read(READS), read_samples());
     assert_eq!(read(CHOICES), choice_samples());
     assert_eq!(read(TRIALS), trial_samples());
+    assert_eq!(read(EDITS), edit_samples());
 }
 
 #[test]

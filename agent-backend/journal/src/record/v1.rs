@@ -437,7 +437,7 @@ impl TryFrom<Event> for event::Event {
                 reason,
             },
             Event::DecisionRequested {} => Self::DecisionRequested,
-            Event::Decided { decision } => Self::Decided(decision.into()),
+            Event::Decided { decision } => Self::Decided(decision.try_into()?),
             Event::IterationStarted { iteration } => Self::IterationStarted { iteration },
             Event::ApplyIntended(intent) => Self::ApplyIntended(intent.try_into()?),
             Event::Applied(applied) => Self::Applied(applied.into()),

@@ -36,12 +36,15 @@ pub(super) async fn plan(services: &Services, state: &State, desk: &Desk) -> Res
         .cloned()
         .ok_or_else(|| Error::internal("there is no proposal to apply"))?;
     let selection = state.selection.clone().unwrap_or(Selection::All);
-    let contents = contents(services, &proposal.files).await?;
+    let mut contents = contents(services, &proposal.files).await?;
+    for (_, text) in own_texts(&selection) {
+        contents.insert(text, super::blob(services, text).await?);
+    }
     let accepted = {
         let blob = |id| contents.get(&id).cloned();
         tools::apply::accepted(&proposal.files, &blob, &selection)?
     };
-    let message = message(state, &accepted, &proposal.summary);
+    let message = message(state, &accepted, &selection, &proposal.summary);
     let now = i64::try_from(clock::now_ms() / 1000).unwrap_or(i64::MAX);
     let planned = super::blocking(move || {
         let blob = |id| contents.get(&id).cloned();
@@ -62,7 +65,25 @@ pub(super) async fn plan(services: &Services, state: &State, desk: &Desk) -> Res
     Ok(())
 }
 
-fn message(state: &State, files: &[FileChange], summary: &str) -> tools::CommitMessage {
+/// Files that the person has written anew, with their texts.
+fn own_texts(selection: &Selection) -> Vec<(&str, BlobId)> {
+    match selection {
+        Selection::All => Vec::new(),
+        Selection::Files(files) => {
+            let files = files.iter();
+            files
+                .filter_map(|file| Some((file.path.as_str(), file.text?)))
+                .collect()
+        }
+    }
+}
+
+fn message(
+    state: &State,
+    files: &[FileChange],
+    selection: &Selection,
+    summary: &str,
+) -> tools::CommitMessage {
     let kind = |file: &FileChange| match (file.old, file.new) {
         (None, _) => ChangeKind::Added,
         (Some(_), Some(_)) => ChangeKind::Modified,
@@ -72,13 +93,15 @@ fn message(state: &State, files: &[FileChange], summary: &str) -> tools::CommitM
         .iter()
         .map(|file| (file.path.as_str(), kind(file)))
         .collect();
-    let text = commit::message(
-        &state.task.query,
+    let edited: Vec<&str> = own_texts(selection).iter().map(|(path, _)| *path).collect();
+    let text = commit::message(&commit::Facts {
+        query: &state.task.query,
         summary,
-        &changed,
-        &state.checks,
-        &state.workflow,
-    );
+        changed: &changed,
+        checks: &state.checks,
+        edited: &edited,
+        workflow: &state.workflow,
+    });
     tools::CommitMessage {
         subject: text.subject,
         body: text.body,

@@ -19,6 +19,7 @@ use crate::{
     git::Git,
     merge::{self, Merged},
     repository::GitRepository,
+    text,
 };
 
 /// Who commits where the person has not told git their name.
@@ -170,9 +171,10 @@ fn selected(files: &[FileChange], blobs: &Blobs<'_>, selection: &Selection) -> R
                     continue;
                 };
                 let bytes = whole(file)?;
-                let bytes = match &choice.hunks {
-                    Some(hunks) => only(bytes, hunks)?,
-                    None => bytes,
+                let bytes = match (&choice.hunks, choice.text) {
+                    (_, Some(text)) => rewritten(bytes, load(blobs, Some(text), &file.path)?)?,
+                    (Some(hunks), None) => only(bytes, hunks)?,
+                    (None, None) => bytes,
                 };
                 if bytes.old != bytes.new {
                     taken.push(bytes);
@@ -186,6 +188,23 @@ fn selected(files: &[FileChange], blobs: &Blobs<'_>, selection: &Selection) -> R
         });
     }
     Ok(taken)
+}
+
+/// The change to a person's own text, written as the file is: its encoding and
+/// its line ends.
+fn rewritten(bytes: Bytes, own: Option<Vec<u8>>) -> Result<Bytes, Error> {
+    let own = own.unwrap_or_default();
+    let own = String::from_utf8_lossy(&own);
+    let like = bytes
+        .old
+        .clone()
+        .or_else(|| bytes.new.clone())
+        .unwrap_or_default();
+    let new = text::parse(&bytes.path, like, 0)?.encode(&own);
+    Ok(Bytes {
+        new: Some(new),
+        ..bytes
+    })
 }
 
 /// These hunks of a file's change. Taking all of them is taking the file, which

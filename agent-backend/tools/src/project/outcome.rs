@@ -90,9 +90,11 @@ pub(crate) fn judge(
             list(&new)
         ));
     }
-    // A run that was cut short or broke off says nothing of what it did not reach.
-    let both_complete = matches!(after.ending, Ending::Exited(_)) && !failures.is_empty();
-    if both_complete {
+    // A run that was cut short or broke off says nothing of what it did not reach;
+    // nor do tests that could not be built.
+    let is_unbuilt = goal == Goal::Test && failures.iter().any(|name| name.contains(": error"));
+    let is_complete = matches!(after.ending, Ending::Exited(_)) && !failures.is_empty() && !is_unbuilt;
+    if is_complete {
         return Verdict::Passed(format!(
             "{}; all {} {what} are there without the change too{}",
             after.words(),

@@ -232,6 +232,13 @@ fn only_what_the_change_breaks_counts() {
         Ok(ran(1, old)),
         unknown("exit status 1; without the change it fails too: exit status 1"),
     );
+    let unbuilt = "t.ts(1,2): error TS1: no\n";
+    assert_eq!(
+        judge(Ecosystem::Node, Goal::Test, &ran(2, unbuilt), || Ok(ran(
+            2, unbuilt
+        ))),
+        unknown("exit status 2; without the change it fails too: exit status 2"),
+    );
     let endless = || Ran {
         ending: Ending::Ended("it did not end within 600 s".to_owned()),
         output: old.to_owned(),

@@ -245,6 +245,7 @@ fn only_chosen_files_and_hunks_are_written() {
     let choose = |path: &str, hunks: Option<&[u32]>| FileSelection {
         path: path.to_owned(),
         hunks: hunks.map(<[u32]>::to_vec),
+        text: None,
     };
     let plan =
         |chosen: &[FileSelection]| place.plan_part(&workspace, &files, &Selection::Files(chosen.to_vec()));

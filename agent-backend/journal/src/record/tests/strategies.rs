@@ -103,7 +103,11 @@ pub(super) fn events() -> impl Strategy<Value = Event> {
             texts(),
             prop::option::of(prop::collection::vec(any::<u32>(), 0..3)),
         )
-            .prop_map(|(path, hunks)| FileSelection { path, hunks }),
+            .prop_map(|(path, hunks)| FileSelection {
+                path,
+                hunks,
+                text: None,
+            }),
         0..3,
     );
     prop_oneof![

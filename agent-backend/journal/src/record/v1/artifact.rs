@@ -203,6 +203,8 @@ pub(in super::super) struct FileSelection {
     /// Absent for the whole file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     hunks: Option<Vec<u32>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -682,8 +684,12 @@ impl From<Applied> for artifact::Applied {
 impl From<&artifact::Decision> for Decision {
     fn from(decision: &artifact::Decision) -> Self {
         let file = |file: artifact::FileSelection| {
-            let artifact::FileSelection { path, hunks } = file;
-            FileSelection { path, hunks }
+            let artifact::FileSelection { path, hunks, text } = file;
+            FileSelection {
+                path,
+                hunks,
+                text: text.map(BlobId::to_hex),
+            }
         };
         match decision.clone() {
             artifact::Decision::Accept(artifact::Selection::All) => Self::Accept { files: None },
@@ -696,20 +702,24 @@ impl From<&artifact::Decision> for Decision {
     }
 }
 
-impl From<Decision> for artifact::Decision {
-    fn from(decision: Decision) -> Self {
+impl TryFrom<Decision> for artifact::Decision {
+    type Error = Unreadable;
+
+    fn try_from(decision: Decision) -> Result<Self, Unreadable> {
         let file = |file: FileSelection| {
-            let FileSelection { path, hunks } = file;
-            artifact::FileSelection { path, hunks }
+            let FileSelection { path, hunks, text } = file;
+            let text = text.as_deref().map(blob).transpose()?;
+            Ok::<_, Unreadable>(artifact::FileSelection { path, hunks, text })
         };
-        match decision {
+        Ok(match decision {
             Decision::Accept { files: None } => Self::Accept(artifact::Selection::All),
             Decision::Accept { files: Some(files) } => {
-                Self::Accept(artifact::Selection::Files(files.into_iter().map(file).collect()))
+                let files = files.into_iter().map(file).collect::<Result<_, _>>()?;
+                Self::Accept(artifact::Selection::Files(files))
             }
             Decision::Reject { feedback } => Self::Reject { feedback },
             Decision::Modify { feedback } => Self::Modify { feedback },
-        }
+        })
     }
 }
 
