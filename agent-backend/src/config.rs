@@ -120,6 +120,9 @@ pub struct Ollama {
     pub url: String,
     /// Model that plans and writes code.
     pub model: String,
+    /// How it is asked to write edits; by default as models of its name write
+    /// them best.
+    pub edit_format: Option<agents::edit::Format>,
     /// Model that embeds text, unless `retrieval.embedding` names another; none
     /// searches by keyword alone.
     pub embed_model: Option<String>,
@@ -234,6 +237,7 @@ impl Default for Ollama {
         Self {
             url: "http://127.0.0.1:11434".to_owned(),
             model: "mistral:7b-instruct-v0.3-q4_K_M".to_owned(),
+            edit_format: None,
             embed_model: Some("nomic-embed-text".to_owned()),
             num_ctx: NumCtx::Auto,
             num_ctx_max: 32_768,

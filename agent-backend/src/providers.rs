@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
+use agents::edit::Format;
 use models::{
     Hosted, HostedKind, HostedOptions, Identity, NumCtx, Ollama, OllamaOptions, Provider, Residence,
     routing::{Chain, Link, LinkOptions, Policy, Pool, Price},
@@ -30,6 +31,9 @@ pub struct Models {
     default: Arc<Chain>,
     /// Every provider once, in the order of their names.
     links: Vec<Arc<Link>>,
+    /// How they are asked to write edits, by their qualified names; those that
+    /// say it.
+    formats: BTreeMap<String, Format>,
     other: OtherModel,
 }
 
@@ -63,10 +67,19 @@ impl Models {
             .iter()
             .map(|(role, names)| Ok((role.clone(), chain(role, names)?)));
         let roles = roles.collect::<Result<_, Error>>()?;
+        let named = config.providers.iter();
+        let named = named.map(|(name, it)| (name.as_str(), &it.model, it.edit_format));
+        let ollama = (OLLAMA, &config.ollama.model, config.ollama.edit_format);
+        let formats = named.chain([ollama]).filter_map(|(provider, model, format)| {
+            let name = format!("{provider}/{model}");
+            format.map(|format| (name, format))
+        });
+        let formats = formats.collect();
         let config = config.clone();
         Ok(Self {
             roles,
             default,
+            formats,
             links: links.into_values().collect(),
             other: Arc::new(move |name| {
                 let mut config = config.clone();
@@ -96,6 +109,11 @@ impl Models {
             }
         }
         used
+    }
+
+    /// How a model is asked to write edits, where the configuration says it.
+    pub fn edit_format(&self, who: &Identity) -> Option<Format> {
+        self.formats.get(&qualified(who)).copied()
     }
 
     /// Every provider, once.

@@ -15,14 +15,15 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("shared", &[]),
     ("proto", &[]),
     ("engine", &["shared"]),
-    ("agents", &["engine", "shared"]),
+    ("agents", &["engine", "shared", "syntax"]),
     ("inference", &["shared"]),
     ("journal", &["engine", "shared"]),
     ("language", &["shared"]),
     ("models", &["engine", "shared"]),
-    ("retrieval", &["engine", "shared"]),
+    ("retrieval", &["engine", "shared", "syntax"]),
     ("sandbox", &["shared"]),
-    ("tools", &["engine", "language", "sandbox", "shared"]),
+    ("syntax", &[]),
+    ("tools", &["engine", "language", "sandbox", "shared", "syntax"]),
     (
         "agent-backend",
         &[
@@ -59,7 +60,7 @@ const TEST_SUPPORT: [&str; 4] = [
 ];
 
 /// Crates that compute and nothing else.
-const PURE: [&str; 2] = ["engine", "agents"];
+const PURE: [&str; 3] = ["engine", "agents", "syntax"];
 /// What a pure crate must not reach, however far down.
 const IMPURE_CRATES: [&str; 8] = [
     "async-std",

@@ -29,6 +29,7 @@ mod crash;
 mod definitions;
 mod demo_repo;
 mod documents;
+mod edit_formats;
 mod fenced;
 mod full_disk;
 mod grpc;

@@ -177,7 +177,7 @@ pub fn test_generation(facts: &Facts<'_>, budget_tokens: u64) -> Built {
         }
     }
     task.push('\n');
-    task.push_str(&text::format_rules(facts.format));
+    task.push_str(text::format_rules(facts.format));
     build(
         facts,
         "Your task: write tests",

@@ -6,11 +6,12 @@
 //! than [`CHUNK_BYTES_MAX`], whatever the input.
 
 mod lines;
-pub(crate) mod rules;
-mod skeleton;
-pub(crate) mod syntax;
 
 use std::borrow::Cow;
+use std::time::Duration;
+
+pub use syntax::Kind;
+use tokio::time::Instant;
 
 use crate::language::Language;
 use crate::walk;
@@ -20,47 +21,15 @@ pub const CHUNK_LINES_MAX: usize = 80;
 /// Bytes of one chunk; about 600 tokens, so that a budget of 2500 tokens holds
 /// several and an embedding model's window holds one.
 pub const CHUNK_BYTES_MAX: usize = 2_400;
-/// Bytes of a symbol.
-const SYMBOL_BYTES_MAX: usize = 200;
+/// The last resort, for input on which single operations of the parser are slow
+/// (half a megabyte of quotation marks in Rust). Ordinary code takes about a
+/// microsecond per byte without optimisation, so half a second at most.
+const PARSE_TIME_MAX: Duration = Duration::from_secs(3);
 
-macro_rules! kinds {
-    ($($name:ident = $text:literal;)*) => {
-        /// What a chunk is.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum Kind { $(#[doc = $text] $name,)* }
-
-        impl Kind {
-            /// Every kind.
-            pub const ALL: &'static [Kind] = &[$(Kind::$name,)*];
-
-            /// The name used in payloads and events.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Kind::$name => $text,)* }
-            }
-        }
-    };
-}
-
-kinds! {
-    Function = "function";
-    Method = "method";
-    Class = "class";
-    Struct = "struct";
-    Enum = "enum";
-    Interface = "interface";
-    Trait = "trait";
-    Impl = "impl";
-    Module = "module";
-    Type = "type";
-    Macro = "macro";
-    Block = "block";
-}
-
-impl Kind {
-    /// The kind that `as_str` named.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|kind| kind.as_str() == text)
-    }
+/// Says when parsing has taken too long.
+pub(crate) fn in_time() -> impl FnMut() -> bool {
+    let started = Instant::now();
+    move || started.elapsed() <= PARSE_TIME_MAX
 }
 
 /// A piece of a file.
@@ -129,7 +98,7 @@ pub(crate) fn pieces(language: Language, text: &str, mut each: impl FnMut(Piece<
     let outcome = if walk::is_large(text) {
         syntax::Outcome::NoGrammar
     } else {
-        syntax::definitions(language, text)
+        syntax::definitions(language, text, &mut in_time())
     };
     let (cut, definitions) = match outcome {
         syntax::Outcome::Parsed(definitions) => (Cut::Syntax, definitions),

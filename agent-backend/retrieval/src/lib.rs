@@ -27,7 +27,6 @@ pub mod fusion;
 pub mod history;
 pub mod identity;
 pub mod index;
-pub mod language;
 mod local;
 pub mod pack;
 mod postings;
@@ -57,6 +56,8 @@ pub use rerank::Reranker;
 pub use service::{
     CaughtUp, Change, Embedding, Models, Options, Reach, Request, Service, Session, Size, Stores, Touched,
 };
+
+pub use syntax::language;
 
 #[cfg(test)]
 mod testing;

@@ -6,9 +6,10 @@
 
 mod roles;
 
+use syntax::rules;
 use tree_sitter::{Node, Tree};
 
-use crate::chunk::{rules, syntax};
+use crate::chunk;
 use crate::language::Language;
 use crate::walk;
 
@@ -164,7 +165,7 @@ pub fn places(language: Language, text: &str, name: &str) -> Option<Vec<Place>> 
     if walk::is_large(text) {
         return None;
     }
-    let (language, tree) = syntax::tree(language, text)?;
+    let (language, tree) = syntax::tree(language, text, &mut chunk::in_time())?;
     let file = File {
         language,
         text,

@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, num::NonZeroUsize, path::PathBuf};
 
+use agents::edit::Format;
 use serde::{Deserialize, Serialize};
 
 /// Name of the provider that the section `ollama` describes.
@@ -45,6 +46,10 @@ pub struct ModelProvider {
     pub kind: Kind,
     /// Its model.
     pub model: String,
+    /// How it is asked to write edits; by default as models of its name write
+    /// them best.
+    #[serde(default)]
+    pub edit_format: Option<Format>,
     /// Its address; by default the company's own, or this machine's Ollama.
     #[serde(default)]
     pub url: Option<String>,
@@ -304,6 +309,20 @@ mod tests {
         assert_eq!(
             serde_json::to_value([NumCtx::Auto, NumCtx::Tokens(1)]).unwrap(),
             json!(["auto", 1])
+        );
+    }
+
+    #[test]
+    fn formats_of_edits() {
+        let read = |format: &str| {
+            let yaml = json!({"kind": "ollama", "model": "m", "edit_format": format});
+            serde_json::from_value::<ModelProvider>(yaml).map(|provider| provider.edit_format)
+        };
+        assert_eq!(read("apply_patch").unwrap(), Some(Format::ApplyPatch));
+        assert_eq!(
+            read("diff").unwrap_err().to_string(),
+            "unknown variant `diff`, expected one of `whole_file`, `search_replace`, `unified_diff`, `apply_patch`, \
+             `whole_function`"
         );
     }
 

@@ -86,9 +86,10 @@ pub(crate) fn read(root: &Path, path: &SafePath) -> Result<Option<Contents>, Err
 }
 
 /// Puts `bytes` where `path` names, in place of what is there. Keeps the mode
-/// and owner of a file that exists; makes missing directories. Doing it again
-/// ends in the same state, also after a crash in its middle.
-pub(crate) fn write(root: &Path, path: &SafePath, bytes: &[u8]) -> Result<(), Error> {
+/// and owner of a file that exists, and gives `mode` to one that does not; makes
+/// missing directories. Doing it again ends in the same state, also after a
+/// crash in its middle.
+pub(crate) fn write(root: &Path, path: &SafePath, bytes: &[u8], mode: Option<u32>) -> Result<(), Error> {
     let failed = |source| Error::Write {
         path: path.relative().to_owned(),
         source,
@@ -102,7 +103,7 @@ pub(crate) fn write(root: &Path, path: &SafePath, bytes: &[u8]) -> Result<(), Er
     // and replaced by the next.
     let id = BlobId::of(format!("{}\0{}", path.relative(), BlobId::of(bytes).to_hex()).as_bytes());
     let temporary = format!("{TEMPORARY_PREFIX}{}.tmp", &id.to_hex()[..16]);
-    let result = write_temporary(&parent.directory, &temporary, bytes, old.as_ref())
+    let result = write_temporary(&parent.directory, &temporary, bytes, (old.as_ref(), mode))
         .inspect(|()| shared::crash::point("apply:temporary_written"))
         .and_then(|()| {
             Ok(renameat(
@@ -123,7 +124,7 @@ fn write_temporary(
     directory: &OwnedFd,
     name: &str,
     bytes: &[u8],
-    old: Option<&std::fs::Metadata>,
+    (old, mode): (Option<&std::fs::Metadata>, Option<u32>),
 ) -> io::Result<()> {
     match unlinkat(directory, name, UnlinkatFlags::NoRemoveDir) {
         Ok(()) | Err(Errno::ENOENT) => {}
@@ -143,6 +144,8 @@ fn write_temporary(
             let _ = fchown(&file, Some(old.uid()), Some(old.gid()));
         }
         file.set_permissions(Permissions::from_mode(old.mode() & 0o7777))?;
+    } else if let Some(mode) = mode {
+        file.set_permissions(Permissions::from_mode(mode & 0o777))?;
     }
     file.write_all(bytes)?;
     file.sync_all()

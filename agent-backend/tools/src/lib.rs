@@ -15,6 +15,7 @@ pub mod diff;
 pub mod limits;
 pub mod message;
 pub mod proposal;
+mod renames;
 pub mod repository;
 pub mod text;
 pub mod workspace;

@@ -8,7 +8,8 @@ use engine::{artifact::FileChange, blob::Blob};
 use crate::{
     Error, Repository, Workspace, diff, files,
     limits::{FILE_BYTES_MAX, PROPOSAL_FILES_MAX},
-    text,
+    renames::{self, Removed},
+    text::{self, TextFile},
 };
 
 /// What a file is to contain.
@@ -50,9 +51,10 @@ pub fn propose(workspace: &Workspace, contents: &[NewContents]) -> Result<Propos
     let mut proposed = Proposed::default();
     let mut changes = BTreeMap::new();
     let mut blobs = BTreeMap::new();
+    let removed = removed(workspace, contents);
     for (index, contents) in contents.iter().enumerate() {
         let change = if index < PROPOSAL_FILES_MAX {
-            change(workspace, contents)
+            change(workspace, contents, &removed)
         } else {
             Err(Error::Outside {
                 path: contents.path.clone(),
@@ -93,7 +95,24 @@ pub fn propose(workspace: &Workspace, contents: &[NewContents]) -> Result<Propos
     Ok(proposed)
 }
 
-fn change(workspace: &Workspace, contents: &NewContents) -> Result<Option<(FileChange, Vec<Blob>)>, Error> {
+/// The files that are there and to be removed. One that cannot be read is
+/// refused in its turn.
+fn removed(workspace: &Workspace, contents: &[NewContents]) -> Vec<(String, TextFile)> {
+    let gone = contents.iter().filter(|contents| contents.text.is_none());
+    let read = |contents: &NewContents| {
+        let path = workspace.resolve(&contents.path).ok()?;
+        let file = files::read(workspace.root(), &path).ok()??;
+        let text = text::parse(path.relative(), file.bytes, file.mode).ok()?;
+        Some((path.relative().to_owned(), text))
+    };
+    gone.take(PROPOSAL_FILES_MAX).filter_map(read).collect()
+}
+
+fn change(
+    workspace: &Workspace,
+    contents: &NewContents,
+    removed: &[(String, TextFile)],
+) -> Result<Option<(FileChange, Vec<Blob>)>, Error> {
     let path = workspace.resolve(&contents.path)?;
     let old = match files::read(workspace.root(), &path)? {
         Some(file) => Some(text::parse(path.relative(), file.bytes, file.mode)?),
@@ -101,7 +120,21 @@ fn change(workspace: &Workspace, contents: &NewContents) -> Result<Option<(FileC
     };
     let new = match (&contents.text, &old) {
         (Some(text), Some(old)) => Some(old.encode(text)),
-        (Some(text), None) => Some(text::encode_new(text)),
+        (Some(text), None) => {
+            // A renamed file is written as it was.
+            let known: Vec<Removed<'_>> = removed
+                .iter()
+                .map(|(path, file)| Removed {
+                    path,
+                    text: &file.text,
+                })
+                .collect();
+            let source = renames::source(path.relative(), text, &known);
+            Some(match source.and_then(|index| removed.get(index)) {
+                Some((_, source)) => source.encode(text),
+                None => text::encode_new(text),
+            })
+        }
         (None, _) => None,
     };
     if let Some(new) = &new {

@@ -186,7 +186,7 @@ pub(crate) fn encode_new(text: &str) -> Vec<u8> {
 }
 
 /// What a model writes, with `\n` endings and without a byte-order mark.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     text.strip_prefix(BOM).unwrap_or(text).replace("\r\n", "\n")
 }
 

@@ -1,6 +1,6 @@
 //! Applies all edits of an answer.
 
-use super::{Edit, apply};
+use super::{Change, Edit, apply};
 use crate::Error;
 
 /// What a file gets.
@@ -29,6 +29,27 @@ pub fn apply_all<'a>(
     for edit in edits {
         let old = current(&edit.path);
         match apply(edit, old) {
+            Ok(text) if let Change::Move { to, .. } = &edit.change => {
+                if current(to).is_some() {
+                    problems.push(Error::DoesNotApply {
+                        path: edit.path.clone(),
+                        problem: format!("it is to be moved to `{to}`, but there is a file already"),
+                    });
+                    continue;
+                }
+                real = true;
+                let gone = Changed {
+                    path: edit.path.clone(),
+                    text: None,
+                };
+                changed.extend([
+                    gone,
+                    Changed {
+                        path: to.clone(),
+                        text,
+                    },
+                ]);
+            }
             Ok(text) => {
                 if text.as_deref() != old {
                     real |= differs(old, text.as_deref());

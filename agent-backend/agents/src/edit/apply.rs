@@ -3,16 +3,13 @@
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 use super::{
-    Block, Change, Edit, heading,
-    ladder::{Found, Lost, find},
+    Block, Change, Edit, Hunk, Mark, define, heading, hunk,
+    ladder::{self, Lost, find},
     lines::{self, BOM, Line, Shape},
     nearest::nearest,
     placeholder,
 };
 use crate::{Error, answer::unix_lines};
-
-/// Places that are listed when there are several.
-const PLACES_SHOWN_MAX: usize = 5;
 
 /// The file's text after `edit`; none when it is removed. Line ends,
 /// byte-order mark and final newline stay as the file has them.
@@ -29,6 +26,64 @@ pub fn apply(edit: &Edit, current: Option<&str>) -> Result<Option<String>, Error
             Some(_) => Ok(None),
             None => Err(refuse("there is no such file to delete".into())),
         },
+        Change::Remove { hunks } => {
+            let Some(current) = current else {
+                return Err(refuse("there is no such file to delete".into()));
+            };
+            let left = patched(hunks, current).map_err(refuse)?;
+            if left.trim_start_matches(BOM).trim().is_empty() {
+                Ok(None)
+            } else {
+                Err(refuse(
+                    "the patch deletes the file, but not all of its lines".into(),
+                ))
+            }
+        }
+        Change::Create { text } => {
+            if current.is_some_and(|current| !current.trim_start_matches(BOM).trim().is_empty()) {
+                return Err(refuse(
+                    "it is to be a new file, but there is one already; change that one".into(),
+                ));
+            }
+            placeholder::refuse(&edit.path, text, current)?;
+            Ok(Some(without_own_path(&edit.path, text, "").to_owned()))
+        }
+        Change::Patch { hunks } => {
+            let Some(current) = current else {
+                return Err(refuse("the file does not exist".into()));
+            };
+            for hunk in hunks {
+                placeholder::refuse(&edit.path, &new_side(hunk), Some(current))?;
+            }
+            patched(hunks, current).map(Some).map_err(refuse)
+        }
+        Change::Define { definitions, blocks } => {
+            let Some(current) = current else {
+                return Err(refuse("the file does not exist: write all of it".into()));
+            };
+            let texts = definitions.iter().map(|definition| &definition.text);
+            for text in texts.chain(blocks.iter().map(|block| &block.replace)) {
+                placeholder::refuse(&edit.path, text, Some(current))?;
+            }
+            let text = define::apply(&edit.path, definitions, current)
+                .map_err(|verdicts| refuse(all_told("definition", &verdicts)))?;
+            replace(blocks, Some(&text)).map(Some).map_err(refuse)
+        }
+        Change::Move { then, .. } => {
+            if current.is_none() {
+                return Err(refuse("there is no such file to move".into()));
+            }
+            match then {
+                Some(then) => apply(
+                    &Edit {
+                        path: edit.path.clone(),
+                        change: (**then).clone(),
+                    },
+                    current,
+                ),
+                None => Ok(current.map(str::to_owned)),
+            }
+        }
         Change::Write { text } => {
             let old = current.unwrap_or_default();
             if text.is_empty() && !old.is_empty() {
@@ -81,37 +136,49 @@ fn write(text: &str, shape: Shape) -> String {
 /// fit.
 fn replace(blocks: &[Block], current: Option<&str>) -> Result<String, String> {
     let mut text = current.unwrap_or_default().to_owned();
-    let mut verdicts = Vec::new();
-    let mut failed = 0;
+    let mut verdicts: Vec<Verdict> = Vec::new();
     let mut exists = current.is_some();
     for block in blocks {
-        match one(block, exists.then_some(text.as_str())) {
-            Ok(new) => {
-                text = new;
-                exists = true;
-                verdicts.push("fits".to_owned());
-            }
-            Err(problem) => {
-                failed += 1;
-                verdicts.push(problem);
-            }
-        }
+        let new = one(block, exists.then_some(text.as_str()));
+        verdicts.push(new.map(|new| {
+            text = new;
+            exists = true;
+        }));
     }
-    if failed == 0 {
+    if verdicts.iter().all(Result::is_ok) {
         return Ok(text);
     }
-    if let [verdict] = verdicts.as_slice() {
-        return Err(verdict.clone());
+    Err(all_told("block", &verdicts))
+}
+
+/// What came of one part of an edit.
+pub(super) type Verdict = Result<(), String>;
+
+/// The verdicts on the parts of an edit that does not fit.
+fn all_told(part: &str, verdicts: &[Verdict]) -> String {
+    if let [Err(verdict)] = verdicts {
+        return verdict.clone();
     }
-    let all = verdicts
-        .iter()
-        .enumerate()
-        .map(|(index, verdict)| format!("block {}: {verdict}", index + 1));
-    Err(format!(
-        "{failed} of {} blocks do not fit\n{}",
-        blocks.len(),
+    let failed = verdicts.iter().filter(|verdict| verdict.is_err()).count();
+    let all = verdicts.iter().enumerate().map(|(index, verdict)| {
+        let told = verdict.as_ref().map_or_else(String::as_str, |()| "fits");
+        format!("{part} {}: {told}", index + 1)
+    });
+    format!(
+        "{failed} of {} {part}s do not fit\n{}",
+        verdicts.len(),
         all.collect::<Vec<_>>().join("\n")
-    ))
+    )
+}
+
+fn patched(hunks: &[Hunk], current: &str) -> Result<String, String> {
+    hunk::apply(hunks, current).map_err(|verdicts| all_told("hunk", &verdicts))
+}
+
+/// The lines that a hunk leaves.
+fn new_side(hunk: &Hunk) -> String {
+    let lines = hunk.lines.iter().filter(|line| line.mark != Mark::Removed);
+    lines.map(|line| format!("{}\n", line.text)).collect()
 }
 
 fn one(block: &Block, current: Option<&str>) -> Result<String, String> {
@@ -141,42 +208,13 @@ fn one(block: &Block, current: Option<&str>) -> Result<String, String> {
         Err(lost @ Lost::Many(_)) => Err(lost),
     };
     let found = found.map_err(|lost| explain(&lost, &file, &search, &replace))?;
-    let (start, replace) = match found {
-        Found::Here { start } => (start, replace.iter().map(|line| (*line).to_owned()).collect()),
-        Found::Deeper { start, indent } => (start, deeper(&replace, indent)),
-        Found::Shallower { start, indent } => (start, shallower(&replace, indent)?),
+    let shift = |lines: &[&str]| -> Result<Vec<String>, String> {
+        lines.iter().map(|line| ladder::indented(&found, line)).collect()
     };
     // What the block repeats is compared with what it searches for, both as
     // the file has it.
-    let search = match found {
-        Found::Here { .. } => search.iter().map(|line| (*line).to_owned()).collect(),
-        Found::Deeper { indent, .. } => deeper(&search, indent),
-        Found::Shallower { indent, .. } => shallower(&search, indent)?,
-    };
-    Ok(splice(&file, start, &search, &replace, shape))
-}
-
-fn deeper(lines: &[&str], indent: &str) -> Vec<String> {
-    let shift = |line: &&str| {
-        if line.trim().is_empty() {
-            String::new()
-        } else {
-            format!("{indent}{line}")
-        }
-    };
-    lines.iter().map(shift).collect()
-}
-
-fn shallower(lines: &[&str], indent: &str) -> Result<Vec<String>, String> {
-    let shift = |line: &&str| match line.strip_prefix(indent) {
-        Some(rest) => Ok(rest.to_owned()),
-        None if line.trim().is_empty() => Ok(String::new()),
-        None => Err(format!(
-            "the lines are indented differently from the file, and `{}` cannot be shifted",
-            line.trim()
-        )),
-    };
-    lines.iter().map(shift).collect()
+    let (search, replace) = (shift(&search)?, shift(&replace)?);
+    Ok(splice(&file, found.start(), &search, &replace, shape))
 }
 
 fn trim_edges<'a>(search: &mut Vec<&'a str>, replace: &mut Vec<&'a str>) {
@@ -232,22 +270,9 @@ fn explain(lost: &Lost, file: &[Line<'_>], search: &[&str], replace: &[&str]) ->
             Some(lines) => format!("the SEARCH lines are not in the file; the nearest lines are:\n{lines}"),
             None => "the SEARCH lines are not in the file, nor anything like them".into(),
         },
-        Lost::Many(starts) => {
-            let shown: Vec<String> = starts
-                .iter()
-                .take(PLACES_SHOWN_MAX)
-                .map(|start| (start + 1).to_string())
-                .collect();
-            let more = if starts.len() > PLACES_SHOWN_MAX {
-                " and more"
-            } else {
-                ""
-            };
-            format!(
-                "the SEARCH lines fit {} places (lines {}{more}); add neighbouring lines to make them unique",
-                starts.len(),
-                shown.join(", ")
-            )
-        }
+        Lost::Many(starts) => format!(
+            "the SEARCH lines fit {}; add neighbouring lines to make them unique",
+            ladder::places_told(starts)
+        ),
     }
 }

@@ -61,6 +61,39 @@ const EXTENSION_CHARS_MAX: usize = 12;
 /// `` `path` ``, `### 1. path (new file):`, `File: path`. Prose that merely
 /// mentions a path is no heading.
 pub(super) fn heading(line: &str) -> Option<String> {
+    let (text, named) = plain(line);
+    let text = normal(text);
+    is_path(text, named).then(|| text.to_owned())
+}
+
+/// A definition that a line names: `path::symbol`, with a note behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Symbol<'a> {
+    /// Path of its file.
+    pub path: &'a str,
+    /// Its name.
+    pub symbol: &'a str,
+    /// What stands behind it in parentheses.
+    pub note: Option<&'a str>,
+}
+
+/// The definition that `line` consists of, decorated like a path.
+pub(super) fn symbol(line: &str) -> Option<Symbol<'_>> {
+    let decorated = |c: char| matches!(c, '*' | ':' | '`' | '_') || c.is_whitespace();
+    let end = line.trim_end_matches(decorated);
+    // `greet()` has parentheses of its own.
+    let noted = end.strip_suffix(')').and_then(|rest| rest.rsplit_once('('));
+    let noted = noted.filter(|(before, note)| before.ends_with([' ', '`', '*']) && !note.trim().is_empty());
+    let (line, note) = noted.map_or((line, None), |(before, note)| (before, Some(note.trim())));
+    let (text, _) = plain(line);
+    let (path, symbol) = normal(text).split_once("::")?;
+    let symbol = symbol.trim().trim_end_matches("()");
+    let named = !symbol.is_empty() && !symbol.contains(char::is_whitespace);
+    (named && is_path(path, false)).then_some(Symbol { path, symbol, note })
+}
+
+/// A line without decoration, and whether it says that it is a path.
+fn plain(line: &str) -> (&str, bool) {
     let mut text = line.trim();
     text = text.trim_start_matches('#').trim_start();
     text = without_number(text);
@@ -87,11 +120,9 @@ pub(super) fn heading(line: &str) -> Option<String> {
             text = rest;
         }
         if text == before {
-            break;
+            return (text, named);
         }
     }
-    let text = normal(text);
-    is_path(text, named).then(|| text.to_owned())
 }
 
 fn without_number(text: &str) -> &str {
@@ -140,7 +171,7 @@ fn without_lead(text: &str) -> Option<&str> {
 
 /// Whether `text` looks like a path and like nothing else.
 pub(super) fn is_path(text: &str, spaces_allowed: bool) -> bool {
-    if text.is_empty() || text.len() > 300 || text.contains("://") {
+    if text.is_empty() || text.len() > 300 || text.contains("://") || text.contains("::") {
         return false;
     }
     if text.contains([
@@ -271,6 +302,29 @@ mod tests {
         check("3.14", None);
         check("", None);
         check("**", None);
+    }
+
+    #[test]
+    fn symbols() {
+        let check = |line: &str, expect: Option<(&str, Option<&str>)>| {
+            let got = symbol(line).filter(|symbol| symbol.path == "src/app.py");
+            assert_eq!(got.map(|got| (got.symbol, got.note)), expect, "{line:?}");
+        };
+        check("src/app.py::greet", Some(("greet", None)));
+        check("### `src/app.py::A.greet()`:", Some(("A.greet", None)));
+        check(
+            "**src/app.py::greet** (new, after main)",
+            Some(("greet", Some("new, after main"))),
+        );
+        check(
+            "`src/app.py::greet` (new, at end):",
+            Some(("greet", Some("new, at end"))),
+        );
+        check("src/app.py", None);
+        check("src/app.py::", None);
+        check("Change src/app.py::greet", None);
+        check("std::collections::HashMap", None);
+        assert_eq!(heading("src/app.py::greet"), None);
     }
 
     #[test]

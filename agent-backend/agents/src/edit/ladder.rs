@@ -13,6 +13,9 @@ const SIMILARITY_MIN: f32 = 0.9;
 /// to be sure of.
 const FUZZY_LINES_MIN: usize = 2;
 
+/// Places that are listed when there are several.
+const PLACES_SHOWN_MAX: usize = 5;
+
 /// Where a block fits and what that does to its replacement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Found<'a> {
@@ -47,7 +50,7 @@ pub(super) fn find<'a>(file: &[Line<'a>], search: &[&'a str]) -> Result<Found<'a
     if let Some(start) = one(typographic(file, search))? {
         return Ok(Found::Here { start });
     }
-    match one(fuzzy(file, search))? {
+    match one(fuzzy(file, search, |_| true))? {
         Some(start) => Ok(Found::Here { start }),
         None => Err(Lost::Nowhere),
     }
@@ -72,13 +75,51 @@ impl Start for usize {
 
 impl Start for Found<'_> {
     fn start(&self) -> usize {
+        Found::start(self)
+    }
+}
+
+impl Found<'_> {
+    /// First line of the place, from 0.
+    pub(super) fn start(&self) -> usize {
         match self {
             Self::Here { start } | Self::Deeper { start, .. } | Self::Shallower { start, .. } => *start,
         }
     }
 }
 
-fn places(file: &[Line<'_>], search: &[&str], same: impl Fn(&str, &str) -> bool) -> Vec<usize> {
+/// A new line as it is indented at this place; why it cannot be.
+pub(super) fn indented(place: &Found<'_>, line: &str) -> Result<String, String> {
+    match place {
+        Found::Here { .. } => Ok(line.to_owned()),
+        Found::Deeper { .. } | Found::Shallower { .. } if line.trim().is_empty() => Ok(String::new()),
+        Found::Deeper { indent, .. } => Ok(format!("{indent}{line}")),
+        Found::Shallower { indent, .. } => line.strip_prefix(indent).map(str::to_owned).ok_or_else(|| {
+            format!(
+                "the lines are indented differently from the file, and `{}` cannot be shifted",
+                line.trim()
+            )
+        }),
+    }
+}
+
+/// How many places there are, and where.
+pub(super) fn places_told(starts: &[usize]) -> String {
+    let shown: Vec<String> = starts
+        .iter()
+        .take(PLACES_SHOWN_MAX)
+        .map(|start| (start + 1).to_string())
+        .collect();
+    let more = if starts.len() > PLACES_SHOWN_MAX {
+        " and more"
+    } else {
+        ""
+    };
+    format!("{} places (lines {}{more})", starts.len(), shown.join(", "))
+}
+
+/// Places where every line is the `same`.
+pub(super) fn places(file: &[Line<'_>], search: &[&str], same: impl Fn(&str, &str) -> bool) -> Vec<usize> {
     file.windows(search.len())
         .enumerate()
         .filter(|(_, window)| {
@@ -93,7 +134,7 @@ fn places(file: &[Line<'_>], search: &[&str], same: impl Fn(&str, &str) -> bool)
 
 /// Places where only the indentation differs, by the same white space in
 /// every line.
-fn shifted<'a>(file: &[Line<'a>], search: &[&'a str]) -> Vec<Found<'a>> {
+pub(super) fn shifted<'a>(file: &[Line<'a>], search: &[&'a str]) -> Vec<Found<'a>> {
     let Some(anchor) = search.iter().position(|line| !line.trim().is_empty()) else {
         return Vec::new();
     };
@@ -130,7 +171,7 @@ fn shifted<'a>(file: &[Line<'a>], search: &[&'a str]) -> Vec<Found<'a>> {
 }
 
 /// Places that are equal once typographic characters are plain ones.
-fn typographic(file: &[Line<'_>], search: &[&str]) -> Vec<usize> {
+pub(super) fn typographic(file: &[Line<'_>], search: &[&str]) -> Vec<usize> {
     let plain: Vec<String> = file.iter().map(|line| ascii(line.text)).collect();
     let wanted: Vec<String> = search.iter().map(|line| ascii(line)).collect();
     let windows = plain.windows(wanted.len()).enumerate();
@@ -158,13 +199,21 @@ fn ascii(line: &str) -> String {
     plain
 }
 
-/// Places where every line is similar enough and holds the same numbers.
-fn fuzzy(file: &[Line<'_>], search: &[&str]) -> Vec<usize> {
+/// Places where every line is similar enough and holds the same numbers. Lines
+/// that are `placed` are indented as in the file: what comes is indented like
+/// them.
+pub(super) fn fuzzy(file: &[Line<'_>], search: &[&str], placed: impl Fn(usize) -> bool) -> Vec<usize> {
     if search.iter().filter(|line| !line.trim().is_empty()).count() < FUZZY_LINES_MIN {
         return Vec::new();
     }
     let wanted: Vec<Profile> = search.iter().map(|line| Profile::of(line)).collect();
     let have: Vec<Profile> = file.iter().map(|line| Profile::of(line.text)).collect();
+    let is_placed = |start: usize| {
+        let pairs = file[start..].iter().zip(search).enumerate();
+        pairs
+            .filter(|(index, (_, wanted))| placed(*index) && !wanted.trim().is_empty())
+            .all(|(_, (line, wanted))| indent(line.text) == indent(wanted))
+    };
     have.windows(wanted.len())
         .enumerate()
         .filter(|(_, window)| {
@@ -178,6 +227,12 @@ fn fuzzy(file: &[Line<'_>], search: &[&str]) -> Vec<usize> {
                     .zip(&wanted)
                     .all(|(a, b)| a.is_like(b, SIMILARITY_MIN))
         })
+        .filter(|(start, _)| is_placed(*start))
         .map(|(start, _)| start)
         .collect()
+}
+
+/// The white space that a line begins with.
+pub(super) fn indent(line: &str) -> &str {
+    &line[..line.len() - line.trim_start().len()]
 }

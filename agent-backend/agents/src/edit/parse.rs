@@ -1,17 +1,11 @@
 //! Reads edits out of an answer.
 
-use super::{Block, Change, Edit, block, fence, heading, path, render};
+use super::{Change, Edit, block, define, fence, heading, merge::merge, patch, path, render};
 use crate::{
     Error,
     answer::{Spoken, spoken, unix_lines},
     failure,
 };
-
-/// Files that one answer may touch.
-pub const EDITS_MAX: usize = 100;
-
-/// Search-and-replace blocks of one file.
-pub const BLOCKS_MAX: usize = 200;
 
 /// Longest answer that is read, in bytes.
 pub const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -105,6 +99,9 @@ struct Scan {
     unnamed: usize,
     /// Path of the last heading and how many blank lines followed it.
     heading: Option<(String, usize)>,
+    /// The definition that the last heading names and how many blank lines
+    /// followed it.
+    symbol: Option<(String, define::Target, usize)>,
     /// Path of a heading that prose followed, and how many lines of it.
     lost: Option<(String, usize)>,
     /// Path of the last block, for blocks that follow without one.
@@ -126,6 +123,12 @@ impl Scan {
                 };
                 at = body.next;
                 self.fence(open, &body.lines)?;
+            } else if patch::begins(lines, at) {
+                let named = self.heading.take().map(|(path, _)| path);
+                let (edits, next) = patch::read(lines, at, patch::Frame::Open, named.as_deref())?;
+                self.found.extend(edits);
+                (self.lost, self.markdown) = (None, None);
+                at = next;
             } else if block::is_search(line) {
                 let path = self
                     .heading
@@ -154,21 +157,25 @@ impl Scan {
     fn text(&mut self, line: &str) {
         if line.trim().is_empty() {
             self.heading = self.heading.take().map(|(path, blank)| (path, blank + 1));
+            self.symbol = self
+                .symbol
+                .take()
+                .map(|(path, target, blank)| (path, target, blank + 1));
             return;
         }
-        if let Some(path) = deleted(line) {
-            self.found.push(Edit {
-                path,
-                change: Change::Delete,
-            });
-            self.heading = None;
+        if let Some(edit) = ordered(line) {
+            self.found.push(edit);
+            (self.heading, self.symbol) = (None, None);
             return;
         }
-        let before = std::mem::replace(&mut self.heading, heading::heading(line).map(|path| (path, 0)));
-        self.lost = match (&self.heading, before) {
-            (Some(_), _) => None,
-            (None, Some((path, _))) => Some((path, 1)),
-            (None, None) => self.lost.take().map(|(path, lines)| (path, lines + 1)),
+        let before = self.symbol.take().map(|(path, ..)| path);
+        let before = before.or(self.heading.take().map(|(path, _)| path));
+        self.heading = heading::heading(line).map(|path| (path, 0));
+        self.symbol = define::target(line).map(|(path, target)| (path, target, 0));
+        self.lost = match (self.heading.is_some() || self.symbol.is_some(), before) {
+            (true, _) => None,
+            (false, Some(path)) => Some((path, 1)),
+            (false, None) => self.lost.take().map(|(path, lines)| (path, lines + 1)),
         };
     }
 
@@ -178,6 +185,17 @@ impl Scan {
             .take()
             .filter(|(_, blank)| *blank <= BLANK_LINES_MAX)
             .map(|(path, _)| path);
+        let symbol = self
+            .symbol
+            .take()
+            .filter(|(.., blank)| *blank <= BLANK_LINES_MAX)
+            .map(|(path, target, _)| (path, target))
+            .or_else(|| define::in_info(open.info));
+        if let Some((path, target)) = symbol {
+            (self.lost, self.markdown) = (None, None);
+            self.found.push(target.edit(path, joined(body))?);
+            return Ok(());
+        }
         let path = heading::in_info(open.info).or(above);
         if path.is_none()
             && open.info.is_empty()
@@ -198,19 +216,16 @@ impl Scan {
             if named.is_some() || block::is_search(body[first]) {
                 return self.blocks(path, body);
             }
-            let patch = body.iter().filter(|line| is_patch_line(line)).count();
-            let is_patch =
-                patch > 0 && (is_patch_line(body[first]) || matches!(open.info, "diff" | "patch" | "udiff"));
             let for_patch = path
                 .as_deref()
                 .is_some_and(|path| path.ends_with(".diff") || path.ends_with(".patch"));
-            if is_patch && !for_patch {
-                if path.is_some() {
-                    let problem =
-                        "a file is given as a patch; write the whole file or SEARCH blocks".to_owned();
-                    return Err(Error::Malformed { problem });
+            if patch::is_body(body, first, open.info) && !for_patch {
+                if path.is_none() && !patch::names_files(body) {
+                    self.unnamed += 1;
+                    return Ok(());
                 }
-                self.unnamed += 1;
+                let (edits, _) = patch::read(body, first, patch::Frame::Fence, path.as_deref())?;
+                self.found.extend(edits);
                 return Ok(());
             }
         }
@@ -305,10 +320,24 @@ fn is_patch_line(line: &str) -> bool {
     line.starts_with("@@ ") || line.starts_with("*** Begin Patch") || line.starts_with("--- a/")
 }
 
-/// The path of a line that deletes a file. Only the exact word counts: prose
-/// about deleting must not delete.
-fn deleted(line: &str) -> Option<String> {
+/// The edit of a line that deletes or moves a file. Only the exact word counts:
+/// prose about deleting must not delete.
+fn ordered(line: &str) -> Option<Edit> {
     let line = line.trim();
+    let known = |text: &str| {
+        let text = text.trim().trim_matches('`');
+        heading::is_path(text, true).then(|| path::normal(text).to_owned())
+    };
+    if let Some(rest) = line.strip_prefix("MOVE:") {
+        let (from, to) = rest.split_once("->").or_else(|| rest.split_once('→'))?;
+        return Some(Edit {
+            path: known(from)?,
+            change: Change::Move {
+                to: known(to)?,
+                then: None,
+            },
+        });
+    }
     // `DELETE /items` is how prose names a request to a server.
     let bare = line
         .strip_prefix("DELETE ")
@@ -317,51 +346,8 @@ fn deleted(line: &str) -> Option<String> {
         .strip_prefix("DELETE:")
         .or(bare)
         .or_else(|| line.strip_prefix("*** Delete File:"))?;
-    let rest = rest.trim().trim_matches('`');
-    heading::is_path(rest, true).then(|| path::normal(rest).to_owned())
-}
-
-/// One edit per path.
-fn merge(found: Vec<Edit>) -> Result<Vec<Edit>, Error> {
-    let mut edits: Vec<Edit> = Vec::new();
-    for edit in found {
-        path::check(&edit.path)?;
-        let Some(known) = edits.iter_mut().find(|known| known.path == edit.path) else {
-            if edits.len() == EDITS_MAX {
-                return Err(Error::Malformed {
-                    problem: format!("it touches more than {EDITS_MAX} files"),
-                });
-            }
-            edits.push(edit);
-            continue;
-        };
-        match (&mut known.change, edit.change) {
-            // A file that is written twice was corrected.
-            (Change::Write { text }, Change::Write { text: later }) => *text = later,
-            (Change::Replace { blocks }, Change::Replace { blocks: more }) => {
-                extend(blocks, more, &edit.path)?
-            }
-            (Change::Delete, Change::Delete) => {}
-            (Change::Write { .. } | Change::Replace { .. } | Change::Delete, _) => {
-                let problem = format!("`{}` is edited in two different ways", edit.path);
-                return Err(Error::Malformed { problem });
-            }
-        }
-    }
-    Ok(edits)
-}
-
-fn extend(blocks: &mut Vec<Block>, more: Vec<Block>, path: &str) -> Result<(), Error> {
-    for block in more {
-        // Said twice is meant once: an insertion must not happen twice.
-        if !blocks.contains(&block) {
-            blocks.push(block);
-        }
-    }
-    if blocks.len() > BLOCKS_MAX {
-        return Err(Error::Malformed {
-            problem: format!("`{path}` has more than {BLOCKS_MAX} blocks"),
-        });
-    }
-    Ok(())
+    Some(Edit {
+        path: known(rest)?,
+        change: Change::Delete,
+    })
 }

@@ -5,6 +5,7 @@ mod ladder;
 mod parsing;
 mod properties;
 mod refusing;
+mod rendered;
 
 use super::*;
 use crate::Error;
@@ -17,6 +18,25 @@ fn shown(result: Result<Vec<Edit>, Error>) -> String {
     };
     let lines = edits.into_iter().map(|edit| match edit.change {
         Change::Write { text } => format!("write {} {text:?}", edit.path),
+        Change::Create { text } => format!("create {} {text:?}", edit.path),
+        Change::Patch { hunks } => format!("patch {} {}", edit.path, hunks.len()),
+        Change::Define { definitions, blocks } => {
+            let symbols = definitions
+                .iter()
+                .map(|definition| format!("{} {:?}", definition.symbol, definition.place));
+            format!(
+                "define {} {} {}",
+                edit.path,
+                symbols.collect::<Vec<_>>().join(" "),
+                blocks.len()
+            )
+        }
+        Change::Remove { hunks } => format!("remove {} {}", edit.path, hunks.len()),
+        Change::Move { to, then } => format!(
+            "move {} {to} {}",
+            edit.path,
+            if then.is_some() { "changed" } else { "as it is" }
+        ),
         Change::Delete => format!("delete {}", edit.path),
         Change::Replace { blocks } => {
             let blocks = blocks

@@ -100,6 +100,39 @@ fn code_is_asked_for_in_blocks_after_a_failure_with_feedback() {
     insta::assert_snapshot!(whole(&code_generation(&facts, BUDGET)));
 }
 
+/// An example that cannot be read teaches what is refused.
+#[test]
+fn the_example_of_every_format_can_be_read() {
+    let check = |format, expect: &[&str]| {
+        let rules = super::text::format_rules(format);
+        let example = rules.split("For example:").nth(1).unwrap();
+        let example = match format {
+            Format::WholeFunction => example.to_owned(),
+            Format::WholeFile | Format::SearchReplace | Format::UnifiedDiff | Format::ApplyPatch => {
+                example.split("\n\n- ").next().unwrap().to_owned()
+            }
+        };
+        let edits = crate::edit::parse(&example).unwrap();
+        let paths: Vec<&str> = edits.iter().map(|edit| edit.path.as_str()).collect();
+        assert_eq!(paths, expect, "{format:?}");
+    };
+    check(Format::WholeFile, &["src/greeting.py"]);
+    check(Format::SearchReplace, &["src/greeting.py"]);
+    check(Format::UnifiedDiff, &["src/greeting.py"]);
+    check(
+        Format::ApplyPatch,
+        &["src/greeting.py", "src/names.py", "src/old.py"],
+    );
+    check(Format::WholeFunction, &["src/greeting.py"]);
+}
+
+#[test]
+fn code_is_asked_for_in_every_format() {
+    let rules =
+        [Format::UnifiedDiff, Format::ApplyPatch, Format::WholeFunction].map(super::text::format_rules);
+    insta::assert_snapshot!(rules.join("\n-----\n\n"));
+}
+
 #[test]
 fn tests_are_asked_for() {
     let plan = plan();

@@ -65,6 +65,7 @@ def greet(name):
 - New files are written in the same way. Files that stay the same are not written.
 - A file that has ``` lines itself goes into a fence of four backticks.
 - To delete a file, write on a line of its own: DELETE: path/of/the/file
+- To rename a file, write on a line of its own: MOVE: old/path -> new/path
 ";
 
 const SEARCH_REPLACE: &str = "\
@@ -83,12 +84,91 @@ def greet(name):
 - Use several small blocks rather than one big one. Never write \"...\" for code.
 - A new file has a block with an empty SEARCH part.
 - To delete a file, write on a line of its own: DELETE: path/of/the/file
+- To rename a file, write on a line of its own: MOVE: old/path -> new/path
 ";
 
-pub(super) fn format_rules(format: Format) -> String {
+const UNIFIED_DIFF: &str = "\
+Answer format: one unified diff in a fence, as git writes it. For example:
+
+```diff
+--- a/src/greeting.py
++++ b/src/greeting.py
+@@ -1,5 +1,5 @@
+ import sys
+
+ def greet(name):
+-    return \"Hello\"
++    return f\"Hello, {name}!\"
+```
+
+- Every line begins with its mark: a space for a line that stays, - for one that goes, + for one that comes.
+- Show three lines that stay before and after each change, copied character by character. They say where the change goes.
+- Never leave lines out within a hunk, never write \"...\" for code. Begin a new hunk with @@ instead.
+- A new file is compared with /dev/null: --- /dev/null, then +++ b/path. A file to delete: +++ /dev/null.
+- To rename a file, write on a line of its own outside of the fence: MOVE: old/path -> new/path
+";
+
+const APPLY_PATCH: &str = "\
+Answer format: one patch in this envelope. For example:
+
+*** Begin Patch
+*** Update File: src/greeting.py
+@@ def greet(name):
+     \"\"\"Greets.\"\"\"
+-    return \"Hello\"
++    return f\"Hello, {name}!\"
+*** Add File: src/names.py
++DEFAULT = \"world\"
+*** Delete File: src/old.py
+*** End Patch
+
+- Every line of a change begins with its mark: a space for a line that stays, - for one that goes, + for one that comes.
+- Show three lines that stay before and after each change, copied character by character. They must occur once in the file; \
+@@ and the line of the class or function around it says which place is meant.
+- Never leave lines out within a change, never write \"...\" for code. Begin a new one with @@ instead.
+- To rename a file, write *** Move to: new/path below its *** Update File line.
+";
+
+const WHOLE_FUNCTION: &str = "\
+Answer format: the path, two colons and the name of a function, method or class on a line of their own, then all of it in a fence. \
+For example:
+
+src/greeting.py::Greeter.greet
+```python
+    def greet(self, name):
+        return f\"Hello, {name}!\"
+```
+
+src/greeting.py::farewell (new, after Greeter)
+```python
+def farewell(name):
+    return f\"Goodbye, {name}!\"
+```
+
+- Write every line of it, with its decorators and with its indentation in the file. Never leave code out, never write \"...\" for it.
+- One function, method or class in a fence. A new one says where it goes: (new, after NAME), (new, before NAME), (new, in CLASS) or (new, at end).
+- What is in no function, such as imports, is changed with blocks:
+
+src/greeting.py
+<<<<<<< SEARCH
+import os
+=======
+import os
+import sys
+>>>>>>> REPLACE
+
+- A new file is written as a whole: its path on a line of its own, then its text in a fence.
+- To delete a file, write on a line of its own: DELETE: path/of/the/file
+- To rename a file, write on a line of its own: MOVE: old/path -> new/path
+";
+
+pub(super) fn format_rules(format: Format) -> &'static str {
     match format {
-        Format::WholeFile => WHOLE_FILE.to_owned(),
-        Format::SearchReplace => SEARCH_REPLACE.to_owned(),
+        Format::WholeFile => WHOLE_FILE,
+        Format::SearchReplace => SEARCH_REPLACE,
+        Format::UnifiedDiff => UNIFIED_DIFF,
+        Format::ApplyPatch => APPLY_PATCH,
+        Format::WholeFunction => WHOLE_FUNCTION,
     }
 }
 

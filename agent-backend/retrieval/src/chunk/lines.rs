@@ -3,7 +3,8 @@
 
 use std::borrow::Cow;
 
-use super::syntax::{Definition, Shape};
+use syntax::{Definition, Shape};
+
 use super::{CHUNK_BYTES_MAX, CHUNK_LINES_MAX, Kind, Piece};
 
 /// From this size on, a blank line ends a chunk, so that cuts fall between

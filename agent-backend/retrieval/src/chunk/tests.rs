@@ -7,7 +7,7 @@ use super::*;
 mod outlines;
 
 fn definitions(language: Language, text: &str) -> Vec<syntax::Definition> {
-    match syntax::definitions(language, text) {
+    match syntax::definitions(language, text, &mut || true) {
         syntax::Outcome::Parsed(definitions) => definitions,
         syntax::Outcome::NoGrammar | syntax::Outcome::GivenUp => Vec::new(),
     }

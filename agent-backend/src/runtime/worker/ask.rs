@@ -5,6 +5,7 @@ use std::{pin::pin, time::Duration};
 
 use agents::{
     budget::{LeftOut, estimate},
+    edit::Format,
     failure::{self, Kind, Shape},
 };
 use engine::{
@@ -48,6 +49,8 @@ const LOAD_TOLD_MS: u64 = 1_000;
 pub(super) struct Window<'a> {
     /// The model that reads it.
     pub model: &'a str,
+    /// How it is to write edits, if the configuration says it.
+    pub edit_format: Option<Format>,
     /// Most tokens of it.
     pub prompt_tokens_max: u64,
 }
@@ -108,6 +111,7 @@ pub(super) async fn ask(
             .filter(|(provider, _)| *provider == who.provider);
         let Asked { request, left_out } = make(&Window {
             model: &who.model,
+            edit_format: services.models.edit_format(who),
             prompt_tokens_max: shrunk.map_or(whole, |(_, sent)| sent * SHRUNK_PERCENT / 100),
         });
         let sent = whole.min(prompt_tokens(&request));
@@ -216,6 +220,7 @@ pub(super) async fn aside(
         let who = link.identity();
         let request = make(&Window {
             model: &who.model,
+            edit_format: services.models.edit_format(who),
             prompt_tokens_max: window(services, who),
         });
         let shape = shape(&request);

@@ -33,7 +33,7 @@ pub(super) async fn run(services: &Services, state: &State, desk: &Desk, what: W
         Material::collect(services, state, retrieval::refine(services, state, desk).await).await?;
     let shown = collected.borrow();
     let answer = ask::ask(services, state, desk, |window| {
-        let facts = shown.facts(state, window.model);
+        let facts = shown.facts(state, window);
         let built = match what {
             What::Code => agents::prompt::code_generation(&facts, window.prompt_tokens_max),
             What::Tests => agents::prompt::test_generation(&facts, window.prompt_tokens_max),
@@ -78,12 +78,13 @@ async fn propose(
     super::blocking(move || {
         let mut texts: BTreeMap<String, Option<String>> = base.into_iter().collect();
         let mut current = texts.clone();
-        for edit in edits.iter().filter(|edit| !texts.contains_key(&edit.path)) {
+        let paths = edits.iter().flat_map(edit::Edit::paths);
+        for path in paths.filter(|path| !texts.contains_key(*path)) {
             let text = workspace
-                .read_text(&edit.path)
+                .read_text(path)
                 .map_err(by_the_model)?
                 .map(|file| file.text);
-            current.insert(edit.path.clone(), text);
+            current.insert(path.to_owned(), text);
         }
         let changed = edit::apply_all(&edits, |path| current.get(path).and_then(Option::as_deref))?;
         texts.extend(changed.into_iter().map(|changed| (changed.path, changed.text)));

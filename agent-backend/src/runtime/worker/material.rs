@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, path::Path};
 
 use agents::{
     budget::{self, LeftOut},
-    edit::Format,
+    edit::{Format, Largest},
     prompt::{Facts, FileText, ProposedFile},
 };
 use engine::{
@@ -14,7 +14,7 @@ use engine::{
 };
 use shared::id::StageId;
 
-use super::{Desk, retrieval::Refined};
+use super::{Desk, ask::Window, retrieval::Refined};
 use crate::{error::Error, runtime::services::Services};
 
 /// Whole files that are shown to the model beside the packed context.
@@ -45,8 +45,9 @@ pub(super) struct Material {
     optional: Vec<(StageId, &'static str)>,
     test_files: Vec<String>,
     remarks: Vec<String>,
-    /// Tokens of the largest file, by which the format of edits is chosen.
-    largest: u64,
+    /// Which file is the largest, and its tokens: the format of edits is chosen
+    /// by it.
+    largest: Option<(usize, u64)>,
 }
 
 impl Material {
@@ -74,11 +75,8 @@ impl Material {
             Ok((files, tests))
         })
         .await?;
-        let largest = files
-            .iter()
-            .map(|(_, text)| budget::estimate(text))
-            .max()
-            .unwrap_or_default();
+        let sizes = files.iter().map(|(_, text)| budget::estimate(text));
+        let largest = sizes.enumerate().max_by_key(|(_, tokens)| *tokens);
         let optional = optional_stages(state);
         Ok(Self {
             packed,
@@ -90,6 +88,12 @@ impl Material {
             remarks: state.remarks_told(),
             largest,
         })
+    }
+
+    fn largest(&self) -> Option<Largest<'_>> {
+        let (index, tokens) = self.largest?;
+        let (path, _) = self.files.get(index)?;
+        Some(Largest { path, tokens })
     }
 
     /// Views of the files, as prompts take them.
@@ -115,8 +119,8 @@ pub(super) struct Shown<'a> {
 }
 
 impl<'a> Shown<'a> {
-    /// What a prompt for `model` is made of.
-    pub(super) fn facts(&'a self, state: &'a State, model: &str) -> Facts<'a> {
+    /// What a prompt for the model of `window` is made of.
+    pub(super) fn facts(&'a self, state: &'a State, window: &Window<'_>) -> Facts<'a> {
         Facts {
             query: &state.task.query,
             packed_context: &self.material.packed,
@@ -129,7 +133,7 @@ impl<'a> Shown<'a> {
             failure_context: &self.material.refined,
             optional_stages: &self.material.optional,
             test_files: &self.material.test_files,
-            format: Format::choose(model, self.material.largest),
+            format: Format::choose(window.edit_format, window.model, self.material.largest()),
             today: None,
         }
     }

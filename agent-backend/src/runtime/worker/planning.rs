@@ -21,7 +21,7 @@ pub(super) async fn run(services: &Services, state: &State, desk: &Desk) -> Resu
     let shown = collected.borrow();
     let asking = shown.facts(state, "").asking();
     let answer = ask::ask(services, state, desk, |window| {
-        let facts = shown.facts(state, window.model);
+        let facts = shown.facts(state, window);
         let built = agents::prompt::planning(&facts, window.prompt_tokens_max);
         let mut request = stream::request(services, built.prompt);
         request.format = Some(agents::plan::schema(&stages, asking));

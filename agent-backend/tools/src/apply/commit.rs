@@ -18,6 +18,11 @@ use crate::{
 const REGULAR: &str = "100644";
 const EXECUTABLE: &str = "100755";
 
+/// The permission bits that a committed entry stands for.
+pub(super) fn mode_of(entry: &Entry) -> u32 {
+    if entry.mode == EXECUTABLE { 0o755 } else { 0o644 }
+}
+
 /// How much of a file the commit takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extent {
@@ -35,7 +40,8 @@ pub(super) struct Change<'a> {
     pub(super) path: &'a str,
     pub(super) old: Option<&'a [u8]>,
     pub(super) new: Option<&'a [u8]>,
-    /// Permission bits of a file that exists and is not committed.
+    /// Permission bits of a file that exists and is not committed, or of the one
+    /// that a new file was.
     pub(super) mode: Option<u32>,
 }
 
@@ -49,7 +55,7 @@ pub(super) fn entry(
     let mode = match base.map(|entry| entry.mode.as_str()) {
         Some(EXECUTABLE) => EXECUTABLE,
         Some(REGULAR) => REGULAR,
-        None if change.old.is_some() && change.mode.is_some_and(|mode| mode & 0o100 != 0) => EXECUTABLE,
+        None if change.mode.is_some_and(|mode| mode & 0o100 != 0) => EXECUTABLE,
         None => REGULAR,
         Some(_) => {
             return Err(Error::Protected {

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     Error, Repository, SafePath, Workspace, files,
     git::Git,
+    renames::{self, Removed},
     repository::{self, GitRepository},
 };
 
@@ -22,6 +23,8 @@ struct Target {
     new: Option<Vec<u8>>,
     /// What is there now.
     current: Option<files::Contents>,
+    /// For a new file: the index of the removed one that it was.
+    source: Option<usize>,
 }
 
 impl Target {
@@ -85,9 +88,53 @@ fn targets(workspace: &Workspace, intent: &ApplyIntent, blobs: &Blobs<'_>) -> Re
             old,
             new,
             current,
+            source: None,
         })
     };
-    intent.files.iter().map(target).collect()
+    let mut targets: Vec<Target> = intent.files.iter().map(target).collect::<Result<_, Error>>()?;
+    let sources = sources(&targets);
+    for (target, source) in targets.iter_mut().zip(sources) {
+        target.source = source;
+    }
+    Ok(targets)
+}
+
+/// Which removed file each new one was.
+fn sources(targets: &[Target]) -> Vec<Option<usize>> {
+    let plain = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let gone: Vec<(usize, String)> = targets
+        .iter()
+        .enumerate()
+        .filter_map(|(index, target)| match (&target.old, &target.new) {
+            (Some(old), None) => Some((index, plain(old))),
+            (Some(_) | None, _) => None,
+        })
+        .collect();
+    let removed: Vec<Removed<'_>> = gone
+        .iter()
+        .map(|(index, text)| Removed {
+            path: targets[*index].path.relative(),
+            text,
+        })
+        .collect();
+    let source = |target: &Target| match (&target.old, &target.new) {
+        (None, Some(new)) => {
+            renames::source(target.path.relative(), &plain(new), &removed).map(|at| gone[at].0)
+        }
+        (Some(_) | None, _) => None,
+    };
+    targets.iter().map(source).collect()
+}
+
+/// The permission bits of a target's file, or of the one that it was.
+fn mode(target: &Target, targets: &[Target]) -> Option<u32> {
+    let current = target.current.as_ref().map(|file| file.mode);
+    match target.source {
+        // The new file has them when an execution before this one wrote it.
+        Some(source) => targets[source].current.as_ref().map(|file| file.mode).or(current),
+        None if target.old.is_some() => current,
+        None => None,
+    }
 }
 
 fn check_files(targets: &[Target]) -> Result<(), Error> {
@@ -108,7 +155,12 @@ fn file_moved(path: &SafePath) -> Error {
 }
 
 fn write_files(workspace: &Workspace, targets: &[Target]) -> Result<(), Error> {
-    for target in targets {
+    // A renamed file is written before the old one goes, so that its mode can be
+    // read again after a crash between the two.
+    let sources: Vec<usize> = targets.iter().filter_map(|target| target.source).collect();
+    let (last, first): (Vec<usize>, Vec<usize>) =
+        (0..targets.len()).partition(|index| sources.contains(index));
+    for target in first.into_iter().chain(last).map(|index| &targets[index]) {
         // Looked at again at the last moment: an editor may have saved since.
         let now = files::read(workspace.root(), &target.path)?;
         let now = now.as_ref().map(|file| file.bytes.as_slice());
@@ -119,7 +171,10 @@ fn write_files(workspace: &Workspace, targets: &[Target]) -> Result<(), Error> {
             return Err(file_moved(&target.path));
         }
         match &target.new {
-            Some(bytes) => files::write(workspace.root(), &target.path, bytes)?,
+            Some(bytes) => {
+                let new = target.source.and_then(|_| mode(target, targets));
+                files::write(workspace.root(), &target.path, bytes, new)?;
+            }
             None => files::remove(workspace.root(), &target.path)?,
         }
         crash::point("apply:after_first_file");
@@ -160,12 +215,15 @@ fn with_commit(
     let base = index::of_commit(&git, commit.base.as_deref(), &paths)?;
     let mut entries = Entries::new();
     for (target, path) in targets.iter().zip(&paths) {
-        let mode = target.current.as_ref().map(|file| file.mode);
+        // What is committed is what another execution finds as well.
+        let committed = target
+            .source
+            .and_then(|source| base.get(&paths[source])?.as_ref());
         let change = Change {
             path,
             old: target.old.as_deref(),
             new: target.new.as_deref(),
-            mode,
+            mode: committed.map(commit::mode_of).or_else(|| mode(target, &targets)),
         };
         let base = base.get(path).and_then(Option::as_ref);
         entries.insert(path.clone(), commit::entry(&git, base, &change)?.0);

@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeMap, ops::ControlFlow, time::Duration};
 
-use tree_sitter::{Language, Node, ParseOptions, ParseState, Parser};
+use syntax::Language;
+use tree_sitter::{Node, ParseOptions, ParseState, Parser};
 
 use super::{Changed, Finding, extension};
 use crate::clock::Stopwatch;
@@ -48,25 +49,16 @@ pub(super) fn is_sound(path: &str, text: &str, timeout: Duration) -> bool {
         .is_some_and(|errors| errors.is_empty())
 }
 
-fn language(path: &str) -> Option<Language> {
-    let language = match extension(path) {
-        "py" | "pyi" => tree_sitter_python::LANGUAGE,
-        "rs" => tree_sitter_rust::LANGUAGE,
-        "js" | "jsx" | "mjs" | "cjs" => tree_sitter_javascript::LANGUAGE,
-        "ts" | "mts" | "cts" => tree_sitter_typescript::LANGUAGE_TYPESCRIPT,
-        "tsx" => tree_sitter_typescript::LANGUAGE_TSX,
-        "go" => tree_sitter_go::LANGUAGE,
-        "java" => tree_sitter_java::LANGUAGE,
-        "c" => tree_sitter_c::LANGUAGE,
-        "cc" | "cpp" | "cxx" | "h" | "hh" | "hpp" | "hxx" => tree_sitter_cpp::LANGUAGE,
-        _ => return None,
-    };
-    Some(language.into())
+fn language(path: &str) -> Option<tree_sitter::Language> {
+    // A header that is C++ is no C; one that is C is nearly always C++ too.
+    let language = Language::of(path);
+    let is_header = language == Language::C && extension(path) == "h";
+    syntax::rules::grammar(if is_header { Language::Cpp } else { language })
 }
 
 /// The first error that the old contents did not have; the outer none if they
 /// could not be parsed in time.
-fn tree(file: &Changed, language: &Language, timeout: Duration) -> Option<Option<String>> {
+fn tree(file: &Changed, language: &tree_sitter::Language, timeout: Duration) -> Option<Option<String>> {
     let mut before = BTreeMap::new();
     for error in errors(&file.old, language, timeout)? {
         *before.entry(error.quote).or_insert(0_u32) += 1;
@@ -92,7 +84,7 @@ struct SyntaxError {
 
 /// None if the time ran out: recovery from errors can take very long in long
 /// sources.
-fn errors(source: &str, language: &Language, timeout: Duration) -> Option<Vec<SyntaxError>> {
+fn errors(source: &str, language: &tree_sitter::Language, timeout: Duration) -> Option<Vec<SyntaxError>> {
     let mut parser = Parser::new();
     parser.set_language(language).ok()?;
     let watch = Stopwatch::start();

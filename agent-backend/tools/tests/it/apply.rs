@@ -200,6 +200,53 @@ fn staged_paths_are_refused() {
 }
 
 #[test]
+fn a_renamed_file_keeps_its_mode_and_its_line_ends() {
+    let place = Place::repository(&[("run.sh", "#!/bin/sh\r\na\r\nb\r\n")]);
+    place.set_mode("run.sh", 0o755);
+    place.git(&["commit", "-qam", "x"]);
+    place.write("loose.sh", "#!/bin/sh\nloose\n");
+    place.set_mode("loose.sh", 0o700);
+    let workspace = place.open();
+    let files = place.proposal(
+        &workspace,
+        &[
+            ("run.sh", None),
+            ("bin/start.sh", Some("#!/bin/sh\na\nc\n")),
+            ("loose.sh", None),
+            ("bin/loose.sh", Some("#!/bin/sh\nloose\n")),
+            ("plain.sh", Some("something else\n")),
+        ],
+    );
+    place.apply(&workspace, &files);
+    assert_eq!(
+        place.read("bin/start.sh").as_deref(),
+        Some("#!/bin/sh\r\na\r\nc\r\n")
+    );
+    assert_eq!(
+        (
+            place.mode("bin/start.sh"),
+            place.mode("bin/loose.sh"),
+            place.mode("plain.sh") & 0o111
+        ),
+        (0o755, 0o700, 0)
+    );
+    let tree = place.git(&["ls-tree", "-r", "HEAD"]);
+    let modes: Vec<(&str, &str)> = tree
+        .lines()
+        .map(|line| (&line[..6], line.rsplit('\t').next().unwrap()))
+        .collect();
+    assert_eq!(
+        modes,
+        [
+            ("100755", "bin/loose.sh"),
+            ("100755", "bin/start.sh"),
+            ("100644", "plain.sh")
+        ]
+    );
+    assert_eq!(place.status(), "");
+}
+
+#[test]
 fn modes_are_kept_and_new_files_are_plain() {
     let place = Place::repository(&[("run.sh", "#!/bin/sh\n")]);
     place.set_mode("run.sh", 0o755);

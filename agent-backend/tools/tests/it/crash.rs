@@ -20,6 +20,8 @@ fn intent(place: &Place) -> (Workspace, Vec<FileChange>, ApplyIntent) {
         ("a", Some("b\n")),
         ("dir/new", Some("n\n")),
         ("gone", None),
+        ("new.sh", Some("run\nit\n")),
+        ("old.sh", None),
         ("z", Some("zz\n")),
     ];
     let files = place.proposal(&workspace, &changes);
@@ -32,6 +34,9 @@ fn place(unborn: bool) -> Place {
     for path in ["a", "gone", "z", "mine"] {
         place.write(path, "a\n");
     }
+    // One that is renamed keeps its mode, which is part of what is committed.
+    place.write("old.sh", "run\nit\n");
+    place.set_mode("old.sh", 0o755);
     if !unborn {
         place.git(&["add", "-A"]);
         place.git(&["commit", "-qm", "first"]);
@@ -67,6 +72,7 @@ type Outcome = (String, String, Vec<String>, Vec<Option<String>>);
 
 fn outcome(place: &Place) -> Outcome {
     let contents = ["a", "dir/new", "gone", "z", "mine", "staged"].map(|path| place.read(path));
+    assert_eq!(place.mode("new.sh"), 0o755);
     (
         place.git(&["rev-parse", "HEAD"]),
         place.status(),

@@ -70,9 +70,8 @@ fn more_than_one_meaning() {
         "a.py\n```\n<<<<<<< SEARCH\na\n=======\nb\n>>>>>>> REPLACE\nstray = 1\n```",
         "E1304",
     );
-    check("a.py\n```diff\n@@ -1 +1 @@\n-a\n+b\n```", "E1304");
     check(
-        "a.py\n```\n--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-a\n+b\n```",
+        "b.py\n```\n--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-a\n+b\n```",
         "E1304",
     );
     // A file would be lost if its code were passed over.

@@ -1,15 +1,12 @@
-//! The definitions of a file, found with tree-sitter, in bounded steps and time.
+//! The definitions of a file, found with tree-sitter, in bounded steps.
 
 use std::cell::RefCell;
 use std::ops::ControlFlow;
-use std::time::Duration;
 
-use tokio::time::Instant;
 use tree_sitter::{Node, ParseOptions, Parser, Tree, TreeCursor};
 
-use super::rules::{self, Rule};
-use super::{Kind, SYMBOL_BYTES_MAX, skeleton};
-use crate::language::Language;
+use crate::rules::{self, Rule};
+use crate::{Kind, Language, SYMBOL_BYTES_MAX, skeleton};
 
 /// Definitions nested deeper stay part of what is around them.
 const DEPTH_MAX: usize = 24;
@@ -20,14 +17,10 @@ const REPORTS_MAX: usize = 15_000;
 /// Recovering from errors is what can take long; once the file is known to
 /// hold one, this is enough for 250 KB of code.
 const REPORTS_WITH_ERROR_MAX: usize = 8_000;
-/// The last resort, for input on which single operations are slow (half a
-/// megabyte of quotation marks in Rust). Ordinary code takes about a
-/// microsecond per byte without optimisation, so half a second at most.
-const PARSE_TIME_MAX: Duration = Duration::from_secs(3);
 
 /// Whether other definitions are looked for inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shape {
+pub enum Shape {
     /// A function: all of its lines are its own.
     Leaf,
     /// A type or module: its lines are its own unless an inner one takes them.
@@ -36,18 +29,24 @@ pub(super) enum Shape {
 
 /// A definition and the lines it takes up, with the comments right above it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Definition {
+pub struct Definition {
+    /// What it is.
     pub kind: Kind,
+    /// Whether others are looked for in it.
     pub shape: Shape,
+    /// Its name, qualified by what is around it.
     pub symbol: Option<String>,
     /// Counted from 0.
     pub start_row: usize,
+    /// The first row that is no comment above it.
+    pub own_row: usize,
     /// Inclusive.
     pub end_row: usize,
 }
 
 /// What came of looking for definitions.
-pub(super) enum Outcome {
+#[derive(Debug)]
+pub enum Outcome {
     /// They are in order, outer before inner.
     Parsed(Vec<Definition>),
     /// There is no grammar for the language.
@@ -56,39 +55,72 @@ pub(super) enum Outcome {
     GivenUp,
 }
 
-pub(super) fn definitions(language: Language, text: &str) -> Outcome {
+/// The definitions of a text. `go_on` is asked now and then while it is parsed.
+pub fn definitions(language: Language, text: &str, go_on: &mut dyn FnMut() -> bool) -> Outcome {
     let Some(grammar) = rules::grammar(language) else {
         return Outcome::NoGrammar;
     };
     // What is left of it says the same, if it is understood.
     if let Some(outline) = skeleton::of(language, text)
-        && let Some(tree) = parse(&grammar, &outline)
+        && let Some(tree) = parse(&grammar, &outline, go_on)
         && (!tree.root_node().has_error() || is_macro_heavy(language, &outline))
     {
         return Outcome::Parsed(collect(language, &outline, &tree));
     }
-    match tree(language, text) {
+    match tree(language, text, go_on) {
         Some((language, tree)) => Outcome::Parsed(collect(language, text, &tree)),
         None => Outcome::GivenUp,
     }
 }
 
-/// What parsing the whole text finds.
-#[cfg(test)]
-pub(super) fn definitions_of_whole(language: Language, text: &str) -> Vec<Definition> {
-    let Some((language, tree)) = tree(language, text) else {
+/// What parsing the whole text finds: the same, more slowly.
+pub fn definitions_of_whole(language: Language, text: &str) -> Vec<Definition> {
+    let Some((language, tree)) = tree(language, text, &mut || true) else {
         return Vec::new();
     };
     collect(language, text, &tree)
 }
 
+/// Whether a string of the text goes on in the next row. Strings that stand
+/// alone, such as documentation in Python, do not count: their indentation
+/// means nothing.
+pub fn has_long_string(language: Language, text: &str) -> bool {
+    let Some((_, tree)) = tree(language, text, &mut || true) else {
+        return false;
+    };
+    let mut cursor = tree.walk();
+    loop {
+        let node = cursor.node();
+        let kind = node.kind();
+        let is_string = kind.contains("string") || kind == "text_block";
+        let is_long = node.end_position().row > node.start_position().row;
+        if is_string
+            && is_long
+            && node
+                .parent()
+                .is_none_or(|parent| parent.kind() != "expression_statement")
+        {
+            return true;
+        }
+        // What is inside of a string that stands alone is no other string.
+        if !(is_string && is_long) && cursor.goto_first_child() {
+            continue;
+        }
+        while !cursor.goto_next_sibling() {
+            if !cursor.goto_parent() {
+                return false;
+            }
+        }
+    }
+}
+
 /// The syntax of a text and the language it turned out to be in; none without
 /// a grammar, or if parsing takes too many steps.
-pub(crate) fn tree(language: Language, text: &str) -> Option<(Language, Tree)> {
-    let tree = parse(&rules::grammar(language)?, text)?;
+pub fn tree(language: Language, text: &str, go_on: &mut dyn FnMut() -> bool) -> Option<(Language, Tree)> {
+    let tree = parse(&rules::grammar(language)?, text, go_on)?;
     // A header may be either C or C++; C++ is tried only if C does not fit.
     if language == Language::C && tree.root_node().has_error() && is_like_cpp(text) {
-        let other = rules::grammar(Language::Cpp).and_then(|grammar| parse(&grammar, text));
+        let other = rules::grammar(Language::Cpp).and_then(|grammar| parse(&grammar, text, go_on));
         if let Some(other) = other.filter(|other| !other.root_node().has_error()) {
             return Some((Language::Cpp, other));
         }
@@ -115,25 +147,23 @@ thread_local! {
     static PARSER: RefCell<Parser> = RefCell::new(Parser::new());
 }
 
-fn parse(grammar: &tree_sitter::Language, text: &str) -> Option<Tree> {
-    PARSER.with(|parser| parse_with(&mut *parser.try_borrow_mut().ok()?, grammar, text))
+fn parse(grammar: &tree_sitter::Language, text: &str, go_on: &mut dyn FnMut() -> bool) -> Option<Tree> {
+    PARSER.with(|parser| parse_with(&mut *parser.try_borrow_mut().ok()?, grammar, text, go_on))
 }
 
-fn parse_with(parser: &mut Parser, grammar: &tree_sitter::Language, text: &str) -> Option<Tree> {
+fn parse_with(
+    parser: &mut Parser,
+    grammar: &tree_sitter::Language,
+    text: &str,
+    go_on: &mut dyn FnMut() -> bool,
+) -> Option<Tree> {
     parser.reset();
-    if let Err(error) = parser.set_language(grammar) {
-        tracing::error!(%error, "a grammar does not fit the parser");
-        return None;
-    }
+    parser.set_language(grammar).ok()?;
     let (mut reports, mut with_error) = (0, 0);
-    let started = Instant::now();
     let mut bounded = |state: &tree_sitter::ParseState| {
         reports += 1;
         with_error += usize::from(state.has_error());
-        let go_on = reports <= REPORTS_MAX
-            && with_error <= REPORTS_WITH_ERROR_MAX
-            && started.elapsed() <= PARSE_TIME_MAX;
-        if go_on {
+        if reports <= REPORTS_MAX && with_error <= REPORTS_WITH_ERROR_MAX && go_on() {
             ControlFlow::Continue(())
         } else {
             ControlFlow::Break(())
@@ -166,8 +196,16 @@ struct Scope {
     symbol: Option<String>,
     /// Whether functions here are methods.
     in_type: Inside,
-    /// Where the wrapper (decorators, `export`, `template`) starts.
-    lead_row: Option<usize>,
+    /// Where the wrapper (decorators, `export`, `template`) is.
+    outer: Option<Rows>,
+}
+
+/// Rows of a definition.
+#[derive(Debug, Clone, Copy)]
+struct Rows {
+    start: usize,
+    own: usize,
+    end: usize,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -192,32 +230,40 @@ impl Collector<'_> {
         }
         let mut lead: Option<Lead> = None;
         let mut previous_end: Option<usize> = None;
-        let mut lead_row = scope.lead_row;
+        let mut outer = scope.outer;
         loop {
             let node = cursor.node();
             let (start, end) = rows(node);
             if rules::is_leading(node.kind()) {
                 // A comment at the end of a line belongs to that line.
                 let alone = previous_end.is_none_or(|row| start > row);
+                let own_row = (!node.kind().ends_with("comment")).then_some(start);
                 lead = match lead {
                     Some(above) if above.end_row + 1 >= start => Some(Lead {
                         end_row: end,
+                        own_row: above.own_row.or(own_row),
                         ..above
                     }),
                     _ if alone => Some(Lead {
                         start_row: start,
                         end_row: end,
+                        own_row,
                     }),
                     _ => None,
                 };
             } else if node.is_named() {
-                let above = lead
-                    .take()
-                    .filter(|lead| lead.end_row + 1 >= start)
-                    .map(|lead| lead.start_row);
+                let above = lead.take().filter(|lead| lead.end_row + 1 >= start);
                 if let Some(rule) = rules::rule(self.language, node) {
-                    let from = above.into_iter().chain(lead_row.take()).min().unwrap_or(start);
-                    self.node(cursor, rule, scope, (from, end), depth);
+                    let outer = outer.take();
+                    let first = |row: Option<usize>, outer: Option<usize>| {
+                        row.into_iter().chain(outer).min().unwrap_or(start)
+                    };
+                    let rows = Rows {
+                        start: first(above.map(|lead| lead.start_row), outer.map(|outer| outer.start)),
+                        own: first(above.and_then(|lead| lead.own_row), outer.map(|outer| outer.own)),
+                        end,
+                    };
+                    self.node(cursor, rule, scope, rows, depth);
                 }
             } else if node.kind() == ";" {
                 // All that is left of a statement in an outline.
@@ -232,17 +278,10 @@ impl Collector<'_> {
     }
 
     /// Takes in the cursor's node, which is what `rule` says and takes up `rows`.
-    fn node(
-        &mut self,
-        cursor: &mut TreeCursor<'_>,
-        rule: Rule,
-        scope: &Scope,
-        (start_row, end_row): (usize, usize),
-        depth: usize,
-    ) {
+    fn node(&mut self, cursor: &mut TreeCursor<'_>, rule: Rule, scope: &Scope, rows: Rows, depth: usize) {
         let node = cursor.node();
-        let inner = |lead_row| Scope {
-            lead_row,
+        let inner = |outer| Scope {
+            outer,
             ..scope.clone()
         };
         match rule {
@@ -256,8 +295,9 @@ impl Collector<'_> {
                     kind,
                     shape: Shape::Leaf,
                     symbol,
-                    start_row,
-                    end_row,
+                    start_row: rows.start,
+                    own_row: rows.own,
+                    end_row: rows.end,
                 });
             }
             Rule::Container(kind) => {
@@ -266,8 +306,9 @@ impl Collector<'_> {
                     kind,
                     shape: Shape::Container,
                     symbol: symbol.clone(),
-                    start_row,
-                    end_row,
+                    start_row: rows.start,
+                    own_row: rows.own,
+                    end_row: rows.end,
                 };
                 self.found.push(definition);
                 let in_type = if kind == Kind::Module {
@@ -280,12 +321,12 @@ impl Collector<'_> {
                     &Scope {
                         symbol,
                         in_type,
-                        lead_row: None,
+                        outer: None,
                     },
                     depth + 1,
                 );
             }
-            Rule::Wrapper => self.children(cursor, &inner(Some(start_row)), depth + 1),
+            Rule::Wrapper => self.children(cursor, &inner(Some(rows)), depth + 1),
             Rule::Transparent => self.children(cursor, &inner(None), depth + 1),
         }
     }
@@ -307,6 +348,8 @@ impl Collector<'_> {
 struct Lead {
     start_row: usize,
     end_row: usize,
+    /// The first row that is no comment.
+    own_row: Option<usize>,
 }
 
 /// First and last row. A node that ends with a line end does not reach into

@@ -1,13 +1,12 @@
-//! What the syntax nodes of each language mean to the chunker.
+//! What the syntax nodes of each language mean.
 
 use tree_sitter::Node;
 
-use super::Kind;
-use crate::language::Language;
+use crate::{Kind, Language};
 
 /// What a syntax node is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Rule {
+pub enum Rule {
     /// A definition that is not looked into.
     Leaf(Kind),
     /// A definition with definitions in it.
@@ -19,7 +18,7 @@ pub(crate) enum Rule {
 }
 
 /// The grammar of a language, if there is one.
-pub(crate) fn grammar(language: Language) -> Option<tree_sitter::Language> {
+pub fn grammar(language: Language) -> Option<tree_sitter::Language> {
     let grammar = match language {
         Language::Python => tree_sitter_python::LANGUAGE,
         Language::Rust => tree_sitter_rust::LANGUAGE,
@@ -42,7 +41,7 @@ pub(crate) fn grammar(language: Language) -> Option<tree_sitter::Language> {
 }
 
 /// Whether nodes of this kind belong to the definition right below them.
-pub(crate) fn is_leading(kind: &str) -> bool {
+pub fn is_leading(kind: &str) -> bool {
     matches!(
         kind,
         "comment" | "line_comment" | "block_comment" | "attribute_item" | "decorator"
@@ -50,7 +49,7 @@ pub(crate) fn is_leading(kind: &str) -> bool {
 }
 
 /// What `node` is in `language`; none of our business if there is no rule.
-pub(crate) fn rule(language: Language, node: Node<'_>) -> Option<Rule> {
+pub fn rule(language: Language, node: Node<'_>) -> Option<Rule> {
     if node.is_error() {
         return Some(Rule::Transparent);
     }
@@ -214,7 +213,7 @@ fn c(language: Language, node: Node<'_>) -> Option<Rule> {
 
 /// The name that a definition gives, unqualified except where the source
 /// itself qualifies it.
-pub(crate) fn name(language: Language, node: Node<'_>, text: &str) -> Option<String> {
+pub fn name(language: Language, node: Node<'_>, text: &str) -> Option<String> {
     let of = |node: Node<'_>| node.utf8_text(text.as_bytes()).ok().map(str::to_owned);
     match node.kind() {
         "impl_item" => {

@@ -1,6 +1,6 @@
 //! A source text without what is inside of functions.
 //!
-//! Only the outlines of definitions matter to the chunker, and most of a text is
+//! Only the outlines of definitions matter, and most of a text is
 //! inside of functions, fields, comments and strings: without it, parsing costs
 //! a fraction. What is left out leaves its line ends, so that every row stays
 //! where it was.
@@ -32,7 +32,7 @@ enum Family {
 
 /// The text without the inside of what holds no definitions that count; `None`
 /// if that cannot be told.
-pub(super) fn of(language: Language, text: &str) -> Option<String> {
+pub(crate) fn of(language: Language, text: &str) -> Option<String> {
     let family = match language {
         Language::Rust => Family::Rust,
         Language::JavaScript | Language::TypeScript | Language::Tsx => Family::Script,

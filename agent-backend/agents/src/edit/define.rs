@@ -1,0 +1,539 @@
+//! Whole definitions: a function, method or type is written as a whole and
+//! takes the place of the syntax node with its name.
+//!
+//! Afterwards the file must define what it defined before, and the new text
+//! exactly what it was said to be: half a function, or more than one, shows.
+
+use syntax::{Language, Outcome};
+
+use super::{
+    Change, Definition, Edit, Place,
+    apply::Verdict,
+    block, heading,
+    ladder::indent,
+    likeness::Profile,
+    lines::{self, Line},
+};
+use crate::Error;
+
+/// Definitions that are told where the one that is meant is not found.
+const TOLD_MAX: usize = 12;
+
+/// Least likeness of a name that is told.
+const LIKENESS_MIN: f32 = 0.5;
+
+/// Whether definitions are told apart in the file at `path`.
+pub(super) fn is_known(path: &str) -> bool {
+    syntax::rules::grammar(Language::of(path)).is_some()
+}
+
+/// What a heading says of the fence below it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Target {
+    symbol: String,
+    note: Option<String>,
+}
+
+/// The path and the definition that a line names.
+pub(super) fn target(line: &str) -> Option<(String, Target)> {
+    let named = heading::symbol(line)?;
+    let target = Target {
+        symbol: named.symbol.to_owned(),
+        note: named.note.map(str::to_owned),
+    };
+    Some((named.path.to_owned(), target))
+}
+
+/// The same in a fence's info string, behind the language.
+pub(super) fn in_info(info: &str) -> Option<(String, Target)> {
+    let behind = info.split_once(char::is_whitespace).map(|(_, rest)| rest);
+    behind.and_then(target).or_else(|| target(info))
+}
+
+impl Target {
+    /// The edit that gives it this text.
+    pub(super) fn edit(self, path: String, text: String) -> Result<Edit, Error> {
+        if text.lines().any(block::is_search) {
+            let problem = format!(
+                "`{path}::{}` is a definition, but given as SEARCH blocks",
+                self.symbol
+            );
+            return Err(Error::Malformed { problem });
+        }
+        let place = self.note.as_deref().map(place).transpose()?.flatten();
+        let definition = Definition {
+            symbol: self.symbol,
+            text,
+            place,
+        };
+        Ok(Edit {
+            path,
+            change: Change::Define {
+                definitions: vec![definition],
+                blocks: Vec::new(),
+            },
+        })
+    }
+}
+
+/// Reads `new, after NAME`. Other notes, such as `updated`, say nothing.
+fn place(note: &str) -> Result<Option<Place>, Error> {
+    let words: Vec<&str> = note
+        .split([' ', ','])
+        .map(|word| word.trim_matches('`'))
+        .filter(|word| !word.is_empty())
+        .collect();
+    let rest = match words.as_slice() {
+        ["new" | "New", rest @ ..] => rest,
+        _ => return Ok(None),
+    };
+    let name = |name: &str| name.trim_end_matches("()").to_owned();
+    Ok(Some(match rest {
+        ["after", symbol] => Place::After(name(symbol)),
+        ["before", symbol] => Place::Before(name(symbol)),
+        ["in", symbol] => Place::In(name(symbol)),
+        ["at", "end"] | ["at", "the", "end"] => Place::End,
+        _ => {
+            return Err(Error::Malformed {
+                problem: format!(
+                    "`({note})` names no place: write (new, after NAME), (new, before NAME), (new, in NAME) or (new, at end)"
+                ),
+            });
+        }
+    }))
+}
+
+/// The text with all definitions in their places, or the verdict on each.
+pub(super) fn apply(path: &str, definitions: &[Definition], current: &str) -> Result<String, Vec<Verdict>> {
+    let mut text = current.to_owned();
+    let verdicts: Vec<Verdict> = definitions
+        .iter()
+        .map(|definition| {
+            text = one(path, definition, &text)?;
+            Ok(())
+        })
+        .collect();
+    if verdicts.iter().any(Result::is_err) {
+        return Err(verdicts);
+    }
+    Ok(text)
+}
+
+/// A text, its lines and what it defines.
+struct File<'t> {
+    language: Language,
+    lines: Vec<Line<'t>>,
+    defined: Vec<syntax::Definition>,
+}
+
+impl<'t> File<'t> {
+    fn read(path: &str, text: &'t str) -> Result<Self, String> {
+        let language = Language::of(path);
+        let lines = lines::split(text);
+        let plain: Vec<&str> = lines.iter().map(|line| line.text).collect();
+        Ok(Self {
+            language,
+            defined: defined(language, &plain.join("\n"))?,
+            lines,
+        })
+    }
+
+    fn indent(&self, row: usize) -> &'t str {
+        indent(self.lines.get(row).map_or("", |line| line.text))
+    }
+
+    /// The definition with this name.
+    fn find(&self, symbol: &str, first: Option<&str>) -> Result<&syntax::Definition, String> {
+        let wanted = parts(symbol);
+        let of = |definition: &&syntax::Definition| parts(definition.symbol.as_deref().unwrap_or_default());
+        let meant: Vec<_> = self
+            .defined
+            .iter()
+            .filter(|definition| !wanted.is_empty() && of(definition).ends_with(&wanted))
+            .collect();
+        let exact: Vec<_> = meant
+            .iter()
+            .copied()
+            .filter(|definition| of(definition) == wanted)
+            .collect();
+        let mut left = if exact.is_empty() { meant.clone() } else { exact };
+        if left.len() > 1
+            && let Some(first) = first
+        {
+            // A type and what is implemented for it have one name.
+            let same: Vec<_> = left
+                .iter()
+                .copied()
+                .filter(|definition| word(self.lines[definition.own_row].text) == word(first))
+                .collect();
+            if !same.is_empty() {
+                left = same;
+            }
+        }
+        match left.as_slice() {
+            [one] => {
+                let elsewhere = meant
+                    .iter()
+                    .any(|other| self.indent(other.own_row) == indent(first.unwrap_or_default()));
+                let here = self.indent(one.own_row) == indent(first.unwrap_or_default());
+                if meant.len() > 1 && first.is_some() && elsewhere && !here {
+                    return Err(format!("`{symbol}` may mean {}", self.told(&meant)));
+                }
+                Ok(one)
+            }
+            [] => Err(self.missing(symbol)),
+            several => Err(format!(
+                "`{symbol}` is defined several times: {}; qualify it, or use SEARCH blocks",
+                self.told(several)
+            )),
+        }
+    }
+
+    fn missing(&self, symbol: &str) -> String {
+        let last = |symbol: &str| parts(symbol).last().map(|last| Profile::of(last));
+        let wanted = last(symbol);
+        let is_like = |definition: &&syntax::Definition| {
+            let known = last(definition.symbol.as_deref().unwrap_or_default());
+            known
+                .zip(wanted.as_ref())
+                .is_some_and(|(known, wanted)| known.similarity(wanted) >= LIKENESS_MIN)
+        };
+        let like: Vec<_> = self.defined.iter().filter(is_like).collect();
+        let told = if like.is_empty() {
+            self.told(&self.defined.iter().collect::<Vec<_>>())
+        } else {
+            self.told(&like)
+        };
+        if told.is_empty() {
+            return format!("there is no `{symbol}`, nor any other definition");
+        }
+        format!("there is no `{symbol}`; there are {told}. A new one says where it goes: (new, after NAME)")
+    }
+
+    fn told(&self, definitions: &[&syntax::Definition]) -> String {
+        let names = definitions.iter().take(TOLD_MAX).map(|definition| {
+            let symbol = definition.symbol.as_deref().unwrap_or("?");
+            format!("`{symbol}` in line {}", definition.own_row + 1)
+        });
+        let mut told = names.collect::<Vec<_>>().join(", ");
+        if definitions.len() > TOLD_MAX {
+            told.push_str(" and more");
+        }
+        told
+    }
+
+    /// What is defined outside of some rows.
+    fn outside(&self, rows: &std::ops::Range<usize>) -> Vec<(syntax::Kind, Option<&str>)> {
+        let is_outside = |definition: &&syntax::Definition| {
+            definition.own_row < rows.start || definition.end_row >= rows.end
+        };
+        let outside = self.defined.iter().filter(is_outside);
+        outside
+            .map(|definition| (definition.kind, definition.symbol.as_deref()))
+            .collect()
+    }
+}
+
+fn defined(language: Language, text: &str) -> Result<Vec<syntax::Definition>, String> {
+    match syntax::definitions(language, text, &mut || true) {
+        Outcome::Parsed(definitions) => Ok(definitions),
+        Outcome::NoGrammar => Err(
+            "definitions cannot be told apart in this language: write the whole file, or SEARCH blocks"
+                .into(),
+        ),
+        Outcome::GivenUp => Err("the file cannot be parsed: write SEARCH blocks".into()),
+    }
+}
+
+/// The parts of a name: `a::B.c` and `a.B#c()` are the same.
+fn parts(symbol: &str) -> Vec<String> {
+    symbol
+        .split(['.', ':', '#', '/'])
+        .map(|part| part.split(['(', '<']).next().unwrap_or(part).trim())
+        .filter(|part| !part.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The first word of a definition that is no modifier.
+fn word(line: &str) -> &str {
+    let mut words = line
+        .split(|c: char| c.is_whitespace() || c == '<')
+        .filter(|word| !word.is_empty());
+    words
+        .find(|word| !matches!(*word, "pub" | "export" | "default" | "async" | "unsafe"))
+        .unwrap_or_default()
+}
+
+fn is_comment(language: Language, line: &str) -> bool {
+    let line = line.trim_start();
+    match language {
+        Language::Python => line.starts_with('#'),
+        Language::Rust
+        | Language::JavaScript
+        | Language::TypeScript
+        | Language::Tsx
+        | Language::Go
+        | Language::Java
+        | Language::C
+        | Language::Cpp => line.starts_with("//") || line.starts_with("/*"),
+        Language::Markdown
+        | Language::Data
+        | Language::Web
+        | Language::Shell
+        | Language::Sql
+        | Language::Proto
+        | Language::Other => false,
+    }
+}
+
+/// The decorator or attribute that stands first among these lines, if one does
+/// before the definition itself.
+fn attribute<'a>(language: Language, lines: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    lines
+        .map(str::trim)
+        .find(|line| !line.is_empty() && !is_comment(language, line) && !line.starts_with('*'))
+        .filter(|line| line.starts_with('@') || line.starts_with("#["))
+}
+
+fn one(path: &str, definition: &Definition, current: &str) -> Result<String, String> {
+    let file = File::read(path, current)?;
+    let new: Vec<&str> = trimmed(&definition.text);
+    let Some(first) = new.iter().copied().find(|line| !is_comment(file.language, line)) else {
+        return Err(format!("the text of `{}` is empty", definition.symbol));
+    };
+    let (rows, indent, blank) = match &definition.place {
+        None => {
+            let old = file.find(&definition.symbol, Some(first))?;
+            let rows = replaced(&file, old, &new)?;
+            (rows, file.indent(old.own_row), None)
+        }
+        Some(place) => {
+            let known = file.defined.iter().find(|known| {
+                parts(known.symbol.as_deref().unwrap_or_default()) == parts(&definition.symbol)
+            });
+            if let Some(known) = known {
+                return Err(format!(
+                    "`{}` is said to be new, but is defined in line {}",
+                    definition.symbol,
+                    known.own_row + 1
+                ));
+            }
+            let (row, indent, side) = file.room(place)?;
+            (row..row, indent, Some(side))
+        }
+    };
+    let shifted = reindented(&file, &new, indent)?;
+    let mut added = shifted;
+    let mut own = rows.start..rows.start + added.len();
+    if let Some(side) = blank {
+        let blanks = if file.language == Language::Python && indent.is_empty() {
+            2
+        } else {
+            1
+        };
+        let blanks = || std::iter::repeat_n(String::new(), blanks);
+        match side {
+            Side::Behind => {
+                own = own.start + blanks().count()..own.end + blanks().count();
+                added.splice(0..0, blanks());
+            }
+            Side::Before => added.extend(blanks()),
+            Side::First => {}
+        }
+    }
+    let shape = lines::shape(current);
+    let mut out: Vec<Line<'_>> = file.lines[..rows.start].to_vec();
+    out.extend(added.iter().map(|text| Line { text, end: shape.end }));
+    out.extend_from_slice(&file.lines[rows.end..]);
+    let text = lines::join(&out, shape);
+    verify(path, definition, (&file, &rows), (&text, &own))?;
+    Ok(text)
+}
+
+/// On which side of what is there a new definition goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Behind,
+    Before,
+    /// There is nothing.
+    First,
+}
+
+impl<'t> File<'t> {
+    /// The row of a new definition, and its indentation.
+    fn room(&self, place: &Place) -> Result<(usize, &'t str, Side), String> {
+        match place {
+            Place::After(symbol) => {
+                let anchor = self.find(symbol, None)?;
+                Ok((anchor.end_row + 1, self.indent(anchor.own_row), Side::Behind))
+            }
+            Place::Before(symbol) => {
+                let anchor = self.find(symbol, None)?;
+                Ok((anchor.start_row, self.indent(anchor.own_row), Side::Before))
+            }
+            Place::In(symbol) => {
+                let holder = self.holder(symbol)?;
+                let inner = self.defined.iter().filter(|inner| {
+                    inner.own_row > holder.own_row && inner.end_row <= holder.end_row && *inner != holder
+                });
+                // Not one that is inside of another.
+                let Some(first) = inner.clone().next() else {
+                    return Err(format!("`{symbol}` holds no definition yet: write all of it"));
+                };
+                let depth = self.indent(first.own_row);
+                let last = inner.filter(|inner| self.indent(inner.own_row) == depth).last();
+                let row = last.unwrap_or(first).end_row + 1;
+                Ok((row, depth, Side::Behind))
+            }
+            Place::End => {
+                let filled = self.lines.iter().rposition(|line| !line.text.trim().is_empty());
+                Ok(filled.map_or((0, "", Side::First), |row| (row + 1, "", Side::Behind)))
+            }
+        }
+    }
+
+    /// The type or module with this name.
+    fn holder(&self, symbol: &str) -> Result<&syntax::Definition, String> {
+        let wanted = parts(symbol);
+        let holders: Vec<_> = self
+            .defined
+            .iter()
+            .filter(|definition| definition.shape == syntax::Shape::Container)
+            .filter(|definition| parts(definition.symbol.as_deref().unwrap_or_default()).ends_with(&wanted))
+            .collect();
+        match holders.as_slice() {
+            [holder] => Ok(holder),
+            [] => Err(self.missing(symbol)),
+            several => Err(format!(
+                "`{symbol}` is defined several times: {}",
+                self.told(several)
+            )),
+        }
+    }
+}
+
+/// The rows that the new text takes.
+fn replaced(
+    file: &File<'_>,
+    old: &syntax::Definition,
+    new: &[&str],
+) -> Result<std::ops::Range<usize>, String> {
+    let shares = |other: &&syntax::Definition| {
+        let apart = other.end_row < old.start_row || other.start_row > old.end_row;
+        let around = other.own_row < old.start_row && other.end_row >= old.end_row;
+        let inside =
+            other.own_row >= old.own_row && other.end_row <= old.end_row && old.own_row != other.own_row;
+        *other != old && !apart && !around && !inside
+    };
+    if let Some(other) = file.defined.iter().find(shares) {
+        return Err(format!(
+            "it shares a line with `{}`: use SEARCH blocks",
+            other.symbol.as_deref().unwrap_or("?")
+        ));
+    }
+    let commented = new.first().is_some_and(|line| is_comment(file.language, line));
+    let start = if commented { old.start_row } else { old.own_row };
+    let had = file.lines[old.start_row..=old.end_row]
+        .iter()
+        .map(|line| line.text);
+    if let Some(attribute) = attribute(file.language, had)
+        && self::attribute(file.language, new.iter().copied()).is_none()
+    {
+        return Err(format!(
+            "`{attribute}` stands before it and is left out: write it as well"
+        ));
+    }
+    Ok(start..old.end_row + 1)
+}
+
+/// The lines without blank ones at the edges.
+fn trimmed(text: &str) -> Vec<&str> {
+    let lines: Vec<&str> = text.lines().collect();
+    let filled = |line: &&str| !line.trim().is_empty();
+    let first = lines.iter().position(filled).unwrap_or(lines.len());
+    let last = lines.iter().rposition(filled).map_or(first, |last| last + 1);
+    lines[first..last].to_vec()
+}
+
+/// The lines as they are indented in their place.
+fn reindented(file: &File<'_>, new: &[&str], wanted: &str) -> Result<Vec<String>, String> {
+    let own = indent(new.first().copied().unwrap_or_default());
+    let starts = |mark: &str| file.lines.iter().any(|line| line.text.starts_with(mark));
+    let has = |mark: &str| {
+        let inner = |line: &&str| line.strip_prefix(own).is_some_and(|rest| rest.starts_with(mark));
+        new.iter()
+            .filter(|line| !line.trim().is_empty())
+            .any(|line| inner(&line))
+    };
+    let (tabs, spaces) = (starts("\t"), starts("  "));
+    if (tabs && !spaces && has("  ")) || (spaces && !tabs && has("\t")) {
+        return Err("it is indented with spaces where the file has tabs, or the other way round".into());
+    }
+    if own == wanted {
+        return Ok(new.iter().map(|line| (*line).to_owned()).collect());
+    }
+    if syntax::has_long_string(file.language, &new.join("\n")) {
+        return Err(
+            "it is indented differently from the file, and a string goes over several lines: indent it as in the file"
+                .into(),
+        );
+    }
+    let shift = |line: &&str| match line.strip_prefix(own) {
+        _ if line.trim().is_empty() => Ok(String::new()),
+        Some(rest) => Ok(format!("{wanted}{rest}")),
+        None => Err(format!(
+            "`{}` is indented less than the first line, so that it cannot be indented as in the file",
+            line.trim()
+        )),
+    };
+    new.iter().map(shift).collect()
+}
+
+/// That the text defines what it did before, and the new lines what they are
+/// said to.
+fn verify(
+    path: &str,
+    definition: &Definition,
+    (before, old): (&File<'_>, &std::ops::Range<usize>),
+    (text, new): (&str, &std::ops::Range<usize>),
+) -> Result<(), String> {
+    let after = File::read(path, text)?;
+    let inside = |file: &File<'_>| -> Vec<(usize, usize, Vec<String>)> {
+        let here = file
+            .defined
+            .iter()
+            .filter(|it| it.own_row >= new.start && it.end_row < new.end);
+        here.map(|it| {
+            (
+                it.start_row,
+                it.end_row + 1,
+                parts(it.symbol.as_deref().unwrap_or_default()),
+            )
+        })
+        .collect()
+    };
+    let found = inside(&after);
+    let wanted = parts(&definition.symbol);
+    let last = |parts: &[String]| parts.last().cloned();
+    let Some((start, end, symbol)) = found.first() else {
+        return Err(format!("its text does not define `{}`", definition.symbol));
+    };
+    if last(symbol) != last(&wanted) || !symbol.ends_with(&wanted) {
+        return Err(format!(
+            "its text defines `{}`, not `{}`",
+            symbol.join("."),
+            definition.symbol
+        ));
+    }
+    if *start > new.start || *end != new.end {
+        return Err(format!(
+            "its text holds more than `{}`, or not all of it: one definition in a fence",
+            definition.symbol
+        ));
+    }
+    if before.outside(old) != after.outside(new) {
+        return Err("with it the rest of the file would define something else: is a bracket missing?".into());
+    }
+    Ok(())
+}
