@@ -81,7 +81,11 @@ async fn check(format: &str, words: &str, answer: &str) {
     world.git(&["checkout", "-q", "--", "."]);
     world.git(&["reset", "-q", "--hard"]);
     let config = world.path("backend.yaml");
-    fs::write(&config, format!("ollama: {{ embed_model: null, edit_format: {format} }}\n")).unwrap();
+    fs::write(
+        &config,
+        format!("ollama: {{ embed_model: null, edit_format: {format} }}\n"),
+    )
+    .unwrap();
     world.argue(&["--config", config.to_str().unwrap()]);
     world.start().await;
 
@@ -122,7 +126,14 @@ async fn a_format_that_there_is_not_is_refused_with_the_list() {
     world.argue(&["--config", config.to_str().unwrap()]);
     assert!(!world.try_start(&[]).await);
     let log = world.log();
-    for format in ["edit_format", "whole_file", "search_replace", "unified_diff", "apply_patch", "whole_function"] {
+    for format in [
+        "edit_format",
+        "whole_file",
+        "search_replace",
+        "unified_diff",
+        "apply_patch",
+        "whole_function",
+    ] {
         assert!(log.contains(format), "{format} is not in {log}");
     }
 }

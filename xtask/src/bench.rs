@@ -5,6 +5,7 @@
 
 mod acp;
 mod durable;
+mod edits;
 mod launch;
 mod memory;
 mod resume;
@@ -117,6 +118,7 @@ fn rows() -> Vec<Box<dyn Row>> {
     rows.extend(stream::rows());
     rows.extend(stop::rows());
     rows.extend(acp::rows());
+    rows.extend(edits::rows());
     rows.extend(vectors::rows());
     rows
 }

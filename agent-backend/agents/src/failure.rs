@@ -151,7 +151,7 @@ fn known(code: Code) -> Option<&'static str> {
         ),
         (
             Code::EditDoesNotApply,
-            "Copy the SEARCH lines from the file, character by character, with enough lines to be unique.",
+            "Copy the lines that say where a change goes from the file, character by character, and enough of them to be unique.",
         ),
         (
             Code::PlanMalformed,

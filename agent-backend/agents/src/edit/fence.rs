@@ -1,6 +1,6 @@
 //! Where a fence begins and where it ends.
 
-use super::block;
+use super::{block, patch};
 
 /// The first line of a fence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub(super) struct Body<'a> {
 /// Reads the lines of the fence that `open` began, from `lines[from]` on. None
 /// if it does not end. A fence with an info string inside is part of the
 /// text, up to its own end; the lines of a search-and-replace block are never
-/// looked at.
+/// looked at, and those of a patch have a mark before them.
 pub(super) fn body<'a>(open: Open<'_>, lines: &[&'a str], from: usize) -> Option<Body<'a>> {
     let mut inner: Vec<usize> = Vec::new();
     let mut taken = Vec::new();
@@ -55,6 +55,9 @@ pub(super) fn body<'a>(open: Open<'_>, lines: &[&'a str], from: usize) -> Option
             .iter()
             .all(|line| !line.trim_start().starts_with('`'))
     });
+    if patch::is_fenced(open.info, &lines[from..]) {
+        return patch_body(open, lines, from);
+    }
     let mut in_block = false;
     for (index, &line) in lines.iter().enumerate().skip(from) {
         if blocks {
@@ -87,6 +90,21 @@ pub(super) fn body<'a>(open: Open<'_>, lines: &[&'a str], from: usize) -> Option
         taken.push(dedent(line, open.indent));
     }
     None
+}
+
+/// The lines of a patch. One that begins with a space is of the file.
+fn patch_body<'a>(open: Open<'_>, lines: &[&'a str], from: usize) -> Option<Body<'a>> {
+    let ends = |line: &&str| {
+        let is_deep = line.len() - line.trim_start_matches(' ').len() == open.indent;
+        let is_bare = line.trim().chars().all(|c| c == open.mark);
+        is_deep && is_bare && line.trim().len() >= open.length
+    };
+    let count = lines[from..].iter().position(ends)?;
+    let taken = lines[from..from + count].iter();
+    Some(Body {
+        lines: taken.map(|line| dedent(line, open.indent)).collect(),
+        next: from + count + 1,
+    })
 }
 
 /// Length of the run of marks that `line` begins with, if it could be a fence

@@ -5,7 +5,7 @@
 //! and stay as the file has them.
 
 use super::{
-    Heading, Hunk, Mark,
+    Heading, Hunk, Mark, Marked,
     apply::Verdict,
     ladder::{self, Found},
     lines::{self, Line, Shape},
@@ -94,11 +94,9 @@ fn one(hunk: &Hunk, file: &[Line<'_>]) -> Result<Splice, String> {
     let mut end = old.lines.len();
     let mut found = climb(hunk, &old, file);
     if found.is_empty() {
-        // Blank lines at the edges are the model's, not the file's.
-        let edge = |index: &usize| old.lines[*index].trim().is_empty() && !old.removed[*index];
-        skipped = (0..end).take_while(edge).count();
-        end -= (skipped..end).rev().take_while(edge).count();
-        if skipped > 0 || end < old.lines.len() {
+        let (before, behind) = blank_edges(hunk);
+        (skipped, end) = (before, end.saturating_sub(behind));
+        if before + behind > 0 && skipped < end {
             found = climb(hunk, &old.part(skipped, end), file);
         }
     }
@@ -110,6 +108,23 @@ fn one(hunk: &Hunk, file: &[Line<'_>]) -> Result<Splice, String> {
         return Err(several(&found));
     };
     splice(hunk, place, (skipped, end))
+}
+
+/// How many blank lines at the edges may be the model's and not the file's. Not
+/// those beside lines that come: they say where.
+fn blank_edges(hunk: &Hunk) -> (usize, usize) {
+    fn count<'a>(lines: impl Iterator<Item = &'a Marked>) -> usize {
+        let mut blank = 0;
+        for line in lines {
+            match line.mark {
+                Mark::Context if line.text.trim().is_empty() => blank += 1,
+                Mark::Context | Mark::Removed => return blank,
+                Mark::Added => return 0,
+            }
+        }
+        blank
+    }
+    (count(hunk.lines.iter()), count(hunk.lines.iter().rev()))
 }
 
 /// The side of a hunk that the file has.

@@ -127,13 +127,14 @@ impl Scan {
                 let named = self.heading.take().map(|(path, _)| path);
                 let (edits, next) = patch::read(lines, at, patch::Frame::Open, named.as_deref())?;
                 self.found.extend(edits);
-                (self.lost, self.markdown) = (None, None);
+                (self.lost, self.markdown, self.block_path) = (None, None, None);
                 at = next;
             } else if block::is_search(line) {
                 let path = self
                     .heading
                     .take()
                     .map(|(path, _)| path)
+                    .or_else(|| self.symbol.take().map(|(path, ..)| path))
                     .or_else(|| self.block_path.clone());
                 let Some(path) = path else {
                     let problem = format!("the SEARCH block in line {} has no path before it", at + 1);

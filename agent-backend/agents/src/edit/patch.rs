@@ -41,6 +41,12 @@ pub(super) fn is_body(body: &[&str], first: usize, info: &str) -> bool {
             .any(|line| line.starts_with(['+', '-']) || is_hunk_header(line))
 }
 
+/// Whether a fence with this info and these lines holds a patch.
+pub(super) fn is_fenced(info: &str, body: &[&str]) -> bool {
+    let first = body.iter().position(|line| !line.trim().is_empty());
+    first.is_some_and(|first| is_body(body, first, info))
+}
+
 /// Whether a patch names the files that it is for.
 pub(super) fn names_files(body: &[&str]) -> bool {
     (0..body.len()).any(|at| begins(body, at) || body[at].starts_with("*** Delete File:"))

@@ -334,6 +334,11 @@ fn body(
             prose = true;
             break;
         }
+        // A list of prose, behind a hunk that is complete.
+        let listed = reader.blank > 0 && line.starts_with(['+', '-']);
+        if listed && frame == Frame::Open && counts == Some(reader.counts()) {
+            break;
+        }
         reader.line(line);
         at += 1;
     }

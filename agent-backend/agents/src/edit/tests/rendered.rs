@@ -144,12 +144,12 @@ fn damaged(diff: &str, damage: usize, at: &Index) -> String {
         }),
         6 => each(&|line| format!("{line}\r\n")),
         7 => {
-            // A line that stays is forgotten.
-            let stays: Vec<usize> = diff
-                .lines()
-                .enumerate()
-                .filter(|(_, line)| line.starts_with(' '))
-                .map(|(at, _)| at)
+            // A line that stays is forgotten; not beside one that comes, which
+            // would say another place.
+            let all: Vec<&str> = diff.lines().collect();
+            let comes = |at: usize| all.get(at).is_some_and(|line| line.starts_with('+'));
+            let stays: Vec<usize> = (3..all.len())
+                .filter(|at| all[*at].starts_with(' ') && !comes(at - 1) && !comes(at + 1))
                 .collect();
             let gone = (!stays.is_empty()).then(|| stays[at.index(stays.len())]);
             let kept = diff.lines().enumerate().filter(|(index, _)| Some(*index) != gone);
