@@ -33,7 +33,7 @@ pub(super) async fn run(services: &Services, state: &State, desk: &Desk, what: W
         Material::collect(services, state, retrieval::refine(services, state, desk).await).await?;
     let shown = collected.borrow();
     let answer = ask::ask(services, state, desk, |window| {
-        let facts = shown.facts(state, window);
+        let facts = shown.facts(state, window.model, window.edit_format);
         let built = match what {
             What::Code => agents::prompt::code_generation(&facts, window.prompt_tokens_max),
             What::Tests => agents::prompt::test_generation(&facts, window.prompt_tokens_max),

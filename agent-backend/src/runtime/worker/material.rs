@@ -14,7 +14,7 @@ use engine::{
 };
 use shared::id::StageId;
 
-use super::{Desk, ask::Window, retrieval::Refined};
+use super::{Desk, retrieval::Refined};
 use crate::{error::Error, runtime::services::Services};
 
 /// Whole files that are shown to the model beside the packed context.
@@ -119,8 +119,9 @@ pub(super) struct Shown<'a> {
 }
 
 impl<'a> Shown<'a> {
-    /// What a prompt for the model of `window` is made of.
-    pub(super) fn facts(&'a self, state: &'a State, window: &Window<'_>) -> Facts<'a> {
+    /// What a prompt for `model` is made of; `edit_format` is what the
+    /// configuration says of it.
+    pub(super) fn facts(&'a self, state: &'a State, model: &str, edit_format: Option<Format>) -> Facts<'a> {
         Facts {
             query: &state.task.query,
             packed_context: &self.material.packed,
@@ -133,7 +134,7 @@ impl<'a> Shown<'a> {
             failure_context: &self.material.refined,
             optional_stages: &self.material.optional,
             test_files: &self.material.test_files,
-            format: Format::choose(window.edit_format, window.model, self.material.largest()),
+            format: Format::choose(edit_format, model, self.material.largest()),
             today: None,
         }
     }

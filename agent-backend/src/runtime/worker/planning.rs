@@ -19,9 +19,9 @@ pub(super) async fn run(services: &Services, state: &State, desk: &Desk) -> Resu
         .map(|(stage, _)| stage)
         .collect();
     let shown = collected.borrow();
-    let asking = shown.facts(state, "").asking();
+    let asking = shown.facts(state, "", None).asking();
     let answer = ask::ask(services, state, desk, |window| {
-        let facts = shown.facts(state, window);
+        let facts = shown.facts(state, window.model, window.edit_format);
         let built = agents::prompt::planning(&facts, window.prompt_tokens_max);
         let mut request = stream::request(services, built.prompt);
         request.format = Some(agents::plan::schema(&stages, asking));
