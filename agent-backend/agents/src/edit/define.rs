@@ -382,7 +382,7 @@ impl<'t> File<'t> {
                     return Err(format!("`{symbol}` holds no definition yet: write all of it"));
                 };
                 let depth = self.indent(first.own_row);
-                let last = inner.filter(|inner| self.indent(inner.own_row) == depth).last();
+                let last = inner.rev().find(|inner| self.indent(inner.own_row) == depth);
                 let row = last.unwrap_or(first).end_row + 1;
                 Ok((row, depth, Side::Behind))
             }
@@ -464,7 +464,7 @@ fn reindented(file: &File<'_>, new: &[&str], wanted: &str) -> Result<Vec<String>
         let inner = |line: &&str| line.strip_prefix(own).is_some_and(|rest| rest.starts_with(mark));
         new.iter()
             .filter(|line| !line.trim().is_empty())
-            .any(|line| inner(&line))
+            .any(|line| inner(line))
     };
     let (tabs, spaces) = (starts("\t"), starts("  "));
     if (tabs && !spaces && has("  ")) || (spaces && !tabs && has("\t")) {

@@ -285,8 +285,8 @@ fn is_first_line(section: &Option<Section>, frame: Frame, line: &str) -> bool {
 /// The paths of `diff --git a/x b/x`; none if they cannot be told apart.
 fn git_paths(text: &str) -> Option<(String, String)> {
     let text = text.trim();
-    let (old, new) = if text.starts_with('"') {
-        text[1..].find("\" ").map(|end| text.split_at(end + 2))?
+    let (old, new) = if let Some(quoted) = text.strip_prefix('"') {
+        quoted.find("\" ").map(|end| text.split_at(end + 2))?
     } else {
         text.find(" b/").map(|at| text.split_at(at))?
     };
