@@ -18,6 +18,11 @@
 //! how its text is written; `{escaped}` that `\t`, `\s`, `\0` and `\u{…}` in it are
 //! taken for what they mean.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests stop the test, as the tests themselves do"
+)]
+
 use std::{collections::BTreeMap, fs, path::Path};
 
 use agents::edit;

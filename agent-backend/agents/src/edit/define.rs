@@ -462,9 +462,7 @@ fn reindented(file: &File<'_>, new: &[&str], wanted: &str) -> Result<Vec<String>
     let starts = |mark: &str| file.lines.iter().any(|line| line.text.starts_with(mark));
     let has = |mark: &str| {
         let inner = |line: &&str| line.strip_prefix(own).is_some_and(|rest| rest.starts_with(mark));
-        new.iter()
-            .filter(|line| !line.trim().is_empty())
-            .any(|line| inner(line))
+        new.iter().filter(|line| !line.trim().is_empty()).any(inner)
     };
     let (tabs, spaces) = (starts("\t"), starts("  "));
     if (tabs && !spaces && has("  ")) || (spaces && !tabs && has("\t")) {
