@@ -359,3 +359,65 @@ async fn typescript_is_broken_then_failing_then_right() {
     };
     broken_then_failing_then_right(&TYPESCRIPT, programs.parent()).await;
 }
+#[tokio::test]
+async fn errors_of_types_are_found_by_the_language_server_that_is_installed() {
+    let Some(programs) = installed("AGENTIC_IDE_PYTHON_TOOLS") else {
+        return;
+    };
+    let code = |nth: u32, call: &str| {
+        json!({
+            "name": format!("code {nth}"),
+            "match": { "endpoint": "chat", "format": "absent", "nth": nth },
+            "respond": { "text": format!("use.py\n```python\nfrom price import total\n\nprint(total({call}))\n```\n") },
+        })
+    };
+    let plan = json!({
+        "match": { "endpoint": "chat", "format": "present" },
+        "respond": { "json": {
+            "summary": "Print a total", "steps": ["print it"], "files": ["use.py"],
+            "stages": [{ "stage": "test_generation", "run": false, "reason": "no" }],
+        } },
+    });
+    let script = json!({
+        "models": [{ "name": "mistral:7b-instruct-v0.3-q4_K_M" }],
+        "rules": [plan, code(1, "\"1\""), code(2, "[1]")],
+    });
+    let mut world = World::prepared(&script.to_string()).await;
+    // An error that was there before is nobody's fault.
+    world.write(
+        "price.py",
+        "def total(prices: list[int]) -> int:\n    return sum(prices)\n\n\nold: int = \"wrong\"\n",
+    );
+    world.write(
+        "test_price.py",
+        "import unittest\n\n\nclass NoTest(unittest.TestCase):\n    def test_nothing(self):\n        pass\n",
+    );
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(programs).chain(std::env::split_paths(&path));
+    let path = std::env::join_paths(folders).unwrap();
+    assert!(
+        world.try_start(&[("PATH", path.to_str().unwrap())]).await,
+        "{}",
+        world.log()
+    );
+    let id = world.submit("Print a total").await;
+    let events = world.to_review(&id).await;
+    let runs = runs(&events);
+    assert_eq!(runs.len(), 2, "{runs:#?}");
+    let said = |run: usize| {
+        let report = report(&runs[run], "diagnostics-basedpyright");
+        (
+            report["status"].as_str().unwrap(),
+            report["output"].as_str().unwrap(),
+        )
+    };
+    let (status, output) = said(0);
+    assert_eq!(status, "failed", "{output}");
+    assert!(
+        output.starts_with("use.py:3:13: error: ")
+            && output.contains("reportArgumentType")
+            && !output.contains("price.py"),
+        "{output}"
+    );
+    assert_eq!(said(1).0, "passed", "{}", said(1).1);
+}

@@ -7,6 +7,7 @@
 
 mod diagnostics;
 mod place;
+mod printed;
 
 use std::{
     collections::BTreeSet,
@@ -22,7 +23,7 @@ use engine::{
 use language::Installed;
 use sandbox::{Access, Job, Limits, Mount, Network, Sandbox, Stop};
 
-use self::place::Place;
+use self::{place::Place, printed::Printed};
 use crate::{
     Workspace,
     limits::{
@@ -350,12 +351,8 @@ impl<'a> Session<'a> {
         let mut duration = Duration::ZERO;
         let mut recipe = String::new();
         let ran = self.job(&step, overlay).and_then(|job| {
-            // In the order in which it came, whichever stream it is of.
-            let mut output = Vec::new();
-            let mut on_output = |_, bytes: &[u8]| {
-                output.extend_from_slice(bytes);
-                tell(Told::Output(bytes));
-            };
+            let mut printed = Printed::default();
+            let mut on_output = |stream, bytes: &[u8]| tell(Told::Output(printed.push(stream, bytes)));
             let ended = self
                 .sandbox
                 .run(&job, &mut on_output, self.stop)
@@ -370,7 +367,7 @@ impl<'a> Session<'a> {
                 | sandbox::Ending::WroteTooMuch
                 | sandbox::Ending::Stopped) => Ending::Ended(ended.to_string()),
             };
-            let output = String::from_utf8_lossy(&output).into_owned();
+            let output = printed.end();
             Ok(Ran { ending, output })
         });
         Tried {

@@ -17,7 +17,10 @@ use crate::{
     widget::pieces,
 };
 
-/// Lines of a check's output that are shown; the last ones say most.
+/// Lines of a check's output that are shown from its beginning: what came of it.
+const OUTPUT_HEAD_LINES_MAX: usize = 6;
+
+/// Lines from its end that are shown; the last ones say most.
 const OUTPUT_LINES_MAX: usize = 40;
 
 /// Id of the scrolled details.
@@ -116,9 +119,7 @@ fn check_of<'a, Message: 'a>(look: Look, check: &'a Check) -> Element<'a, Messag
     ]
     .spacing(GAP)
     .align_y(Alignment::Center);
-    let lines: Vec<&str> = check.output.lines().collect();
-    let from = lines.len().saturating_sub(OUTPUT_LINES_MAX);
-    let output: Vec<String> = lines[from..].iter().map(|line| display(line)).collect();
+    let output = shortened(&check.output);
     let mut parts = column![head].spacing(6);
     if !output.is_empty() {
         let said = text(output.join("\n"))
@@ -128,6 +129,18 @@ fn check_of<'a, Message: 'a>(look: Look, check: &'a Check) -> Element<'a, Messag
         parts = parts.push(said.wrapping(text::Wrapping::WordOrGlyph));
     }
     parts.into()
+}
+
+/// The verdict at the beginning and the end of what was printed.
+fn shortened(output: &str) -> Vec<String> {
+    let lines: Vec<String> = output.lines().map(display).collect();
+    let (head, tail) = (OUTPUT_HEAD_LINES_MAX, OUTPUT_LINES_MAX);
+    if lines.len() <= head + tail {
+        return lines;
+    }
+    let end = &lines[lines.len() - tail..];
+    let gap = vec!["…".to_owned()];
+    [&lines[..head], &gap, end].concat()
 }
 
 fn retrieval_of<'a, Message: 'a>(look: Look, retrieval: &'a Retrieval) -> Element<'a, Message> {

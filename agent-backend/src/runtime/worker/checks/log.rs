@@ -17,16 +17,18 @@ const PIECE_INTERVAL: Duration = Duration::from_millis(200);
 /// Most text of one stage, in bytes; what comes later is left out.
 const BYTES_MAX: usize = 64 * 1024;
 
-/// Pieces that wait to be collected. A program that prints faster waits.
-const QUEUE: usize = 64;
-
-/// The end that hears what is printed; blocks.
+/// The end that hears what is printed. It never blocks, and so never holds up
+/// the watch over what runs.
 #[derive(Debug)]
-pub(super) struct Teller(mpsc::Sender<Vec<u8>>);
+pub(super) struct Teller {
+    pieces: mpsc::UnboundedSender<Vec<u8>>,
+    /// Bytes that may still wait to be streamed; a little more than are.
+    left: usize,
+}
 
 /// The end that streams it.
 #[derive(Debug)]
-pub(super) struct Log(mpsc::Receiver<Vec<u8>>);
+pub(super) struct Log(mpsc::UnboundedReceiver<Vec<u8>>);
 
 impl Teller {
     pub(super) fn tell(&mut self, told: Told<'_>) {
@@ -45,15 +47,20 @@ impl Teller {
             }
             Told::Output(bytes) => bytes.to_vec(),
         };
+        if self.left == 0 {
+            return;
+        }
+        self.left = self.left.saturating_sub(piece.len());
         // Nobody listens when the worker was stopped; what runs is stopped too.
-        let _gone = self.0.blocking_send(piece);
+        let _gone = self.pieces.send(piece);
     }
 }
 
 impl Log {
     pub(super) fn new() -> (Teller, Self) {
-        let (sender, receiver) = mpsc::channel(QUEUE);
-        (Teller(sender), Self(receiver))
+        let (pieces, receiver) = mpsc::unbounded_channel();
+        let left = 2 * BYTES_MAX;
+        (Teller { pieces, left }, Self(receiver))
     }
 
     /// Streams until the other end is dropped.
