@@ -6,6 +6,7 @@
 
 mod actor;
 mod archive;
+pub(crate) mod choices;
 mod claims;
 mod followers;
 mod mailbox;
@@ -94,6 +95,17 @@ pub struct Submission {
     pub workspace: Option<String>,
     /// What else was chosen.
     pub choices: Choices,
+    /// What becomes of a further folder that is not there.
+    pub missing: Missing,
+}
+
+/// What becomes of a further folder that is not there when a workflow begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// It is named now: the request is refused.
+    Refused,
+    /// It was named, and there, before: the workflow says so and goes on.
+    Said,
 }
 
 /// What tells a request from another one.
@@ -171,12 +183,13 @@ impl Runtime {
         };
         let events = engine::submit(id.clone(), correlation.clone(), task.clone(), graph.clone(), &ctx)?;
         // After the request itself is known to be good, so that a repeated
-        // submit of a finished workflow is answered whatever became of its folder.
+        // submit of a finished workflow is answered whatever became of its folders.
         let known = self.known(&correlation, fingerprint).await?;
         if let Some(workflow) = known {
             return Ok((workflow, correlation));
         }
         check_workspace(&task.workspace).await?;
+        self.check_choices(&task.choices, submission.missing).await?;
         self.check_room()?;
         let events = actor::record(Seq::default(), ctx.now_ms, events);
         let new = NewWorkflow {

@@ -20,7 +20,7 @@ pub use event::{
 pub use index::{IndexCommand, IndexPage, IndexProgress, IndexRequest, IndexState, IndexView};
 pub use memory::{MemoryDevice, MemoryProblem, MemoryView};
 pub use rest::{
-    DecisionRequest, ErrorBody, ForkRequest, HunkChoice, ImportResponse, RemarkRequest, StageView,
+    DecisionRequest, ErrorBody, ForkRequest, HunkChoice, ImportResponse, RemarkRequest, Retrieval, StageView,
     SubmitRequest, SubmitResponse, WorkflowPage, WorkflowSummary, WorkflowView,
 };
 pub use search::{

@@ -23,9 +23,10 @@ roles:
   code: [other, local]
 ";
 
-const LOCAL: &str = "mistral:7b-instruct-v0.3-q4_K_M";
+pub const LOCAL: &str = "mistral:7b-instruct-v0.3-q4_K_M";
 
-async fn with_two_models() -> World {
+/// A backend whose roles come to two models.
+pub async fn with_two_models() -> World {
     // The rules are for both kinds of servers.
     let script = SCRIPT
         .replace("rules:\n", "  - name: gpt-other\nrules:\n")
@@ -65,7 +66,8 @@ async fn work(world: &World, acp: &mut Acp, session: &str) -> (Vec<Record>, Vec<
     (asked.collect(), acp.updates.clone())
 }
 
-fn models(records: &[Record]) -> Vec<&str> {
+/// Who was asked, in order.
+pub fn models(records: &[Record]) -> Vec<&str> {
     records.iter().map(Record::model).collect()
 }
 
@@ -163,9 +165,10 @@ async fn the_chosen_model_is_asked_for_everything_and_no_other_one() {
 }
 
 /// Something that nothing but a search finds.
-const FOUND: &str = "def greetings_of_old():\n    return \"SALUTE_42\"\n";
+pub const FOUND: &str = "def greetings_of_old():\n    return \"SALUTE_42\"\n";
 
-fn is_shown(asked: &[Record], text: &str) -> bool {
+/// Whether a model was shown this text.
+pub fn is_shown(asked: &[Record], text: &str) -> bool {
     asked
         .iter()
         .any(|record| record.body["messages"].to_string().contains(text))

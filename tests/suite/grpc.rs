@@ -17,6 +17,7 @@ async fn the_grpc_interface_does_the_same() {
         user_query: "Add greetings".into(),
         correlation_id: "grpc_1".into(),
         workspace: world.repo().display().to_string(),
+        ..v1::SubmitRequest::default()
     };
     let submitted = workflows.submit(request.clone()).await.unwrap().into_inner();
     let id = submitted.workflow_id.clone();

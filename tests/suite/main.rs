@@ -23,6 +23,7 @@ mod agentic;
 mod architecture;
 mod backends;
 mod bad_input;
+mod choices;
 mod command_line;
 mod continuation;
 mod crash;

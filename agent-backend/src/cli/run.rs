@@ -54,6 +54,9 @@ pub(super) async fn run(config: Config, named: Option<String>, arguments: Argume
         user_query: arguments.request,
         correlation_id: arguments.correlation_id,
         workspace: Some(workspace.display().to_string()),
+        model: None,
+        retrieval: None,
+        folders: Vec::new(),
     };
     let submitted = backend.client.submit(&request).await?;
     let manner = Manner {

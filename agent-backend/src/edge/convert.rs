@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use engine::{
-    artifact::{Decision, FileSelection, Selection},
+    artifact::{Choices, Decision, FileSelection, Search, Selection},
     blob::Blob,
 };
 use shared::{
@@ -15,7 +15,13 @@ use shared::{
     wire::{self, DecisionRequest, ErrorBody, HunkChoice},
 };
 
-use crate::{error::Error, runtime::Decided};
+use crate::{
+    error::Error,
+    runtime::{
+        Decided,
+        choices::{self, CONFIGURED},
+    },
+};
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
@@ -133,6 +139,25 @@ fn choice(file: HunkChoice, texts: &mut Vec<Blob>) -> Result<FileSelection, Erro
     };
     texts.extend(text);
     Ok(selection)
+}
+
+/// What was chosen for a workflow. Whether the model and the folders are there is
+/// asked when it begins.
+pub(crate) fn choices(
+    model: Option<&str>,
+    retrieval: Option<wire::Retrieval>,
+    folders: &[String],
+) -> Result<Choices, Error> {
+    Ok(Choices {
+        model: model
+            .filter(|model| !model.is_empty() && *model != CONFIGURED)
+            .map(str::to_owned),
+        search: match retrieval {
+            None | Some(wire::Retrieval::On) => Search::On,
+            Some(wire::Retrieval::Off) => Search::Off,
+        },
+        folders: choices::folders(folders)?,
+    })
 }
 
 /// An id that came from outside.

@@ -12,7 +12,7 @@ use axum::{
     http::StatusCode,
     routing::{get, post},
 };
-use engine::{artifact::Choices, ports::journal::ListQuery};
+use engine::ports::journal::ListQuery;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use shared::{
     error::Code,
@@ -27,7 +27,7 @@ use super::{convert, stream};
 use crate::{
     error::Error,
     present,
-    runtime::{Runtime, Submission},
+    runtime::{Missing, Runtime, Submission},
     status,
 };
 
@@ -96,7 +96,8 @@ async fn submit(
         workflow_type: request.workflow_type,
         query: request.user_query,
         workspace: request.workspace,
-        choices: Choices::default(),
+        choices: convert::choices(request.model.as_deref(), request.retrieval, &request.folders)?,
+        missing: Missing::Refused,
     };
     let (workflow_id, correlation_id) = runtime.submit(submission).await?;
     Ok((

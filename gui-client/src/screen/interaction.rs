@@ -121,6 +121,9 @@ impl Interaction {
             user_query: self.request.text().trim().to_owned(),
             correlation_id: None,
             workspace,
+            model: None,
+            retrieval: None,
+            folders: Vec::new(),
         };
         let before = self.unacknowledged.take();
         let same = before.filter(|before| {

@@ -230,6 +230,9 @@ async fn requests_as_the_contract_says() {
         user_query: "add a lock".to_owned(),
         correlation_id: Some("c1".to_owned()),
         workspace: None,
+        model: None,
+        retrieval: None,
+        folders: Vec::new(),
     };
     let decision = DecisionRequest {
         decision: Decision::Modify,

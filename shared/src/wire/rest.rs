@@ -22,6 +22,27 @@ pub struct SubmitRequest {
     /// configured one where it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workspace: Option<String>,
+    /// The model that is asked for everything, as `PROVIDER/MODEL`; those that are
+    /// configured for each role where it is left out, or `configured`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Whether code is searched for; it is where this is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retrieval: Option<Retrieval>,
+    /// Absolute paths of up to 16 further folders on the backend's machine, which
+    /// are searched and never written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub folders: Vec<String>,
+}
+
+/// Whether code is searched for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Retrieval {
+    /// In each stage that searches.
+    On,
+    /// Never: the models see what the plan names, and what the request says.
+    Off,
 }
 
 /// `202` of a submit.

@@ -15,13 +15,10 @@ use super::{
     acp_error, invalid,
     settings::{Settings, Shelf},
 };
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, choices};
 
 /// Sessions of one page.
 const PAGE: usize = 50;
-
-/// Further folders of one session.
-const FOLDERS_MAX: usize = 16;
 
 /// Characters of a name.
 const TITLE_CHARS_MAX: usize = 80;
@@ -124,44 +121,18 @@ fn info((session, settings): (Session, Settings)) -> SessionInfo {
 
 /// The path of a session's folder as text.
 pub(super) fn folder(cwd: &Path) -> Result<String, AcpError> {
-    plain(cwd, "cwd")
+    choices::plain(cwd, "cwd").map_err(|error| invalid(&error.message))
 }
 
-/// Further folders of a session as text, each once. One that is not there is
-/// refused: nothing would be found in it, and nobody would know why.
+/// Further folders of a session as text, each once and there.
 pub(super) fn folders(others: &[PathBuf]) -> Result<Vec<String>, AcpError> {
-    if others.len() > FOLDERS_MAX {
-        return Err(invalid(&format!(
-            "additionalDirectories has {} folders; {FOLDERS_MAX} are allowed: name fewer",
-            others.len()
-        )));
-    }
-    let mut folders: Vec<String> = Vec::new();
-    for other in others {
-        let folder = plain(other, "the additional directory")?;
-        if !other.is_dir() {
-            return Err(invalid(&format!(
-                "the additional directory `{folder}` is not a directory: make it, or leave it out"
-            )));
-        }
-        if !folders.contains(&folder) {
-            folders.push(folder);
-        }
-    }
-    Ok(folders)
-}
-
-fn plain(path: &Path, what: &str) -> Result<String, AcpError> {
-    if !path.is_absolute() {
-        let shown = path.display();
-        return Err(invalid(&format!(
-            "{what} `{shown}` is not an absolute path: send the whole path"
-        )));
-    }
-    // Without what means nothing, such as a slash at the end.
-    let plain: PathBuf = path.components().collect();
-    let text = plain.into_os_string().into_string();
-    text.map_err(|_| invalid(&format!("{what} is not UTF-8")))
+    let there = |folders: Vec<String>| {
+        folders.iter().try_for_each(|folder| choices::is_there(folder))?;
+        Ok(folders)
+    };
+    choices::folders(others)
+        .and_then(there)
+        .map_err(|error| invalid(&error.message))
 }
 
 #[cfg(test)]

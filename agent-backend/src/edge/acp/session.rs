@@ -32,7 +32,7 @@ use super::{
 use crate::{
     clock,
     error::Error,
-    runtime::{Runtime, Submission},
+    runtime::{Missing, Runtime, Submission},
 };
 
 /// Requests of one session; a new one is to be begun beyond that.
@@ -278,6 +278,7 @@ impl Session {
             correlation: Some(key.clone()),
             workspace: Some(self.cwd.to_string_lossy().into_owned()),
             choices,
+            missing: Missing::Said,
         };
         let begun = runtime.submit(submission).await;
         let came = match &begun {

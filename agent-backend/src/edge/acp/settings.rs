@@ -10,7 +10,14 @@ use engine::artifact::{Choices, Search};
 use serde::{Deserialize, Serialize};
 use shared::error::Code;
 
-use crate::{error::Error, providers, runtime::Runtime};
+use crate::{
+    error::Error,
+    providers,
+    runtime::{
+        Runtime,
+        choices::{self, CONFIGURED},
+    },
+};
 
 /// Definition that prompts begin where nothing else was chosen.
 const MODE: &str = "feature_implementation";
@@ -20,9 +27,6 @@ const MODE_ID: &str = "mode";
 const MODEL_ID: &str = "model";
 const RETRIEVAL_ID: &str = "retrieval";
 const REVIEW_ID: &str = "review";
-
-/// The value of `model` that leaves each role its own.
-const CONFIGURED: &str = "configured";
 
 /// Values of `retrieval` where it is no boolean.
 const ON: &str = "on";
@@ -188,7 +192,7 @@ impl Settings {
     /// refused, because another one would answer in its place.
     pub(super) fn choices(&self, offer: &Offer) -> Result<Choices, Error> {
         if let Some(chosen) = &self.model {
-            model(chosen, offer)?;
+            is_known(chosen, offer)?;
         }
         Ok(Choices {
             model: self.model.clone(),
@@ -230,7 +234,10 @@ impl Settings {
             MODEL_ID => Ok(Self {
                 model: match id()? {
                     CONFIGURED => None,
-                    chosen => Some(model(chosen, offer)?.id.clone()),
+                    chosen => {
+                        is_known(chosen, offer)?;
+                        Some(chosen.to_owned())
+                    }
                 },
                 ..self.clone()
             }),
@@ -349,15 +356,9 @@ impl Settings {
 }
 
 /// A model that is there, by its id.
-fn model<'a>(id: &str, offer: &'a Offer) -> Result<&'a Model, Error> {
-    let found = offer.models.iter().find(|model| model.id == id);
-    found.ok_or_else(|| {
-        let known: Vec<&str> = offer.models.iter().map(|model| model.id.as_str()).collect();
-        refuse(&format!(
-            "there is no model `{id}`; there is: {CONFIGURED}, {}",
-            known.join(", ")
-        ))
-    })
+fn is_known(id: &str, offer: &Offer) -> Result<(), Error> {
+    let known: Vec<&str> = offer.models.iter().map(|model| model.id.as_str()).collect();
+    choices::is_known(id, &known)
 }
 
 fn refuse(message: &str) -> Error {

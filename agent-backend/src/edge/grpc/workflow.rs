@@ -1,6 +1,5 @@
 //! `WorkflowService`.
 
-use engine::artifact::Choices;
 use futures::{StreamExt as _, stream::BoxStream};
 use proto::v1::{self, workflow_service_server::WorkflowService};
 use shared::{
@@ -14,7 +13,7 @@ use crate::{
     edge::{convert, rest, stream::Feed},
     error::Error,
     present::{self, Mode},
-    runtime::{Runtime, Submission},
+    runtime::{Missing, Runtime, Submission},
 };
 
 pub(super) struct Service(pub(super) Runtime);
@@ -29,11 +28,16 @@ impl WorkflowService for Service {
     ) -> Result<Response<v1::SubmitResponse>, Status> {
         let request = request.into_inner();
         let submission = Submission {
+            choices: convert::choices(
+                Some(&request.model),
+                retrieval(request.retrieval)?,
+                &request.folders,
+            )?,
+            missing: Missing::Refused,
             correlation: convert::correlation(Some(&request.correlation_id))?,
             workflow_type: request.workflow_type,
             query: request.user_query,
             workspace: Some(request.workspace).filter(|path| !path.is_empty()),
-            choices: Choices::default(),
         };
         let (workflow, correlation) = self.0.submit(submission).await?;
         Ok(Response::new(v1::SubmitResponse {
@@ -118,6 +122,19 @@ impl WorkflowService for Service {
         let id = convert::workflow_id(&request.into_inner().workflow_id)?;
         self.0.cancel(&id).await?;
         Ok(Response::new(v1::CancelResponse {}))
+    }
+}
+
+/// What is said of the search; nothing for what is left out.
+fn retrieval(value: i32) -> Result<Option<wire::Retrieval>, Error> {
+    match v1::Retrieval::try_from(value) {
+        Ok(v1::Retrieval::Unspecified) => Ok(None),
+        Ok(v1::Retrieval::On) => Ok(Some(wire::Retrieval::On)),
+        Ok(v1::Retrieval::Off) => Ok(Some(wire::Retrieval::Off)),
+        Err(_) => {
+            let message = format!("retrieval: {value} is none of its values; on and off are");
+            Err(Error::user(Code::InvalidRequest, message))
+        }
     }
 }
 
