@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::world::{World, until};
 
 /// A project, and three answers of the model: one that does not parse, one
 /// whose tests fail, one that is right.
@@ -420,4 +420,120 @@ async fn errors_of_types_are_found_by_the_language_server_that_is_installed() {
         "{output}"
     );
     assert_eq!(said(1).0, "passed", "{}", said(1).1);
+}
+
+/// A world in whose tests, once the change is there, one never ends.
+async fn endless() -> World {
+    let script = json!({
+        "models": [{ "name": "mistral:7b-instruct-v0.3-q4_K_M" }],
+        "rules": [
+            {
+                "match": { "endpoint": "chat", "format": "present" },
+                "respond": { "json": {
+                    "summary": "Wait", "steps": ["wait"], "files": ["wait.py"],
+                    "stages": [{ "stage": "test_generation", "run": false, "reason": "no" }],
+                } },
+            },
+            {
+                "match": { "endpoint": "chat" },
+                "respond": { "text": "wait.py\n```python\nimport time\n\n\ndef wait():\n    time.sleep(100_000)\n```\n" },
+            },
+        ],
+    });
+    let world = World::prepared(&script.to_string()).await;
+    world.write("wait.py", "def wait():\n    pass\n");
+    world.write(
+        "test_wait.py",
+        "import unittest\n\nfrom wait import wait\n\n\nclass WaitTest(unittest.TestCase):\n    def test_waits(self):\n        \
+         print(\"waiting\", flush=True)\n        wait()\n",
+    );
+    world.git(&["add", "."]);
+    world.git(&["commit", "-q", "-m", "wait"]);
+    world
+}
+
+/// Waits until the tests of the proposal print that they wait.
+async fn until_waiting(world: &World, id: &str, after: u64) -> u64 {
+    let events = world
+        .events(id, after, "delta", |event| {
+            event["stage_id"] == "checks"
+                && event["delta"]
+                    .as_str()
+                    .is_some_and(|text| text.contains("waiting"))
+        })
+        .await;
+    events.last().unwrap()["seq"].as_u64().unwrap()
+}
+
+/// Processes that work in the workspace's place, whichever sandbox they are in.
+fn working(world: &World) -> Vec<PathBuf> {
+    let processes = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+    processes
+        .filter(|process| fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd == world.repo()))
+        .collect()
+}
+
+async fn until_nobody_works(world: &World) {
+    until("what ran to end", || working(world).is_empty().then_some(())).await;
+}
+
+#[tokio::test]
+async fn what_runs_ends_with_the_workflow() {
+    let mut world = endless().await;
+    world.start().await;
+    let id = world.submit("Wait").await;
+    until_waiting(&world, &id, 0).await;
+    assert!(!working(&world).is_empty());
+    let (status, _) = world
+        .post(&format!("/api/workflow/{id}/cancel"), &json!({}))
+        .await;
+    assert_eq!(status, 204);
+    until_nobody_works(&world).await;
+}
+
+#[tokio::test]
+async fn what_runs_ends_with_the_backend_and_is_tried_again() {
+    let mut world = endless().await;
+    world.start().await;
+    let id = world.submit("Wait").await;
+    let seen = until_waiting(&world, &id, 0).await;
+    world.kill();
+    until_nobody_works(&world).await;
+    // What is tried again is what was proposed.
+    let asked = |world: &World| {
+        let records = world.ollama.requests();
+        records.iter().filter(|record| record.rule.is_some()).count()
+    };
+    let before = asked(&world);
+    world.start().await;
+    until_waiting(&world, &id, seen).await;
+    assert_eq!(asked(&world), before);
+    assert_eq!(world.git(&["status", "--porcelain"]), "");
+}
+
+#[tokio::test]
+async fn tests_that_never_end_are_ended_and_count_as_failed() {
+    let mut world = endless().await;
+    assert!(
+        world
+            .try_start(&[("AGENTIC_IDE_CHECKS__TEST_TIMEOUT_S", "2")])
+            .await,
+        "{}",
+        world.log()
+    );
+    let id = world.submit("Wait").await;
+    let events = world.to_review(&id).await;
+    let runs = runs(&events);
+    // The model has nothing else to offer, and then the person is shown it.
+    let report = report(runs.last().unwrap(), "test-unittest");
+    let output = report["output"].as_str().unwrap();
+    assert_eq!(
+        (&report["status"], output.lines().next().unwrap()),
+        (
+            &json!("failed"),
+            "took longer than it may; without the change it succeeds"
+        ),
+        "{output}"
+    );
+    until_nobody_works(&world).await;
 }

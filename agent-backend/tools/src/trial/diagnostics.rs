@@ -7,7 +7,11 @@ use engine::artifact::{CheckReport, CheckStatus};
 use language::{Diagnostic, Installed, Places, Server, Severity, Timeouts, Trust};
 use sandbox::{Job, Limits, Network};
 
-use super::{Session, Told, mounts, none};
+use super::{
+    Told,
+    evidence::none,
+    session::{Session, mounts},
+};
 use crate::{
     clock::Stopwatch,
     limits::{CHECK_OUTPUT_BYTES_MAX, CHECK_PROBLEMS_MAX, FILE_BYTES_MAX, TRIAL_FILE_BYTES_MAX},
