@@ -25,7 +25,12 @@ async fn until_review(world: &World, before: usize, id: &str) -> (Vec<Record>, V
     let records = world.ollama.requests().split_off(before);
     let asked = records
         .into_iter()
-        .filter(|record| record.body["messages"].is_array());
+        // A model that is only loaded is asked nothing.
+        .filter(|record| {
+            record.body["messages"]
+                .as_array()
+                .is_some_and(|said| !said.is_empty())
+        });
     (asked.collect(), found.unwrap())
 }
 

@@ -64,6 +64,8 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         &[needs::GIT, needs::C_COMPILER, needs::PYTHON],
         Severity::Required,
     )?;
+    // Without it the proposal is shown untested, and says so.
+    needs::ensure(&[needs::BUBBLEWRAP], Severity::Wanted)?;
     needs::ensure(needs::WINDOW, Severity::Wanted)?;
     if crate::display::Display::own().is_none() {
         needs::ensure(needs::VIRTUAL_DISPLAY, Severity::Wanted)?;

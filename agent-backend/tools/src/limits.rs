@@ -82,5 +82,12 @@ pub const TRIAL_EVIDENCE_BYTES_MAX: usize = 3000;
 /// End of such an output that is kept as its log, in bytes.
 pub const TRIAL_LOG_BYTES_MAX: usize = 256 * 1024;
 
+/// What builds of one workspace leave for the next one, in bytes; beyond it the
+/// next one begins from nothing.
+pub const BUILDS_BYTES_MAX: u64 = 10 * 1024 * 1024 * 1024;
+
+/// After so long without a trial, what is kept for a workspace is removed.
+pub const PLACE_UNUSED_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
 /// Outcomes without the change that are kept for each workspace.
 pub const BASELINES_MAX: usize = 32;

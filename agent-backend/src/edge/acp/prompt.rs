@@ -1,14 +1,60 @@
 //! What a client says in a session: a prompt, which is a turn or words for the
 //! turn that runs, and steering.
 
+use std::{sync::Arc, time::Duration};
+
 use agent_client_protocol::{
     Error as AcpError,
     v1::schema::{PromptRequest, PromptResponse, StopReason},
 };
-use shared::error::Code;
+use shared::{error::Code, id::WorkflowId};
+use tokio::time::timeout;
 
-use super::{acp_error, client::Peer, connection::Connection, steering, text, turn::Turn};
+use super::{
+    acp_error,
+    client::Peer,
+    connection::Connection,
+    follower::Follower,
+    session::{Lease, Session},
+    steering, text,
+    turn::Turn,
+};
 use crate::error::Error;
+
+/// Longest wait for the end of a turn whose work is over.
+const TURN_END: Duration = Duration::from_secs(5);
+
+/// What becomes of what was said.
+pub(super) enum Taken {
+    /// A turn of its own.
+    Turn(Lease),
+    /// Words for the workflow of the turn that runs.
+    Told(WorkflowId),
+}
+
+/// Finds the place of what was said. A client may have been told that the work
+/// is over a moment before its turn is: the next turn waits for that.
+pub(super) async fn take(
+    connection: &Connection,
+    session: &Arc<Session>,
+    follower: &Follower,
+    text: &str,
+) -> Result<Taken, AcpError> {
+    let runtime = connection.hub().runtime();
+    loop {
+        if let Some(lease) = session.begin(connection.id()) {
+            return Ok(Taken::Turn(lease));
+        }
+        let told = steering::steer(runtime, session, follower, text.to_owned()).await;
+        if let Some(workflow) = told.map_err(|error| acp_error(&error))? {
+            return Ok(Taken::Told(workflow));
+        }
+        timeout(TURN_END, session.turn_over()).await.map_err(|_| {
+            AcpError::invalid_request()
+                .data("another turn of this session runs: send the prompt when it is over")
+        })?;
+    }
+}
 
 /// Answers a prompt when its turn is over. `withdrawn` resolves when the client
 /// does not want it any more.
@@ -23,18 +69,11 @@ pub(super) async fn prompt(
     let text = text::of(&request.prompt, &session.cwd, &session.folders()).and_then(some_text);
     let text = text.map_err(|error| acp_error(&error))?;
     let follower = connection.attend(peer, &session).await?;
-    let Some(lease) = session.begin(connection.id()) else {
-        let runtime = connection.hub().runtime();
-        return match steering::steer(runtime, &session, &follower, text).await {
-            Ok(Some(workflow)) => {
-                Ok(PromptResponse::new(StopReason::EndTurn).meta(steering::told(&workflow)))
-            }
-            Ok(None) => {
-                Err(AcpError::invalid_request()
-                    .data("the turn of this session is ending: send the prompt again"))
-            }
-            Err(error) => Err(acp_error(&error)),
-        };
+    let lease = match take(connection, &session, &follower, &text).await? {
+        Taken::Turn(lease) => lease,
+        Taken::Told(workflow) => {
+            return Ok(PromptResponse::new(StopReason::EndTurn).meta(steering::told(&workflow)));
+        }
     };
     let turn = Turn {
         connection,

@@ -440,6 +440,15 @@ impl Session {
         self.parked.subscribe()
     }
 
+    /// Waits until the turn that runs is over.
+    pub(super) async fn turn_over(&self) {
+        let running = lock(&self.turn).as_ref().map(|turn| turn.workflow.subscribe());
+        // Its end drops the other half.
+        if let Some(mut running) = running {
+            while running.changed().await.is_ok() {}
+        }
+    }
+
     /// Begins a turn; `None` while one runs.
     pub(super) fn begin(self: &Arc<Self>, by: ConnectionId) -> Option<Lease> {
         let mut turn = lock(&self.turn);

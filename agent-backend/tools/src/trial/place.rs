@@ -11,14 +11,19 @@ use std::{
 };
 
 use engine::blob::BlobId;
+use ignore::WalkBuilder;
 use nix::fcntl::{Flock, FlockArg};
 use sandbox::Stop;
 use serde_json::{Value, json};
 
 use crate::{
-    limits::BASELINES_MAX,
+    clock,
+    limits::{BASELINES_MAX, BUILDS_BYTES_MAX, PLACE_UNUSED_MAX},
     project::{Ending, Ran, Step},
 };
+
+/// The file in a place whose lock its holder has.
+const LOCK: &str = "lock";
 
 /// Wait between two looks at whether another proposal's trials have ended.
 const LOCK_WAIT: Duration = Duration::from_millis(50);
@@ -38,15 +43,38 @@ impl Place {
         fs::create_dir_all(&folder)?;
         // Copies of the person's code.
         fs::set_permissions(&folder, Permissions::from_mode(0o700))?;
-        let mut file = File::create(folder.join("lock"))?;
+        let mut file = File::create(folder.join(LOCK))?;
         loop {
             match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-                Ok(lock) => return Ok(Self { folder, _lock: lock }),
+                Ok(lock) => {
+                    let place = Self { folder, _lock: lock };
+                    place.tidy(cache);
+                    return Ok(place);
+                }
                 Err((_, _)) if stop.is_stopped() => return Err(io::ErrorKind::Interrupted.into()),
                 Err((given_back, nix::errno::Errno::EWOULDBLOCK)) => file = given_back,
                 Err((_, error)) => return Err(error.into()),
             }
             thread::sleep(LOCK_WAIT);
+        }
+    }
+
+    /// Keeps what is left from growing for ever. What cannot be removed now is
+    /// removed another time.
+    fn tidy(&self, cache: &Path) {
+        if !fits(&self.builds(), BUILDS_BYTES_MAX) {
+            tracing::info!("what builds have left is too much: the next one begins from nothing");
+            let _ = fs::remove_dir_all(self.builds());
+        }
+        let now = clock::since_epoch();
+        let others = fs::read_dir(cache).into_iter().flatten().flatten();
+        for folder in others
+            .map(|entry| entry.path())
+            .filter(|path| *path != self.folder)
+        {
+            if last_used(&folder).is_some_and(|used| now.saturating_sub(used) > PLACE_UNUSED_MAX) {
+                remove_unused(&folder);
+            }
         }
     }
 
@@ -118,5 +146,79 @@ impl Place {
         let key = format!("{}\0{name}\0{program}\0{}", files.to_hex(), arguments.join("\0"));
         self.outcomes()
             .join(format!("{}.json", BlobId::of(key.as_bytes()).to_hex()))
+    }
+}
+
+/// Whether a folder's files have no more than so many bytes together.
+fn fits(folder: &Path, bytes_max: u64) -> bool {
+    let files = WalkBuilder::new(folder).standard_filters(false).build();
+    let sizes = files
+        .filter_map(|entry| entry.ok()?.metadata().ok())
+        .filter(fs::Metadata::is_file)
+        .map(|metadata| metadata.len());
+    let mut left = bytes_max;
+    for size in sizes {
+        match left.checked_sub(size) {
+            Some(rest) => left = rest,
+            None => return false,
+        }
+    }
+    true
+}
+
+/// When a workspace's place was last taken: that opens its lock for writing.
+fn last_used(folder: &Path) -> Option<Duration> {
+    let modified = folder.join(LOCK).metadata().ok()?.modified().ok()?;
+    modified.duration_since(std::time::UNIX_EPOCH).ok()
+}
+
+/// Removes a place unless somebody holds it.
+fn remove_unused(folder: &Path) {
+    let Ok(file) = File::open(folder.join(LOCK)) else {
+        return;
+    };
+    if let Ok(_held) = Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        let _ = fs::remove_dir_all(folder);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    #[test]
+    fn what_builds_leave_is_bounded() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join(".hidden")).unwrap();
+        fs::write(dir.path().join(".hidden/a"), [0; 60]).unwrap();
+        fs::write(dir.path().join("b"), [0; 40]).unwrap();
+        assert!(fits(dir.path(), 100));
+        assert!(!fits(dir.path(), 99));
+        assert!(fits(&dir.path().join("missing"), 0));
+    }
+
+    #[test]
+    fn what_nobody_has_used_for_long_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let stop = Stop::default();
+        let take = |name: &str| Place::take(dir.path(), Path::new(name), &stop).unwrap();
+        let age = |place: &Place| {
+            let lock = File::options().write(true).open(place.folder.join(LOCK)).unwrap();
+            lock.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        };
+        let old = take("/old");
+        age(&old);
+        let held = take("/held");
+        age(&held);
+        let folder = old.folder.clone();
+        drop(old);
+        let recent = take("/recent").folder.clone();
+        let _other = take("/other");
+        assert_eq!(
+            [folder.exists(), held.folder.exists(), recent.exists()],
+            [false, true, true]
+        );
     }
 }

@@ -12,7 +12,9 @@ use super::{
         acp_error,
         client::Peer,
         connection::Connection,
-        gone, invalid, prompt, steering, text,
+        gone, invalid,
+        prompt::{self, Taken},
+        text,
         turn::{Origin, Turn},
     },
     updates,
@@ -56,20 +58,13 @@ async fn take(
     let accept = |responder: Responder<two::PromptResponse>, id: two::MessageId| {
         gone(responder.respond(two::PromptResponse::new(id)));
     };
-    let Some(lease) = session.begin(connection.id()) else {
-        let runtime = connection.hub().runtime();
-        return match steering::steer(runtime, &session, &follower, text.clone()).await {
-            Ok(Some(workflow)) => {
-                accept(responder, updates::words_for(&workflow, &text));
-                Ok(())
-            }
-            Ok(None) => {
-                let error = AcpError::invalid_request()
-                    .data("the turn of this session is ending: send the prompt again");
-                Err((responder, error))
-            }
-            Err(error) => Err((responder, acp_error(&error))),
-        };
+    let lease = match prompt::take(connection, &session, &follower, &text).await {
+        Ok(Taken::Turn(lease)) => lease,
+        Ok(Taken::Told(workflow)) => {
+            accept(responder, updates::words_for(&workflow, &text));
+            return Ok(());
+        }
+        Err(error) => return Err((responder, error)),
     };
     let turn = Turn {
         connection,
