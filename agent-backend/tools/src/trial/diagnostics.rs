@@ -5,16 +5,16 @@ use std::{collections::BTreeSet, path::Path};
 
 use engine::artifact::{CheckReport, CheckStatus};
 use language::{Diagnostic, Installed, Places, Server, Severity, Timeouts, Trust};
-use sandbox::{Job, Limits, Network};
+use sandbox::Job;
 
 use super::{
     Told,
     evidence::none,
-    session::{Session, mounts},
+    session::{LEFT_OUT, Session},
 };
 use crate::{
     clock::Stopwatch,
-    limits::{CHECK_OUTPUT_BYTES_MAX, CHECK_PROBLEMS_MAX, FILE_BYTES_MAX, TRIAL_FILE_BYTES_MAX},
+    limits::{CHECK_OUTPUT_BYTES_MAX, CHECK_PROBLEMS_MAX, FILE_BYTES_MAX},
     overlay::{Changes, Overlay},
     process,
     project::{Ecosystem, Goal, Planned},
@@ -120,10 +120,7 @@ impl Session<'_> {
         overlay: &Overlay,
         changes: &Changes,
     ) -> Result<Vec<Diagnostic>, String> {
-        let time = self
-            .bounds
-            .diagnostics
-            .ok_or_else(|| "the configuration leaves it out (`checks`)".to_owned())?;
+        let time = self.bounds.diagnostics.ok_or(LEFT_OUT)?;
         if self.stop.is_stopped() {
             return Err("it was stopped".to_owned());
         }
@@ -132,19 +129,8 @@ impl Session<'_> {
             .machine
             .serving(ecosystem, installed, root, &self.place.builds())?;
         let job = Job {
-            program: installed.program.clone().into(),
             args: installed.server.arguments().iter().map(Into::into).collect(),
-            mounts: mounts(overlay, root, tooling.mounts)?,
-            directory: root.to_owned(),
-            environment: tooling.environment,
-            network: Network::Off,
-            limits: Limits {
-                memory_bytes: self.bounds.memory_bytes,
-                processes: self.bounds.processes,
-                file_bytes: TRIAL_FILE_BYTES_MAX,
-                ..Limits::default()
-            },
-            language: ecosystem.language(),
+            ..self.tooled(ecosystem, tooling, overlay, time)?
         };
         let command = self.sandbox.command(&job).map_err(|error| error.to_string())?;
         let before: Vec<(&str, String)> = changes

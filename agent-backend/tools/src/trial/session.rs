@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
 use language::Installed;
-use sandbox::{Access, Job, Limits, Mount, Network, Sandbox, Stop};
+use sandbox::{Access, Job, Limits, Mount, Sandbox, Stop};
 
 use super::{
     Bounds, Changes, Evidence, PROOF, Told, Trials,
@@ -15,10 +15,13 @@ use super::{
 use crate::{
     Workspace,
     limits::{TRIAL_FILE_BYTES_MAX, TRIAL_OUTPUT_BYTES_MAX, TRIAL_WRITTEN_BYTES_MAX},
-    machine::Machine,
+    machine::{Machine, Tooling},
     overlay::{self, Ages, Overlay},
     project::{self, Ecosystem, Ending, Goal, Planned, Ran, Step, Verdict},
 };
+
+/// Why something is not run that a person has turned off.
+pub(super) const LEFT_OUT: &str = "the configuration leaves it out (`checks`)";
 
 /// What a run of all trials of one proposal works with.
 pub(super) struct Session<'a> {
@@ -231,17 +234,28 @@ impl<'a> Session<'a> {
     fn job(&self, step: &Step, overlay: &Overlay) -> Result<Job, String> {
         let root = self.workspace.root();
         let tooling = self.machine.tooling(step, root, &self.place.builds())?;
-        let time = self
-            .bounds
-            .of(step.goal)
-            .ok_or_else(|| "the configuration leaves it out (`checks`)".to_owned())?;
+        let time = self.bounds.of(step.goal).ok_or(LEFT_OUT)?;
         Ok(Job {
-            program: tooling.program.into(),
             args: step.arguments.iter().map(Into::into).collect(),
-            mounts: mounts(overlay, root, tooling.mounts)?,
             directory: root.join(&step.folder),
+            ..self.tooled(step.ecosystem, tooling, overlay, time)?
+        })
+    }
+
+    /// A job without arguments, at the workspace's root, that sees the copy and
+    /// its tools.
+    pub(super) fn tooled(
+        &self,
+        ecosystem: Ecosystem,
+        tooling: Tooling,
+        overlay: &Overlay,
+        time: Duration,
+    ) -> Result<Job, String> {
+        let root = self.workspace.root();
+        Ok(Job {
+            mounts: mounts(overlay, root, tooling.mounts)?,
+            directory: root.to_owned(),
             environment: tooling.environment,
-            network: Network::Off,
             limits: Limits {
                 time,
                 memory_bytes: self.bounds.memory_bytes,
@@ -251,13 +265,14 @@ impl<'a> Session<'a> {
                 output_bytes: TRIAL_OUTPUT_BYTES_MAX,
                 ..Limits::default()
             },
-            language: step.ecosystem.language(),
+            language: ecosystem.language(),
+            ..Job::new(tooling.program)
         })
     }
 }
 
 /// The copy in the workspace's place, what is installed there, and the tools.
-pub(super) fn mounts(overlay: &Overlay, root: &Path, tools: Vec<Mount>) -> Result<Vec<Mount>, String> {
+fn mounts(overlay: &Overlay, root: &Path, tools: Vec<Mount>) -> Result<Vec<Mount>, String> {
     let mut mounts = vec![Mount {
         host: overlay.root().to_owned(),
         inside: root.to_owned(),
