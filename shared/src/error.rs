@@ -173,9 +173,16 @@ codes! {
     SandboxFailed = "E1803", "The sandbox could not be set up";
     SandboxImage = "E1804", "An image for the sandbox could not be made";
 
-    // E19xx: language servers and MCP servers of others.
+    // E19xx: language servers.
     LanguageServerNotStarted = "E1901", "A language server cannot be started";
     LanguageServerFailed = "E1902", "A language server failed";
+
+    // E20xx: servers of the Model Context Protocol.
+    McpServerNotStarted = "E2001", "An MCP server cannot be started or reached";
+    McpServerFailed = "E2002", "An MCP server failed";
+    McpCallRefused = "E2003", "A call of an MCP tool was refused";
+    McpToolsNotOffered = "E2004", "Tools of an MCP server are not offered";
+    McpServerInvalid = "E2005", "The definition of an MCP server cannot be used";
 }
 
 impl Code {
