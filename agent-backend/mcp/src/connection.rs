@@ -31,10 +31,14 @@ use tokio::sync::watch;
 
 use self::{client::Client, stdio::Process, stream::Watched};
 use crate::{
-    Answer, Error, Server, Transport,
+    Answer, Error, Options, Server, Transport, Trying,
     answer::complaint,
+    builtin::{self, Surroundings},
     limits::{COMPLAINT_BYTES_MAX, END_PATIENCE, PAGES_MAX, SILENT_CALLS_MAX, TOOLS_MAX},
 };
+
+/// What waits in a pipe to a server of this process, in bytes.
+const PIPE_BYTES: usize = 64 * 1024;
 
 /// What is said of a server that does not begin.
 const ENDED: &str = "it ended before it answered";
@@ -79,12 +83,13 @@ impl Connection {
     /// # Errors
     /// [`Error::Invalid`], [`Error::NotStarted`], or [`Error::TimedOut`] after
     /// `patience`.
-    pub(crate) async fn begin(server: &Server, workspace: &Path, patience: Duration) -> Result<Self, Error> {
+    pub(crate) async fn begin(server: &Server, workspace: &Path, options: &Options) -> Result<Self, Error> {
+        let (patience, trying) = (options.start, options.trying.as_ref());
         let begun = async {
-            match Box::pin(Self::shake(server, workspace, Handshake::Either)).await {
+            match Box::pin(Self::shake(server, workspace, trying, Handshake::Either)).await {
                 // Some old servers end at the first word that they do not know.
                 Err(Error::NotStarted { .. } | Error::Broken { .. }) => {
-                    Box::pin(Self::shake(server, workspace, Handshake::Earlier)).await
+                    Box::pin(Self::shake(server, workspace, trying, Handshake::Earlier)).await
                 }
                 begun => begun,
             }
@@ -98,12 +103,19 @@ impl Connection {
         })
     }
 
-    async fn shake(server: &Server, workspace: &Path, handshake: Handshake) -> Result<Self, Error> {
+    async fn shake(
+        server: &Server,
+        workspace: &Path,
+        trying: Option<&Arc<dyn Trying>>,
+        handshake: Handshake,
+    ) -> Result<Self, Error> {
         match &server.transport {
-            Transport::BuiltIn(_) => Err(Error::NotStarted {
-                server: server.name.clone(),
-                reason: "it is not part of this program yet".to_owned(),
-            }),
+            Transport::BuiltIn(which) => {
+                let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
+                let surroundings = Surroundings::new(workspace, trying.cloned());
+                builtin::serve_within(*which, surroundings, theirs);
+                Self::over(server, workspace, ours, None, Arc::default(), handshake).await
+            }
             Transport::Stdio { command, args, env } => {
                 let started = stdio::start(&server.name, command, args, env, workspace)?;
                 let pipes = (started.output, started.input);

@@ -9,6 +9,7 @@
 //! It must never know: a model, a prompt, a workflow.
 
 mod answer;
+mod builtin;
 mod connection;
 mod error;
 pub mod limits;
@@ -17,6 +18,7 @@ mod server;
 mod toolbox;
 
 pub use answer::Answer;
+pub use builtin::{Trying, serve};
 pub use error::Error;
 pub use problem::Problem;
 pub use server::{BuiltIn, Server, Source, Transport};

@@ -5,7 +5,7 @@ mod host;
 mod naming;
 mod survey;
 
-use std::{collections::HashSet, path::Path, sync::Arc, time::Duration};
+use std::{collections::HashSet, fmt, path::Path, sync::Arc, time::Duration};
 
 use futures::future;
 use serde_json::{Map, Value};
@@ -13,20 +13,34 @@ use shared::error::Code;
 
 use self::host::Host;
 use crate::{
-    Answer, Error, Problem, Server,
+    Answer, Error, Problem, Server, Trying,
     limits::{ARGUMENTS_BYTES_MAX, CALL_TIMEOUT_MAX, SERVERS_MAX, START_TIMEOUT},
 };
 
 /// What a toolbox works with besides its servers.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Options {
     /// How long a server may take until its tools are known.
     pub start: Duration,
+    /// Where the built-in servers run programs; without, what needs a sandbox
+    /// says so.
+    pub trying: Option<Arc<dyn Trying>>,
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("start", &self.start)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { start: START_TIMEOUT }
+        Self {
+            start: START_TIMEOUT,
+            trying: None,
+        }
     }
 }
 

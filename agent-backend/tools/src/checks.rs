@@ -17,6 +17,8 @@ mod syntax;
 
 use std::time::Duration;
 
+pub use self::format::{Formatted, Formatter, format};
+
 use engine::{
     artifact::{CheckReport, CheckStatus, FileChange},
     blob::BlobId,

@@ -121,6 +121,17 @@ fn is_secret(name: &str) -> bool {
         || SECRET_ENDINGS.iter().any(|ending| name.ends_with(ending))
 }
 
+/// Globs of names that hold secrets, for git's pathspecs. Templates among them
+/// are left out with the rest.
+pub(crate) fn secret_globs() -> impl Iterator<Item = String> {
+    let endings = SECRET_ENDINGS.iter().map(|ending| format!("*{ending}"));
+    SECRET_NAMES
+        .iter()
+        .map(|name| (*name).to_owned())
+        .chain([".env.*".to_owned()])
+        .chain(endings)
+}
+
 /// A path for a message: a model can name a very long one.
 fn shorten(path: &str) -> String {
     const CHARS_MAX: usize = 120;

@@ -12,6 +12,7 @@
 pub mod apply;
 pub mod checks;
 pub mod diff;
+pub mod history;
 pub mod limits;
 pub mod message;
 pub mod proposal;

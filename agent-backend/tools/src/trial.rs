@@ -9,6 +9,7 @@ mod diagnostics;
 mod evidence;
 mod place;
 mod printed;
+pub mod question;
 mod session;
 
 use std::{fs, path::PathBuf, time::Duration};

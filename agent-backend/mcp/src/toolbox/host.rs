@@ -107,7 +107,7 @@ impl Host {
     }
 
     async fn connect(self: &Arc<Self>) -> Result<Arc<Connection>, Error> {
-        let begun = Connection::begin(&self.server, &self.workspace, self.options.start);
+        let begun = Connection::begin(&self.server, &self.workspace, &self.options);
         let connection = Arc::new(Box::pin(begun).await?);
         let (tools, more) = connection.tools(self.options.start).await?;
         self.learn(Survey::of(&self.server, tools, more));

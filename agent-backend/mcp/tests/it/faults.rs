@@ -70,6 +70,7 @@ async fn a_server_that_is_silent_is_given_up() {
     let desk = Desk::new();
     let options = Options {
         start: Duration::from_secs(3),
+        ..Options::default()
     };
     let servers = vec![shell("bad", "cat >/dev/null"), script("good", "")];
     let toolbox = Toolbox::open(desk.path(), servers, &options).await;

@@ -1,6 +1,8 @@
 //! Toolboxes over real servers, and over scripts that do what servers should not.
 
 #[cfg(test)]
+mod builtin;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod real;

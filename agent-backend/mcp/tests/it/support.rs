@@ -63,7 +63,10 @@ impl Desk {
     }
 
     pub async fn open(&self, servers: Vec<Server>) -> Toolbox {
-        let options = Options { start: LONG };
+        let options = Options {
+            start: LONG,
+            ..Options::default()
+        };
         Toolbox::open(self.path(), servers, &options).await
     }
 }

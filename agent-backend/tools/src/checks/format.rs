@@ -1,5 +1,5 @@
-//! Formatters: whether the proposal is formatted as the project's own
-//! formatter would, where the file was so before.
+//! Formatters: what they make of a text, and whether the proposal is formatted
+//! as the project's own formatter would, where the file was so before.
 
 use std::{
     env,
@@ -12,12 +12,15 @@ use std::{
 
 use super::{Changed, Finding, extension, syntax};
 use crate::{
-    limits::FILE_BYTES_MAX,
+    limits::{COMPLAINT_BYTES_MAX, FILE_BYTES_MAX},
     process::{self, Failure},
 };
 
 /// Largest configuration file that is looked into, in bytes.
 const CONFIG_BYTES_MAX: u64 = 256 * 1024;
+
+/// Longest formatted text, in bytes.
+const OUTPUT_BYTES_MAX: usize = FILE_BYTES_MAX as usize * 2;
 
 /// Where Prettier's configuration may be that is data.
 const PRETTIER_DATA: &[&str] = &[
@@ -36,14 +39,20 @@ const PRETTIER_CODE: &[&str] = &[
     "prettier.config.mjs",
 ];
 
-/// A formatter that a project uses.
+/// A formatter that a project may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Formatter {
+pub enum Formatter {
+    /// Python.
     Black,
+    /// Python.
     Ruff,
+    /// Python; mends what a style guide names and leaves the rest.
     Autopep8,
+    /// Rust.
     Rustfmt,
+    /// Go.
     Gofmt,
+    /// JavaScript, TypeScript and their neighbours.
     Prettier,
 }
 
@@ -56,6 +65,92 @@ const ALL: &[Formatter] = &[
     Formatter::Prettier,
 ];
 
+/// A text as a formatter writes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Formatted {
+    /// Which one.
+    pub formatter: Formatter,
+    /// The whole text.
+    pub text: String,
+}
+
+/// Formats a text as if it were the file at `path`, relative to `root`: with
+/// that formatter, or else with the first one that the project uses for such a
+/// file. Nothing is written, and configuration that is code is not used. Blocks
+/// for `timeout` at most.
+///
+/// # Errors
+/// Why not, in words.
+pub fn format(
+    root: &Path,
+    path: &str,
+    text: &str,
+    formatter: Option<Formatter>,
+    timeout: Duration,
+) -> Result<Formatted, String> {
+    let programs = env::var_os("PATH").unwrap_or_default();
+    format_on(&programs, root, path, text, formatter, timeout)
+}
+
+/// With the programs of a `PATH`.
+fn format_on(
+    programs: &OsStr,
+    root: &Path,
+    path: &str,
+    text: &str,
+    formatter: Option<Formatter>,
+    timeout: Duration,
+) -> Result<Formatted, String> {
+    let able: Vec<Formatter> = ALL.iter().copied().filter(|able| able.concerns(path)).collect();
+    let names = |able: &[Formatter]| {
+        able.iter()
+            .map(|able| able.program())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let formatter = match formatter {
+        Some(named) if able.contains(&named) => named,
+        Some(named) => return Err(format!("{} formats no such file as {path}", named.program())),
+        None => match able.iter().find(|able| able.is_used(root)) {
+            Some(used) => *used,
+            None if able.is_empty() => return Err(format!("no formatter is known for {path}")),
+            None => {
+                return Err(format!(
+                    "the project does not say which formatter it uses; name one of: {}",
+                    names(&able)
+                ));
+            }
+        },
+    };
+    let name = formatter.program();
+    let program = find(name, programs).ok_or_else(|| format!("{name} is not on PATH"))?;
+    let directory = tempfile::tempdir().map_err(|_| "there is no temporary directory".to_owned())?;
+    let arguments = formatter.arguments(root, path)?;
+    let command = || {
+        let mut command = Command::new(&program);
+        command
+            .args(&arguments)
+            .env("PATH", programs)
+            .current_dir(directory.path());
+        command
+    };
+    if formatter.is_silent_on_syntax_errors() && !syntax::is_sound(path, text, timeout) {
+        return Err(format!("{path}: cannot be parsed"));
+    }
+    match process::run(&mut command(), Some(text.as_bytes()), timeout, OUTPUT_BYTES_MAX) {
+        Ok(output) if output.code == Some(0) => {
+            let text = String::from_utf8(output.stdout).map_err(|_| format!("{name} wrote no text"))?;
+            Ok(Formatted { formatter, text })
+        }
+        Ok(output) => Err(format!(
+            "{name}: {}",
+            process::complaint(&output.stderr, COMPLAINT_BYTES_MAX)
+        )),
+        Err(Failure::TimedOut) => Err(format!("{name} did not end in time")),
+        Err(Failure::Io(error)) => Err(format!("{name} cannot be run: {error}")),
+    }
+}
+
 /// The formatters that the project at `root` uses for one of these files.
 pub(super) fn used(root: &Path, changed: &[Changed]) -> Vec<Formatter> {
     let concerned = |f: &&Formatter| changed.iter().any(|file| f.concerns(&file.path)) && f.is_used(root);
@@ -63,11 +158,17 @@ pub(super) fn used(root: &Path, changed: &[Changed]) -> Vec<Formatter> {
 }
 
 impl Formatter {
+    /// The one with this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        ALL.iter().copied().find(|formatter| formatter.program() == name)
+    }
+
     pub(super) fn name(self) -> String {
         format!("format-{}", self.program())
     }
 
-    fn program(self) -> &'static str {
+    /// What it is called.
+    pub fn program(self) -> &'static str {
         match self {
             Self::Black => "black",
             Self::Ruff => "ruff",
@@ -167,12 +268,7 @@ impl Formatter {
                     .args(&arguments)
                     .env("PATH", path)
                     .current_dir(directory.path());
-                process::run(
-                    &mut command,
-                    Some(source.as_bytes()),
-                    timeout,
-                    FILE_BYTES_MAX as usize * 2,
-                )
+                process::run(&mut command, Some(source.as_bytes()), timeout, OUTPUT_BYTES_MAX)
             };
             // A program that cannot format the least of sources (no toolchain, a
             // broken configuration) says nothing about the proposal.
@@ -220,14 +316,13 @@ impl Formatter {
         let at = |name: &str| root.join(name).display().to_string();
         Ok(match self {
             Self::Black => {
-                vec![
-                    "-q".into(),
-                    "--config".into(),
-                    at("pyproject.toml"),
-                    "--stdin-filename".into(),
-                    at(path),
-                    "-".into(),
-                ]
+                let mut arguments = vec!["-q".to_owned()];
+                // It refuses one that is not there.
+                if root.join("pyproject.toml").is_file() {
+                    arguments.extend(["--config".to_owned(), at("pyproject.toml")]);
+                }
+                arguments.extend(["--stdin-filename".to_owned(), at(path), "-".to_owned()]);
+                arguments
             }
             Self::Ruff => vec![
                 "format".into(),

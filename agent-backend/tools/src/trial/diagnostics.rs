@@ -30,7 +30,7 @@ const NOT_INSTALLED: &[&str] = &[
 ];
 
 /// The servers of each kind of project, the better one first.
-const SERVERS: &[(Ecosystem, &[Server])] = &[
+pub(super) const SERVERS: &[(Ecosystem, &[Server])] = &[
     (Ecosystem::Cargo, &[Server::RustAnalyzer]),
     (
         Ecosystem::Python,

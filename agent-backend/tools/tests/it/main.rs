@@ -9,6 +9,8 @@ mod crash;
 #[cfg(test)]
 mod fence;
 #[cfg(test)]
+mod history;
+#[cfg(test)]
 mod proposal;
 #[cfg(test)]
 mod repositories;

@@ -54,6 +54,16 @@ fn check(formatter: Formatter, variable: &str, config: (&str, &str), texts: &Tex
     };
     let passed = (CheckStatus::Passed, String::new());
     let differs = format!("{}: would be formatted differently", texts.path);
+    let format = |text: &str, formatter: Option<Formatter>| {
+        format_on(&path, root.path(), texts.path, text, formatter, LONG)
+    };
+    let tidy = Ok(Formatted {
+        formatter,
+        text: texts.tidy.to_owned(),
+    });
+    assert!(format(texts.untidy, None).is_ok_and(|formatted| formatted.text != texts.untidy));
+    assert_eq!(format(texts.tidy, Some(formatter)), tidy);
+    assert!(format(texts.broken, None).is_err());
     assert_eq!(judge("", texts.tidy), passed);
     assert_eq!(judge(texts.tidy, texts.tidy), passed);
     assert_eq!(judge(texts.tidy, texts.untidy), (CheckStatus::Failed, differs));
@@ -105,4 +115,23 @@ fn prettier() {
     // Its own default would have semicolons.
     let config = (".prettierrc", "{ \"semi\": false }\n");
     check(Formatter::Prettier, NODE, config, &texts);
+}
+
+#[test]
+fn a_formatter_is_that_of_the_file() {
+    #[track_caller]
+    fn check(path: &str, formatter: Option<Formatter>, expect: &str) {
+        let root = tempfile::tempdir().unwrap();
+        let told = format_on(OsStr::new(""), root.path(), path, "", formatter, LONG);
+        assert_eq!(told, Err(expect.to_owned()));
+    }
+    check("a.zig", None, "no formatter is known for a.zig");
+    check(
+        "a.rs",
+        Some(Formatter::Black),
+        "black formats no such file as a.rs",
+    );
+    check("a.rs", Some(Formatter::Rustfmt), "rustfmt is not on PATH");
+    let which = "the project does not say which formatter it uses; name one of: black, ruff, autopep8";
+    check("a.py", None, which);
 }
