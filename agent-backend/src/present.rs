@@ -120,6 +120,7 @@ impl Presenter {
             | Event::Planned(_)
             | Event::Proposed(_)
             | Event::Checked(_)
+            | Event::Rechecked { .. }
             | Event::AttemptDiscarded { .. }
             | Event::DecisionRequested
             | Event::Decided(_)
@@ -196,6 +197,7 @@ impl Presenter {
                 files,
             },
             Event::Checked(report) => check(report),
+            Event::Rechecked { problems, .. } => info(rechecked(problems)),
             Event::StageFinished {
                 stage,
                 attempt,
@@ -449,6 +451,15 @@ fn retrieval(context: &artifact::Context) -> Body {
             })
             .collect(),
         tokens: context.tokens,
+    }
+}
+
+/// The outcome of a look at what would be written.
+pub(crate) fn rechecked(problems: &[String]) -> String {
+    let what = "what would be written is not what was shown: it was checked again";
+    match problems.len() {
+        0 => format!("{what}, and nothing new is wrong with it"),
+        new => format!("{what}, and {new} check(s) object that did not before"),
     }
 }
 

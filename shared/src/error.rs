@@ -106,6 +106,7 @@ codes! {
     StagedConflict = "E1211", "A proposed path has staged changes";
     WriteFailed = "E1212", "A file could not be written";
     GitMissing = "E1213", "The git program is not installed";
+    MergedChecksFailed = "E1214", "What would be written is not what was checked, and fails";
 
     // E13xx: model answers (agents).
     AnswerEmpty = "E1301", "The model's answer is empty";

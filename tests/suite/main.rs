@@ -42,6 +42,7 @@ mod partitions;
 mod providers;
 mod quarantine;
 mod questions;
+mod rechecks;
 mod registry;
 mod resume;
 mod retention;

@@ -76,6 +76,15 @@ impl ChangeKind {
     }
 }
 
+/// What the evidence is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checked {
+    /// The proposal, which is what is committed.
+    Proposed,
+    /// What is committed, after the proposal was merged, cut or edited.
+    Merged,
+}
+
 /// A commit message in parts; `to_string` puts it together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommitText {
@@ -107,7 +116,9 @@ pub struct Facts<'a> {
     pub changed: &'a [(&'a str, ChangeKind)],
     /// The evidence.
     pub checks: &'a [CheckReport],
-    /// Files that the person wrote anew after the checks.
+    /// What it is about.
+    pub checked: Checked,
+    /// Files that the person wrote anew.
     pub edited: &'a [&'a str],
     /// The workflow.
     pub workflow: &'a WorkflowId,
@@ -120,6 +131,7 @@ pub fn message(facts: &Facts<'_>) -> CommitText {
         summary,
         changed,
         checks,
+        checked,
         edited,
         workflow,
     } = facts;
@@ -127,13 +139,14 @@ pub fn message(facts: &Facts<'_>) -> CommitText {
         .into_iter()
         .find_map(subject)
         .unwrap_or_else(|| fallback(changed));
-    let mut body = format!("{}\n\n{}", files(changed), evidence(checks));
+    let mut body = format!("{}\n\n{}", files(changed), evidence(checks, *checked));
     if !edited.is_empty() {
         let paths: Vec<String> = edited.iter().map(|path| plain(path)).collect();
-        body.push_str(&format!(
-            "\nEdited by hand after the checks: {}",
-            paths.join(", ")
-        ));
+        let when = match checked {
+            Checked::Proposed => " after the checks",
+            Checked::Merged => "",
+        };
+        body.push_str(&format!("\nEdited by hand{when}: {}", paths.join(", ")));
     }
     CommitText {
         subject,
@@ -261,7 +274,7 @@ fn files(changed: &[(&str, ChangeKind)]) -> String {
 }
 
 /// One line that says what was checked and what was not.
-fn evidence(checks: &[CheckReport]) -> String {
+fn evidence(checks: &[CheckReport], checked: Checked) -> String {
     if checks.is_empty() {
         return "Checks: none ran".to_owned();
     }
@@ -276,7 +289,11 @@ fn evidence(checks: &[CheckReport]) -> String {
             shorten(&one_line(&check.name, NAME_CHARS_MAX), NAME_CHARS_MAX)
         )
     });
-    format!("Checks: {}", words.collect::<Vec<_>>().join(", "))
+    let again = match checked {
+        Checked::Proposed => "",
+        Checked::Merged => " (checked again after merging)",
+    };
+    format!("Checks: {}{again}", words.collect::<Vec<_>>().join(", "))
 }
 
 #[cfg(test)]
@@ -311,6 +328,7 @@ mod tests {
             summary,
             changed,
             checks: &[],
+            checked: Checked::Proposed,
             edited: &[],
             workflow,
         }
@@ -368,6 +386,17 @@ mod tests {
             text,
             "feat: Implement JWT authentication\n\n- add src/auth/jwt.py\n- update src/app.py\n- remove old.py\n\n\
              Checks: syntax passed, tests not run\nEdited by hand after the checks: src/app.py\n\nWorkflow-Id: wf_1\nGenerated-by: Agentic IDE\n"
+        );
+        let again = message(&Facts {
+            checked: Checked::Merged,
+            ..all
+        });
+        assert_eq!(
+            again.body.lines().skip(4).collect::<Vec<_>>(),
+            [
+                "Checks: syntax passed, tests not run (checked again after merging)",
+                "Edited by hand: src/app.py",
+            ]
         );
         let none = Facts {
             query: "",

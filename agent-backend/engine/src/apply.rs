@@ -5,9 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use shared::id::{Seq, StageId};
 
 use crate::{
-    artifact::Decision,
+    artifact::{CheckReport, Decision},
     event::{Ending, Event, LanePlan, Recorded},
     graph::{Graph, StageKind},
+    recheck::Recheck,
     state::{
         Fork, Joined, Joining, LaneOrigin, Phase, Question, Remark, Running, StageRecord, StageStatus, State,
         Text,
@@ -84,6 +85,7 @@ fn begin(recorded: &Recorded) -> Option<State> {
         feedback: Arc::default(),
         remarks: Arc::default(),
         selection: None,
+        recheck: None,
         intent: None,
         applied: None,
         resumes: 0,
@@ -144,8 +146,16 @@ fn change(state: &mut State, now: Moment, event: &Event) {
         Event::Proposed(proposal) => {
             state.proposal = Some(Arc::new(proposal.clone()));
             state.checks = Arc::default();
+            state.recheck = None;
         }
-        Event::Checked(report) => Arc::make_mut(&mut state.checks).push(report.clone()),
+        Event::Checked(report) => checked(state, report),
+        Event::Rechecked { of, problems } => {
+            state.recheck = Some(Arc::new(Recheck {
+                of: *of,
+                problems: problems.clone(),
+                shown: false,
+            }));
+        }
         Event::StageFinished {
             stage,
             attempt,
@@ -163,10 +173,12 @@ fn change(state: &mut State, now: Moment, event: &Event) {
             if let Phase::Running(running) = &state.phase {
                 let stage = running.stage.clone();
                 state.phase = asked(state, now, stage, Question::Review);
+                shown(state);
             }
         }
         Event::HelpRequested { stage } => {
             state.phase = asked(state, now, stage.clone(), Question::Failure);
+            shown(state);
         }
         Event::Decided(decision) => match decision {
             Decision::Accept(selection) => {
@@ -182,6 +194,7 @@ fn change(state: &mut State, now: Moment, event: &Event) {
             state.iteration = *iteration;
             state.previous = state.proposal.take();
             state.checks = Arc::default();
+            state.recheck = None;
             state.failures = Arc::default();
             state.lanes.clear();
             for record in &mut state.stages {
@@ -246,6 +259,25 @@ fn change(state: &mut State, now: Moment, event: &Event) {
             }));
         }
         Event::Continued { .. } => state.base = now.seq,
+    }
+}
+
+/// What an apply stage checks takes the place of what was said of the proposal.
+fn checked(state: &mut State, report: &CheckReport) {
+    let again = state
+        .running()
+        .is_some_and(|(_, stage)| stage.is(StageKind::Apply));
+    let checks = Arc::make_mut(&mut state.checks);
+    match checks.iter_mut().find(|known| again && known.name == report.name) {
+        Some(known) => *known = report.clone(),
+        None => checks.push(report.clone()),
+    }
+}
+
+/// Who is asked sees all the evidence.
+fn shown(state: &mut State) {
+    if let Some(recheck) = &mut state.recheck {
+        Arc::make_mut(recheck).shown = true;
     }
 }
 
@@ -374,6 +406,7 @@ fn lane_started(state: &State, now: Moment, stage: &StageId, lane: &StageId, run
         checks: Arc::default(),
         failures: Arc::default(),
         selection: None,
+        recheck: None,
         intent: None,
         applied: None,
         resumes: 0,

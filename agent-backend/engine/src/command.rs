@@ -82,6 +82,20 @@ pub enum Command {
         /// What it will write.
         intent: ApplyIntent,
     },
+    /// The apply worker has checked what it would write, because that is not
+    /// what was checked before.
+    Recheck {
+        /// The stage.
+        stage: StageId,
+        /// The attempt.
+        attempt: u32,
+        /// [`identity`](crate::recheck::identity) of what it would write.
+        of: BlobId,
+        /// The evidence.
+        reports: Vec<CheckReport>,
+        /// Problems that the evidence of before does not have.
+        problems: Vec<String>,
+    },
     /// A model was asked, with or without success.
     ReportCall {
         /// The stage.

@@ -109,6 +109,7 @@ pub fn decide(state: &State, command: Command, ctx: &Ctx) -> Result<Vec<Event>, 
         | Command::FailStage { .. }
         | Command::RestartText { .. }
         | Command::IntendApply { .. }
+        | Command::Recheck { .. }
         | Command::Decide { .. }
         | Command::Cancel
         | Command::Resume
@@ -158,7 +159,14 @@ fn act(draft: &mut turn::Draft, command: Command) -> Result<(), Reject> {
             stage,
             attempt,
             intent,
-        } => current(draft, &stage, attempt)?.emit(Event::ApplyIntended(intent)),
+        } => complete::intend(&mut current(draft, &stage, attempt)?, intent),
+        Command::Recheck {
+            stage,
+            attempt,
+            of,
+            reports,
+            problems,
+        } => complete::recheck(&mut current(draft, &stage, attempt)?, of, reports, &problems),
         Command::Decide { iteration, decision } => {
             person::answer(&mut Turn::root(draft), iteration, &decision)?;
         }

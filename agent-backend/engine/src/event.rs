@@ -53,8 +53,19 @@ pub enum Event {
     Planned(Plan),
     /// A proposal was made or replaced; legal while a generating stage runs.
     Proposed(Proposal),
-    /// One check ended; legal while a checks stage runs.
+    /// One check ended; legal while a checks stage runs, and while an apply
+    /// stage looks at what it would write.
     Checked(CheckReport),
+    /// What would be written is not what was checked before: the checks right
+    /// before this are about it. Legal while an apply stage runs, before it
+    /// intends anything.
+    Rechecked {
+        /// [`identity`](crate::recheck::identity) of what would be written.
+        of: BlobId,
+        /// Problems that the evidence of before does not have; with any,
+        /// nothing is written until the person was asked again.
+        problems: Vec<String>,
+    },
     /// A stage ended, or was left out.
     StageFinished {
         /// The stage.
@@ -247,6 +258,7 @@ impl Event {
             | Self::StageStarted { .. }
             | Self::Streamed(_)
             | Self::Planned(_)
+            | Self::Rechecked { .. }
             | Self::StageFinished { .. }
             | Self::AttemptDiscarded { .. }
             | Self::DecisionRequested

@@ -26,6 +26,7 @@ pub fn compact(history: impl IntoIterator<Item = Recorded>) -> Vec<Recorded> {
         | Event::Planned(_)
         | Event::Proposed(_)
         | Event::Checked(_)
+        | Event::Rechecked { .. }
         | Event::StageFinished { .. }
         | Event::DecisionRequested
         | Event::Decided(_)

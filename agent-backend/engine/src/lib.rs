@@ -16,6 +16,7 @@ pub mod graph;
 pub mod history;
 pub mod limits;
 pub mod ports;
+pub mod recheck;
 pub mod state;
 
 mod apply;

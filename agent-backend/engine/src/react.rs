@@ -59,6 +59,7 @@ pub fn react(state: &State, event: &Event) -> Vec<Action> {
         | Event::Planned(_)
         | Event::Proposed(_)
         | Event::Checked(_)
+        | Event::Rechecked { .. }
         | Event::StageFinished { .. }
         | Event::AttemptDiscarded { .. }
         | Event::DecisionRequested

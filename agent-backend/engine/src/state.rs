@@ -12,6 +12,7 @@ use crate::{
     artifact::{Applied, ApplyIntent, CheckReport, Context, Failure, Plan, Proposal, Selection, Task},
     event::{GenerationTotal, LanePlan, Origin},
     graph::{Graph, Stage, StageKind},
+    recheck::Recheck,
 };
 
 /// State of one workflow, or of one lane in it.
@@ -64,6 +65,9 @@ pub struct State {
     pub remarks: Arc<Vec<Remark>>,
     /// What of the proposal was accepted.
     pub selection: Option<Selection>,
+    /// The last look at what would be written, where it is not what was
+    /// proposed.
+    pub recheck: Option<Arc<Recheck>>,
     /// What is about to be, or was, written.
     pub intent: Option<Arc<ApplyIntent>>,
     /// What was written.

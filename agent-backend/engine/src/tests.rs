@@ -5,6 +5,7 @@ mod forks;
 mod groups;
 mod policies;
 mod properties;
+mod rechecks;
 mod remarks;
 mod support;
 mod timers;

@@ -8,6 +8,7 @@ use engine::{
     artifact::Decision,
     history::{compact, may_continue},
     limits::{ITERATIONS_MAX, RESUMES_MAX},
+    recheck::Standing,
     state::{Phase, Running},
 };
 use shared::{
@@ -169,8 +170,19 @@ fn legal(list: &State, event: &Event, recorded: &Recorded) -> Result<(), Broken>
         }),
         Event::Planned(_) => check(runs(&[StageKind::Planning]), 4, || format!("{seq}: nobody plans")),
         Event::Proposed(_) => check(runs(&code), 4, || format!("{seq}: nobody writes")),
-        Event::Checked(_) => check(runs(&[StageKind::Checks]), 4, || format!("{seq}: nobody checks")),
-        Event::ApplyIntended(_) => check(runs(&[StageKind::Apply]), 5, || format!("{seq}: nobody applies")),
+        Event::Checked(_) => check(runs(&[StageKind::Checks, StageKind::Apply]), 4, || {
+            format!("{seq}: nobody checks")
+        }),
+        Event::Rechecked { .. } => check(runs(&[StageKind::Apply]) && list.intent.is_none(), 5, || {
+            format!("{seq}: nobody is about to write")
+        }),
+        Event::ApplyIntended(intent) => {
+            check(runs(&[StageKind::Apply]), 5, || format!("{seq}: nobody applies"))?;
+            let objected = matches!(list.standing(&intent.files), Standing::Objected(_));
+            check(!objected, 5, || {
+                format!("{seq} intends what failed and was not shown")
+            })
+        }
         Event::Applied(_) => check(list.intent.is_some(), 5, || format!("{seq} was not intended")),
         Event::StageFinished {
             stage,

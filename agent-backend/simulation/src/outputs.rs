@@ -1,13 +1,14 @@
 //! What workers come back with.
 
 use engine::{
-    FoundBy, Output, StageKind, State,
+    Command, FoundBy, Output, StageKind, State,
     artifact::{
         ApplyIntent, CallEnding, CallNext, CheckReport, CheckStatus, CommitIntent, Context, Failure,
         FileChange, ModelCall, Plan, Proposal, RetrievalMode, StageChoice,
     },
     blob::BlobId,
     event::Origin,
+    recheck,
 };
 use shared::{
     error::{Class, Code},
@@ -47,19 +48,7 @@ pub fn output(kind: StageKind, stage: &StageId, conflict: bool, failed: bool) ->
             })
         }
         StageKind::Checks => Output::Checks {
-            reports: vec![CheckReport {
-                name: "syntax".to_owned(),
-                status: if failed {
-                    CheckStatus::Failed
-                } else {
-                    CheckStatus::Passed
-                },
-                command: None,
-                exit_status: None,
-                duration_ms: 1,
-                output: "line 3".to_owned(),
-                log: None,
-            }],
+            reports: vec![report(failed)],
             problems: if failed {
                 vec!["syntax: line 3".to_owned()]
             } else {
@@ -96,6 +85,37 @@ pub fn intent(state: &State, head: String) -> ApplyIntent {
             .iter()
             .flat_map(|proposal| proposal.files.clone())
             .collect(),
+    }
+}
+
+/// What checking once more says of what would be written.
+pub fn recheck(stage: StageId, attempt: u32, intent: &ApplyIntent, objects: bool) -> Command {
+    Command::Recheck {
+        stage,
+        attempt,
+        of: recheck::identity(&intent.files),
+        reports: vec![report(objects)],
+        problems: if objects {
+            vec!["syntax: line 3".to_owned()]
+        } else {
+            Vec::new()
+        },
+    }
+}
+
+fn report(failed: bool) -> CheckReport {
+    CheckReport {
+        name: "syntax".to_owned(),
+        status: if failed {
+            CheckStatus::Failed
+        } else {
+            CheckStatus::Passed
+        },
+        command: None,
+        exit_status: None,
+        duration_ms: 1,
+        output: "line 3".to_owned(),
+        log: None,
     }
 }
 

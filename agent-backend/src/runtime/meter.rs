@@ -75,6 +75,7 @@ pub(super) fn appended(events: &[Recorded], waited: Duration) {
             | Event::Planned(_)
             | Event::Proposed(_)
             | Event::Checked(_)
+            | Event::Rechecked { .. }
             | Event::StageFinished { .. }
             | Event::AttemptDiscarded { .. }
             | Event::AttemptResumed { .. }

@@ -167,6 +167,24 @@ impl Desk {
         .await;
     }
 
+    /// What would be written was checked; whether the workflow goes on with
+    /// it, it decides.
+    async fn recheck(&self, of: BlobId, evidence: checks::Evidence, problems: Vec<String>) {
+        let (stage, attempt) = (self.stage.clone(), self.attempt);
+        let checks::Evidence { reports, logs, .. } = evidence;
+        self.send(
+            Command::Recheck {
+                stage,
+                attempt,
+                of,
+                reports,
+                problems,
+            },
+            logs,
+        )
+        .await;
+    }
+
     async fn complete(&self, output: Output, blobs: Vec<Blob>) {
         let (stage, attempt) = (self.stage.clone(), self.attempt);
         self.send(

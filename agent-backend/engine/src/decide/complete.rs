@@ -4,10 +4,12 @@ use shared::error::{Class, Code};
 
 use super::{fail, steps, turn::Turn};
 use crate::{
-    artifact::{CheckReport, Failure},
+    artifact::{ApplyIntent, CheckReport, Failure},
+    blob::BlobId,
     command::{FoundBy, Output},
     event::{Ending, Event},
     graph::{Stage, StageKind},
+    recheck::Standing,
     state::{Outcome, Running},
 };
 
@@ -54,6 +56,55 @@ pub(super) fn complete(turn: &mut Turn<'_>, output: Output) {
         Ending::Succeeded,
     );
     steps::go_on_after(turn, &stage.id);
+}
+
+/// What will be written is known. Problems of it that nobody has seen come
+/// first, also where a restart fell between them and the question.
+pub(super) fn intend(turn: &mut Turn<'_>, intent: ApplyIntent) {
+    match turn.state().standing(&intent.files) {
+        Standing::Objected(problems) => fail::fail(turn, objection(&problems)),
+        Standing::Known | Standing::Unchecked => turn.emit(Event::ApplyIntended(intent)),
+    }
+}
+
+/// What would be written was looked at once more: it is written, unless that
+/// brought something up that nobody has seen.
+pub(super) fn recheck(turn: &mut Turn<'_>, of: BlobId, reports: Vec<CheckReport>, problems: &[String]) {
+    let applies = turn
+        .running()
+        .is_some_and(|(_, stage)| stage.is(StageKind::Apply));
+    if !applies {
+        return fail::fail(
+            turn,
+            fail::internal("nothing is about to be written that could be checked"),
+        );
+    }
+    // It is being written: nothing depends on it any more.
+    if turn.state().intent.is_some() {
+        return;
+    }
+    for report in reports {
+        turn.emit(Event::Checked(report));
+    }
+    turn.emit(Event::Rechecked {
+        of,
+        problems: problems.to_vec(),
+    });
+    if !problems.is_empty() {
+        fail::fail(turn, objection(problems));
+    }
+}
+
+/// Why nothing is written although it was accepted.
+fn objection(problems: &[String]) -> Failure {
+    Failure {
+        class: Class::Permanent,
+        code: Code::MergedChecksFailed,
+        message: format!(
+            "what would be written is not what was checked, and fails: accept again to write it all the same\n{}",
+            problems.join("\n")
+        ),
+    }
 }
 
 fn checked(

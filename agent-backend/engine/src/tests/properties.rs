@@ -22,6 +22,7 @@ enum Step {
     Fail(Class),
     Stream,
     Intend,
+    Recheck,
     Accept,
     Reject,
     Modify,
@@ -42,6 +43,7 @@ fn steps() -> impl Strategy<Value = Vec<(Step, usize)>> {
         1 => Just(Step::Fail(Class::User)),
         2 => Just(Step::Stream),
         2 => Just(Step::Intend),
+        1 => Just(Step::Recheck),
         2 => Just(Step::Accept),
         1 => Just(Step::Reject),
         2 => Just(Step::Modify),
@@ -109,6 +111,15 @@ fn command(run: &Run, step: Step, pick: usize) -> Option<Command> {
             attempt,
             intent: intent(),
         }),
+        (Step::Recheck, Some((stage, attempt, Kind::Apply))) if run.state.intent.is_none() => {
+            Some(Command::Recheck {
+                stage,
+                attempt,
+                of: crate::recheck::identity(&intent().files),
+                reports: vec![report(CheckStatus::Failed)],
+                problems: vec!["syntax: line 3".to_owned(); pick % 2],
+            })
+        }
         (Step::Stale, Some((stage, attempt, _))) => Some(Command::FailStage {
             stage,
             attempt: attempt + 7,

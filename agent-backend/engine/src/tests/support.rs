@@ -306,6 +306,7 @@ pub fn line(event: &Event) -> String {
         Event::Planned(_) => "plan".into(),
         Event::Proposed(proposal) => format!("propose {}", proposal.files.len()),
         Event::Checked(report) => format!("check {:?}", report.status),
+        Event::Rechecked { problems, .. } => format!("rechecked, problems {}", problems.len()),
         Event::StageFinished {
             stage,
             attempt,

@@ -34,6 +34,7 @@ const ROLES: &str = include_str!("fixtures/v1-roles.jsonl");
 const READS: &str = include_str!("fixtures/v1-reads.jsonl");
 const TRIALS: &str = include_str!("fixtures/v1-trials.jsonl");
 const EDITS: &str = include_str!("fixtures/v1-edits.jsonl");
+const RECHECKS: &str = include_str!("fixtures/v1-rechecks.jsonl");
 const CHOICES: &str = include_str!("fixtures/v1-choices.jsonl");
 const HISTORY: &str = include_str!("fixtures/v1-history.jsonl");
 
@@ -572,6 +573,15 @@ fn edit_samples() -> Vec<Event> {
     ])))]
 }
 
+/// A look at what would be written.
+fn recheck_samples() -> Vec<Event> {
+    let rechecked = |problems: &[&str]| Event::Rechecked {
+        of: BlobId::of(b"merged"),
+        problems: problems.iter().map(|text| (*text).to_owned()).collect(),
+    };
+    vec![rechecked(&[]), rechecked(&["test-npm: exit status 1\n- adds"])]
+}
+
 #[test]
 fn the_text_of_every_kind_of_event() {
     let lines: Vec<String> = samples().iter().map(text).collect();
@@ -590,6 +600,8 @@ fn the_text_of_every_kind_of_event() {
     insta::assert_snapshot!("trials", lines.join("\n"));
     let lines: Vec<String> = edit_samples().iter().map(text).collect();
     insta::assert_snapshot!("edits", lines.join("\n"));
+    let lines: Vec<String> = recheck_samples().iter().map(text).collect();
+    insta::assert_snapshot!("rechecks", lines.join("\n"));
 }
 
 #[test]
@@ -606,6 +618,7 @@ fn what_was_once_written_is_still_read() {
     assert_eq!(read(CHOICES), choice_samples());
     assert_eq!(read(TRIALS), trial_samples());
     assert_eq!(read(EDITS), edit_samples());
+    assert_eq!(read(RECHECKS), recheck_samples());
 }
 
 #[test]

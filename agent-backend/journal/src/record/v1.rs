@@ -56,6 +56,12 @@ pub(super) enum Event {
     Proposed(Proposal),
     #[serde(rename = "checked")]
     Checked(CheckReport),
+    #[serde(rename = "rechecked")]
+    Rechecked {
+        of: String,
+        #[serde(rename = "bad", default, skip_serializing_if = "Vec::is_empty")]
+        problems: Vec<String>,
+    },
     #[serde(rename = "stage_finished")]
     StageFinished {
         #[serde(rename = "st")]
@@ -288,6 +294,10 @@ impl From<&event::Event> for Event {
             event::Event::Planned(plan) => Self::Planned(plan.into()),
             event::Event::Proposed(proposal) => Self::Proposed(proposal.into()),
             event::Event::Checked(report) => Self::Checked(report.into()),
+            event::Event::Rechecked { of, problems } => Self::Rechecked {
+                of: of.to_hex(),
+                problems: problems.clone(),
+            },
             event::Event::StageFinished {
                 stage,
                 attempt,
@@ -416,6 +426,10 @@ impl TryFrom<Event> for event::Event {
             Event::Planned(plan) => Self::Planned(plan.try_into()?),
             Event::Proposed(proposal) => Self::Proposed(proposal.try_into()?),
             Event::Checked(report) => Self::Checked(report.try_into()?),
+            Event::Rechecked { of, problems } => Self::Rechecked {
+                of: artifact::blob(&of)?,
+                problems,
+            },
             Event::StageFinished {
                 stage,
                 attempt,

@@ -54,6 +54,10 @@ impl Life<'_> {
             Task::Write => return self.write(job, state),
             Task::Stage(StageKind::Apply) => {
                 let intent = outputs::intent(state, self.repository.head());
+                if !self.calm && self.rng.percent(20) {
+                    let objects = self.rng.percent(50);
+                    return Some(outputs::recheck(stage, attempt, &intent, objects));
+                }
                 return Some(Command::IntendApply {
                     stage,
                     attempt,

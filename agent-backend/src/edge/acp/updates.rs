@@ -99,9 +99,15 @@ impl<'a> Updates<'a> {
                 vec![self.update(ToolCallUpdateFields::new().content(self.diffs.clone()))]
             }
             Event::Checked(report) => {
-                self.checks.push(report.clone());
+                match self.checks.iter_mut().find(|known| known.name == report.name) {
+                    Some(known) => *known = report.clone(),
+                    None => self.checks.push(report.clone()),
+                }
                 let content: Vec<_> = self.checks.iter().map(evidence).collect();
                 vec![self.update(ToolCallUpdateFields::new().content(content))]
+            }
+            Event::Rechecked { problems, .. } => {
+                vec![think(&format!("{}.\n", present::rechecked(problems)))]
             }
             Event::StageFinished { attempt, ending, .. } if *attempt > 0 => self.finished(ending),
             Event::AttemptDiscarded { reason, .. } => {
@@ -200,6 +206,7 @@ impl<'a> Updates<'a> {
             | Event::Planned(_)
             | Event::Proposed(_)
             | Event::Checked(_)
+            | Event::Rechecked { .. }
             | Event::DecisionRequested
             | Event::Decided(_)
             | Event::IterationStarted { .. }

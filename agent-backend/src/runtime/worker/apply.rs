@@ -1,18 +1,24 @@
 //! Writes the accepted proposal in two steps: first the intent, which names
 //! everything the commit is a function of, then the writing itself, which may
-//! be done again after a crash and makes the same commit.
+//! be done again after a crash and makes the same commit. What is not what was
+//! checked is checked in between.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
-use agents::commit::{self, ChangeKind};
+use agents::commit::{self, ChangeKind, Checked};
 use engine::{
     Output, State,
     artifact::{FileChange, Selection},
     blob::BlobId,
+    recheck::{self, Recheck, Standing},
 };
+use shared::error::{Class, Code};
 
-use super::{Desk, Done};
+use super::{Desk, Done, checks};
 use crate::{clock, error::Error, runtime::services::Services};
+
+/// How often what would be written is checked while the person goes on editing.
+const RECHECKS_MAX: usize = 3;
 
 pub(super) type Contents = HashMap<BlobId, Vec<u8>>;
 
@@ -44,25 +50,77 @@ pub(super) async fn plan(services: &Services, state: &State, desk: &Desk) -> Res
         let blob = |id| contents.get(&id).cloned();
         tools::apply::accepted(&proposal.files, &blob, &selection)?
     };
-    let message = message(state, &accepted, &selection, &proposal.summary);
+    let mut state = state.clone();
+    let mut told = Vec::new();
+    for _ in 0..=RECHECKS_MAX {
+        let message = message(&state, &accepted, &selection, &proposal.summary);
+        let planned = merge(&workspace, &proposal.files, &contents, &selection, message).await?;
+        for notice in planned.notices {
+            if !told.contains(&notice) {
+                told.push(notice.clone());
+                desk.notify(notice.level, notice.code, notice.message).await;
+            }
+        }
+        let files = &planned.intent.files;
+        match state.standing(files) {
+            Standing::Known | Standing::Objected(_) => {
+                desk.intend(planned.intent, planned.blobs).await;
+                return Ok(());
+            }
+            Standing::Unchecked => {}
+        }
+        let of = recheck::identity(files);
+        let merged = planned
+            .blobs
+            .iter()
+            .map(|blob| (blob.id(), blob.bytes().to_vec()));
+        let what = (planned.intent.files, merged.collect());
+        let (evidence, problems) =
+            checks::again(services, desk, workspace.clone(), &state.checks, what).await?;
+        state.checks = Arc::new(evidence.reports.clone());
+        state.recheck = Some(Arc::new(Recheck {
+            of,
+            problems: problems.clone(),
+            shown: false,
+        }));
+        desk.recheck(of, evidence, problems.clone()).await;
+        if !problems.is_empty() {
+            // The person is asked once more; this attempt is over.
+            return Ok(());
+        }
+        // Checking takes a while: the files may have been edited meanwhile.
+    }
+    Err(Error {
+        class: Class::Permanent,
+        code: Code::WorkspaceChanged,
+        message: "the proposed files were edited whenever they had been checked: accept again when you have \
+                  stopped editing them"
+            .to_owned(),
+    })
+}
+
+/// Merges the accepted part with the workspace as it is now.
+async fn merge(
+    workspace: &tools::Workspace,
+    files: &[FileChange],
+    contents: &Contents,
+    selection: &Selection,
+    message: tools::CommitMessage,
+) -> Result<tools::apply::Planned, Error> {
+    let (workspace, files, contents, selection) = (
+        workspace.clone(),
+        files.to_vec(),
+        contents.clone(),
+        selection.clone(),
+    );
     let now = i64::try_from(clock::now_ms() / 1000).unwrap_or(i64::MAX);
-    let planned = super::blocking(move || {
+    super::blocking(move || {
         let blob = |id| contents.get(&id).cloned();
         Ok(tools::apply::plan(
-            &workspace,
-            &proposal.files,
-            &blob,
-            &selection,
-            &message,
-            now,
+            &workspace, &files, &blob, &selection, &message, now,
         )?)
     })
-    .await?;
-    for notice in planned.notices {
-        desk.notify(notice.level, notice.code, notice.message).await;
-    }
-    desk.intend(planned.intent, planned.blobs).await;
-    Ok(())
+    .await
 }
 
 /// Files that the person has written anew, with their texts.
@@ -99,6 +157,11 @@ fn message(
         summary,
         changed: &changed,
         checks: &state.checks,
+        checked: if state.recheck.is_some() {
+            Checked::Merged
+        } else {
+            Checked::Proposed
+        },
         edited: &edited,
         workflow: &state.workflow,
     });

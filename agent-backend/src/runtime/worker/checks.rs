@@ -5,23 +5,103 @@ mod log;
 
 use engine::{
     FoundBy, Output, State,
-    artifact::{CheckReport, CheckStatus, ContextRead},
+    artifact::{CheckReport, CheckStatus, ContextRead, FileChange},
+    blob::Blob,
+    recheck,
 };
 use sandbox::Stop;
 use tools::{checks::Timeouts, trial};
 
 use self::log::Log;
-use super::{Desk, Done, apply::contents};
+use super::{
+    Desk, Done,
+    apply::{Contents, contents},
+};
 use crate::{error::Error, runtime::services::Services};
 
 /// Whether the models that wrote the proposal have read what they were sent.
 const CONTEXT: &str = "context";
 
+/// What is known of changes to a workspace.
+pub(super) struct Evidence {
+    /// One for each check.
+    pub(super) reports: Vec<CheckReport>,
+    /// The logs that they name.
+    pub(super) logs: Vec<Blob>,
+    found_by: FoundBy,
+}
+
+impl Evidence {
+    /// Reports that object to the changes.
+    fn problems(&self) -> Vec<&CheckReport> {
+        let reports = self.reports.iter();
+        reports.filter(|report| tools::checks::blocks(report)).collect()
+    }
+}
+
 pub(super) async fn run(services: &Services, state: &State, desk: &Desk) -> Result<Done, Error> {
     let workspace = super::open(state).await?;
     let proposal = state.proposal.as_deref().cloned().unwrap_or_default();
-    let files = proposal.files;
-    let contents = contents(services, &files).await?;
+    let contents = contents(services, &proposal.files).await?;
+    let mut evidence = collect(services, desk, workspace, proposal.files, contents).await?;
+    let problems = evidence.problems().into_iter();
+    let problems = problems
+        .map(|report| format!("{}: {}", report.name, report.output))
+        .collect();
+    // Another attempt would be read by the same server: no problem of the
+    // proposal, but a thing to know before accepting it.
+    evidence.reports.push(context(&proposal.reads));
+    let output = Output::Checks {
+        reports: evidence.reports,
+        problems,
+        found_by: evidence.found_by,
+    };
+    Ok((output, evidence.logs))
+}
+
+/// Checks what would be written, with what it says that the evidence of before
+/// does not. Of that evidence nothing is left that would be about something
+/// else.
+pub(super) async fn again(
+    services: &Services,
+    desk: &Desk,
+    workspace: tools::Workspace,
+    shown: &[CheckReport],
+    (files, contents): (Vec<FileChange>, Contents),
+) -> Result<(Evidence, Vec<String>), Error> {
+    let mut evidence = collect(services, desk, workspace, files, contents).await?;
+    let problems = recheck::new_problems(shown, &evidence.problems());
+    for before in shown {
+        if evidence.reports.iter().any(|report| report.name == before.name) {
+            continue;
+        }
+        let report = if before.name == CONTEXT {
+            before.clone()
+        } else {
+            CheckReport {
+                name: before.name.clone(),
+                status: CheckStatus::Skipped,
+                command: None,
+                exit_status: None,
+                duration_ms: 0,
+                output: "it does not concern what is written".to_owned(),
+                log: None,
+            }
+        };
+        evidence.reports.push(report);
+    }
+    Ok((evidence, problems))
+}
+
+/// Looks at the files as they would be; then, if that finds nothing, builds and
+/// tests the workspace with them.
+async fn collect(
+    services: &Services,
+    desk: &Desk,
+    workspace: tools::Workspace,
+    files: Vec<FileChange>,
+    contents: Contents,
+) -> Result<Evidence, Error> {
     let changes: trial::Changes = files
         .iter()
         .map(|file| {
@@ -38,20 +118,11 @@ pub(super) async fn run(services: &Services, state: &State, desk: &Desk) -> Resu
     let holds = !reports.iter().any(tools::checks::blocks);
     let tried = tried(services, desk, workspace, changes, holds).await?;
     reports.extend(tried.reports);
-    let blocking = reports.iter().filter(|report| tools::checks::blocks(report));
-    let problems = blocking
-        .map(|report| format!("{}: {}", report.name, report.output))
-        .collect();
-    // Another attempt would be read by the same server: no problem of the
-    // proposal, but a thing to know before accepting it.
-    reports.push(context(&proposal.reads));
-    let found_by = if holds { FoundBy::Running } else { FoundBy::Reading };
-    let output = Output::Checks {
+    Ok(Evidence {
         reports,
-        problems,
-        found_by,
-    };
-    Ok((output, tried.logs))
+        logs: tried.logs,
+        found_by: if holds { FoundBy::Running } else { FoundBy::Reading },
+    })
 }
 
 /// Builds and tests the proposal; what runs is streamed, and ends with the
