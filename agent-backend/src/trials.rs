@@ -48,6 +48,11 @@ impl Trials {
         }
     }
 
+    /// What one command may take.
+    pub fn bounds(&self) -> Bounds {
+        self.bounds
+    }
+
     /// The same, with its sandbox. Blocks for about a second the first time.
     pub fn ready(&self) -> &trial::Trials {
         self.ready.get_or_init(|| {

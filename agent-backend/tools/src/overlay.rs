@@ -62,9 +62,9 @@ pub(crate) struct Overlay {
 }
 
 impl Overlay {
-    /// Copies the workspace to `root`, which is emptied, with these changes.
+    /// Copies these files of the workspace to `root`, which is emptied, with
+    /// these changes. Files that are no longer there are left out.
     ///
-    /// Files that git ignores stay out, and so do those that hold secrets.
     /// A file gets the time at which its contents were first seen, so that
     /// builds take up where the last one ended, and never too late.
     ///
@@ -72,6 +72,7 @@ impl Overlay {
     /// If something cannot be read or copied, or there is too much of it.
     pub(crate) fn lay(
         workspace: &Workspace,
+        files: &BTreeSet<String>,
         root: &Path,
         changes: &Changes,
         ages: &mut Ages,
@@ -83,33 +84,39 @@ impl Overlay {
             installed: Vec::new(),
             identity: BlobId::of(b""),
         };
-        overlay.fill(workspace, changes, ages)
+        overlay.fill(workspace, files, changes, ages)
     }
 
-    fn fill(mut self, workspace: &Workspace, changes: &Changes, ages: &mut Ages) -> Result<Self, Error> {
+    fn fill(
+        mut self,
+        workspace: &Workspace,
+        files: &BTreeSet<String>,
+        changes: &Changes,
+        ages: &mut Ages,
+    ) -> Result<Self, Error> {
         fs::create_dir_all(&self.root).map_err(|source| copying(&self.root, source))?;
         let mut names = Vec::new();
         let mut links = Vec::new();
         let mut bytes_left = OVERLAY_BYTES_MAX;
-        for path in listed(workspace)? {
-            let host = workspace.root().join(&path);
+        for path in files {
+            let host = workspace.root().join(path);
             let Ok(metadata) = host.symlink_metadata() else {
                 continue;
             };
             if metadata.is_symlink() {
                 links.push((
-                    path,
+                    path.clone(),
                     fs::read_link(&host).map_err(|source| copying(&host, source))?,
                 ));
                 continue;
             }
             // A submodule is listed as a directory.
-            if !metadata.is_file() || changes.contains_key(&path) {
+            if !metadata.is_file() || changes.contains_key(path) {
                 continue;
             }
             let bytes = read(&host, bytes_left)?;
             bytes_left = bytes_left.saturating_sub(bytes.len() as u64);
-            names.push(self.write(&path, &bytes, metadata.permissions().mode(), ages)?);
+            names.push(self.write(path, &bytes, metadata.permissions().mode(), ages)?);
         }
         for (path, contents) in changes {
             let Some(bytes) = contents else { continue };

@@ -5,6 +5,7 @@
 //! done about a failure.
 
 mod cargo;
+mod failure;
 mod go;
 mod node;
 mod outcome;
@@ -12,6 +13,7 @@ mod python;
 
 use std::collections::BTreeSet;
 
+use self::failure::Failure;
 pub(crate) use self::outcome::{Ending, Ran, Verdict, judge};
 
 /// Most folders in which one ecosystem's steps run for one change.
@@ -167,15 +169,13 @@ impl Ecosystem {
         }
     }
 
-    /// What fails by this output, each once, without what moves with every
-    /// change: line numbers and times.
-    fn failures(self, output: &str) -> BTreeSet<String> {
-        let lines = output.lines();
+    /// What fails by this output, each once.
+    fn failures(self, output: &str) -> BTreeSet<Failure> {
         match self {
-            Self::Cargo => lines.filter_map(cargo::failure).collect(),
-            Self::Python => lines.filter_map(python::failure).collect(),
-            Self::Node => lines.filter_map(node::failure).collect(),
-            Self::Go => lines.filter_map(go::failure).collect(),
+            Self::Cargo => cargo::failures(output),
+            Self::Python => python::failures(output),
+            Self::Node => node::failures(output),
+            Self::Go => go::failures(output),
         }
     }
 
@@ -265,9 +265,14 @@ fn step(
 }
 
 /// A word with a number behind it that moves with every change, taken off:
-/// `(line 5)`, `12ms`, `(0.00s)`.
+/// `12ms`, `(0.00s)`, `(5.2 s)`.
 fn without_time(text: &str) -> &str {
     let text = text.trim_end();
+    if let Some((head, number)) = text.strip_suffix(" s)").and_then(|rest| rest.rsplit_once(" ("))
+        && number.parse::<f64>().is_ok()
+    {
+        return head;
+    }
     let Some((head, last)) = text.rsplit_once(' ') else {
         return text;
     };

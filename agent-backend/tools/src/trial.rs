@@ -12,7 +12,7 @@ mod printed;
 pub mod question;
 mod session;
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, fs, path::PathBuf, time::Duration};
 
 use engine::artifact::CheckReport;
 use language::Installed;
@@ -105,25 +105,31 @@ pub fn run<'a>(
     stop: &Stop,
     tell: &mut dyn FnMut(Told<'_>),
 ) -> Evidence {
-    let planned = match plan(workspace, changes) {
-        Ok(planned) => planned,
+    let files = match overlay::listed(workspace) {
+        Ok(files) => files,
         Err(error) => return Evidence::of(vec![none("build", error.to_string())]),
     };
+    let planned = plan(workspace, &files, changes);
     let runs = |planned: &Planned| matches!(planned, Planned::Run(_));
-    let servers = diagnostics::servers(workspace.root(), &planned, changes);
+    let servers = diagnostics::servers(workspace.root(), changes);
     if !planned.iter().any(runs) && servers.is_empty() {
         return Evidence::of(skip_all(&planned, ""));
     }
-    match Session::begin(trials(), workspace, stop) {
+    let trials = trials();
+    let servers = diagnostics::where_nothing_is_built(servers, &planned, trials.bounds);
+    match Session::begin(trials, workspace, &files, stop) {
         Ok(session) => session.run(planned, &servers, changes, tell),
         Err(reason) => Evidence::of(skip_with(&servers, &planned, &reason)),
     }
 }
 
-/// What [`run`] would try of a proposal that is wrong at first sight.
-pub fn left_out(workspace: &Workspace, changes: &Changes) -> Evidence {
-    let planned = plan(workspace, changes).unwrap_or_default();
-    let servers = diagnostics::servers(workspace.root(), &planned, changes);
+/// What [`run`] would try within these bounds of a proposal that is wrong at
+/// first sight.
+pub fn left_out(bounds: Bounds, workspace: &Workspace, changes: &Changes) -> Evidence {
+    let files = overlay::listed(workspace).unwrap_or_default();
+    let planned = plan(workspace, &files, changes);
+    let servers = diagnostics::servers(workspace.root(), changes);
+    let servers = diagnostics::where_nothing_is_built(servers, &planned, bounds);
     Evidence::of(skip_with(
         &servers,
         &planned,
@@ -131,16 +137,14 @@ pub fn left_out(workspace: &Workspace, changes: &Changes) -> Evidence {
     ))
 }
 
-/// The steps that the change calls for, by the workspace as it will be.
-fn plan(workspace: &Workspace, changes: &Changes) -> Result<Vec<Planned>, overlay::Error> {
-    let mut paths = overlay::listed(workspace)?;
-    paths.retain(|path| {
-        workspace
-            .root()
-            .join(path)
-            .symlink_metadata()
-            .is_ok_and(|found| found.is_file())
-    });
+/// The steps that the change calls for, by the workspace as it will be. `files`
+/// are those that it has.
+fn plan(workspace: &Workspace, files: &BTreeSet<String>, changes: &Changes) -> Vec<Planned> {
+    let is_file = |path: &&String| {
+        let found = workspace.root().join(path).symlink_metadata();
+        found.is_ok_and(|found| found.is_file())
+    };
+    let mut paths: BTreeSet<String> = files.iter().filter(is_file).cloned().collect();
     for (path, contents) in changes {
         if contents.is_some() {
             paths.insert(path.clone());
@@ -161,7 +165,7 @@ fn plan(workspace: &Workspace, changes: &Changes) -> Result<Vec<Planned>, overla
         installed: &installed,
     };
     let changed: Vec<String> = changes.keys().cloned().collect();
-    Ok(project::plan(&tree, &changed))
+    project::plan(&tree, &changed)
 }
 
 /// The same with the servers that are not asked for the same reason.

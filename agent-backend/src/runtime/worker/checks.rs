@@ -135,7 +135,8 @@ async fn tried(
     holds: bool,
 ) -> Result<trial::Evidence, Error> {
     if !holds {
-        return super::blocking(move || Ok(trial::left_out(&workspace, &changes))).await;
+        let bounds = services.trials.bounds();
+        return super::blocking(move || Ok(trial::left_out(bounds, &workspace, &changes))).await;
     }
     let stop = Stop::default();
     let _stopped = StopOnDrop(stop.clone());

@@ -45,7 +45,8 @@ impl Case {
             .iter()
             .map(|(path, text)| ((*path).to_owned(), text.map(|text| text.as_bytes().to_vec())))
             .collect();
-        Overlay::lay(&workspace, &self.dir.path().join("copy"), &changes, ages).unwrap()
+        let files = listed(&workspace).unwrap();
+        Overlay::lay(&workspace, &files, &self.dir.path().join("copy"), &changes, ages).unwrap()
     }
 
     fn ages(&self) -> Ages {

@@ -1,6 +1,8 @@
 //! Rust projects.
 
-use super::{Ecosystem, Goal, Planned, Tree, above, step};
+use std::collections::BTreeSet;
+
+use super::{Ecosystem, Failure, Goal, Planned, Tree, above, step};
 
 /// Output that tells of crates that are not on this machine.
 pub(super) const LACKS: &[(&str, &str)] = &[
@@ -59,18 +61,56 @@ pub(super) fn steps(folder: &str) -> Vec<Planned> {
     ]
 }
 
+/// Said of each target whose tests failed, on standard error.
+const RERUN: &str = "to rerun pass `";
+
+/// What ends the report of a target whose tests failed, on standard output.
+const ENDS: &str = "test result: FAILED.";
+
+/// Two packages may have tests of one name. Their reports do not say whose they
+/// are, but are in the order in which cargo names the targets. Each stream is
+/// in order by itself; how they lie within each other means nothing.
+pub(super) fn failures(output: &str) -> BTreeSet<Failure> {
+    let target = |line: &str| {
+        let (_, target) = line.split_once(RERUN)?;
+        Some(target.strip_suffix('`')?.to_owned())
+    };
+    let targets: Vec<String> = output.lines().filter_map(target).collect();
+    let reports = output.lines().filter(|line| line.starts_with(ENDS)).count();
+    // One that was killed has no report, and what a test prints may look like one.
+    let mut targets = (targets.len() == reports)
+        .then_some(targets)
+        .unwrap_or_default()
+        .into_iter();
+    let mut place = targets.next();
+    let mut found = BTreeSet::new();
+    for line in output.lines() {
+        if line.starts_with(ENDS) {
+            place = targets.next();
+        }
+        found.extend(failure(line).map(|(name, kind)| Failure {
+            name,
+            place: match kind {
+                Goal::Build => None,
+                Goal::Test => place.clone(),
+            },
+        }));
+    }
+    found
+}
+
 /// `src/a.rs:1:2: error[E0425]: …` of a build, `test a::b ... FAILED` of tests.
-pub(super) fn failure(line: &str) -> Option<String> {
+fn failure(line: &str) -> Option<(String, Goal)> {
     if let Some(name) = line
         .strip_prefix("test ")
         .and_then(|rest| rest.strip_suffix(" ... FAILED"))
     {
         // A test of the documentation is named with its line.
         let name = name.split_once(" (line ").map_or(name, |(name, _)| name);
-        return Some(name.to_owned());
+        return Some((name.to_owned(), Goal::Test));
     }
     let (place, message) = line.split_once(": error")?;
     let (file, numbers) = place.split_once(':')?;
     let are_numbers = numbers.chars().all(|c| c.is_ascii_digit() || c == ':');
-    are_numbers.then(|| format!("{file}: error{message}"))
+    are_numbers.then(|| (format!("{file}: error{message}"), Goal::Build))
 }

@@ -1,6 +1,8 @@
 //! Go modules.
 
-use super::{Ecosystem, Goal, Planned, step, without_time};
+use std::collections::BTreeSet;
+
+use super::{Ecosystem, Failure, Goal, Planned, step, without_time};
 
 /// Output that tells of modules that are not on this machine.
 pub(super) const LACKS: &[(&str, &str)] = &[
@@ -31,11 +33,30 @@ pub(super) fn steps(folder: &str) -> Vec<Planned> {
     ]
 }
 
-/// `--- FAIL: TestA (0.00s)` of tests, `./a.go:1:2: undefined: b` of a build.
-pub(super) fn failure(line: &str) -> Option<String> {
-    if let Some(name) = line.trim_start().strip_prefix("--- FAIL: ") {
-        return Some(without_time(name).to_owned());
+/// `--- FAIL: TestA (0.00s)` of tests, and behind all of a package `FAIL`, its
+/// name and its time, with tabs.
+pub(super) fn failures(output: &str) -> BTreeSet<Failure> {
+    let mut found = BTreeSet::new();
+    let mut of_package = Vec::new();
+    for line in output.lines() {
+        if let Some(name) = line.trim_start().strip_prefix("--- FAIL: ") {
+            of_package.push(without_time(name).to_owned());
+        } else if let Some(rest) = line.strip_prefix("FAIL\t") {
+            let package = rest.split(['\t', ' ']).next().map(str::to_owned);
+            found.extend(of_package.drain(..).map(|name| Failure {
+                name,
+                place: package.clone(),
+            }));
+        } else {
+            found.extend(problem(line).map(Failure::named));
+        }
     }
+    found.extend(of_package.into_iter().map(Failure::named));
+    found
+}
+
+/// `./a.go:1:2: undefined: b` of a build.
+fn problem(line: &str) -> Option<String> {
     let (file, rest) = line.split_once(".go:")?;
     let (number, message) = rest.split_once(": ")?;
     let are_numbers = number.chars().all(|c| c.is_ascii_digit() || c == ':');

@@ -1,14 +1,19 @@
 //! JavaScript and TypeScript projects.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
-use super::{Ecosystem, Goal, Planned, Tree, has_part, join, named, step, without_time};
+use super::{Ecosystem, Failure, Goal, Planned, Tree, has_part, join, named, step, without_time};
 
 /// Output that tells of packages that are not installed.
 pub(super) const LACKS: &[(&str, &str)] = &[(
     "sh: 1: ",
     "a program of the `test` script is not installed: run `npm install` in the project",
 )];
+
+/// Before the names of tests that failed under jest.
+const JEST: &str = "● ";
 
 /// What `npm init` writes for a project without tests.
 const NO_TEST: &str = "no test specified";
@@ -76,8 +81,26 @@ pub(super) fn steps(tree: &Tree<'_>, folder: &str) -> Vec<Planned> {
 
 /// `src/a.ts(1,2): error TS2322: …` of the compiler, and of the runners: `not ok
 /// 1 - a` and `✖ a` of node, `● a › b` of jest, `FAIL a > b` and `× a` of
-/// vitest, `1) a` of mocha.
-pub(super) fn failure(line: &str) -> Option<String> {
+/// vitest.
+pub(super) fn failures(output: &str) -> BTreeSet<Failure> {
+    // Jest names the file of the tests below in a line of its own.
+    let mut file: Option<String> = None;
+    let mut found = BTreeSet::new();
+    for line in output.lines() {
+        let header = line.trim_start().strip_prefix("FAIL ").map(without_time);
+        if let Some(path) = header.map(str::trim).filter(|path| !path.contains(' ')) {
+            file = Some(path.to_owned());
+        }
+        let of_jest = line.trim_start().starts_with(JEST);
+        found.extend(failure(line).map(|name| Failure {
+            name,
+            place: file.clone().filter(|_| of_jest),
+        }));
+    }
+    found
+}
+
+fn failure(line: &str) -> Option<String> {
     if let Some((place, message)) = line.split_once("): error TS") {
         let file = place.split('(').next().unwrap_or(place);
         return Some(format!("{file}: error TS{message}"));
@@ -88,7 +111,7 @@ pub(super) fn failure(line: &str) -> Option<String> {
         return number.parse::<u32>().is_ok().then(|| name.trim().to_owned());
     }
     // The runner of node says `✖ failing tests:` before it repeats them.
-    let named = ["✖ ", "● ", "× ", "FAIL "]
+    let named = ["✖ ", JEST, "× ", "FAIL "]
         .iter()
         .find_map(|sign| line.strip_prefix(sign))?;
     let name = without_time(named).trim();

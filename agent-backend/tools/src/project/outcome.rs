@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Ecosystem, Goal};
+use super::{Ecosystem, Failure, Goal, failure};
 
 /// New failures that are named.
 const NAMED_MAX: usize = 10;
@@ -80,7 +80,7 @@ pub(crate) fn judge(
         ));
     }
     let old = ecosystem.failures(&before.output);
-    let new: BTreeSet<String> = failures.difference(&old).cloned().collect();
+    let new = failure::new_ones(&old, &failures);
     if !new.is_empty() {
         return Verdict::Failed(format!(
             "{}; {} of {} {what} are new{}",
@@ -92,7 +92,7 @@ pub(crate) fn judge(
     }
     // A run that was cut short or broke off says nothing of what it did not reach;
     // nor do tests that could not be built.
-    let is_unbuilt = goal == Goal::Test && failures.iter().any(|name| name.contains(": error"));
+    let is_unbuilt = goal == Goal::Test && failures.iter().any(|failure| failure.name.contains(": error"));
     let is_complete = matches!(after.ending, Ending::Exited(_)) && !failures.is_empty() && !is_unbuilt;
     if is_complete {
         return Verdict::Passed(format!(
@@ -109,11 +109,11 @@ pub(crate) fn judge(
     ))
 }
 
-fn list(failures: &BTreeSet<String>) -> String {
+fn list(failures: &BTreeSet<Failure>) -> String {
     let mut text: String = failures
         .iter()
         .take(NAMED_MAX)
-        .map(|name| format!("\n- {name}"))
+        .map(|failure| format!("\n- {failure}"))
         .collect();
     if failures.len() > NAMED_MAX {
         text.push_str(&format!("\n- and {} more", failures.len() - NAMED_MAX));

@@ -1,6 +1,8 @@
 //! Python projects.
 
-use super::{Ecosystem, Goal, Planned, Tree, has_part, join, named, nearest, step};
+use std::collections::BTreeSet;
+
+use super::{Ecosystem, Failure, Goal, Planned, Tree, has_part, join, named, nearest, step};
 
 /// Output that tells of packages that are not installed.
 pub(super) const LACKS: &[(&str, &str)] = &[(
@@ -105,8 +107,13 @@ fn uses_unittest_alone(tree: &Tree<'_>, folder: &str, tests: &[&str]) -> bool {
     speaks("unittest") && !speaks("pytest")
 }
 
-/// `FAILED a.py::test_b - …` of pytest, `FAIL: test_b (a.B.test_b)` of unittest.
-pub(super) fn failure(line: &str) -> Option<String> {
+/// `FAILED a.py::test_b - …` of pytest, `FAIL: test_b (a.B.test_b)` of unittest:
+/// both say by themselves where a test is.
+pub(super) fn failures(output: &str) -> BTreeSet<Failure> {
+    output.lines().filter_map(failure).map(Failure::named).collect()
+}
+
+fn failure(line: &str) -> Option<String> {
     for sign in ["FAILED ", "ERROR "] {
         if let Some(rest) = line.strip_prefix(sign) {
             let name = rest.split(" - ").next().unwrap_or(rest).trim();

@@ -145,7 +145,7 @@ fn go_is_built_and_tested() {
 fn what_fails_is_named_without_what_moves() {
     let check = |ecosystem: Ecosystem, output: &str, expect: &[&str]| {
         let found = ecosystem.failures(output);
-        let found: Vec<&str> = found.iter().map(String::as_str).collect();
+        let found: Vec<String> = found.iter().map(ToString::to_string).collect();
         assert_eq!(found, expect, "{output}");
     };
     check(
@@ -189,6 +189,35 @@ fn what_fails_is_named_without_what_moves() {
         Ecosystem::Go,
         "--- FAIL: TestA (0.00s)\n    a_test.go:7: got 1\n./a.go:3:5: undefined: b",
         &["TestA", "a.go: undefined: b"],
+    );
+}
+
+#[test]
+fn tests_of_one_name_are_told_apart() {
+    let check = |ecosystem: Ecosystem, output: &str, expect: &[&str]| {
+        let found = ecosystem.failures(output);
+        let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+        assert_eq!(found, expect, "{output}");
+    };
+    let rerun = "error: test failed, to rerun pass `-p a --lib`\nerror: test failed, to rerun pass `-p b --test it`\n";
+    let reports = "running 1 test\ntest t ... FAILED\n\ntest result: FAILED. 0 passed\nrunning 1 test\ntest u ... ok\n\
+                   test result: ok. 1 passed\nrunning 1 test\ntest t ... FAILED\n\ntest result: FAILED. 0 passed\n";
+    for output in [format!("{rerun}{reports}"), format!("{reports}{rerun}")] {
+        check(Ecosystem::Cargo, &output, &["t (-p a --lib)", "t (-p b --test it)"]);
+    }
+    // One target was killed: whose the report is cannot be told.
+    let killed = format!("{rerun}test t ... FAILED\ntest result: FAILED. 0 passed\n");
+    check(Ecosystem::Cargo, &killed, &["t"]);
+    check(
+        Ecosystem::Go,
+        "--- FAIL: TestA (0.00s)\nFAIL\nFAIL\tshop/a\t0.002s\n--- FAIL: TestA (0.00s)\nFAIL\nFAIL\tshop/b\t0.002s\n\
+         FAIL\tshop/c [build failed]\n",
+        &["TestA (shop/a)", "TestA (shop/b)"],
+    );
+    check(
+        Ecosystem::Node,
+        "FAIL src/a.test.js (5.2 s)\n  ● adds\nFAIL src/b.test.js\n  ● adds\n",
+        &["adds (src/a.test.js)", "adds (src/b.test.js)", "src/a.test.js", "src/b.test.js"],
     );
 }
 

@@ -1,14 +1,14 @@
 //! What language servers say of a proposal: in the sandbox of the trials, and
 //! only where no build says the same and more.
 
-use std::{collections::BTreeSet, path::Path};
+use std::path::Path;
 
 use engine::artifact::{CheckReport, CheckStatus};
 use language::{Diagnostic, Installed, Places, Server, Severity, Timeouts, Trust};
 use sandbox::Job;
 
 use super::{
-    Told,
+    Bounds, Told,
     evidence::none,
     session::{LEFT_OUT, Session},
 };
@@ -43,15 +43,8 @@ pub(super) const SERVERS: &[(Ecosystem, &[Server])] = &[
 ];
 
 /// The installed servers that have something to say of a change: for each kind
-/// of project one, unless a build is planned that compiles it.
-pub(super) fn servers(root: &Path, planned: &[Planned], changes: &Changes) -> Vec<(Ecosystem, Installed)> {
-    let built: BTreeSet<Ecosystem> = planned
-        .iter()
-        .filter_map(|planned| match planned {
-            Planned::Run(step) if step.goal == Goal::Build => Some(step.ecosystem),
-            Planned::Run(_) | Planned::Skip { .. } => None,
-        })
-        .collect();
+/// of project one.
+pub(super) fn servers(root: &Path, changes: &Changes) -> Vec<(Ecosystem, Installed)> {
     let places = Places::of_this_process();
     let wanted = |(ecosystem, servers): &(Ecosystem, &[Server])| {
         // Programs of the project itself count: only the sandbox runs them.
@@ -65,11 +58,26 @@ pub(super) fn servers(root: &Path, planned: &[Planned], changes: &Changes) -> Ve
             .find_map(|server| language::find(*server, root, Trust::Trusted, &places));
         found.map(|installed| (*ecosystem, installed))
     };
-    SERVERS
-        .iter()
-        .filter(|(ecosystem, _)| !built.contains(ecosystem))
-        .filter_map(wanted)
-        .collect()
+    SERVERS.iter().filter_map(wanted).collect()
+}
+
+/// Those that are asked: a build that is planned, and that the person has not
+/// turned off, says what its server would say and more.
+pub(super) fn where_nothing_is_built(
+    servers: Vec<(Ecosystem, Installed)>,
+    planned: &[Planned],
+    bounds: Bounds,
+) -> Vec<(Ecosystem, Installed)> {
+    let is_built = |ecosystem: Ecosystem| {
+        bounds.build.is_some()
+            && planned.iter().any(|planned| match planned {
+                Planned::Run(step) => step.goal == Goal::Build && step.ecosystem == ecosystem,
+                Planned::Skip { .. } => false,
+            })
+    };
+    let mut asked = servers;
+    asked.retain(|(ecosystem, _)| !is_built(*ecosystem));
+    asked
 }
 
 /// The name of the check.

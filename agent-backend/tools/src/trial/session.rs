@@ -28,6 +28,8 @@ pub(super) struct Session<'a> {
     pub(super) sandbox: &'a Sandbox,
     pub(super) bounds: Bounds,
     pub(super) workspace: &'a Workspace,
+    /// The workspace's files when the trials began: all copies have the same.
+    files: &'a BTreeSet<String>,
     pub(super) machine: Machine,
     pub(super) place: Place,
     ages: Ages,
@@ -40,6 +42,7 @@ impl<'a> Session<'a> {
     pub(super) fn begin(
         trials: &'a Trials,
         workspace: &'a Workspace,
+        files: &'a BTreeSet<String>,
         stop: &'a Stop,
     ) -> Result<Self, String> {
         let sandbox = trials.sandbox.as_ref().map_err(String::clone)?;
@@ -49,6 +52,7 @@ impl<'a> Session<'a> {
             sandbox,
             bounds: trials.bounds,
             workspace,
+            files,
             machine: Machine::here(),
             ages: Ages::read(&place.ages()),
             place,
@@ -113,7 +117,7 @@ impl<'a> Session<'a> {
 
     pub(super) fn lay(&mut self, name: &str, changes: &Changes) -> Result<Overlay, overlay::Error> {
         let root = self.place.copy(name);
-        Overlay::lay(self.workspace, &root, changes, &mut self.ages)
+        Overlay::lay(self.workspace, self.files, &root, changes, &mut self.ages)
     }
 
     fn verdict(

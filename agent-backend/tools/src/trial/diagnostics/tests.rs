@@ -1,14 +1,15 @@
 //! With a real server in a real sandbox.
 
-use std::{env, fs, path::PathBuf};
+use std::{env, fs, path::PathBuf, time::Duration};
 
 use language::{Position, Range, find};
 use sandbox::{Options, Sandbox, Stop};
 
 use super::*;
 use crate::{
-    Workspace,
-    trial::{Bounds, Trials},
+    Workspace, overlay,
+    project::Step,
+    trial::Trials,
 };
 
 /// Where the programs of PyPI are.
@@ -56,6 +57,7 @@ fn new_errors_fail_the_check_and_old_ones_do_not() {
         bounds: Bounds::default(),
     };
     let workspace = Workspace::open(&root).unwrap();
+    let files = overlay::listed(&workspace).unwrap();
     let stop = Stop::default();
     let places = Places {
         path: tools.into(),
@@ -64,7 +66,7 @@ fn new_errors_fail_the_check_and_old_ones_do_not() {
     let judge = |server: Server, text: &str| {
         let installed = find(server, &root, Trust::Untrusted, &places).unwrap();
         let changes = Changes::from([("a.py".to_owned(), Some(text.as_bytes().to_vec()))]);
-        let mut session = Session::begin(&trials, &workspace, &stop).unwrap();
+        let mut session = Session::begin(&trials, &workspace, &files, &stop).unwrap();
         let overlay = session.lay("proposal", &changes).unwrap();
         let report = session.diagnostics(Ecosystem::Python, &installed, &overlay, &changes, &mut |_| {});
         (report.name, report.status, report.output)
@@ -124,6 +126,52 @@ fn what_is_not_installed_is_shown_and_stops_nothing() {
         CheckStatus::Failed,
         "a.py:1:1: error: no [reportCallIssue]\na.py:1:1: warning: no [reportCallIssue]",
     );
+}
+
+#[test]
+fn a_server_is_asked_where_nothing_is_built() {
+    let planned = |goal: Goal, ecosystem: Ecosystem| {
+        Planned::Run(Step {
+            name: String::new(),
+            goal,
+            ecosystem,
+            folder: String::new(),
+            program: String::new(),
+            arguments: Vec::new(),
+        })
+    };
+    let check = |planned: &[Planned], build: Option<Duration>, expect: &[Server]| {
+        let installed = |server: Server| Installed {
+            server,
+            program: PathBuf::new(),
+            path: Default::default(),
+        };
+        let servers = vec![
+            (Ecosystem::Cargo, installed(Server::RustAnalyzer)),
+            (Ecosystem::Node, installed(Server::TypeScript)),
+        ];
+        let bounds = Bounds {
+            build,
+            ..Bounds::default()
+        };
+        let asked = where_nothing_is_built(servers, planned, bounds);
+        let asked: Vec<Server> = asked.iter().map(|(_, installed)| installed.server).collect();
+        assert_eq!(asked, expect, "{planned:?} {build:?}");
+    };
+    let (rust, all) = (Server::RustAnalyzer, [Server::RustAnalyzer, Server::TypeScript]);
+    let (built, tested) = (
+        [planned(Goal::Build, Ecosystem::Node), planned(Goal::Test, Ecosystem::Cargo)],
+        [planned(Goal::Test, Ecosystem::Node)],
+    );
+    let time = Some(Duration::from_secs(1));
+    check(&built, time, &[rust]);
+    check(&built, None, &all);
+    check(&tested, time, &all);
+    let left_out = Planned::Skip {
+        name: "build-tsc".to_owned(),
+        reason: "not installed".to_owned(),
+    };
+    check(&[left_out], time, &all);
 }
 
 #[test]
