@@ -2,7 +2,7 @@
 
 use std::{path::Path, process::Command};
 
-use crate::{Client, Diagnostic, Error, Server, Severity, Timeouts, compare::new_ones};
+use crate::{Client, Diagnostic, Error, Server, Severity, Stop, Timeouts, compare::new_ones};
 
 /// The errors and warnings that the change from `before` to `after` brings, in
 /// the order of the files. Hints and information are left out.
@@ -14,7 +14,8 @@ use crate::{Client, Diagnostic, Error, Server, Severity, Timeouts, compare::new_
 ///
 /// `command` runs the server, already in its sandbox; `root` is absolute,
 /// without symbolic links, and where the server finds the files that are not
-/// named here. Whatever happens, no process of it stays behind.
+/// named here. Whatever happens, no process of it stays behind; `stop` ends it
+/// in the middle.
 pub fn check(
     server: Server,
     command: Command,
@@ -22,6 +23,7 @@ pub fn check(
     before: &[(&str, &str)],
     after: &[(&str, &str)],
     timeouts: Timeouts,
+    stop: Stop,
 ) -> Result<Vec<Diagnostic>, Error> {
     let ours = |files: &[(&str, &str)]| -> Vec<(String, String)> {
         let files = files.iter().filter(|(path, _)| server.concerns(path));
@@ -33,7 +35,7 @@ pub fn check(
     if after.is_empty() {
         return Ok(Vec::new());
     }
-    let mut client = Client::start(server, command, root, timeouts)?;
+    let mut client = Client::start_until(server, command, root, timeouts, stop)?;
     // All texts first: what is said of one depends on the others.
     for (path, text) in &before {
         client.open(path, text)?;

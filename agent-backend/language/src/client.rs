@@ -1,7 +1,8 @@
 //! One server that runs: it is shown texts and asked about them.
 //!
-//! Whatever the server does, each call ends within its time. After an error
-//! that concerns the connection, the client is of no more use.
+//! Whatever the server does, each call ends within its time, and at once when
+//! nobody waits for it any more. After an error that concerns the connection,
+//! the client is of no more use.
 
 mod answers;
 mod documents;
@@ -21,10 +22,10 @@ use lsp_types::{notification, request};
 use serde_json::Value;
 
 use crate::{
-    Diagnostic, Error, Range, Server,
+    Diagnostic, Error, Range, Server, Stop,
     clock::Deadline,
     connection::{Connection, Incoming},
-    limits::{RETRY_PAUSE, TEXT_BYTES_MAX},
+    limits::{RETRY_PAUSE, STOP_PAUSE, TEXT_BYTES_MAX},
     server::Loading,
     uris,
 };
@@ -88,6 +89,7 @@ pub struct Client {
     server: Server,
     root: PathBuf,
     timeouts: Timeouts,
+    stop: Stop,
     connection: Connection,
     /// Number of the last request.
     asked: i32,
@@ -108,17 +110,24 @@ impl Client {
     /// Starts a server for the directory `root`: absolute, without symbolic
     /// links, as the server sees it. The command is complete, sandbox and all;
     /// without a directory of its own it runs in `root`.
-    pub fn start(
+    pub fn start(server: Server, command: Command, root: &Path, timeouts: Timeouts) -> Result<Self, Error> {
+        Self::start_until(server, command, root, timeouts, Stop::never())
+    }
+
+    /// The same, for a caller that may stop waiting: then every call fails, and
+    /// dropping the client kills the server at once.
+    pub fn start_until(
         server: Server,
         mut command: Command,
         root: &Path,
         timeouts: Timeouts,
+        stop: Stop,
     ) -> Result<Self, Error> {
         if command.get_current_dir().is_none() {
             command.current_dir(root);
         }
         let connection = Connection::start(server, &mut command)?;
-        Self::greet(server, connection, root, timeouts)
+        Self::greet(server, connection, root, timeouts, stop)
     }
 
     /// The process of the command; not of what that may have started.
@@ -131,11 +140,18 @@ impl Client {
         self.server
     }
 
-    fn greet(server: Server, connection: Connection, root: &Path, timeouts: Timeouts) -> Result<Self, Error> {
+    fn greet(
+        server: Server,
+        connection: Connection,
+        root: &Path,
+        timeouts: Timeouts,
+        stop: Stop,
+    ) -> Result<Self, Error> {
         let mut client = Self {
             server,
             root: root.to_owned(),
             timeouts,
+            stop,
             connection,
             asked: 0,
             documents: HashMap::new(),
@@ -252,7 +268,16 @@ impl Client {
     /// Takes in one message, if one comes in time; given back if it is an
     /// answer to us.
     fn hear(&mut self, within: Duration) -> Result<Option<Response>, Error> {
-        let received = self.connection.receive(within);
+        let deadline = Deadline::after(within);
+        let received = loop {
+            if self.stop.is_stopped() {
+                break Err(Error::Stopped { server: self.server });
+            }
+            match self.connection.receive(deadline.left().min(STOP_PAUSE)) {
+                Ok(Incoming::Nothing) if !deadline.passed() => {}
+                received => break received,
+            }
+        };
         self.broken |= received.is_err();
         match received? {
             Incoming::Nothing => Ok(None),

@@ -39,6 +39,12 @@ pub enum Error {
         /// The end of its standard error.
         stderr: String,
     },
+    /// Nobody waits for it any more.
+    #[error("{server} was stopped")]
+    Stopped {
+        /// Which server.
+        server: Server,
+    },
     /// What it writes is not the protocol.
     #[error(
         "{server} does not speak the Language Server Protocol: {detail}{}",
@@ -80,7 +86,7 @@ impl Error {
     /// What a caller may do about it.
     pub fn class(&self) -> Class {
         match self {
-            Self::Died { .. } | Self::TimedOut { .. } => Class::Transient,
+            Self::Died { .. } | Self::TimedOut { .. } | Self::Stopped { .. } => Class::Transient,
             Self::Garbage { .. } | Self::Refused { .. } | Self::NotOpen { .. } | Self::BadPath { .. } => {
                 Class::Permanent
             }
@@ -92,9 +98,11 @@ impl Error {
     pub fn code(&self) -> Code {
         match self {
             Self::NotStarted { .. } => Code::LanguageServerNotStarted,
-            Self::Died { .. } | Self::TimedOut { .. } | Self::Garbage { .. } | Self::Refused { .. } => {
-                Code::LanguageServerFailed
-            }
+            Self::Died { .. }
+            | Self::TimedOut { .. }
+            | Self::Stopped { .. }
+            | Self::Garbage { .. }
+            | Self::Refused { .. } => Code::LanguageServerFailed,
             Self::NotOpen { .. } | Self::BadPath { .. } => Code::Internal,
         }
     }

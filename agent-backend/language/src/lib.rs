@@ -16,6 +16,7 @@ mod error;
 mod find;
 mod limits;
 mod server;
+mod stop;
 mod uris;
 
 pub use check::check;
@@ -25,3 +26,4 @@ pub use diagnostic::{Diagnostic, Position, Range, Severity};
 pub use error::Error;
 pub use find::{Installed, Places, Trust, find};
 pub use server::{ALL, Server};
+pub use stop::Stop;

@@ -35,6 +35,9 @@ pub(crate) const HOVER_BYTES_MAX: usize = 16 * 1024;
 /// Progress reports that may be open at once; more are forgotten.
 pub(crate) const PROGRESS_MAX: usize = 1000;
 
+/// Longest time between two looks at whether anybody still waits.
+pub(crate) const STOP_PAUSE: Duration = Duration::from_millis(50);
+
 /// Pause before a request is repeated that the server gave up on.
 pub(crate) const RETRY_PAUSE: Duration = Duration::from_millis(50);
 

@@ -203,8 +203,8 @@ impl Container {
     }
 
     /// The command line of a conversation, whose container removes itself.
-    pub(crate) fn conversation(&self, job: &Job, then: &Then) -> Result<Vec<OsString>, Error> {
-        let image = self.image(job.language, &mut |_, _| {}, &Stop::default())?;
+    pub(crate) fn conversation(&self, job: &Job, then: &Then, stop: &Stop) -> Result<Vec<OsString>, Error> {
+        let image = self.image(job.language, &mut |_, _| {}, stop)?;
         self.command_line(job, then, &fresh_name(), &image, Conversation::Yes)
     }
 

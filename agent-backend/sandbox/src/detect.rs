@@ -104,16 +104,17 @@ impl Sandbox {
 
     /// The command that runs `job`, for whoever talks with it over standard input and
     /// output. The limits of time, output and what is written do not count. It must be started from a thread that lives as
-    /// long as the conversation: the kernel ends bubblewrap's sandbox with that thread.
+    /// long as the conversation: the kernel ends bubblewrap's sandbox with that thread. `stop`
+    /// ends the making of an image, and not the conversation.
     ///
     /// # Errors
     ///
     /// [`Error::Mount`] and [`Error::Io`], and [`Error::Image`] with containers.
-    pub fn command(&self, job: &Job) -> Result<Command, Error> {
-        match (self.0.engine.command(job), self.other()) {
+    pub fn command(&self, job: &Job, stop: &Stop) -> Result<Command, Error> {
+        match (self.0.engine.command(job, stop), self.other()) {
             (Err(Error::Image { image, detail }), Some(other)) => {
                 tracing::warn!(image, detail, "no image: a conversation is begun with bubblewrap");
-                other.command(job)
+                other.command(job, stop)
             }
             (command, _) => command,
         }

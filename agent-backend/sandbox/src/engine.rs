@@ -104,7 +104,7 @@ impl Engine {
         }
     }
 
-    pub(crate) fn command(&self, job: &Job) -> Result<Command, Error> {
+    pub(crate) fn command(&self, job: &Job, stop: &Stop) -> Result<Command, Error> {
         let then = Then::Run(program(job));
         match self {
             Self::Bubblewrap {
@@ -119,9 +119,10 @@ impl Engine {
                 }
                 Ok(command)
             }
-            Self::Container(container) => {
-                run::command(&container.conversation(job, &then)?, Container::environment())
-            }
+            Self::Container(container) => run::command(
+                &container.conversation(job, &then, stop)?,
+                Container::environment(),
+            ),
         }
     }
 

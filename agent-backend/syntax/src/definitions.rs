@@ -1,11 +1,13 @@
 //! The definitions of a file, found with tree-sitter, in bounded steps.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::ops::ControlFlow;
 
 use tree_sitter::{Node, ParseOptions, Parser, Tree, TreeCursor};
 
 use crate::rules::{self, Rule};
+use crate::source::Known;
 use crate::{Kind, Language, SYMBOL_BYTES_MAX, skeleton};
 
 /// Definitions nested deeper stay part of what is around them.
@@ -57,20 +59,57 @@ pub enum Outcome {
 
 /// The definitions of a text. `go_on` is asked now and then while it is parsed.
 pub fn definitions(language: Language, text: &str, go_on: &mut dyn FnMut() -> bool) -> Outcome {
+    match read(language, text, None, go_on) {
+        Ok(read) => Outcome::Parsed(read.definitions()),
+        Err(outcome) => outcome,
+    }
+}
+
+/// What was parsed of a text, and its syntax.
+pub(crate) struct Read<'t> {
+    /// The language that it turned out to be in.
+    pub(crate) language: Language,
+    /// All of it, or its outline.
+    pub(crate) text: Cow<'t, str>,
+    pub(crate) tree: Tree,
+}
+
+impl Read<'_> {
+    pub(crate) fn definitions(&self) -> Vec<Definition> {
+        collect(self.language, &self.text, &self.tree)
+    }
+}
+
+/// Parses a text, from where it differs if it is known what was there before;
+/// an error is why there are no definitions.
+pub(crate) fn read<'t>(
+    language: Language,
+    text: &'t str,
+    known: Option<&Known>,
+    go_on: &mut dyn FnMut() -> bool,
+) -> Result<Read<'t>, Outcome> {
     let Some(grammar) = rules::grammar(language) else {
-        return Outcome::NoGrammar;
+        return Err(Outcome::NoGrammar);
     };
     // What is left of it says the same, if it is understood.
-    if let Some(outline) = skeleton::of(language, text)
-        && let Some(tree) = parse(&grammar, &outline, go_on)
-        && (!tree.root_node().has_error() || is_macro_heavy(language, &outline))
-    {
-        return Outcome::Parsed(collect(language, &outline, &tree));
+    if let Some(outline) = skeleton::of(language, text) {
+        if let Some(tree) = known.and_then(|known| known.moved(language, &outline))
+            && let Some(tree) = parse(&grammar, &outline, Some(&tree), go_on)
+            && !tree.root_node().has_error()
+        {
+            let text = Cow::Owned(outline);
+            return Ok(Read { language, text, tree });
+        }
+        if let Some(tree) = parse(&grammar, &outline, None, go_on)
+            && (!tree.root_node().has_error() || is_macro_heavy(language, &outline))
+        {
+            let text = Cow::Owned(outline);
+            return Ok(Read { language, text, tree });
+        }
     }
-    match tree(language, text, go_on) {
-        Some((language, tree)) => Outcome::Parsed(collect(language, text, &tree)),
-        None => Outcome::GivenUp,
-    }
+    let (language, tree) = tree(language, text, go_on).ok_or(Outcome::GivenUp)?;
+    let text = Cow::Borrowed(text);
+    Ok(Read { language, text, tree })
 }
 
 /// What parsing the whole text finds: the same, more slowly.
@@ -117,10 +156,10 @@ pub fn has_long_string(language: Language, text: &str) -> bool {
 /// The syntax of a text and the language it turned out to be in; none without
 /// a grammar, or if parsing takes too many steps.
 pub fn tree(language: Language, text: &str, go_on: &mut dyn FnMut() -> bool) -> Option<(Language, Tree)> {
-    let tree = parse(&rules::grammar(language)?, text, go_on)?;
+    let tree = parse(&rules::grammar(language)?, text, None, go_on)?;
     // A header may be either C or C++; C++ is tried only if C does not fit.
     if language == Language::C && tree.root_node().has_error() && is_like_cpp(text) {
-        let other = rules::grammar(Language::Cpp).and_then(|grammar| parse(&grammar, text, go_on));
+        let other = rules::grammar(Language::Cpp).and_then(|grammar| parse(&grammar, text, None, go_on));
         if let Some(other) = other.filter(|other| !other.root_node().has_error()) {
             return Some((Language::Cpp, other));
         }
@@ -147,14 +186,21 @@ thread_local! {
     static PARSER: RefCell<Parser> = RefCell::new(Parser::new());
 }
 
-fn parse(grammar: &tree_sitter::Language, text: &str, go_on: &mut dyn FnMut() -> bool) -> Option<Tree> {
-    PARSER.with(|parser| parse_with(&mut *parser.try_borrow_mut().ok()?, grammar, text, go_on))
+/// `old` is the syntax of a text that differs where it says so.
+fn parse(
+    grammar: &tree_sitter::Language,
+    text: &str,
+    old: Option<&Tree>,
+    go_on: &mut dyn FnMut() -> bool,
+) -> Option<Tree> {
+    PARSER.with(|parser| parse_with(&mut *parser.try_borrow_mut().ok()?, grammar, text, old, go_on))
 }
 
 fn parse_with(
     parser: &mut Parser,
     grammar: &tree_sitter::Language,
     text: &str,
+    old: Option<&Tree>,
     go_on: &mut dyn FnMut() -> bool,
 ) -> Option<Tree> {
     parser.reset();
@@ -173,7 +219,7 @@ fn parse_with(
     let bytes = text.as_bytes();
     parser.parse_with_options(
         &mut |at, _| bytes.get(at..).unwrap_or_default(),
-        None,
+        old,
         Some(options),
     )
 }

@@ -7,11 +7,15 @@
 
 mod definitions;
 pub mod language;
+mod quoted;
 pub mod rules;
 mod skeleton;
+mod source;
 
 pub use definitions::{Definition, Outcome, Shape, definitions, definitions_of_whole, has_long_string, tree};
 pub use language::Language;
+pub use quoted::quoted;
+pub use source::Source;
 
 /// Bytes of a symbol.
 pub const SYMBOL_BYTES_MAX: usize = 200;

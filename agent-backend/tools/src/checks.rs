@@ -10,6 +10,7 @@
 //! used. It must never know what is done about a failed check.
 
 mod content;
+mod dependencies;
 mod format;
 mod python;
 mod security;
@@ -144,8 +145,8 @@ pub fn run(
         report("secrets", || content::secrets(&changed)),
         report(DANGEROUS_CALLS, || security::dangerous_calls(&changed)),
     ];
-    if changed.iter().any(|file| security::is_manifest(&file.path)) {
-        reports.push(report("dependencies", || security::dependencies(&changed)));
+    if changed.iter().any(|file| dependencies::is_manifest(&file.path)) {
+        reports.push(report("dependencies", || dependencies::dependencies(&changed)));
     }
     let mut program = |name: &str, check: &dyn Fn() -> Finding| {
         reports.push(report(name, || {

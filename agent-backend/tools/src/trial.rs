@@ -5,6 +5,7 @@
 //! What runs sees the copy in the workspace's place, the machine's own tools,
 //! and what the project has installed, read-only; no network, no other file.
 
+mod dependents;
 mod diagnostics;
 mod evidence;
 mod place;

@@ -4,23 +4,19 @@
 //! Afterwards the file must define what it defined before, and the new text
 //! exactly what it was said to be: half a function, or more than one, shows.
 
-use syntax::{Language, Outcome};
+mod file;
 
+use syntax::{Language, Outcome, Source};
+
+use self::file::{File, Side, parts};
 use super::{
     Change, Definition, Edit, Place,
     apply::Verdict,
     block, heading,
     ladder::indent,
-    likeness::Profile,
     lines::{self, Line},
 };
 use crate::Error;
-
-/// Definitions that are told where the one that is meant is not found.
-const TOLD_MAX: usize = 12;
-
-/// Least likeness of a name that is told.
-const LIKENESS_MIN: f32 = 0.5;
 
 /// Whether definitions are told apart in the file at `path`.
 pub(super) fn is_known(path: &str) -> bool {
@@ -106,10 +102,18 @@ fn place(note: &str) -> Result<Option<Place>, Error> {
 /// The text with all definitions in their places, or the verdict on each.
 pub(super) fn apply(path: &str, definitions: &[Definition], current: &str) -> Result<String, Vec<Verdict>> {
     let mut text = current.to_owned();
+    let mut source = None;
     let verdicts: Vec<Verdict> = definitions
         .iter()
         .map(|definition| {
-            text = one(path, definition, &text)?;
+            let before = match source.take() {
+                Some(before) => before,
+                None => read(path, &text)?,
+            };
+            let changed = one(path, definition, &text, &before);
+            // The next one is judged by what there is now.
+            let (new, after) = changed.inspect_err(|_| source = Some(before))?;
+            (text, source) = (new, Some(after));
             Ok(())
         })
         .collect();
@@ -119,150 +123,25 @@ pub(super) fn apply(path: &str, definitions: &[Definition], current: &str) -> Re
     Ok(text)
 }
 
-/// A text, its lines and what it defines.
-struct File<'t> {
-    language: Language,
-    lines: Vec<Line<'t>>,
-    defined: Vec<syntax::Definition>,
+fn read(path: &str, text: &str) -> Result<Source, String> {
+    Source::read(Language::of(path), &plain(text), &mut || true).map_err(|why| unread(&why))
 }
 
-impl<'t> File<'t> {
-    fn read(path: &str, text: &'t str) -> Result<Self, String> {
-        let language = Language::of(path);
-        let lines = lines::split(text);
-        let plain: Vec<&str> = lines.iter().map(|line| line.text).collect();
-        Ok(Self {
-            language,
-            defined: defined(language, &plain.join("\n"))?,
-            lines,
-        })
-    }
-
-    fn indent(&self, row: usize) -> &'t str {
-        indent(self.lines.get(row).map_or("", |line| line.text))
-    }
-
-    /// The definition with this name.
-    fn find(&self, symbol: &str, first: Option<&str>) -> Result<&syntax::Definition, String> {
-        let wanted = parts(symbol);
-        let of = |definition: &&syntax::Definition| parts(definition.symbol.as_deref().unwrap_or_default());
-        let meant: Vec<_> = self
-            .defined
-            .iter()
-            .filter(|definition| !wanted.is_empty() && of(definition).ends_with(&wanted))
-            .collect();
-        let exact: Vec<_> = meant
-            .iter()
-            .copied()
-            .filter(|definition| of(definition) == wanted)
-            .collect();
-        let mut left = if exact.is_empty() { meant.clone() } else { exact };
-        if left.len() > 1
-            && let Some(first) = first
-        {
-            // A type and what is implemented for it have one name.
-            let same: Vec<_> = left
-                .iter()
-                .copied()
-                .filter(|definition| word(self.lines[definition.own_row].text) == word(first))
-                .collect();
-            if !same.is_empty() {
-                left = same;
-            }
-        }
-        match left.as_slice() {
-            [one] => {
-                let elsewhere = meant
-                    .iter()
-                    .any(|other| self.indent(other.own_row) == indent(first.unwrap_or_default()));
-                let here = self.indent(one.own_row) == indent(first.unwrap_or_default());
-                if meant.len() > 1 && first.is_some() && elsewhere && !here {
-                    return Err(format!("`{symbol}` may mean {}", self.told(&meant)));
-                }
-                Ok(one)
-            }
-            [] => Err(self.missing(symbol)),
-            several => Err(format!(
-                "`{symbol}` is defined several times: {}; qualify it, or use SEARCH blocks",
-                self.told(several)
-            )),
-        }
-    }
-
-    fn missing(&self, symbol: &str) -> String {
-        let last = |symbol: &str| parts(symbol).last().map(|last| Profile::of(last));
-        let wanted = last(symbol);
-        let is_like = |definition: &&syntax::Definition| {
-            let known = last(definition.symbol.as_deref().unwrap_or_default());
-            known
-                .zip(wanted.as_ref())
-                .is_some_and(|(known, wanted)| known.similarity(wanted) >= LIKENESS_MIN)
-        };
-        let like: Vec<_> = self.defined.iter().filter(is_like).collect();
-        let told = if like.is_empty() {
-            self.told(&self.defined.iter().collect::<Vec<_>>())
-        } else {
-            self.told(&like)
-        };
-        if told.is_empty() {
-            return format!("there is no `{symbol}`, nor any other definition");
-        }
-        format!("there is no `{symbol}`; there are {told}. A new one says where it goes: (new, after NAME)")
-    }
-
-    fn told(&self, definitions: &[&syntax::Definition]) -> String {
-        let names = definitions.iter().take(TOLD_MAX).map(|definition| {
-            let symbol = definition.symbol.as_deref().unwrap_or("?");
-            format!("`{symbol}` in line {}", definition.own_row + 1)
-        });
-        let mut told = names.collect::<Vec<_>>().join(", ");
-        if definitions.len() > TOLD_MAX {
-            told.push_str(" and more");
-        }
-        told
-    }
-
-    /// What is defined outside of some rows.
-    fn outside(&self, rows: &std::ops::Range<usize>) -> Vec<(syntax::Kind, Option<&str>)> {
-        let is_outside = |definition: &&syntax::Definition| {
-            definition.own_row < rows.start || definition.end_row >= rows.end
-        };
-        let outside = self.defined.iter().filter(is_outside);
-        outside
-            .map(|definition| (definition.kind, definition.symbol.as_deref()))
-            .collect()
-    }
+/// The text as the grammars take it: they know one kind of line end.
+fn plain(text: &str) -> String {
+    let lines = lines::split(text);
+    let lines: Vec<&str> = lines.iter().map(|line| line.text).collect();
+    lines.join("\n")
 }
 
-fn defined(language: Language, text: &str) -> Result<Vec<syntax::Definition>, String> {
-    match syntax::definitions(language, text, &mut || true) {
-        Outcome::Parsed(definitions) => Ok(definitions),
-        Outcome::NoGrammar => Err(
+fn unread(why: &Outcome) -> String {
+    match why {
+        Outcome::NoGrammar => {
             "definitions cannot be told apart in this language: write the whole file, or SEARCH blocks"
-                .into(),
-        ),
-        Outcome::GivenUp => Err("the file cannot be parsed: write SEARCH blocks".into()),
+        }
+        Outcome::Parsed(_) | Outcome::GivenUp => "the file cannot be parsed: write SEARCH blocks",
     }
-}
-
-/// The parts of a name: `a::B.c` and `a.B#c()` are the same.
-fn parts(symbol: &str) -> Vec<String> {
-    symbol
-        .split(['.', ':', '#', '/'])
-        .map(|part| part.split(['(', '<']).next().unwrap_or(part).trim())
-        .filter(|part| !part.is_empty())
-        .map(str::to_owned)
-        .collect()
-}
-
-/// The first word of a definition that is no modifier.
-fn word(line: &str) -> &str {
-    let mut words = line
-        .split(|c: char| c.is_whitespace() || c == '<')
-        .filter(|word| !word.is_empty());
-    words
-        .find(|word| !matches!(*word, "pub" | "export" | "default" | "async" | "unsafe"))
-        .unwrap_or_default()
+    .to_owned()
 }
 
 fn is_comment(language: Language, line: &str) -> bool {
@@ -296,8 +175,14 @@ fn attribute<'a>(language: Language, lines: impl Iterator<Item = &'a str>) -> Op
         .filter(|line| line.starts_with('@') || line.starts_with("#["))
 }
 
-fn one(path: &str, definition: &Definition, current: &str) -> Result<String, String> {
-    let file = File::read(path, current)?;
+/// The text with one definition in its place, and what it defines then.
+fn one(
+    path: &str,
+    definition: &Definition,
+    current: &str,
+    source: &Source,
+) -> Result<(String, Source), String> {
+    let file = File::new(path, current, source);
     let new: Vec<&str> = trimmed(&definition.text);
     let Some(first) = new.iter().copied().find(|line| !is_comment(file.language, line)) else {
         return Err(format!("the text of `{}` is empty", definition.symbol));
@@ -347,70 +232,11 @@ fn one(path: &str, definition: &Definition, current: &str) -> Result<String, Str
     out.extend(added.iter().map(|text| Line { text, end: shape.end }));
     out.extend_from_slice(&file.lines[rows.end..]);
     let text = lines::join(&out, shape);
-    verify(path, definition, (&file, &rows), (&text, &own))?;
-    Ok(text)
-}
-
-/// On which side of what is there a new definition goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Side {
-    Behind,
-    Before,
-    /// There is nothing.
-    First,
-}
-
-impl<'t> File<'t> {
-    /// The row of a new definition, and its indentation.
-    fn room(&self, place: &Place) -> Result<(usize, &'t str, Side), String> {
-        match place {
-            Place::After(symbol) => {
-                let anchor = self.find(symbol, None)?;
-                Ok((anchor.end_row + 1, self.indent(anchor.own_row), Side::Behind))
-            }
-            Place::Before(symbol) => {
-                let anchor = self.find(symbol, None)?;
-                Ok((anchor.start_row, self.indent(anchor.own_row), Side::Before))
-            }
-            Place::In(symbol) => {
-                let holder = self.holder(symbol)?;
-                let inner = self.defined.iter().filter(|inner| {
-                    inner.own_row > holder.own_row && inner.end_row <= holder.end_row && *inner != holder
-                });
-                // Not one that is inside of another.
-                let Some(first) = inner.clone().next() else {
-                    return Err(format!("`{symbol}` holds no definition yet: write all of it"));
-                };
-                let depth = self.indent(first.own_row);
-                let last = inner.rev().find(|inner| self.indent(inner.own_row) == depth);
-                let row = last.unwrap_or(first).end_row + 1;
-                Ok((row, depth, Side::Behind))
-            }
-            Place::End => {
-                let filled = self.lines.iter().rposition(|line| !line.text.trim().is_empty());
-                Ok(filled.map_or((0, "", Side::First), |row| (row + 1, "", Side::Behind)))
-            }
-        }
-    }
-
-    /// The type or module with this name.
-    fn holder(&self, symbol: &str) -> Result<&syntax::Definition, String> {
-        let wanted = parts(symbol);
-        let holders: Vec<_> = self
-            .defined
-            .iter()
-            .filter(|definition| definition.shape == syntax::Shape::Container)
-            .filter(|definition| parts(definition.symbol.as_deref().unwrap_or_default()).ends_with(&wanted))
-            .collect();
-        match holders.as_slice() {
-            [holder] => Ok(holder),
-            [] => Err(self.missing(symbol)),
-            several => Err(format!(
-                "`{symbol}` is defined several times: {}",
-                self.told(several)
-            )),
-        }
-    }
+    let source = source.changed(&plain(&text), &mut || true);
+    let source = source.map_err(|why| unread(&why))?;
+    let after = File::new(path, &text, &source);
+    verify(definition, (&file, &rows), (&after, &own))?;
+    Ok((text, source))
 }
 
 /// The rows that the new text takes.
@@ -491,12 +317,10 @@ fn reindented(file: &File<'_>, new: &[&str], wanted: &str) -> Result<Vec<String>
 /// That the text defines what it did before, and the new lines what they are
 /// said to.
 fn verify(
-    path: &str,
     definition: &Definition,
     (before, old): (&File<'_>, &std::ops::Range<usize>),
-    (text, new): (&str, &std::ops::Range<usize>),
+    (after, new): (&File<'_>, &std::ops::Range<usize>),
 ) -> Result<(), String> {
-    let after = File::read(path, text)?;
     let inside = |file: &File<'_>| -> Vec<(usize, usize, Vec<String>)> {
         let here = file
             .defined
@@ -511,7 +335,7 @@ fn verify(
         })
         .collect()
     };
-    let found = inside(&after);
+    let found = inside(after);
     let wanted = parts(&definition.symbol);
     let last = |parts: &[String]| parts.last().cloned();
     let Some((start, end, symbol)) = found.first() else {

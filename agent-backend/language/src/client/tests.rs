@@ -99,7 +99,7 @@ fn dialogue(
     let output = ours.try_clone().unwrap();
     let connection = Connection::over(server, output, Input(ours));
     (
-        Client::greet(server, connection, Path::new("/w"), timeouts),
+        Client::greet(server, connection, Path::new("/w"), timeouts, Stop::never()),
         thread,
     )
 }

@@ -2,7 +2,7 @@
 
 use std::{path::Path, process::Command, time::Duration};
 
-use language::{Client, Error, Server, Timeouts, check};
+use language::{Client, Error, Server, Stop, Timeouts, check};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -98,6 +98,25 @@ fn a_program_that_hangs_is_ended_with_all_that_it_started() {
 }
 
 #[test]
+fn a_server_that_nobody_waits_for_is_ended_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let pids = dir.path().join("pids");
+    let mut command = Command::new("sh");
+    // It would not end by itself when it is told to.
+    let script = "sleep 1000 & echo $! $$ > pids.new; mv pids.new pids; wait";
+    command.args(["-c", script]).current_dir(dir.path());
+    let started = pids.clone();
+    let stop = Stop::when(move || started.exists());
+    let error = Client::start_until(Server::Pyright, command, dir.path(), timeouts(LONG), stop);
+    let error = error.unwrap_err();
+    assert!(matches!(error, Error::Stopped { .. }), "{error}");
+    let pids = std::fs::read_to_string(pids).unwrap();
+    for pid in pids.split_whitespace() {
+        crate::support::until_gone(pid.parse().unwrap());
+    }
+}
+
+#[test]
 fn files_of_other_languages_start_nothing() {
     let command = Command::new("/no/such/program");
     let files = [("README.md", "x")];
@@ -108,6 +127,7 @@ fn files_of_other_languages_start_nothing() {
         &[],
         &files,
         Timeouts::default(),
+        Stop::never(),
     );
     assert_eq!(found.unwrap(), []);
 }

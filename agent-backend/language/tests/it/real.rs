@@ -1,6 +1,6 @@
 //! The servers themselves, each on a small project of its language.
 
-use language::{Client, Diagnostic, Error, Location, Position, Server, check};
+use language::{Client, Diagnostic, Error, Location, Position, Server, Stop, check};
 
 use crate::support::{Place, TIMEOUTS, until_gone};
 
@@ -93,7 +93,17 @@ fn judge(language: &Language, place: &Place) {
     let changed = |before: &[(&str, &str)], after: &str| -> Vec<Diagnostic> {
         let server = place.installed.server;
         let after = [(language.path, after)];
-        check(server, place.command(), &place.root(), before, &after, TIMEOUTS).unwrap()
+        let command = place.command();
+        check(
+            server,
+            command,
+            &place.root(),
+            before,
+            &after,
+            TIMEOUTS,
+            Stop::never(),
+        )
+        .unwrap()
     };
     let found = changed(&[(language.path, language.old)], language.new);
     let (path, line, message) = language.error;

@@ -5,6 +5,8 @@ use std::{
     process::Stdio,
 };
 
+use sandbox::Stop;
+
 use crate::support::{sandbox, script};
 
 #[test]
@@ -12,7 +14,7 @@ fn a_program_answers_over_its_input_and_output() {
     let Some(sandbox) = sandbox() else { return };
     let folder = tempfile::tempdir().unwrap();
     let job = script("while read line; do echo \"[$line]\"; done", folder.path());
-    let mut command = sandbox.command(&job).unwrap();
+    let mut command = sandbox.command(&job, &Stop::default()).unwrap();
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut to = child.stdin.take().unwrap();
@@ -34,7 +36,7 @@ fn all_it_started_ends_with_it() {
         "setsid sleep 60 & (sleep 60 &); echo ready; sleep 60",
         folder.path(),
     );
-    let mut command = sandbox.command(&job).unwrap();
+    let mut command = sandbox.command(&job, &Stop::default()).unwrap();
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();

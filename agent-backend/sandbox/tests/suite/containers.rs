@@ -162,7 +162,7 @@ fn ends(sandbox: &Sandbox) {
 fn talks(sandbox: &Sandbox) {
     let folder = tempfile::tempdir().unwrap();
     let job = script("while read line; do echo \"[$line]\"; done", folder.path());
-    let mut command = sandbox.command(&job).unwrap();
+    let mut command = sandbox.command(&job, &Stop::default()).unwrap();
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

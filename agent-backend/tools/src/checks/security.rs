@@ -1,11 +1,10 @@
 //! What a person should look at twice: calls that run text as code or switch a
-//! protection off, and packages that a change brings. Said, and held against
-//! nobody: each of them can be right.
+//! protection off. Said, and held against nobody: each of them can be right.
 
-use std::{collections::BTreeSet, sync::LazyLock};
+use std::{collections::BTreeSet, ops::Range, sync::LazyLock};
 
-use regex::Regex;
-use serde_json::Value;
+use regex::{Match, Regex};
+use syntax::Language;
 
 use super::{Changed, Finding, extension};
 use crate::diff;
@@ -105,18 +104,23 @@ static COMPILED: LazyLock<Vec<(&'static [&'static str], Regex, &'static str)>> =
     RULES.iter().filter_map(compile).collect()
 });
 
-/// Calls of added lines that can do harm.
+/// Calls of added lines that can do harm. What only a comment or a string names
+/// is no call.
 pub(super) fn dangerous_calls(changed: &[Changed]) -> Finding {
     let mut problems = Vec::new();
     for file in changed {
         let ending = extension(&file.path);
+        let rules: Vec<_> = COMPILED.iter().filter(|rule| rule.0.contains(&ending)).collect();
+        if rules.is_empty() {
+            continue;
+        }
+        let quoted = Quoted::of(file);
         for (line, text) in diff::added_lines(&file.old, &file.new) {
-            if is_comment(text) {
-                continue;
-            }
-            let found = COMPILED
-                .iter()
-                .filter(|(endings, pattern, _)| endings.contains(&ending) && pattern.is_match(text));
+            let found = rules.iter().filter(|(_, pattern, _)| {
+                pattern
+                    .find_iter(text)
+                    .any(|found| quoted.is_code(line, text, found))
+            });
             let what: BTreeSet<&str> = found.map(|(_, _, what)| *what).collect();
             problems.extend(what.iter().map(|what| format!("{}:{line}: {what}", file.path)));
         }
@@ -124,118 +128,51 @@ pub(super) fn dangerous_calls(changed: &[Changed]) -> Finding {
     Finding::of(&problems, None)
 }
 
+/// What is not code in a file.
+enum Quoted {
+    Known {
+        /// Bytes, in order.
+        ranges: Vec<Range<usize>>,
+        /// Where each line begins.
+        lines: Vec<usize>,
+    },
+    /// There is no grammar for it; lines that look like a comment are none.
+    Unknown,
+}
+
+impl Quoted {
+    fn of(file: &Changed) -> Self {
+        let Some(ranges) = syntax::quoted(Language::of(&file.path), &file.new, &mut || true) else {
+            return Self::Unknown;
+        };
+        let ends = file.new.match_indices('\n').map(|(end, _)| end + 1);
+        Self::Known {
+            ranges,
+            lines: std::iter::once(0).chain(ends).collect(),
+        }
+    }
+
+    /// Whether what was found in a line, counted from 1, begins in code.
+    fn is_code(&self, line: u32, text: &str, found: Match<'_>) -> bool {
+        match self {
+            Self::Known { ranges, lines } => {
+                // What stands before a word may be the quote of a string.
+                let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
+                let word = found.as_str().find(is_word).unwrap_or(0);
+                let row = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
+                let begins = lines.get(row).copied().unwrap_or_default();
+                let at = begins + found.start() + word;
+                let next = ranges.partition_point(|range| range.end <= at);
+                ranges.get(next).is_none_or(|range| at < range.start)
+            }
+            Self::Unknown => !is_comment(text),
+        }
+    }
+}
+
 fn is_comment(line: &str) -> bool {
     let line = line.trim_start();
     line.starts_with('#') || line.starts_with("//") || line.starts_with('*')
-}
-
-/// Whether a file names the packages of a project.
-pub(super) fn is_manifest(path: &str) -> bool {
-    packages(path, "").is_some()
-}
-
-/// The packages that the change brings, removes or moves to another version.
-pub(super) fn dependencies(changed: &[Changed]) -> Finding {
-    let mut lines = Vec::new();
-    for file in changed {
-        let (Some(old), Some(new)) = (packages(&file.path, &file.old), packages(&file.path, &file.new))
-        else {
-            continue;
-        };
-        let say = |mark: &str, package: &String| format!("{mark} {package} ({})", file.path);
-        lines.extend(new.difference(&old).map(|package| say("+", package)));
-        lines.extend(old.difference(&new).map(|package| say("-", package)));
-    }
-    let mut finding = Finding::of(&[], None);
-    finding.output = if lines.is_empty() {
-        "no package comes or goes".to_owned()
-    } else {
-        lines.join("\n")
-    };
-    finding
-}
-
-/// Packages with their versions that a manifest names; none for another file.
-fn packages(path: &str, text: &str) -> Option<BTreeSet<String>> {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    match name {
-        "Cargo.toml" => Some(tables(text, |table| {
-            let last = table.rsplit('.').next().unwrap_or(table);
-            matches!(last, "dependencies" | "dev-dependencies" | "build-dependencies")
-        })),
-        "pyproject.toml" => Some(python(text)),
-        "package.json" => Some(npm(text)),
-        "go.mod" => Some(lines(text, |line| {
-            let line = line.strip_prefix("require ").unwrap_or(line);
-            line.split_whitespace()
-                .nth(1)
-                .is_some_and(|version| version.starts_with('v'))
-        })),
-        _ if name.starts_with("requirements") && name.ends_with(".txt") => {
-            Some(lines(text, |line| !line.starts_with(['#', '-'])))
-        }
-        _ => None,
-    }
-}
-
-fn lines(text: &str, is_package: impl Fn(&str) -> bool) -> BTreeSet<String> {
-    let lines = text.lines().map(str::trim);
-    lines
-        .filter(|line| !line.is_empty() && is_package(line))
-        .map(str::to_owned)
-        .collect()
-}
-
-/// Lines `name = …` of these tables of a TOML file.
-fn tables(text: &str, is_wanted: impl Fn(&str) -> bool) -> BTreeSet<String> {
-    let mut wanted = false;
-    let mut found = BTreeSet::new();
-    for line in text.lines().map(str::trim) {
-        if let Some(table) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            wanted = is_wanted(table);
-            // `[dependencies.name]` is a package by itself.
-            if let Some((parent, name)) = table.rsplit_once('.')
-                && is_wanted(parent)
-            {
-                found.insert(name.to_owned());
-            }
-        } else if wanted && line.contains('=') && !line.starts_with('#') {
-            found.insert(line.to_owned());
-        }
-    }
-    found
-}
-
-/// Texts in the lists of `dependencies` of a Python project, and Poetry's tables.
-fn python(text: &str) -> BTreeSet<String> {
-    let mut found = tables(text, |table| {
-        table.starts_with("tool.poetry") && table.ends_with("dependencies")
-    });
-    let mut inside = false;
-    for line in text.lines().map(str::trim) {
-        let begins = line.starts_with("dependencies") && line.contains('[');
-        if begins || inside {
-            inside = !line.contains(']') || line.contains("\",") && !line.ends_with(']');
-            let texts = line.split('"').skip(1).step_by(2);
-            found.extend(texts.map(str::to_owned));
-        }
-    }
-    found
-}
-
-fn npm(text: &str) -> BTreeSet<String> {
-    let manifest: Value = serde_json::from_str(text).unwrap_or_default();
-    let kinds = [
-        "dependencies",
-        "devDependencies",
-        "peerDependencies",
-        "optionalDependencies",
-    ];
-    let tables = kinds.iter().filter_map(|kind| manifest[kind].as_object());
-    tables
-        .flatten()
-        .map(|(name, version)| format!("{name} {}", version.as_str().unwrap_or_default()))
-        .collect()
 }
 
 #[cfg(test)]
@@ -317,56 +254,49 @@ mod tests {
     }
 
     #[test]
+    fn what_only_words_name_is_no_call() {
+        let check = |path: &str, text: &str, expect: &str| {
+            assert_eq!(dangerous_calls(&changed(path, "", text)).output, expect, "{text}");
+        };
+        check("a.py", "x = 1  # not eval(text)\n", "");
+        check("a.py", "print(\"never eval(text)\")\n", "");
+        check("a.py", "print(\"eval(text)\")\n", "");
+        check("a.py", "\"\"\"\nNever eval(text).\n\"\"\"\n", "");
+        check("a.py", "print(f\"{eval(text)}\")\n", "a.py:1: runs text as code");
+        check(
+            "a.py",
+            "print(\"eval(x)\", eval(x))\n",
+            "a.py:1: runs text as code",
+        );
+        check(
+            "a.ts",
+            "/* eval(text)\n   eval(text) */\nconst a = `${eval(b)}`\n",
+            "a.ts:3: runs text as code",
+        );
+        check(
+            "a.rs",
+            "/// An unsafe { block }.\nfn f() { g(\"unsafe { }\") }\n",
+            "",
+        );
+        check(
+            "a.rs",
+            "g!(unsafe { *p });\n",
+            "a.rs:1: leaves out what the compiler guarantees",
+        );
+        // Without a grammar, lines are all there is.
+        check(
+            "a.vue",
+            "// eval(text)\nx = \"eval(text)\"\n",
+            "a.vue:2: runs text as code",
+        );
+    }
+
+    #[test]
     fn what_was_there_before_is_not_named() {
         let finding = dangerous_calls(&changed("a.py", "eval(x)\n", "eval(x)\ny = 1\n"));
         assert_eq!(
             (finding.status, finding.output.as_str()),
             (CheckStatus::Passed, "")
         );
-    }
-
-    #[test]
-    fn packages_that_come_and_go_are_named() {
-        let check = |path: &str, old: &str, new: &str, expect: &str| {
-            assert!(is_manifest(path), "{path}");
-            assert_eq!(dependencies(&changed(path, old, new)).output, expect, "{path}");
-        };
-        check(
-            "Cargo.toml",
-            "[dependencies]\na = \"1\"\n",
-            "[dependencies]\na = \"2\"\n\n[target.'cfg(unix)'.dependencies.b]\nversion = \"1\"\n\n[features]\nc = []\n",
-            "+ a = \"2\" (Cargo.toml)\n+ b (Cargo.toml)\n- a = \"1\" (Cargo.toml)",
-        );
-        check(
-            "web/package.json",
-            r#"{"dependencies": {"a": "1"}}"#,
-            r#"{"dependencies": {"a": "1"}, "devDependencies": {"b": "2"}, "scripts": {"c": "d"}}"#,
-            "+ b 2 (web/package.json)",
-        );
-        check(
-            "requirements-dev.txt",
-            "a==1\n# c\n",
-            "a==1\nb\n-r c.txt\n",
-            "+ b (requirements-dev.txt)",
-        );
-        check(
-            "pyproject.toml",
-            "[project]\nname = \"x\"\ndependencies = [\n]\n",
-            "[project]\nname = \"x\"\ndependencies = [\n  \"a>=1\",\n  \"b\",\n]\n\n[tool.x]\ny = \"z\"\n",
-            "+ a>=1 (pyproject.toml)\n+ b (pyproject.toml)",
-        );
-        check(
-            "go.mod",
-            "module x\n",
-            "module x\n\nrequire a/b v1.2.3\n",
-            "+ require a/b v1.2.3 (go.mod)",
-        );
-        check(
-            "Cargo.toml",
-            "",
-            "[package]\nname = \"x\"\n",
-            "no package comes or goes",
-        );
-        assert!(!is_manifest("src/cargo.toml.rs"));
     }
 }

@@ -62,7 +62,11 @@ mod tests {
             assert_eq!(new, expect, "{before:?} {after:?}");
         };
         check(&[], &[("t", None)], &["t"]);
-        check(&[("t", Some("-p a --lib"))], &[("t", Some("-p b --lib"))], &["t (-p b --lib)"]);
+        check(
+            &[("t", Some("-p a --lib"))],
+            &[("t", Some("-p b --lib"))],
+            &["t (-p b --lib)"],
+        );
         check(&[("t", Some("-p a --lib"))], &[("t", Some("-p a --lib"))], &[]);
         // A run that broke off does not say where its tests are.
         check(&[("t", Some("-p a --lib"))], &[("t", None)], &[]);

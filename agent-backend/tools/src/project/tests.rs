@@ -203,7 +203,11 @@ fn tests_of_one_name_are_told_apart() {
     let reports = "running 1 test\ntest t ... FAILED\n\ntest result: FAILED. 0 passed\nrunning 1 test\ntest u ... ok\n\
                    test result: ok. 1 passed\nrunning 1 test\ntest t ... FAILED\n\ntest result: FAILED. 0 passed\n";
     for output in [format!("{rerun}{reports}"), format!("{reports}{rerun}")] {
-        check(Ecosystem::Cargo, &output, &["t (-p a --lib)", "t (-p b --test it)"]);
+        check(
+            Ecosystem::Cargo,
+            &output,
+            &["t (-p a --lib)", "t (-p b --test it)"],
+        );
     }
     // One target was killed: whose the report is cannot be told.
     let killed = format!("{rerun}test t ... FAILED\ntest result: FAILED. 0 passed\n");
@@ -217,7 +221,12 @@ fn tests_of_one_name_are_told_apart() {
     check(
         Ecosystem::Node,
         "FAIL src/a.test.js (5.2 s)\n  ● adds\nFAIL src/b.test.js\n  ● adds\n",
-        &["adds (src/a.test.js)", "adds (src/b.test.js)", "src/a.test.js", "src/b.test.js"],
+        &[
+            "adds (src/a.test.js)",
+            "adds (src/b.test.js)",
+            "src/a.test.js",
+            "src/b.test.js",
+        ],
     );
 }
 

@@ -4,11 +4,11 @@
 use std::path::Path;
 
 use engine::artifact::{CheckReport, CheckStatus};
-use language::{Diagnostic, Installed, Places, Server, Severity, Timeouts, Trust};
+use language::{Diagnostic, Installed, Places, Server, Severity, Stop, Timeouts, Trust};
 use sandbox::Job;
 
 use super::{
-    Bounds, Told,
+    Bounds, Told, dependents,
     evidence::none,
     session::{LEFT_OUT, Session},
 };
@@ -50,11 +50,7 @@ pub(super) fn servers(root: &Path, changes: &Changes) -> Vec<(Ecosystem, Install
         // Programs of the project itself count: only the sandbox runs them.
         let found = servers
             .iter()
-            .filter(|server| {
-                changes
-                    .iter()
-                    .any(|(path, new)| new.is_some() && server.concerns(path))
-            })
+            .filter(|server| changes.keys().any(|path| server.concerns(path)))
             .find_map(|server| language::find(*server, root, Trust::Trusted, &places));
         found.map(|installed| (*ecosystem, installed))
     };
@@ -140,22 +136,39 @@ impl Session<'_> {
             args: installed.server.arguments().iter().map(Into::into).collect(),
             ..self.tooled(ecosystem, tooling, overlay, time)?
         };
-        let command = self.sandbox.command(&job).map_err(|error| error.to_string())?;
+        let command = self
+            .sandbox
+            .command(&job, self.stop)
+            .map_err(|error| error.to_string())?;
+        let server = installed.server;
+        let read = |path: &str| old_text(&root.join(path));
         let before: Vec<(&str, String)> = changes
             .keys()
-            .filter_map(|path| Some((path.as_str(), old_text(&root.join(path))?)))
+            .filter(|path| server.concerns(path))
+            .filter_map(|path| Some((path.as_str(), read(path)?)))
             .collect();
-        let before: Vec<(&str, &str)> = before.iter().map(|(path, text)| (*path, text.as_str())).collect();
-        let after: Vec<(&str, &str)> = changes
+        let mut before: Vec<(&str, &str)> =
+            before.iter().map(|(path, text)| (*path, text.as_str())).collect();
+        let mut after: Vec<(&str, &str)> = changes
             .iter()
+            .filter(|(path, _)| server.concerns(path))
             .filter_map(|(path, new)| Some((path.as_str(), std::str::from_utf8(new.as_deref()?).ok()?)))
             .collect();
+        let others = self.files.iter().map(String::as_str);
+        let others = others.filter(|path| server.concerns(path) && !changes.contains_key(*path));
+        let dependents = dependents::of(&before, &after, others, read);
+        for (path, text) in &dependents {
+            before.push((path, text));
+            after.push((path, text));
+        }
+        let stop = self.stop.clone();
+        let stop = Stop::when(move || stop.is_stopped());
         let timeouts = Timeouts {
             start: time,
             diagnostics: time,
             answer: time,
         };
-        language::check(installed.server, command, root, &before, &after, timeouts)
+        language::check(server, command, root, &before, &after, timeouts, stop)
             .map_err(|error| error.to_string())
     }
 }

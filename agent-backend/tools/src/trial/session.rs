@@ -29,7 +29,7 @@ pub(super) struct Session<'a> {
     pub(super) bounds: Bounds,
     pub(super) workspace: &'a Workspace,
     /// The workspace's files when the trials began: all copies have the same.
-    files: &'a BTreeSet<String>,
+    pub(super) files: &'a BTreeSet<String>,
     pub(super) machine: Machine,
     pub(super) place: Place,
     ages: Ages,

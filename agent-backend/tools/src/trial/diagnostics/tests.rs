@@ -3,14 +3,10 @@
 use std::{env, fs, path::PathBuf, time::Duration};
 
 use language::{Position, Range, find};
-use sandbox::{Options, Sandbox, Stop};
+use sandbox::{Options, Sandbox};
 
 use super::*;
-use crate::{
-    Workspace, overlay,
-    project::Step,
-    trial::Trials,
-};
+use crate::{Workspace, overlay, project::Step, trial::Trials};
 
 /// Where the programs of PyPI are.
 const PYTHON: &str = "AGENTIC_IDE_PYTHON_TOOLS";
@@ -58,21 +54,21 @@ fn new_errors_fail_the_check_and_old_ones_do_not() {
     };
     let workspace = Workspace::open(&root).unwrap();
     let files = overlay::listed(&workspace).unwrap();
-    let stop = Stop::default();
+    let stop = sandbox::Stop::default();
     let places = Places {
         path: tools.into(),
         home: None,
     };
-    let judge = |server: Server, text: &str| {
+    let judge = |server: Server, path: &str, text: &str| {
         let installed = find(server, &root, Trust::Untrusted, &places).unwrap();
-        let changes = Changes::from([("a.py".to_owned(), Some(text.as_bytes().to_vec()))]);
+        let changes = Changes::from([(path.to_owned(), Some(text.as_bytes().to_vec()))]);
         let mut session = Session::begin(&trials, &workspace, &files, &stop).unwrap();
         let overlay = session.lay("proposal", &changes).unwrap();
         let report = session.diagnostics(Ecosystem::Python, &installed, &overlay, &changes, &mut |_| {});
         (report.name, report.status, report.output)
     };
     let typed = "from lib import twice\n\n\nprint(missing)\nprint(twice(1))\nprint(twice('a'))\n";
-    let (name, status, output) = judge(Server::Basedpyright, typed);
+    let (name, status, output) = judge(Server::Basedpyright, "a.py", typed);
     assert_eq!(
         (name.as_str(), status),
         ("diagnostics-basedpyright", CheckStatus::Failed),
@@ -90,8 +86,25 @@ fn new_errors_fail_the_check_and_old_ones_do_not() {
             CheckStatus::Passed,
             String::new(),
         );
-        assert_eq!(judge(server, sound), expect);
+        assert_eq!(judge(server, "a.py", sound), expect);
     }
+    // A file that the change leaves alone, with an error of before and a new one.
+    fs::write(
+        root.join("a.py"),
+        "from lib import twice\n\nprint(missing)\nprint(twice(1))\n",
+    )
+    .unwrap();
+    let (_, status, output) = judge(
+        Server::Basedpyright,
+        "lib.py",
+        "def twice(n: int, times: int) -> int:\n    return times * n\n",
+    );
+    assert_eq!(status, CheckStatus::Failed, "{output}");
+    assert!(
+        output.starts_with("a.py:4:7: error: Argument missing"),
+        "{output}"
+    );
+    assert_eq!(output.lines().count(), 1, "{output}");
 }
 
 #[test]
@@ -160,7 +173,10 @@ fn a_server_is_asked_where_nothing_is_built() {
     };
     let (rust, all) = (Server::RustAnalyzer, [Server::RustAnalyzer, Server::TypeScript]);
     let (built, tested) = (
-        [planned(Goal::Build, Ecosystem::Node), planned(Goal::Test, Ecosystem::Cargo)],
+        [
+            planned(Goal::Build, Ecosystem::Node),
+            planned(Goal::Test, Ecosystem::Cargo),
+        ],
         [planned(Goal::Test, Ecosystem::Node)],
     );
     let time = Some(Duration::from_secs(1));
@@ -189,7 +205,13 @@ fn a_server_that_is_not_asked_is_named() {
     };
     let changes = Changes::from([("a.py".to_owned(), Some(b"x = 1\n".to_vec()))]);
     let workspace = Workspace::open(&root).unwrap();
-    let evidence = crate::trial::run(|| &trials, &workspace, &changes, &Stop::default(), &mut |_| {});
+    let evidence = crate::trial::run(
+        || &trials,
+        &workspace,
+        &changes,
+        &sandbox::Stop::default(),
+        &mut |_| {},
+    );
     let told = evidence
         .reports
         .iter()
