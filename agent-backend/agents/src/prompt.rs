@@ -31,6 +31,11 @@ pub const FAILURE_CHARS_MAX: usize = 4_000;
 /// Test files whose names are shown.
 pub const TEST_FILES_MAX: usize = 20;
 
+/// Whether a file is shown as an example of a test.
+pub fn is_test_file(path: &str) -> bool {
+    syntax::is_test(syntax::Language::of(path), path)
+}
+
 /// Who says something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {

@@ -11,11 +11,13 @@ mod quoted;
 pub mod rules;
 mod skeleton;
 mod source;
+mod test_files;
 
 pub use definitions::{Definition, Outcome, Shape, definitions, definitions_of_whole, has_long_string, tree};
 pub use language::Language;
 pub use quoted::quoted;
 pub use source::Source;
+pub use test_files::is_test;
 
 /// Bytes of a symbol.
 pub const SYMBOL_BYTES_MAX: usize = 200;

@@ -13,6 +13,8 @@ mod python;
 
 use std::collections::BTreeSet;
 
+use syntax::Language;
+
 use self::failure::Failure;
 pub(crate) use self::outcome::{Ending, Ran, Verdict, judge};
 
@@ -161,11 +163,13 @@ impl Ecosystem {
 
     /// Whether a file holds tests and no code that others use.
     pub(crate) fn is_test(self, path: &str) -> bool {
+        let in_language = |language| Language::of(path) == language && syntax::is_test(language, path);
         match self {
-            Self::Cargo => path.ends_with(".rs") && has_part(path, &["tests"]),
-            Self::Python => python::is_test(path),
-            Self::Node => node::is_test(path),
-            Self::Go => path.ends_with("_test.go"),
+            Self::Cargo => in_language(Language::Rust),
+            Self::Python => in_language(Language::Python),
+            // What tests read lies beside them, and may be anything.
+            Self::Node => syntax::is_test(Language::JavaScript, path),
+            Self::Go => in_language(Language::Go),
         }
     }
 
@@ -224,10 +228,6 @@ fn is_below(path: &str, folder: &str) -> bool {
         || path
             .strip_prefix(folder)
             .is_some_and(|rest| rest.starts_with('/'))
-}
-
-fn has_part(path: &str, parts: &[&str]) -> bool {
-    parent(path).split('/').any(|part| parts.contains(&part))
 }
 
 /// The name of a step, with its folder where that is not the root.

@@ -71,7 +71,11 @@ impl Material {
                     .map(|file| (path, file.text))
             };
             let files: Vec<_> = wanted.into_iter().filter_map(read).collect();
-            let tests = retrieval::walk::paths(workspace.root(), agents::prompt::TEST_FILES_MAX, is_test);
+            let tests = retrieval::walk::paths(
+                workspace.root(),
+                agents::prompt::TEST_FILES_MAX,
+                agents::prompt::is_test_file,
+            );
             Ok((files, tests))
         })
         .await?;
@@ -161,17 +165,6 @@ fn wanted(state: &State, base: &[BaseFile], keep: &[String]) -> Vec<String> {
         .collect()
 }
 
-/// Whether a path looks like a test, in the conventions of the languages we read.
-fn is_test(path: &str) -> bool {
-    let mut parts = path.rsplit('/');
-    let name = parts.next().unwrap_or_default();
-    let by_name = name.starts_with("test_")
-        || ["_test.", ".test.", ".spec.", "Test.", "Tests."]
-            .iter()
-            .any(|mark| name.contains(mark));
-    by_name || parts.any(|folder| matches!(folder, "test" | "tests" | "__tests__"))
-}
-
 /// What the model does not get to see is said, never silently dropped.
 pub(super) async fn report(desk: &Desk, left_out: &[LeftOut]) {
     if left_out.is_empty() {
@@ -209,25 +202,5 @@ fn description(kind: Option<StageKind>) -> &'static str {
         StageKind::Checks => "check the syntax and formatting of the new code",
         StageKind::Review => "ask the person",
         StageKind::Apply => "write and commit",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(path: &str, expect: bool) {
-        assert_eq!(is_test(path), expect, "{path}");
-    }
-
-    #[test]
-    fn tests_are_known_by_name_or_folder() {
-        check("tests/helpers.py", true);
-        check("src/app/test_auth.py", true);
-        check("web/login.spec.ts", true);
-        check("pkg/server_test.go", true);
-        check("src/LoginTest.java", true);
-        check("src/contest.py", false);
-        check("src/latest/api.py", false);
     }
 }

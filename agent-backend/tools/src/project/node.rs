@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Ecosystem, Failure, Goal, Planned, Tree, has_part, join, named, step, without_time};
+use super::{Ecosystem, Failure, Goal, Planned, Tree, join, named, step, without_time};
 
 /// Output that tells of packages that are not installed.
 pub(super) const LACKS: &[(&str, &str)] = &[(
@@ -17,11 +17,6 @@ const JEST: &str = "● ";
 
 /// What `npm init` writes for a project without tests.
 const NO_TEST: &str = "no test specified";
-
-pub(super) fn is_test(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    has_part(path, &["__tests__", "test", "tests"]) || name.contains(".test.") || name.contains(".spec.")
-}
 
 pub(super) fn steps(tree: &Tree<'_>, folder: &str) -> Vec<Planned> {
     let text = tree.text(folder, "package.json").unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Ecosystem, Failure, Goal, Planned, Tree, has_part, join, named, nearest, step};
+use super::{Ecosystem, Failure, Goal, Planned, Tree, join, named, nearest, step};
 
 /// Output that tells of packages that are not installed.
 pub(super) const LACKS: &[(&str, &str)] = &[(
@@ -37,16 +37,6 @@ const LOOKED_INTO_MAX: usize = 50;
 
 pub(super) fn folder(tree: &Tree<'_>, path: &str) -> Option<String> {
     nearest(tree, path, MANIFESTS).or_else(|| path.ends_with(".py").then(String::new))
-}
-
-pub(super) fn is_test(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    name.strip_suffix(".py").is_some_and(|stem| {
-        stem.starts_with("test_")
-            || stem.ends_with("_test")
-            || stem == "conftest"
-            || has_part(path, &["tests"])
-    })
 }
 
 /// Whether a runner takes tests from it.
