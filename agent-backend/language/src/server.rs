@@ -37,6 +37,9 @@ pub const ALL: &[Server] = &[
 pub(crate) enum Telling {
     /// As the capabilities say: when asked, otherwise by itself.
     Standard,
+    /// When asked, though the capabilities do not say so. What it publishes by
+    /// itself may be nothing at first, and more later, of the same version.
+    Asked,
     /// It publishes without a version, several times, and nothing at all when
     /// nothing changed; but hands requests on to a compiler that answers.
     Tsserver,
@@ -132,9 +135,8 @@ impl Server {
     pub(crate) fn telling(self) -> Telling {
         match self {
             Self::TypeScriptLanguageServer => Telling::Tsserver,
-            Self::Basedpyright | Self::Pyright | Self::Pylsp | Self::RustAnalyzer | Self::TypeScript => {
-                Telling::Standard
-            }
+            Self::Basedpyright | Self::Pyright => Telling::Asked,
+            Self::Pylsp | Self::RustAnalyzer | Self::TypeScript => Telling::Standard,
         }
     }
 

@@ -101,6 +101,7 @@ impl Client {
         self.until_loaded(deadline)?;
         match (self.server.telling(), self.pull.clone()) {
             (Telling::Tsserver, _) => self.tsserver_diagnostics(path, deadline),
+            (Telling::Asked, identifier) => self.pulled(path, identifier.flatten(), deadline),
             (Telling::Standard, Some(identifier)) => self.pulled(path, identifier, deadline),
             (Telling::Standard, None) => self.pushed(path, deadline),
         }

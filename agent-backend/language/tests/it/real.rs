@@ -17,6 +17,10 @@ struct Language {
     new: &'static str,
     /// The path, line and a part of the message of the new error.
     error: (&'static str, u32, &'static str),
+    /// What another proposal makes of the file that others need, and the line
+    /// and a part of the message of the error that this brings to the old text;
+    /// none for a server that knows no types.
+    breaks: Option<(&'static str, u32, &'static str)>,
     /// A name in the old text, and where it is defined.
     named: (u32, u32),
     defined: (&'static str, u32),
@@ -30,6 +34,11 @@ const PYTHON: Language = Language {
     old: "from lib import twice\n\nprint(twice(1))\nprint(missing)\n",
     new: "from lib import twice\n\n# more\n\nprint(twice(1))\nprint(missing)\nprint(twice(\"a\"))\n",
     error: ("a.py", 6, "\"Literal['a']\" is not assignable to \"int\""),
+    breaks: Some((
+        "def twice(n: int, times: int) -> int:\n    return times * n\n",
+        2,
+        "Argument missing for parameter \"times\"",
+    )),
     named: (2, 7),
     defined: ("lib.py", 0),
     hover: "(n: int) -> int",
@@ -39,6 +48,7 @@ const PYTHON: Language = Language {
 const PYTHON_NAMES: Language = Language {
     new: "from lib import twice\n\n# more\n\nprint(twice(1))\nprint(missing)\nprint(twice(other))\n",
     error: ("a.py", 6, "undefined name 'other'"),
+    breaks: None,
     hover: "twice(n: int) -> int",
     ..PYTHON
 };
@@ -62,6 +72,11 @@ const TYPESCRIPT: Language = Language {
         6,
         "Argument of type 'string' is not assignable to parameter of type 'number'",
     ),
+    breaks: Some((
+        "export function twice(n: number, times: number): number {\n  return times * n\n}\n",
+        2,
+        "Expected 2 arguments, but got 1",
+    )),
     named: (2, 18),
     defined: ("app/[id]/lib.ts", 0),
     hover: "twice(n: number): number",
@@ -82,6 +97,11 @@ const RUST: Language = Language {
     old: "use crate::twice;\n\npub fn a() -> i32 {\n    twice(1)\n}\n\npub fn b() -> bool {\n    1\n}\n",
     new: "use crate::twice;\n\n// More.\n\npub fn a() -> i32 {\n    twice(1)\n}\n\npub fn b() -> bool {\n    1\n}\n\npub fn c() -> i32 {\n    twice(1, 2)\n}\n",
     error: ("src/a.rs", 13, "expected 1 argument, found 2"),
+    breaks: Some((
+        "pub mod a;\n\npub fn twice(n: i32, times: i32) -> i32 {\n    times * n\n}\n",
+        3,
+        "expected 2 arguments, found 1",
+    )),
     named: (3, 5),
     defined: ("src/lib.rs", 2),
     hover: "pub fn twice(n: i32) -> i32",
@@ -117,6 +137,36 @@ fn judge(language: &Language, place: &Place) {
     );
     assert!(error.message.contains(message), "{error}");
     assert_eq!(changed(&[], language.new).len(), 2);
+}
+
+/// What a change breaks in a file that it leaves alone is new, and the error of
+/// before there is not.
+fn judge_elsewhere(language: &Language, place: &Place) {
+    let Some((new, line, message)) = language.breaks else {
+        return;
+    };
+    let needed = language.defined.0;
+    let (_, old) = language.project.iter().find(|(path, _)| *path == needed).unwrap();
+    let other = (language.path, language.old);
+    let found = check(
+        place.installed.server,
+        place.command(),
+        &place.root(),
+        &[(needed, *old), other],
+        &[(needed, new), other],
+        TIMEOUTS,
+        Stop::never(),
+    )
+    .unwrap();
+    let [error] = found.as_slice() else {
+        panic!("{found:#?}");
+    };
+    assert_eq!(
+        (error.path.as_str(), error.range.start.line),
+        (language.path, line),
+        "{error}"
+    );
+    assert!(error.message.contains(message), "{error}");
 }
 
 /// Hover, definition and references at the name.
@@ -176,6 +226,7 @@ fn all(language: &Language, server: Server) {
         return;
     };
     judge(language, &place);
+    judge_elsewhere(language, &place);
     let mut client = place.client();
     client.open(language.path, language.old).unwrap();
     look(language, &mut client);
