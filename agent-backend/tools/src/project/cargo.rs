@@ -78,7 +78,11 @@ pub(super) fn failures(output: &str) -> BTreeSet<Failure> {
     let targets: Vec<String> = output.lines().filter_map(target).collect();
     let reports = output.lines().filter(|line| line.starts_with(ENDS)).count();
     // One that was killed has no report, and what a test prints may look like one.
-    let targets = if targets.len() == reports { targets } else { Vec::new() };
+    let targets = if targets.len() == reports {
+        targets
+    } else {
+        Vec::new()
+    };
     let mut targets = targets.into_iter();
     let mut place = targets.next();
     let mut found = BTreeSet::new();

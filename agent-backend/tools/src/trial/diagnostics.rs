@@ -1,7 +1,7 @@
 //! What language servers say of a proposal: in the sandbox of the trials, and
 //! only where no build says the same and more.
 
-use std::path::Path;
+use std::{path::Path, process::Command};
 
 use engine::artifact::{CheckReport, CheckStatus};
 use language::{Diagnostic, Installed, Places, Server, Severity, Stop, Timeouts, Trust};
@@ -124,22 +124,15 @@ impl Session<'_> {
         overlay: &Overlay,
         changes: &Changes,
     ) -> Result<Vec<Diagnostic>, String> {
-        let time = self.bounds.diagnostics.ok_or(LEFT_OUT)?;
         if self.stop.is_stopped() {
             return Err("it was stopped".to_owned());
         }
+        let Conversation {
+            command,
+            timeouts,
+            stop,
+        } = self.conversation(ecosystem, installed, overlay)?;
         let root = self.workspace.root();
-        let tooling = self
-            .machine
-            .serving(ecosystem, installed, root, &self.place.builds())?;
-        let job = Job {
-            args: installed.server.arguments().iter().map(Into::into).collect(),
-            ..self.tooled(ecosystem, tooling, overlay, time)?
-        };
-        let command = self
-            .sandbox
-            .command(&job, self.stop)
-            .map_err(|error| error.to_string())?;
         let server = installed.server;
         let read = |path: &str| old_text(&root.join(path));
         let before: Vec<(&str, String)> = changes
@@ -161,16 +154,46 @@ impl Session<'_> {
             before.push((path, text));
             after.push((path, text));
         }
-        let stop = self.stop.clone();
-        let stop = Stop::when(move || stop.is_stopped());
-        let timeouts = Timeouts {
-            start: time,
-            diagnostics: time,
-            answer: time,
-        };
         language::check(server, command, root, &before, &after, timeouts, stop)
             .map_err(|error| error.to_string())
     }
+
+    /// A server that runs on a copy, not yet started.
+    pub(super) fn conversation(
+        &self,
+        ecosystem: Ecosystem,
+        installed: &Installed,
+        overlay: &Overlay,
+    ) -> Result<Conversation, String> {
+        let time = self.bounds.diagnostics.ok_or(LEFT_OUT)?;
+        let root = self.workspace.root();
+        let tooling = self
+            .machine
+            .serving(ecosystem, installed, root, &self.place.builds())?;
+        let job = Job {
+            args: installed.server.arguments().iter().map(Into::into).collect(),
+            ..self.tooled(ecosystem, tooling, overlay, time)?
+        };
+        let command = self.sandbox.command(&job, self.stop);
+        let stop = self.stop.clone();
+        Ok(Conversation {
+            command: command.map_err(|error| error.to_string())?,
+            timeouts: Timeouts {
+                start: time,
+                diagnostics: time,
+                answer: time,
+            },
+            stop: Stop::when(move || stop.is_stopped()),
+        })
+    }
+}
+
+/// How a server is started, and how long it is waited for.
+pub(super) struct Conversation {
+    /// Sandbox and all.
+    pub(super) command: Command,
+    pub(super) timeouts: Timeouts,
+    pub(super) stop: Stop,
 }
 
 /// A text of the workspace, unless it is none or too long.

@@ -1,18 +1,18 @@
 //! Questions to a language server about a file of the workspace, as it is or
 //! with another text: in the sandbox of the trials, on a copy.
 
-use language::{Client, Diagnostic, Installed, Location, Places, Position, Timeouts, Trust};
-use sandbox::{Job, Stop};
+use language::{Client, Diagnostic, Installed, Location, Places, Position, Trust};
+use sandbox::Stop;
 
 use super::{
     Trials,
-    diagnostics::SERVERS,
+    diagnostics::{Conversation, SERVERS},
     session::{LEFT_OUT, Session},
 };
 use crate::{
     Workspace,
     limits::FILE_BYTES_MAX,
-    overlay::{Changes, Overlay},
+    overlay::{self, Changes, Overlay},
     project::Ecosystem,
 };
 
@@ -74,7 +74,8 @@ pub fn ask(
         }
     };
     let (ecosystem, installed) = server(workspace, path)?;
-    let mut session = Session::begin(trials, workspace, stop)?;
+    let files = overlay::listed(workspace).map_err(|error| error.to_string())?;
+    let mut session = Session::begin(trials, workspace, &files, stop)?;
     let changes = Changes::from([(path.to_owned(), Some(text.as_bytes().to_vec()))]);
     let overlay = session
         .lay("question", &changes)
@@ -136,22 +137,13 @@ impl Session<'_> {
         installed: &Installed,
         overlay: &Overlay,
     ) -> Result<Client, String> {
-        let time = self.bounds.diagnostics.ok_or(LEFT_OUT)?;
-        let root = self.workspace.root();
-        let tooling = self
-            .machine
-            .serving(ecosystem, installed, root, &self.place.builds())?;
-        let job = Job {
-            args: installed.server.arguments().iter().map(Into::into).collect(),
-            ..self.tooled(ecosystem, tooling, overlay, time)?
-        };
-        let command = self.sandbox.command(&job).map_err(|error| error.to_string())?;
-        let timeouts = Timeouts {
-            start: time,
-            diagnostics: time,
-            answer: time,
-        };
-        Client::start(installed.server, command, root, timeouts).map_err(|error| error.to_string())
+        let Conversation {
+            command,
+            timeouts,
+            stop,
+        } = self.conversation(ecosystem, installed, overlay)?;
+        Client::start_until(installed.server, command, self.workspace.root(), timeouts, stop)
+            .map_err(|error| error.to_string())
     }
 }
 
