@@ -25,3 +25,8 @@ pub fn config_dir() -> PathBuf {
 pub fn data_dir() -> PathBuf {
     base("XDG_DATA_HOME", ".local/share")
 }
+
+/// `$XDG_STATE_HOME/agentic-ide`, by default `~/.local/state/agentic-ide`.
+pub fn state_dir() -> PathBuf {
+    base("XDG_STATE_HOME", ".local/state")
+}

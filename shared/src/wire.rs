@@ -14,7 +14,7 @@ pub mod session;
 
 pub use call::{CallEnding, CallNext, Dollars, ModelCall};
 pub use event::{
-    Body, ChangeKind, CheckStatus, ContextItem, Decision, Envelope, FileDiff, Metrics, NoticeLevel,
+    Body, ChangeKind, CheckStatus, ContextItem, Decision, Envelope, FileDiff, Hunk, Metrics, NoticeLevel,
     PlanStage, Question, RetrievalMode, StageOutcome, WorkflowState,
 };
 pub use index::{IndexCommand, IndexPage, IndexProgress, IndexRequest, IndexState, IndexView};

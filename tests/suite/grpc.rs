@@ -48,6 +48,7 @@ async fn the_grpc_interface_does_the_same() {
                 workflow_id: id.clone(),
                 decision: v1::Decision::Accept.into(),
                 feedback: String::new(),
+                selection: None,
             };
             workflows.decide(decide).await.unwrap();
         }
@@ -106,4 +107,58 @@ async fn the_grpc_interface_does_the_same() {
     assert_eq!(other.compatibility(), v1::Compatibility::None);
     let vram = server.vram(v1::VramRequest {}).await.unwrap().into_inner();
     assert_eq!(vram.vram_used_mb, 4500);
+}
+
+#[tokio::test]
+async fn parts_and_own_texts_are_accepted_over_grpc() {
+    let world = World::new().await;
+    let id = world.submit("Add greetings").await;
+    world.to_review(&id).await;
+    let mut workflows = WorkflowServiceClient::connect(world.url().to_owned())
+        .await
+        .unwrap();
+    let get = v1::GetRequest {
+        workflow_id: id.clone(),
+    };
+    let view = workflows.get(get).await.unwrap().into_inner();
+    let mut hunks: Vec<_> = view
+        .diff
+        .iter()
+        .map(|file| (file.path.as_str(), file.hunks.len()))
+        .collect();
+    hunks.sort_unstable();
+    assert_eq!(hunks, [("app.py", 1), ("greeting.py", 1)]);
+    let decide = |files: Vec<(&str, v1::file_choice::Part)>| v1::DecideRequest {
+        workflow_id: id.clone(),
+        decision: v1::Decision::Accept.into(),
+        feedback: String::new(),
+        selection: Some(v1::Selection {
+            files: files
+                .into_iter()
+                .map(|(path, part)| v1::FileChoice {
+                    path: path.to_owned(),
+                    part: Some(part),
+                })
+                .collect(),
+        }),
+    };
+    let hunks = |indexes: &[u32]| {
+        v1::file_choice::Part::Hunks(v1::HunkIndexes {
+            indexes: indexes.to_vec(),
+        })
+    };
+    let nothing = workflows
+        .decide(decide(vec![("app.py", hunks(&[]))]))
+        .await
+        .unwrap_err();
+    assert_eq!(nothing.code(), tonic::Code::InvalidArgument);
+    let own = v1::file_choice::Part::Text("def greet(name):\n    return name\n".to_owned());
+    let parts = decide(vec![("app.py", hunks(&[0])), ("greeting.py", own)]);
+    workflows.decide(parts).await.unwrap();
+    world.to_end(&id).await;
+    assert_eq!(world.read("greeting.py"), "def greet(name):\n    return name\n");
+    assert_eq!(
+        world.git(&["show", "--format=", "--name-only", "HEAD"]),
+        "app.py\ngreeting.py"
+    );
 }

@@ -340,6 +340,26 @@ pub struct FileDiff {
     pub lines_added: u32,
     /// Lines removed.
     pub lines_removed: u32,
+    /// The parts that can be accepted one by one, in order: their positions here
+    /// are their indexes in a decision. None where nothing can be told apart, as
+    /// in an empty file, and from a backend that is older than they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hunks: Vec<Hunk>,
+}
+
+/// Where a hunk lies, with the unchanged lines around it: the numbers of the
+/// `@@` line of a unified diff.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct Hunk {
+    /// First line of the text before, from 1; the line before it where
+    /// `old_lines` is 0.
+    pub old_start: u32,
+    /// Lines of the text before.
+    pub old_lines: u32,
+    /// First line of the text after, as `old_start`.
+    pub new_start: u32,
+    /// Lines of the text after.
+    pub new_lines: u32,
 }
 
 /// What a person is asked.

@@ -101,6 +101,7 @@ mod tests {
             diff: Some(vec![FileDiff {
                 path: "a.py".to_owned(),
                 change: ChangeKind::Create,
+                hunks: Vec::new(),
                 old_text: None,
                 new_text: Some(text.to_owned()),
                 lines_added: 1,

@@ -5,7 +5,7 @@ use proto::v1::{self, workflow_service_server::WorkflowService};
 use shared::{
     error::Code,
     id::Seq,
-    wire::{self, Body, DecisionRequest, Envelope},
+    wire::{self, Body, DecisionRequest, Envelope, HunkChoice},
 };
 use tonic::{Request, Response, Status};
 
@@ -99,7 +99,9 @@ impl WorkflowService for Service {
         let decision = convert::decision(DecisionRequest {
             decision,
             feedback,
-            hunks: None,
+            hunks: request
+                .selection
+                .map(|selection| selection.files.into_iter().map(choice).collect()),
         })?;
         self.0.decide(&id, None, decision).await?;
         Ok(Response::new(v1::DecideResponse {}))
@@ -122,6 +124,20 @@ impl WorkflowService for Service {
         let id = convert::workflow_id(&request.into_inner().workflow_id)?;
         self.0.cancel(&id).await?;
         Ok(Response::new(v1::CancelResponse {}))
+    }
+}
+
+/// What is taken of one file.
+fn choice(file: v1::FileChoice) -> HunkChoice {
+    let (hunks, text) = match file.part {
+        None => (None, None),
+        Some(v1::file_choice::Part::Hunks(hunks)) => (Some(hunks.indexes), None),
+        Some(v1::file_choice::Part::Text(text)) => (None, Some(text)),
+    };
+    HunkChoice {
+        path: file.path,
+        hunks,
+        text,
     }
 }
 
@@ -257,6 +273,16 @@ fn file(file: wire::FileDiff) -> v1::FileDiff {
         new_text: file.new_text,
         lines_added: file.lines_added,
         lines_removed: file.lines_removed,
+        hunks: file.hunks.into_iter().map(hunk).collect(),
+    }
+}
+
+fn hunk(hunk: wire::Hunk) -> v1::Hunk {
+    v1::Hunk {
+        old_start: hunk.old_start,
+        old_lines: hunk.old_lines,
+        new_start: hunk.new_start,
+        new_lines: hunk.new_lines,
     }
 }
 
