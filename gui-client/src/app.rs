@@ -1,10 +1,11 @@
 //! The window as a whole: joins the connection, the model and the screens.
 //!
-//! It holds nothing that would be lost when it is closed, but the drafts:
-//! workflows live in the backend, and the newest unfinished one is shown again
-//! after a start.
+//! It holds nothing that would be lost when it is closed: workflows live in the
+//! backend, the newest unfinished one is shown again after a start, and drafts
+//! are kept on the disk.
 
 mod following;
+mod keeping;
 mod subscription;
 mod view;
 
@@ -25,9 +26,11 @@ use crate::{
     clock::Clock,
     config::{Config, ThemeChoice},
     connection::{Connection, Followed, Server},
+    drafts::{Drafts, Store},
     model::{Phase, Workflow},
     screen::{
         details,
+        evidence::{self, Evidence},
         footer::Stream,
         interaction::{self, Interaction},
         remark::{self, Remark},
@@ -54,6 +57,8 @@ pub struct Options {
     pub request: Option<String>,
     /// Whether the window closes itself when the workflow has ended.
     pub exit: Exit,
+    /// Where drafts are kept.
+    pub drafts: Store,
 }
 
 /// When the window closes itself.
@@ -87,7 +92,15 @@ pub struct App {
     pub connection: Arc<dyn Connection>,
     clock: Clock,
     workflow_type: String,
+    /// The configured workspace.
+    workspace: String,
     options: Options,
+    /// The drafts as they are on the disk, or soon will be.
+    kept: Drafts,
+    /// Whether there may be something to keep.
+    unkept: bool,
+    /// Whether drafts are being written.
+    keeping: bool,
     font_size: u16,
     theme: ThemeChoice,
     /// What is known of the server.
@@ -106,6 +119,8 @@ pub struct App {
     pub remark: Remark,
     /// The review pane.
     pub review: Review,
+    /// What a check printed, if that is shown.
+    pub evidence: Evidence,
     /// The shown main pane.
     pub pane: Pane,
     /// The last action that failed.
@@ -147,6 +162,10 @@ pub enum Message {
     Cancelled(Result<(), Error>),
     /// A second passed.
     Tick,
+    /// Drafts are to be kept.
+    Keep,
+    /// They are.
+    Kept,
     /// The window has this width now, in logical pixels.
     Resized(f32),
     /// A shortcut was pressed.
@@ -157,6 +176,8 @@ pub enum Message {
     Interaction(interaction::Message),
     /// From the review pane.
     Review(review::Message),
+    /// From what a check printed.
+    Evidence(evidence::Message),
     /// Show a pane.
     Pane(Pane),
     /// Switch between light and dark.
@@ -174,13 +195,19 @@ pub enum Message {
 impl App {
     /// A window that has shown nothing yet.
     pub fn new(connection: Arc<dyn Connection>, clock: Clock, config: &Config, options: Options) -> Self {
-        let draft = options.request.clone().unwrap_or_default();
+        let kept = options.drafts.load();
+        let draft = options.request.as_ref().unwrap_or(&kept.request);
+        let workspace = config.workspace.clone().unwrap_or_default();
+        let shown = kept.workspace.as_ref().unwrap_or(&workspace).clone();
         Self {
             connection,
             clock,
             workflow_type: config.workflow_type.clone(),
-            interaction: Interaction::new(config.workspace.clone().unwrap_or_default(), &draft),
+            interaction: Interaction::new(shown, draft),
+            workspace,
             options,
+            unkept: false,
+            keeping: false,
             font_size: config.font_size,
             theme: config.theme,
             server: None,
@@ -189,7 +216,9 @@ impl App {
             generation: 0,
             follow_from: Seq::default(),
             remark: Remark::default(),
-            review: Review::default(),
+            review: Review::new(kept.view, kept.layout),
+            kept,
+            evidence: Evidence::default(),
             pane: Pane::Writing,
             error: None,
             help: false,
@@ -247,6 +276,10 @@ impl App {
 
     /// Reacts.
     pub fn update(&mut self, message: Message) -> Task<Message> {
+        self.unkept |= matches!(
+            message,
+            Message::Interaction(_) | Message::Review(_) | Message::Submitted(_) | Message::Decided(_)
+        );
         match message {
             Message::Server(server) => self.take_server(server),
             Message::Found(found) => self.take_found(found),
@@ -306,6 +339,11 @@ impl App {
                 self.now = (self.clock.now)();
                 Task::none()
             }
+            Message::Keep => self.keep(),
+            Message::Kept => {
+                self.keeping = false;
+                Task::none()
+            }
             Message::Resized(width) => {
                 let narrow = width < NARROW;
                 if narrow && !self.narrow && self.workflow.is_none() {
@@ -319,6 +357,7 @@ impl App {
                 let id = match self.pane {
                     Pane::Request | Pane::Writing => writing::scroll_id(),
                     Pane::Review => review::scroll_id(),
+                    Pane::Details if self.evidence.is_open() => evidence::scroll_id(),
                     Pane::Details => details::scroll_id(),
                 };
                 operation::scroll_by(
@@ -331,6 +370,7 @@ impl App {
             }
             Message::Interaction(message) => self.take_interaction(message),
             Message::Review(message) => self.take_review(message),
+            Message::Evidence(message) => self.take_evidence(message),
             Message::Pane(pane) => {
                 self.pane = pane;
                 Task::none()
@@ -427,6 +467,20 @@ impl App {
         }
     }
 
+    fn take_evidence(&mut self, message: evidence::Message) -> Task<Message> {
+        let look = self.look();
+        let Some(workflow) = &self.workflow else {
+            return Task::none();
+        };
+        let (task, wanted) = self.evidence.update(message, workflow, look);
+        let task = task.map(Message::Evidence);
+        let Some(check) = wanted else { return task };
+        self.pane = Pane::Details;
+        let log = self.connection.log(&workflow.id, &check);
+        let loaded = move |log| Message::Evidence(evidence::Message::Loaded(check.clone(), log));
+        Task::batch([task, Task::perform(log, loaded)])
+    }
+
     fn obey(&mut self, shortcut: Shortcut) -> Task<Message> {
         let review = |message| Message::Review(message);
         let message = match shortcut {
@@ -447,13 +501,23 @@ impl App {
             Shortcut::NextFile => review(review::Message::Step(Toward::Next)),
             Shortcut::PreviousFile => review(review::Message::Step(Toward::Previous)),
             Shortcut::ToggleFold => review(review::Message::ToggleView),
+            Shortcut::ToggleLayout => review(review::Message::ToggleLayout),
+            Shortcut::ToggleHunk => review(review::Message::ToggleHunk),
+            Shortcut::ToggleFile => review(review::Message::ToggleFile),
+            Shortcut::Edit => review(review::Message::Edit),
+            Shortcut::ShowLog => Message::Evidence(evidence::Message::Next),
+            Shortcut::Find => Message::Evidence(evidence::Message::Find),
             Shortcut::FocusRequest => Message::NewRequest,
             Shortcut::ToggleTheme => Message::ToggleTheme,
             Shortcut::ScrollDown => Message::Scroll(1.0),
             Shortcut::ScrollUp => Message::Scroll(-1.0),
             Shortcut::Help => Message::ToggleHelp,
             Shortcut::Close if self.help => Message::ToggleHelp,
+            Shortcut::Close if self.review.text.is_some() => review(review::Message::Keep),
             Shortcut::Close if self.review.feedback.is_some() => review(review::Message::Back),
+            Shortcut::Close if self.pane == Pane::Details && self.evidence.is_open() => {
+                Message::Evidence(evidence::Message::Close)
+            }
             Shortcut::Close => Message::DismissError,
         };
         self.update(message)

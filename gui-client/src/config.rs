@@ -1,12 +1,15 @@
 //! `gui_config.yaml`, the `AGENTIC_IDE_GUI_…` variables, and the address of
 //! the backend in a checked form.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use serde::{Deserialize, Serialize};
 use shared::config::{Prefix, Source};
 
-use crate::Error;
+use crate::{Error, connection::dial::Dialer};
 
 /// Name of the file in the configuration folder.
 pub const FILE: &str = "gui_config.yaml";
@@ -24,6 +27,10 @@ pub const FONT_SIZE: std::ops::RangeInclusive<u16> = 10..=24;
 pub struct Config {
     /// Address of the backend.
     pub backend: String,
+    /// What the backend wants to be shown, where it has a token.
+    pub token: Option<Token>,
+    /// A file of certificates (PEM) to trust beside this machine's.
+    pub ca_file: Option<PathBuf>,
     /// Workspace on the backend's machine; the backend's own one when left out.
     pub workspace: Option<String>,
     /// Workflow that a request starts.
@@ -49,6 +56,8 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             backend: "http://127.0.0.1:8000".to_owned(),
+            token: None,
+            ca_file: None,
             workspace: None,
             workflow_type: "feature_implementation".to_owned(),
             theme: ThemeChoice::Dark,
@@ -67,6 +76,12 @@ impl Config {
         config.checked()
     }
 
+    /// How the backend is reached.
+    pub fn dialer(&self) -> Result<Dialer, Error> {
+        let address = Address::parse(&self.backend)?;
+        Dialer::new(address, self.token.as_ref(), self.ca_file.as_deref())
+    }
+
     /// Refuses values that no part of the window could use.
     pub fn checked(self) -> Result<Self, Error> {
         Address::parse(&self.backend)?;
@@ -81,22 +96,45 @@ impl Config {
     }
 }
 
-/// Address of a backend: `http://host:port`, without a path.
+/// A secret that shows who asks. No log and no debug output shows it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Token(String);
+
+impl Token {
+    /// The token itself, to be sent.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for Token {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+/// Address of a backend: `http://host:port` or `https://host:port`, without a
+/// path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Address(String);
+pub struct Address(reqwest::Url);
 
 impl Address {
     /// Checks an address.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let refuse = |why: &str| Err(Error::Config(format!("`{text}` is no backend address: {why}")));
+        let form = "write it as http://host:port or https://host:port";
         let Ok(url) = reqwest::Url::parse(text) else {
-            return refuse("write it as http://host:port");
+            return refuse(form);
         };
-        if url.scheme() == "https" {
-            return refuse("TLS is not supported yet; use http:// and a tunnel");
-        }
-        if url.scheme() != "http" || !url.has_host() {
-            return refuse("write it as http://host:port");
+        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+            return refuse(form);
         }
         if !url.username().is_empty() || url.password().is_some() {
             return refuse("it must not carry a user name or password");
@@ -104,22 +142,59 @@ impl Address {
         if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
             return refuse("it must end after the port");
         }
-        Ok(Self(url.as_str().trim_end_matches('/').to_owned()))
+        Ok(Self(url))
+    }
+
+    fn text(&self) -> &str {
+        self.0.as_str().trim_end_matches('/')
+    }
+
+    /// Whether it is reached over TLS.
+    pub fn is_encrypted(&self) -> bool {
+        self.0.scheme() == "https"
+    }
+
+    /// Whether it is this machine.
+    pub fn is_here(&self) -> bool {
+        let (host, _) = self.place();
+        let is_loopback = |address: std::net::IpAddr| address.is_loopback();
+        host == "localhost" || host.parse().is_ok_and(is_loopback)
+    }
+
+    /// Name or number of the host, and the port.
+    pub fn place(&self) -> (String, u16) {
+        let host = self.0.host_str().unwrap_or_default();
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        (
+            host.to_owned(),
+            self.0.port_or_known_default().unwrap_or_default(),
+        )
     }
 
     /// `http://host:port` with `path` behind it.
     pub fn http(&self, path: &str) -> String {
-        format!("{}{path}", self.0)
+        format!("{}{path}", self.text())
     }
 
-    /// `ws://host:port` with `path` behind it.
+    /// The same with a path of these parts, whatever they contain.
+    pub fn below(&self, parts: &[&str]) -> String {
+        let mut url = self.0.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.clear().extend(parts);
+        }
+        url.to_string()
+    }
+
+    /// `ws://host:port`, or `wss://` where it is encrypted, with `path` behind it.
     pub fn ws(&self, path: &str) -> String {
-        format!("ws{}{path}", self.0.strip_prefix("http").unwrap_or(&self.0))
+        let text = self.text();
+        format!("ws{}{path}", text.strip_prefix("http").unwrap_or(text))
     }
 
     /// `host:port`, for the footer.
     pub fn host(&self) -> &str {
-        self.0.strip_prefix("http://").unwrap_or(&self.0)
+        let text = self.text();
+        text.split_once("://").map_or(text, |(_, host)| host)
     }
 }
 
@@ -139,11 +214,45 @@ mod tests {
     fn addresses() {
         check_address("http://127.0.0.1:8000", Ok("ws://127.0.0.1:8000/x"));
         check_address("http://[::1]:8000/", Ok("ws://[::1]:8000/x"));
-        check_address("https://host", Err("TLS"));
+        check_address("https://host", Ok("wss://host/x"));
+        check_address("https://host:8443", Ok("wss://host:8443/x"));
+        check_address("ftp://host", Err("https://host:port"));
         check_address("host:8000", Err("http://host:port"));
         check_address("http://host/api", Err("after the port"));
         check_address("http://me:secret@host", Err("user name"));
         check_address("", Err("http://host:port"));
+    }
+
+    #[test]
+    fn places() {
+        let check = |text: &str, expect: (&str, u16), is_here: bool| {
+            let address = Address::parse(text).unwrap();
+            let (host, port) = address.place();
+            assert_eq!(
+                (host.as_str(), port, address.is_here()),
+                (expect.0, expect.1, is_here)
+            );
+        };
+        check("https://host", ("host", 443), false);
+        check("http://[::1]:8000", ("::1", 8000), true);
+        check("http://127.0.0.1", ("127.0.0.1", 80), true);
+        check("http://localhost:1", ("localhost", 1), true);
+    }
+
+    #[test]
+    fn a_token_is_not_shown() {
+        let config = Config {
+            token: Some(Token::from("s3cret")),
+            ..Config::default()
+        };
+        assert!(!format!("{config:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn parts_of_a_path_are_escaped() {
+        let address = Address::parse("http://host:8000").unwrap();
+        let path = address.below(&["checks", "a/b c?", "log"]);
+        assert_eq!(path, "http://host:8000/checks/a%2Fb%20c%3F/log");
     }
 
     fn check_file(text: &str, expect: Result<Config, &str>) {

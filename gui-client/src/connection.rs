@@ -4,6 +4,7 @@
 //! It must never know what is shown.
 
 pub mod backoff;
+pub mod dial;
 pub mod fake;
 pub mod follow;
 pub mod live;
@@ -32,6 +33,8 @@ pub trait Connection: Debug + Send + Sync {
     fn newest_unfinished(&self) -> BoxFuture<'static, Result<Option<WorkflowSummary>, Error>>;
     /// A snapshot of one workflow.
     fn view(&self, id: &WorkflowId) -> BoxFuture<'static, Result<WorkflowView, Error>>;
+    /// What a check of the present proposal printed; its end, where that is long.
+    fn log(&self, id: &WorkflowId, check: &str) -> BoxFuture<'static, Result<String, Error>>;
     /// Answers a proposal.
     fn decide(&self, id: &WorkflowId, request: DecisionRequest) -> BoxFuture<'static, Result<(), Error>>;
     /// Says something to a workflow that runs. The same words count once.

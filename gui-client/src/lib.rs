@@ -10,6 +10,7 @@ pub mod app;
 pub mod clock;
 pub mod config;
 pub mod connection;
+pub mod drafts;
 pub mod error;
 pub mod model;
 pub mod screen;

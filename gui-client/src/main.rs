@@ -7,13 +7,14 @@ use gui_client::{
     Error,
     app::{self, App, Exit, Options},
     clock::Clock,
-    config::{Address, Config},
+    config::Config,
     connection::{
         Connection,
         backoff::Backoff,
         fake::{self, Fake},
         live::Live,
     },
+    drafts::{self, Store},
     theme,
 };
 use iced::{Size, window};
@@ -86,7 +87,7 @@ fn run(arguments: Arguments) -> Result<(), Error> {
             clock,
         )?)
     } else {
-        Arc::new(Live::new(Address::parse(&config.backend)?, Backoff::default())?)
+        Arc::new(Live::new(config.dialer()?, Backoff::default())?)
     };
     let exit = if arguments.exit_after_decision {
         Exit::WhenEnded
@@ -96,6 +97,12 @@ fn run(arguments: Arguments) -> Result<(), Error> {
     let options = Options {
         request: arguments.request,
         exit,
+        // A demonstration begins from nothing each time.
+        drafts: if arguments.fake {
+            Store::default()
+        } else {
+            Store::at(shared::paths::state_dir().join(drafts::FILE))
+        },
     };
     let size = config.font_size;
     let boot = move || {

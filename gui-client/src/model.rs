@@ -4,8 +4,11 @@
 //! It must never know a socket, a widget, a colour or the time of day.
 
 pub mod diff;
+pub mod layout;
 pub mod live;
+pub mod log;
 mod parts;
+pub mod selection;
 pub mod syntax;
 
 use shared::{
@@ -325,7 +328,7 @@ impl Workflow {
                 exit_status,
                 duration_ms,
                 output,
-                has_log: _,
+                has_log,
             } => {
                 let check = Check {
                     name: name.clone(),
@@ -334,6 +337,7 @@ impl Workflow {
                     exit_status: *exit_status,
                     duration_ms: *duration_ms,
                     output: output.clone(),
+                    has_log: *has_log,
                 };
                 match self.checks.iter_mut().find(|known| known.name == *name) {
                     Some(known) => *known = check,

@@ -3,6 +3,7 @@
 //! whole must act, an event.
 
 pub mod details;
+pub mod evidence;
 pub mod footer;
 pub mod help;
 pub mod interaction;

@@ -32,6 +32,18 @@ pub enum Shortcut {
     PreviousFile,
     /// Show whole files, or changes only.
     ToggleFold,
+    /// Old and new lines next to each other, or one above the other.
+    ToggleLayout,
+    /// Take the hunk, or leave it out.
+    ToggleHunk,
+    /// Take the file, or leave it out.
+    ToggleFile,
+    /// Edit the shown file before it is accepted.
+    Edit,
+    /// Show what the next check printed.
+    ShowLog,
+    /// Search in what a check printed.
+    Find,
     /// Put the cursor into the request.
     FocusRequest,
     /// Switch between light and dark.
@@ -69,12 +81,26 @@ pub const TABLE: &[(Shortcut, &str, &str)] = &[
         "Ctrl+Shift+E",
         "Whole files or changes only",
     ),
+    (
+        Shortcut::ToggleLayout,
+        "F6",
+        "Side by side or one above the other",
+    ),
+    (Shortcut::ToggleHunk, "F8", "Take the hunk or leave it out"),
+    (Shortcut::ToggleFile, "Shift+F8", "Take the file or leave it out"),
+    (Shortcut::Edit, "F4", "Edit the file before accepting it"),
+    (Shortcut::ShowLog, "F9", "What the next check printed"),
+    (Shortcut::Find, "Ctrl+F", "Search in what a check printed"),
     (Shortcut::FocusRequest, "Ctrl+L", "Write a request"),
     (Shortcut::ToggleTheme, "Ctrl+Shift+L", "Light or dark"),
     (Shortcut::ScrollDown, "Shift+PageDown", "Scroll down"),
     (Shortcut::ScrollUp, "Shift+PageUp", "Scroll up"),
     (Shortcut::Help, "F1", "Show or hide this help"),
-    (Shortcut::Close, "Escape", "Close this help or the feedback box"),
+    (
+        Shortcut::Close,
+        "Escape",
+        "Close the help or the feedback box, keep an edited text",
+    ),
 ];
 
 /// The shortcut of a key press, if it is one.
@@ -94,7 +120,11 @@ fn printed(key: &Key, modifiers: Modifiers) -> Option<String> {
             let known = [
                 (Named::Enter, "Enter"),
                 (Named::F1, "F1"),
+                (Named::F4, "F4"),
+                (Named::F6, "F6"),
                 (Named::F7, "F7"),
+                (Named::F8, "F8"),
+                (Named::F9, "F9"),
                 (Named::PageDown, "PageDown"),
                 (Named::PageUp, "PageUp"),
                 (Named::Escape, "Escape"),

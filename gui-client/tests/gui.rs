@@ -15,7 +15,11 @@ mod follow;
 mod live;
 #[path = "gui/model.rs"]
 mod model;
+#[path = "gui/review.rs"]
+mod review;
 #[path = "gui/screens.rs"]
 mod screens;
 #[path = "gui/support.rs"]
 mod support;
+#[path = "gui/tls.rs"]
+mod tls;

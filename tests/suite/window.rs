@@ -1,5 +1,5 @@
 //! The window, on a virtual screen: a person types a request, reads the diff
-//! and accepts it with the mouse.
+//! and accepts it with the mouse, or parts of it with the keyboard.
 
 use std::{
     fs::{self, File},
@@ -8,7 +8,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use crate::world::{World, program, until, until_status};
+use crate::world::{SCRIPT, World, program, until, until_status};
 
 /// Colours of the window, as its design system has them.
 const COLORS: &str = include_str!("../../gui-client/src/theme/color.rs");
@@ -73,6 +73,73 @@ async fn a_person_types_reads_and_accepts() {
     );
     let message = world.git(&["log", "-1", "--format=%B"]);
     assert!(message.contains(&format!("Workflow-Id: {workflow}")), "{message}");
+}
+
+/// Thirty lines of Python, some of them other ones.
+fn numbered(changed: &[usize]) -> String {
+    let line = |n: usize| match changed.contains(&n) {
+        true => format!("line_{n} = \"new\"\n"),
+        false => format!("line_{n} = {n}\n"),
+    };
+    (1..=30).map(line).collect()
+}
+
+/// A model that changes three lines of `app.py`, far from each other.
+fn three_hunks() -> String {
+    let code: String = numbered(&[2, 15, 28])
+        .lines()
+        .map(|line| format!("        {line}\n"))
+        .collect();
+    let (plan, _) = SCRIPT.split_once("  - name: code again").unwrap();
+    format!(
+        "{plan}  - name: code\n    match: {{ endpoint: chat }}\n    respond:\n      text: |\n        \
+         app.py\n        ```python\n{code}        ```\n"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_keyboard_alone_picks_hunks_also_across_a_kill() {
+    if !has_what_it_needs() {
+        return;
+    }
+    let mut world = World::prepared(&three_hunks()).await;
+    world.write("app.py", &numbered(&[]));
+    world.git(&["commit", "-q", "-a", "-m", "thirty lines"]);
+    world.start().await;
+    let screen = Screen::start(&world).await;
+    let mut window = Window::open(&world, &screen);
+    let id = until("the window", || screen.window("^Agentic IDE$")).await;
+    screen.xdotool(&["windowfocus", &id, "type", "--delay", "20", "change lines"]);
+    let workflow = until_submitted(&world, &screen).await;
+    let workflow = workflow["workflow_id"].as_str().unwrap().to_owned();
+    until_status(&world, &workflow, "awaiting_decision").await;
+    let asked = || screen.window("Review needed: change lines");
+    until("the title to ask for a review", asked).await;
+
+    // The second change is left out. Then the window is killed.
+    screen.xdotool(&["key", "F7", "F7", "F8"]);
+    let drafts = world.path("home/.local/state/agentic-ide/gui_drafts.json");
+    let kept = || {
+        let text = fs::read_to_string(&drafts).unwrap_or_default();
+        text.contains(r#"{"app.py":{"hunks":[0,2]}}"#).then_some(())
+    };
+    until("the choice to be kept", kept).await;
+    window.child.kill().unwrap();
+    window.child.wait().unwrap();
+    assert_eq!(world.commits(), 2, "nothing is committed unasked");
+
+    let mut window = Window::open(&world, &screen);
+    let id = until("the title to ask again", asked).await;
+    screen.xdotool(&["windowfocus", &id]);
+    // The third is left out as well: before the first change is the last one.
+    screen.xdotool(&["key", "shift+F7", "F8", "ctrl+shift+a"]);
+    let ended = || window.child.try_wait().unwrap();
+    let status = until("the window to close itself", ended).await;
+    assert!(status.success(), "{status}");
+    until_status(&world, &workflow, "completed").await;
+    assert_eq!(world.commits(), 3);
+    assert_eq!(world.git(&["show", "HEAD:app.py"]) + "\n", numbered(&[2]));
+    assert_eq!(world.read("app.py"), numbered(&[2]));
 }
 
 /// Sends what was typed and waits for the workflow. Until the window has found

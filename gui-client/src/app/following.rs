@@ -18,11 +18,7 @@ use crate::{
     clock::fraction,
     connection::{Followed, backoff::Backoff},
     model::{Folded, Workflow},
-    screen::{
-        footer::Stream,
-        remark::Remark,
-        review::{self, Review},
-    },
+    screen::{evidence::Evidence, footer::Stream, remark::Remark, review},
 };
 
 impl App {
@@ -49,7 +45,7 @@ impl App {
                     match workflow.fold(event) {
                         Folded::Yes => tasks.push(self.notice(&event.body)),
                         Folded::Ignored => {}
-                        Folded::Restarted => self.review = Review::default(),
+                        Folded::Restarted => self.review = self.review.next(),
                         Folded::Gap => {
                             self.follow(workflow_head(self.workflow.as_ref()));
                             break;
@@ -65,10 +61,8 @@ impl App {
     fn notice(&mut self, body: &Body) -> Task<Message> {
         match body {
             Body::DiffReady { .. } => {
-                self.review = Review {
-                    view: self.review.view,
-                    ..Review::default()
-                };
+                self.review = self.review.next();
+                self.evidence = Evidence::default();
                 self.pane = Pane::Review;
                 operation::scroll_to(review::scroll_id(), AbsoluteOffset { x: 0.0, y: 0.0 })
             }
@@ -78,6 +72,7 @@ impl App {
             }
             Body::DecisionNeeded { .. } => {
                 self.review.settled();
+                self.restore();
                 self.pane = Pane::Review;
                 window::latest().and_then(|id| {
                     window::request_user_attention(id, Some(window::UserAttention::Informational))
@@ -159,7 +154,8 @@ impl App {
     /// Shows a workflow and follows it from its first event.
     pub(super) fn attach(&mut self, workflow: Workflow) -> Task<Message> {
         let snapshot = Task::perform(self.connection.view(&workflow.id), Message::Viewed);
-        self.review = Review::default();
+        self.review = self.review.next();
+        self.evidence = Evidence::default();
         self.remark = Remark::default();
         self.pane = Pane::Writing;
         self.workflow = Some(workflow);
@@ -169,7 +165,8 @@ impl App {
 
     pub(super) fn detach(&mut self) {
         self.workflow = None;
-        self.review = Review::default();
+        self.review = self.review.next();
+        self.evidence = Evidence::default();
         self.pane = if self.narrow { Pane::Request } else { Pane::Writing };
         self.stream = Stream::Idle;
         self.generation += 1;

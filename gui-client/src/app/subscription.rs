@@ -20,6 +20,8 @@ use crate::{connection::Connection, shortcut::resolve};
 
 /// Time between updates of the times shown, while something runs.
 const TICK: Duration = Duration::from_secs(1);
+/// Longest time that a draft is in memory only.
+const KEEP: Duration = Duration::from_millis(300);
 
 /// What tells one subscription to the server from another.
 struct Watch {
@@ -72,6 +74,9 @@ pub fn subscription(app: &App) -> Subscription<Message> {
     }
     if app.busy() {
         all.push(time::every(TICK).map(|_| Message::Tick));
+    }
+    if app.unkept {
+        all.push(time::every(KEEP).map(|_| Message::Keep));
     }
     Subscription::batch(all)
 }

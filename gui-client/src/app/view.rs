@@ -14,7 +14,7 @@ use crate::{
     Error,
     connection::Server,
     model::Phase,
-    screen::{details, footer, help, interaction, progress, writing},
+    screen::{details, evidence, footer, help, interaction, progress, review, writing},
     theme::{
         BAR_HEIGHT, GAP, Look, SIDE_WIDTH, SPACE, UI_STRONG,
         style::{self, Surface, Tone},
@@ -193,8 +193,21 @@ fn main(app: &App, look: Look) -> Element<'_, Message> {
     let pane = match app.pane {
         // Only a narrow window shows the request in the main pane's place.
         Pane::Request | Pane::Writing => writing::view(look, workflow),
-        Pane::Review => app.review.view(look, workflow).map(Message::Review),
-        Pane::Details => details::view(look, workflow),
+        Pane::Review => {
+            let room = if app.narrow {
+                review::Room::Narrow
+            } else {
+                review::Room::Wide
+            };
+            app.review.view(look, workflow, room).map(Message::Review)
+        }
+        Pane::Details => match app.evidence.view(look) {
+            Some(log) => log.map(Message::Evidence),
+            None => {
+                let on_log = |check| Message::Evidence(evidence::Message::Open(check));
+                details::view(look, workflow, on_log)
+            }
+        },
     };
     let asked = workflow.and_then(|workflow| match &workflow.phase {
         Phase::Review {

@@ -46,6 +46,8 @@ pub struct Fake {
     journal: Arc<watch::Sender<Vec<Envelope>>>,
     /// The request, once there is one.
     request: Arc<Mutex<Option<SubmitRequest>>>,
+    /// What was decided, as it was sent.
+    decisions: Arc<Mutex<Vec<DecisionRequest>>>,
     /// How many more times the list of workflows is not to be had.
     lists_failing: Arc<AtomicU32>,
 }
@@ -61,6 +63,7 @@ impl Fake {
             clock,
             journal,
             request: Arc::default(),
+            decisions: Arc::default(),
             lists_failing: Arc::default(),
         })
     }
@@ -73,6 +76,14 @@ impl Fake {
     /// Everything that happened so far.
     pub fn journal(&self) -> Vec<Envelope> {
         self.journal.borrow().clone()
+    }
+
+    /// What was decided, as it was sent.
+    pub fn decisions(&self) -> Vec<DecisionRequest> {
+        self.decisions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Parts of the transcript between the events that need a decision.
@@ -283,12 +294,27 @@ impl Connection for Fake {
         async { view.ok_or_else(|| refused("E1003", "there is no workflow")) }.boxed()
     }
 
+    fn log(&self, _id: &WorkflowId, check: &str) -> BoxFuture<'static, Result<String, Error>> {
+        let printed = self.journal.borrow().iter().rev().find_map(|event| {
+            if let Body::CheckResult { name, output, .. } = &event.body {
+                (name == check).then(|| output.clone())
+            } else {
+                None
+            }
+        });
+        async { printed.ok_or_else(|| refused("E1001", "the check has no log")) }.boxed()
+    }
+
     fn decide(&self, _id: &WorkflowId, request: DecisionRequest) -> BoxFuture<'static, Result<(), Error>> {
         let fake = self.clone();
         async move {
             let Some(iteration) = fake.pending() else {
                 return Err(refused("E1007", "the workflow is not waiting for a decision"));
             };
+            fake.decisions
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(request.clone());
             let taken = Body::DecisionTaken {
                 decision: request.decision,
                 feedback: request.feedback,

@@ -5,8 +5,10 @@ use std::{sync::Arc, time::Duration};
 
 use futures::{StreamExt, future::BoxFuture, stream::BoxStream};
 use proto::v1::{HealthRequest, IndexStatusRequest, InfoRequest, server_service_client::ServerServiceClient};
+use reqwest::header::HeaderValue;
 use serde::{Serialize, de::DeserializeOwned};
 use shared::{
+    error::{Class, Code},
     id::{Seq, WorkflowId},
     version::{Compatibility, VERSION, compatibility},
     wire::{
@@ -14,15 +16,16 @@ use shared::{
         WorkflowView,
     },
 };
-use tonic::transport::{Channel, Endpoint};
+use tonic::{metadata::MetadataValue, transport::Channel};
 
 use super::{
     Component, Connection, Followed, Index, IndexState, Server, ServerInfo,
     backoff::Backoff,
+    dial::{Dialer, advised},
     follow,
     socket::{Socket, refused},
 };
-use crate::{Error, clock, config::Address};
+use crate::{Error, clock, model::log::LOG_BYTES_MAX};
 
 /// Time a request may take; submitting waits for a durable write only.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -38,29 +41,28 @@ const RECENT_MAX: u32 = 50;
 /// A backend over the network.
 #[derive(Debug, Clone)]
 pub struct Live {
-    address: Address,
+    dialer: Dialer,
     http: reqwest::Client,
     backoff: Backoff,
 }
 
 impl Live {
-    /// A backend at `address`; nothing is sent yet.
-    pub fn new(address: Address, backoff: Backoff) -> Result<Self, Error> {
-        // A proxy of the environment is for the internet, not for a backend.
-        let http = reqwest::Client::builder()
-            .no_proxy()
+    /// A backend; nothing is sent yet.
+    pub fn new(dialer: Dialer, backoff: Backoff) -> Result<Self, Error> {
+        let http = dialer
+            .http()?
             .timeout(REQUEST_TIMEOUT)
             .build()
             .map_err(|error| Error::Config(format!("the HTTP client cannot start: {error}")))?;
         Ok(Self {
-            address,
+            dialer,
             http,
             backoff,
         })
     }
 
     fn get<T: DeserializeOwned>(&self, path: &str) -> BoxFuture<'static, Result<T, Error>> {
-        self.send(self.http.get(self.address.http(path)))
+        self.send(self.http.get(self.dialer.address().http(path)))
     }
 
     fn post<T: DeserializeOwned>(
@@ -68,18 +70,18 @@ impl Live {
         path: &str,
         body: &impl Serialize,
     ) -> BoxFuture<'static, Result<T, Error>> {
-        self.send(self.http.post(self.address.http(path)).json(body))
+        self.send(self.http.post(self.dialer.address().http(path)).json(body))
     }
 
     fn send<T: DeserializeOwned>(
         &self,
         request: reqwest::RequestBuilder,
     ) -> BoxFuture<'static, Result<T, Error>> {
-        let url = self.address.http("");
+        let url = self.dialer.address().http("");
         Box::pin(async move {
             let unreachable = |error: &reqwest::Error| Error::Unreachable {
                 url: url.clone(),
-                reason: innermost(error),
+                reason: advised(innermost(error)),
             };
             let response = request.send().await.map_err(|error| unreachable(&error))?;
             let status = response.status();
@@ -96,24 +98,25 @@ impl Live {
 
 impl Connection for Live {
     fn name(&self) -> String {
-        self.address.host().to_owned()
+        self.dialer.address().host().to_owned()
     }
 
     fn watch(&self) -> BoxStream<'static, Server> {
-        let url = self.address.http("");
+        let url = self.dialer.address().http("");
         let backoff = self.backoff;
+        let dialer = self.dialer.clone();
         async_stream::stream! {
-            let channel = match Endpoint::from_shared(url.clone()) {
-                Ok(endpoint) => endpoint.connect_timeout(PROBE_TIMEOUT).timeout(PROBE_TIMEOUT).connect_lazy(),
+            let channel = match dialer.channel(PROBE_TIMEOUT) {
+                Ok(channel) => channel,
                 Err(error) => {
-                    yield Server::Down(Error::Config(error.to_string()));
+                    yield Server::Down(error);
                     return;
                 }
             };
             let mut before = None;
             let mut failures = 0;
             loop {
-                let now = match probe(&channel, &url).await {
+                let now = match probe(&channel, dialer.authorization(), &url).await {
                     Ok(info) => Server::Up(info),
                     Err(error) => Server::Down(error),
                 };
@@ -157,6 +160,38 @@ impl Connection for Live {
         self.get(&format!("/api/workflow/{id}"))
     }
 
+    fn log(&self, id: &WorkflowId, check: &str) -> BoxFuture<'static, Result<String, Error>> {
+        let url = self.dialer.address().http("");
+        let request = self.http.get(self.dialer.address().below(&[
+            "api",
+            "workflow",
+            id.as_str(),
+            "checks",
+            check,
+            "log",
+        ]));
+        Box::pin(async move {
+            let unreachable = |error: &reqwest::Error| Error::Unreachable {
+                url: url.clone(),
+                reason: advised(innermost(error)),
+            };
+            let mut response = request.send().await.map_err(|error| unreachable(&error))?;
+            let status = response.status();
+            let mut kept: Vec<u8> = Vec::new();
+            while let Some(piece) = response.chunk().await.map_err(|error| unreachable(&error))? {
+                kept.extend_from_slice(&piece);
+                if kept.len() > 2 * LOG_BYTES_MAX {
+                    kept.drain(..kept.len() - LOG_BYTES_MAX);
+                }
+            }
+            if status.is_success() {
+                Ok(String::from_utf8_lossy(&kept).into_owned())
+            } else {
+                Err(refused(&url, status.as_u16(), &kept))
+            }
+        })
+    }
+
     fn decide(&self, id: &WorkflowId, request: DecisionRequest) -> BoxFuture<'static, Result<(), Error>> {
         let answer = self.post::<serde_json::Value>(&format!("/api/workflow/{id}/decision"), &request);
         Box::pin(async move { answer.await.map(drop) })
@@ -175,17 +210,42 @@ impl Connection for Live {
     }
 
     fn follow(&self, id: &WorkflowId, after: Seq) -> BoxStream<'static, Followed> {
-        let socket = Socket::new(self.address.clone(), id.clone());
+        let socket = Socket::new(self.dialer.clone(), id.clone());
         follow::follow(Arc::new(socket), after, self.backoff, clock::fraction).boxed()
     }
 }
 
-async fn probe(channel: &Channel, url: &str) -> Result<ServerInfo, Error> {
-    let unreachable = |status: &tonic::Status| Error::Unreachable {
-        url: url.to_owned(),
-        reason: innermost(status),
+async fn probe(
+    channel: &Channel,
+    authorization: Option<&HeaderValue>,
+    url: &str,
+) -> Result<ServerInfo, Error> {
+    let failed = |status: &tonic::Status| {
+        // Who refuses before gRPC is spoken answers with a body that is none.
+        let is_refused =
+            status.code() == tonic::Code::Unauthenticated || status.message().contains("401 Unauthorized");
+        if is_refused {
+            let message =
+                "the backend wants a token: set `token` in gui_config.yaml, or AGENTIC_IDE_GUI_TOKEN";
+            return Error::Refused {
+                code: Code::Unauthenticated.as_str().to_owned(),
+                message: message.to_owned(),
+                class: Class::User,
+            };
+        }
+        Error::Unreachable {
+            url: url.to_owned(),
+            reason: advised(innermost(status)),
+        }
     };
-    let mut client = ServerServiceClient::new(channel.clone());
+    let value = authorization.and_then(|value| MetadataValue::try_from(value.as_bytes()).ok());
+    let show = move |mut request: tonic::Request<()>| {
+        if let Some(value) = &value {
+            request.metadata_mut().insert("authorization", value.clone());
+        }
+        Ok(request)
+    };
+    let mut client = ServerServiceClient::with_interceptor(channel.clone(), show);
     let request = InfoRequest {
         client_version: VERSION.to_owned(),
         client_name: "agentic-ide-gui".to_owned(),
@@ -193,12 +253,12 @@ async fn probe(channel: &Channel, url: &str) -> Result<ServerInfo, Error> {
     let info = client
         .info(request)
         .await
-        .map_err(|status| unreachable(&status))?
+        .map_err(|status| failed(&status))?
         .into_inner();
     let health = client
         .health(HealthRequest {})
         .await
-        .map_err(|status| unreachable(&status))?
+        .map_err(|status| failed(&status))?
         .into_inner();
     // A server of an older version does not know all of it, and goes on without.
     let request = IndexStatusRequest {

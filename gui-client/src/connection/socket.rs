@@ -10,12 +10,15 @@ use shared::{
 };
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_tungstenite::{
-    connect_async_with_config,
-    tungstenite::{self, Message, protocol::WebSocketConfig},
+    client_async_with_config,
+    tungstenite::{self, Message, client::IntoClientRequest, protocol::WebSocketConfig},
 };
 
-use super::follow::{Dial, Events};
-use crate::{Error, config::Address};
+use super::{
+    dial::{Dialer, Protocol, advised},
+    follow::{Dial, Events},
+};
+use crate::Error;
 
 /// Time a connection may take to open.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -29,34 +32,46 @@ const MESSAGE_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Dials the stream of one workflow.
 #[derive(Debug, Clone)]
 pub struct Socket {
-    address: Address,
+    dialer: Dialer,
     workflow: WorkflowId,
 }
 
 impl Socket {
     /// For this workflow on this backend.
-    pub fn new(address: Address, workflow: WorkflowId) -> Self {
-        Self { address, workflow }
+    pub fn new(dialer: Dialer, workflow: WorkflowId) -> Self {
+        Self { dialer, workflow }
     }
 }
 
 impl Dial for Socket {
     fn dial(&self, after: Seq) -> BoxFuture<'static, Result<Events, Error>> {
-        let host = self.address.http("");
-        let url = self.address.ws(&format!(
+        let host = self.dialer.address().http("");
+        let url = self.dialer.address().ws(&format!(
             "/api/workflow/{}/stream?after={after}&mode=delta",
             self.workflow
         ));
+        let dialer = self.dialer.clone();
         Box::pin(async move {
             let mut config = WebSocketConfig::default();
             config.max_message_size = Some(MESSAGE_BYTES_MAX);
             config.max_frame_size = Some(MESSAGE_BYTES_MAX);
             let unreachable = |reason: String| Error::Unreachable {
                 url: host.clone(),
-                reason,
+                reason: advised(reason),
             };
-            let connecting = Box::pin(connect_async_with_config(url, Some(config), true));
-            let opened = match timeout(CONNECT_TIMEOUT, connecting).await {
+            let mut request = url
+                .into_client_request()
+                .map_err(|error| Error::Config(error.to_string()))?;
+            if let Some(authorization) = dialer.authorization() {
+                request
+                    .headers_mut()
+                    .insert("authorization", authorization.clone());
+            }
+            let connecting = async {
+                let stream = dialer.connect(Protocol::Http1).await?;
+                client_async_with_config(request, stream, Some(config)).await
+            };
+            let opened = match timeout(CONNECT_TIMEOUT, Box::pin(connecting)).await {
                 Ok(opened) => opened,
                 Err(_) => return Err(unreachable("it took too long to connect".to_owned())),
             };

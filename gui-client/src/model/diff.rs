@@ -1,16 +1,16 @@
-//! Rows of a side-by-side diff, computed once per proposal from both whole
-//! texts: which lines stand next to each other, which words of them differ,
-//! and which runs of equal lines are folded away.
+//! Rows of a diff, computed once per proposal from both whole texts: which
+//! lines stand next to each other, and which words of them differ.
 
 use std::ops::Range;
 
 use imara_diff::{Algorithm, Diff, InternedInput};
 use shared::wire::{ChangeKind, FileDiff};
 
-use super::syntax::Language;
+use super::{
+    layout::{self, Layout, Shown, View},
+    syntax::Language,
+};
 
-/// Equal lines shown before and after a change when the rest is folded.
-const CONTEXT_LINES: usize = 4;
 /// Characters of a line that are shown; shaping more would stall the window.
 pub const LINE_CHARS_MAX: usize = 2_000;
 /// Longest line whose changed words are looked for, in bytes.
@@ -19,6 +19,8 @@ const WORDS_BYTES_MAX: usize = 1_000;
 const ALIKE_MIN: f32 = 0.4;
 /// Pairs of replaced lines compared with each other, at most.
 const PAIRS_MAX: usize = 400;
+/// Longest text that can be edited before it is accepted, in bytes.
+pub const EDIT_BYTES_MAX: usize = 1_000_000;
 /// Columns a tab takes.
 const TAB: &str = "    ";
 
@@ -37,10 +39,15 @@ pub struct FileView {
     pub language: Language,
     /// Every row.
     pub rows: Vec<Row>,
-    /// The rows with long equal runs folded.
-    pub folded: Vec<Shown>,
+    /// The rows of each hunk; none where a file is taken as a whole.
+    pub hunks: Vec<Range<usize>>,
+    /// What is drawn of the rows, by view and layout.
+    shown: [[Vec<Shown>; 2]; 2],
     /// Characters of the longest line.
     pub width_chars: usize,
+    /// The whole texts, before and after.
+    old: Option<String>,
+    new: Option<String>,
 }
 
 /// What stands next to each other.
@@ -65,15 +72,6 @@ pub struct Line {
     pub emphasis: Vec<Range<usize>>,
 }
 
-/// A row of the folded view.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shown {
-    /// Index into the rows.
-    Row(usize),
-    /// This many equal lines are not shown.
-    Gap(usize),
-}
-
 impl FileView {
     /// Computes the rows.
     pub fn new(file: &FileDiff) -> Self {
@@ -81,7 +79,9 @@ impl FileView {
             file.old_text.as_deref().unwrap_or(""),
             file.new_text.as_deref().unwrap_or(""),
         );
-        let folded = fold(&rows);
+        let hunks = layout::hunks(&rows, &file.hunks);
+        let shown = [View::Folded, View::Full]
+            .map(|view| [Layout::Split, Layout::Unified].map(|how| layout::shown(&rows, &hunks, view, how)));
         let sides = rows.iter().flat_map(|row| [&row.left, &row.right]).flatten();
         let width_chars = sides.map(|line| line.text.chars().count()).max().unwrap_or(0);
         Self {
@@ -91,38 +91,95 @@ impl FileView {
             removed: file.lines_removed,
             language: Language::of_path(&file.path),
             rows,
-            folded,
+            hunks,
+            shown,
             width_chars,
+            old: file.old_text.clone(),
+            new: file.new_text.clone(),
         }
     }
 
-    /// Positions where a run of changed rows begins, in the folded or the full view.
-    pub fn changes(&self, view: View) -> Vec<usize> {
-        let changed = |index: usize| self.rows.get(index).is_some_and(|row| row.changed);
-        let marks: Vec<bool> = match view {
-            View::Full => self.rows.iter().map(|row| row.changed).collect(),
-            View::Folded => self
-                .folded
-                .iter()
-                .map(|shown| match shown {
-                    Shown::Row(index) => changed(*index),
-                    Shown::Gap(_) => false,
-                })
-                .collect(),
+    /// What is drawn of the file.
+    pub fn shown(&self, view: View, layout: Layout) -> &[Shown] {
+        let view = match view {
+            View::Folded => 0,
+            View::Full => 1,
         };
+        let layout = match layout {
+            Layout::Split => 0,
+            Layout::Unified => 1,
+        };
+        &self.shown[view][layout]
+    }
+
+    /// Positions in what is drawn where a run of changed rows begins.
+    pub fn changes(&self, view: View, layout: Layout) -> Vec<usize> {
+        let changed = |shown: &Shown| {
+            let row = shown.row().and_then(|row| self.rows.get(row));
+            row.is_some_and(|row| row.changed)
+        };
+        let marks: Vec<bool> = self.shown(view, layout).iter().map(changed).collect();
         (0..marks.len())
             .filter(|at| marks[*at] && (*at == 0 || !marks[*at - 1]))
             .collect()
     }
-}
 
-/// How much of a file is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum View {
-    /// Changes with some lines around them.
-    Folded,
-    /// Every line.
-    Full,
+    /// The hunk that a row belongs to.
+    pub fn hunk_of(&self, row: usize) -> Option<usize> {
+        let before = self.hunks.partition_point(|rows| rows.end <= row);
+        self.hunks
+            .get(before)
+            .is_some_and(|rows| rows.contains(&row))
+            .then_some(before)
+    }
+
+    /// The proposed text as an editor takes it; none where there is none, or
+    /// where it cannot be written back as it is.
+    pub fn editable(&self) -> Option<String> {
+        let text = self.new.as_deref()?;
+        // The mark that stands for what is no UTF-8 would be written in its place.
+        let plain = !text.contains('\u{fffd}') && text.len() <= EDIT_BYTES_MAX;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        plain.then(|| text.replace("\r\n", "\n"))
+    }
+
+    /// The same file with another text in place of the proposed one; taken as a
+    /// whole, because its hunks are not those of the proposal.
+    #[must_use]
+    pub fn rewritten(&self, text: &str) -> Self {
+        // As the backend writes it: with the line ends and the mark of the file.
+        let like = self.old.as_deref().or(self.new.as_deref()).unwrap_or_default();
+        let crlf = like.matches("\r\n").count();
+        let lf = like.matches('\n').count() - crlf;
+        let body = if crlf > lf {
+            text.replace('\n', "\r\n")
+        } else {
+            text.to_owned()
+        };
+        let mark = if like.starts_with('\u{feff}') {
+            "\u{feff}"
+        } else {
+            ""
+        };
+        let mut file = Self::new(&FileDiff {
+            path: self.path.clone(),
+            change: self.change,
+            old_text: self.old.clone(),
+            new_text: Some(format!("{mark}{body}")),
+            lines_added: 0,
+            lines_removed: 0,
+            hunks: Vec::new(),
+        });
+        let changed = |side: fn(&Row) -> bool| {
+            let rows = file.rows.iter().filter(|row| row.changed && side(row));
+            u32::try_from(rows.count()).unwrap_or(u32::MAX)
+        };
+        (file.added, file.removed) = (
+            changed(|row| row.right.is_some()),
+            changed(|row| row.left.is_some()),
+        );
+        file
+    }
 }
 
 /// `text` as it is drawn: one line, no tabs, no control characters, and not
@@ -399,30 +456,4 @@ fn words(text: &str) -> Vec<&str> {
         words.push(&text[start..]);
     }
     words
-}
-
-fn fold(rows: &[Row]) -> Vec<Shown> {
-    let mut near = vec![false; rows.len()];
-    for (at, _) in rows.iter().enumerate().filter(|(_, row)| row.changed) {
-        let end = (at + CONTEXT_LINES + 1).min(rows.len());
-        near[at.saturating_sub(CONTEXT_LINES)..end].fill(true);
-    }
-    let mut shown = Vec::new();
-    let mut at = 0;
-    while at < rows.len() {
-        if near[at] {
-            shown.push(Shown::Row(at));
-            at += 1;
-            continue;
-        }
-        let end = (at..rows.len()).find(|next| near[*next]).unwrap_or(rows.len());
-        // A gap of one line would take as much room as the line.
-        if end - at == 1 {
-            shown.push(Shown::Row(at))
-        } else {
-            shown.push(Shown::Gap(end - at))
-        }
-        at = end;
-    }
-    shown
 }

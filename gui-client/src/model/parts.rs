@@ -79,6 +79,8 @@ pub struct Check {
     pub duration_ms: u64,
     /// What it said.
     pub output: String,
+    /// Whether the backend has all that it printed.
+    pub has_log: bool,
 }
 
 /// What one model of one provider was asked, and what it cost.

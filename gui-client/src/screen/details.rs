@@ -12,7 +12,7 @@ use crate::{
     model::{Check, Plan, Retrieval, Workflow, diff::display},
     theme::{
         GAP, Look, MONO, SPACE, UI_STRONG,
-        style::{self, Surface},
+        style::{self, Surface, Tone},
     },
     widget::pieces,
 };
@@ -28,8 +28,12 @@ pub fn scroll_id() -> Id {
     Id::new("details")
 }
 
-/// Everything that is known.
-pub fn view<'a, Message: 'a>(look: Look, workflow: Option<&'a Workflow>) -> Element<'a, Message> {
+/// Everything that is known; `on_log` is sent to see what a check printed.
+pub fn view<'a, Message: Clone + 'a>(
+    look: Look,
+    workflow: Option<&'a Workflow>,
+    on_log: fn(String) -> Message,
+) -> Element<'a, Message> {
     let Some(workflow) = workflow else {
         let hint = "Plan, context and checks will appear here.";
         return container(text(hint).size(look.size).color(look.colors.faint))
@@ -41,7 +45,7 @@ pub fn view<'a, Message: 'a>(look: Look, workflow: Option<&'a Workflow>) -> Elem
         parts = parts.push(group(look, "Plan", plan_of(look, plan)));
     }
     if !workflow.checks.is_empty() {
-        let checks = workflow.checks.iter().map(|check| check_of(look, check));
+        let checks = workflow.checks.iter().map(|check| check_of(look, check, on_log));
         parts = parts.push(group(look, "Checks", column(checks).spacing(GAP).into()));
     }
     if let Some(retrieval) = &workflow.retrieval {
@@ -99,28 +103,56 @@ pub(super) fn plan_of<'a, Message: 'a>(look: Look, plan: &'a Plan) -> Element<'a
     .into()
 }
 
-fn check_of<'a, Message: 'a>(look: Look, check: &'a Check) -> Element<'a, Message> {
+fn check_of<'a, Message: Clone + 'a>(
+    look: Look,
+    check: &'a Check,
+    on_log: fn(String) -> Message,
+) -> Element<'a, Message> {
     let (sign, color) = match check.status {
         CheckStatus::Passed => ("✓", look.colors.good),
         CheckStatus::Failed => ("✗", look.colors.bad),
         CheckStatus::Skipped => ("–", look.colors.faint),
     };
+    let small = |content: String| {
+        text(content)
+            .size(look.small())
+            .color(look.colors.muted)
+            .wrapping(text::Wrapping::None)
+    };
+    let ended = check
+        .exit_status
+        .map_or_else(String::new, |status| format!("exit status {status}"));
+    let log = check.has_log.then(|| {
+        let message = on_log(check.name.clone());
+        pieces::choice(look, Tone::Quiet, "Log", Some(message))
+    });
     let head = row![
         text(sign).size(look.size).color(color),
         text(title(&check.name)).font(UI_STRONG).size(look.size),
-        text(check.command.as_deref().unwrap_or(""))
-            .font(MONO)
-            .size(look.small())
-            .color(look.colors.muted),
-        space::horizontal(),
-        text(pieces::duration(check.duration_ms))
-            .size(look.small())
-            .color(look.colors.muted),
+        container(small(check.command.clone().unwrap_or_default()).font(MONO))
+            .width(Length::Fill)
+            .clip(true),
+        small(ended),
+        small(pieces::duration(check.duration_ms)),
     ]
+    .push(log)
     .spacing(GAP)
     .align_y(Alignment::Center);
-    let output = shortened(&check.output);
     let mut parts = column![head].spacing(6);
+    // What is new stands before what was printed.
+    let (verdict, printed) = match check.output.split_once("\n\n") {
+        Some((verdict, printed)) => (Some(verdict), printed),
+        None => (None, check.output.as_str()),
+    };
+    if let Some(verdict) = verdict {
+        let verdict = shortened(verdict).join("\n");
+        parts = parts.push(
+            text(verdict)
+                .size(look.small())
+                .wrapping(text::Wrapping::WordOrGlyph),
+        );
+    }
+    let output = shortened(printed);
     if !output.is_empty() {
         let said = text(output.join("\n"))
             .font(MONO)

@@ -1,32 +1,29 @@
-//! The main pane when a proposal is there: its files side by side, and the
-//! answer to it.
+//! The main pane when a proposal is there: its files, what of them is taken,
+//! and the answer to it.
+
+mod answer;
+mod files;
+mod proposal;
+
+use std::collections::BTreeMap;
 
 use iced::{
-    Alignment, Element, Length, Task,
-    widget::{
-        Id, column, container, operation, row,
-        scrollable::{AbsoluteOffset, Direction, Scrollbar},
-        space, text, text_editor,
-    },
+    Element, Length, Task,
+    widget::{Id, column, container, operation, scrollable::AbsoluteOffset, text, text_editor},
 };
-use shared::wire::{ChangeKind, Decision, DecisionRequest};
+use serde::{Deserialize, Serialize};
+use shared::wire::{Decision, DecisionRequest};
 
-use super::{details, progress};
 use crate::{
     model::{
         Phase, Workflow,
-        diff::{FileView, View},
+        diff::FileView,
+        layout::{Layout, View},
+        selection::Selection,
     },
-    shortcut::{Shortcut, resolve},
-    theme::{
-        GAP, Look, SPACE, UI_STRONG,
-        style::{self, Surface, Tone},
-    },
-    widget::{
-        code::{Code, row_top},
-        pieces,
-        rows::Rows,
-    },
+    shortcut::Shortcut,
+    theme::Look,
+    widget::{code::row_top, pieces},
 };
 
 /// Rows left above a change that is jumped to.
@@ -42,15 +39,28 @@ pub fn feedback_id() -> Id {
     Id::new("feedback")
 }
 
+/// Id of the editor of a file.
+pub fn text_id() -> Id {
+    Id::new("text")
+}
+
 /// Where somebody is in a proposal.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Review {
     /// The shown file.
     pub file: usize,
     /// How much of it is shown.
     pub view: View,
+    /// How.
+    pub layout: Layout,
     /// Which of its changes was jumped to.
     pub change: Option<usize>,
+    /// What is taken of the proposal.
+    pub selection: Selection,
+    /// Files as the person wrote them.
+    own: BTreeMap<String, FileView>,
+    /// The text of the shown file, while it is edited.
+    pub text: Option<text_editor::Content>,
     /// Feedback that is being written.
     pub feedback: Option<text_editor::Content>,
     /// A decision that was sent and has not come back as an event: until then
@@ -58,16 +68,16 @@ pub struct Review {
     pub deciding: Option<Decision>,
 }
 
-impl Default for Review {
-    fn default() -> Self {
-        Self {
-            file: 0,
-            view: View::Folded,
-            change: None,
-            feedback: None,
-            deciding: None,
-        }
-    }
+/// What would be lost when the window is closed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Draft {
+    /// Feedback that is being written.
+    pub feedback: Option<String>,
+    /// What is taken.
+    pub selection: Selection,
+    /// The file that is edited, and its text as it is.
+    pub text: Option<(String, String)>,
 }
 
 /// What happens here.
@@ -81,6 +91,26 @@ pub enum Message {
     Jump(Toward),
     /// Show whole files or changes only.
     ToggleView,
+    /// Old and new lines next to each other, or one above the other.
+    ToggleLayout,
+    /// Take a hunk of the shown file, or leave it out.
+    Hunk(usize),
+    /// The same with the hunk that was jumped to.
+    ToggleHunk,
+    /// Take a file, or leave it out.
+    Take(usize),
+    /// The same with the shown file.
+    ToggleFile,
+    /// Edit the shown file.
+    Edit,
+    /// The file was edited.
+    Typed(text_editor::Action),
+    /// Take the text as it is now.
+    Keep,
+    /// Leave the text as it was.
+    Discard,
+    /// Take the file as it was proposed.
+    Revert,
     /// Accept.
     Accept,
     /// Reject.
@@ -116,6 +146,62 @@ pub enum Event {
 }
 
 impl Review {
+    /// The review of a proposal of which all is taken.
+    pub fn new(view: View, layout: Layout) -> Self {
+        Self {
+            view,
+            layout,
+            ..Self::default()
+        }
+    }
+
+    /// The review of another proposal, shown as this one was.
+    #[must_use]
+    pub fn next(&self) -> Self {
+        Self::new(self.view, self.layout)
+    }
+
+    /// Goes on with what was being done when the window was closed.
+    pub fn restore(&mut self, draft: Draft, workflow: &Workflow) {
+        self.selection = draft.selection.fitting(&workflow.files);
+        self.own = workflow
+            .files
+            .iter()
+            .filter_map(|file| {
+                let text = self.selection.text(&file.path)?;
+                Some((file.path.clone(), file.rewritten(text)))
+            })
+            .collect();
+        self.feedback = draft.feedback.map(|text| text_editor::Content::with_text(&text));
+        let edited = draft.text.and_then(|(path, text)| {
+            let file = workflow.files.iter().position(|file| file.path == path)?;
+            Some((file, text))
+        });
+        if let Some((file, text)) = edited {
+            self.file = file;
+            self.text = Some(text_editor::Content::with_text(&text));
+        }
+    }
+
+    /// What is to be kept; nothing where nothing was done.
+    pub fn draft(&self, workflow: &Workflow) -> Option<Draft> {
+        let text = self.text.as_ref().and_then(|text| {
+            let file = workflow.files.get(self.file)?;
+            Some((file.path.clone(), text.text()))
+        });
+        let draft = Draft {
+            feedback: self.feedback.as_ref().map(text_editor::Content::text),
+            selection: self.selection.clone(),
+            text,
+        };
+        Some(draft).filter(|draft| *draft != Draft::default())
+    }
+
+    /// A file as it would be written: with the person's own text, if it has one.
+    pub fn file<'a>(&'a self, file: &'a FileView) -> &'a FileView {
+        self.own.get(&file.path).unwrap_or(file)
+    }
+
     /// Reacts; `workflow` is the one under review.
     pub fn update(
         &mut self,
@@ -123,56 +209,131 @@ impl Review {
         workflow: &Workflow,
         look: Look,
     ) -> (Task<Message>, Option<Event>) {
-        match message {
-            Message::File(file) => (self.show(file, workflow), None),
+        let task = match message {
+            Message::File(file) => self.show(file, workflow),
             Message::Step(direction) => {
                 let count = workflow.files.len().max(1);
                 let file = match direction {
                     Toward::Next => (self.file + 1) % count,
                     Toward::Previous => (self.file + count - 1) % count,
                 };
-                (self.show(file, workflow), None)
+                self.show(file, workflow)
             }
-            Message::Jump(direction) => (self.jump(direction, workflow, look), None),
+            Message::Jump(direction) => self.jump(direction, workflow, look),
             Message::ToggleView => {
-                self.view = match self.view {
-                    View::Folded => View::Full,
-                    View::Full => View::Folded,
-                };
-                self.change = None;
-                (
-                    operation::scroll_to(scroll_id(), AbsoluteOffset { x: 0.0, y: 0.0 }),
-                    None,
-                )
+                self.view = self.view.other();
+                self.back_to_top()
             }
-            Message::Accept => (Task::none(), self.decide(Decision::Accept, None, workflow)),
-            Message::Reject => (Task::none(), self.decide(Decision::Reject, None, workflow)),
-            Message::Modify => {
-                if !self.may(Decision::Modify, workflow) {
-                    return (Task::none(), None);
-                }
+            Message::ToggleLayout => {
+                self.layout = self.layout.other();
+                self.back_to_top()
+            }
+            Message::Hunk(_)
+            | Message::ToggleHunk
+            | Message::Take(_)
+            | Message::ToggleFile
+            | Message::Edit
+            | Message::Typed(_)
+            | Message::Keep
+            | Message::Discard
+            | Message::Revert => self.choose(message, workflow),
+            Message::Accept => return (Task::none(), self.decide(Decision::Accept, None, workflow)),
+            Message::Reject => return (Task::none(), self.decide(Decision::Reject, None, workflow)),
+            Message::Modify if self.may(Decision::Modify, workflow) => {
                 self.feedback.get_or_insert_default();
-                (operation::focus(feedback_id()), None)
+                operation::focus(feedback_id())
             }
+            Message::Modify => Task::none(),
             Message::Back => {
                 self.feedback = None;
-                (Task::none(), None)
+                Task::none()
             }
             Message::Edited(action) => {
                 if let Some(feedback) = &mut self.feedback {
                     feedback.perform(action);
                 }
-                (Task::none(), None)
+                Task::none()
             }
             Message::Send => {
                 let text = self.feedback_text();
                 if text.is_empty() {
                     return (Task::none(), None);
                 }
-                (Task::none(), self.decide(Decision::Modify, Some(text), workflow))
+                return (Task::none(), self.decide(Decision::Modify, Some(text), workflow));
             }
-            Message::Shortcut(shortcut) => (Task::none(), Some(Event::Shortcut(shortcut))),
+            Message::Shortcut(shortcut) => return (Task::none(), Some(Event::Shortcut(shortcut))),
+        };
+        (task, None)
+    }
+
+    /// Reacts to what changes the selection; only while it can be decided on.
+    fn choose(&mut self, message: Message, workflow: &Workflow) -> Task<Message> {
+        let Some(file) = workflow.files.get(self.file) else {
+            return Task::none();
+        };
+        if !self.may_choose(workflow) {
+            return Task::none();
         }
+        match message {
+            Message::Hunk(hunk) => self.selection.toggle_hunk(file, hunk),
+            Message::ToggleHunk => match self.hunk(file) {
+                Some(hunk) => self.selection.toggle_hunk(file, hunk),
+                None => self.selection.toggle_file(file),
+            },
+            Message::Take(file) => {
+                if let Some(file) = workflow.files.get(file) {
+                    self.selection.toggle_file(file);
+                }
+            }
+            Message::ToggleFile => self.selection.toggle_file(file),
+            Message::Edit => {
+                if self.text.is_some() {
+                    return self.choose(Message::Keep, workflow);
+                }
+                let own = self.selection.text(&file.path).map(str::to_owned);
+                if let Some(text) = own.or_else(|| file.editable()) {
+                    self.text = Some(text_editor::Content::with_text(&text));
+                    return operation::focus(text_id());
+                }
+            }
+            Message::Typed(action) => {
+                if let Some(text) = &mut self.text {
+                    text.perform(action);
+                }
+            }
+            Message::Keep => {
+                if let Some(text) = self.text.take() {
+                    let text = text.text();
+                    self.selection.write(file, text);
+                    let rewritten = self.selection.text(&file.path).map(|text| file.rewritten(text));
+                    match rewritten {
+                        Some(own) => self.own.insert(file.path.clone(), own),
+                        None => self.own.remove(&file.path),
+                    };
+                    return self.back_to_top();
+                }
+            }
+            Message::Discard => self.text = None,
+            Message::Revert => {
+                self.selection.revert(&file.path);
+                self.own.remove(&file.path);
+                self.text = None;
+                return self.back_to_top();
+            }
+            Message::File(_)
+            | Message::Step(_)
+            | Message::Jump(_)
+            | Message::ToggleView
+            | Message::ToggleLayout
+            | Message::Accept
+            | Message::Reject
+            | Message::Modify
+            | Message::Back
+            | Message::Edited(_)
+            | Message::Send
+            | Message::Shortcut(_) => {}
+        }
+        Task::none()
     }
 
     /// The backend has the decision; what was written has done its work.
@@ -191,18 +352,38 @@ impl Review {
     }
 
     fn may(&self, decision: Decision, workflow: &Workflow) -> bool {
-        self.deciding.is_none() && workflow.may(decision)
+        let takes_something = decision != Decision::Accept || self.takes_something(workflow);
+        self.deciding.is_none() && workflow.may(decision) && takes_something
+    }
+
+    /// Whether parts can be chosen: of a proposal that is asked about.
+    fn may_choose(&self, workflow: &Workflow) -> bool {
+        self.deciding.is_none() && workflow.may(Decision::Accept) && workflow.failure_asked().is_none()
+    }
+
+    fn takes_something(&self, workflow: &Workflow) -> bool {
+        let asks_about_files = !workflow.files.is_empty() && workflow.failure_asked().is_none();
+        let (taken, _) = self.selection.count_all(&workflow.files);
+        !asks_about_files || taken > 0
     }
 
     fn decide(&mut self, decision: Decision, feedback: Option<String>, workflow: &Workflow) -> Option<Event> {
+        // What is on the screen is what counts.
+        if self.text.is_some() && decision == Decision::Accept {
+            let _scrolls_only = self.choose(Message::Keep, workflow);
+        }
         if !self.may(decision, workflow) {
             return None;
         }
+        let hunks = match decision {
+            Decision::Accept if self.may_choose(workflow) => self.selection.choices(&workflow.files),
+            Decision::Accept | Decision::Reject | Decision::Modify => None,
+        };
         self.deciding = Some(decision);
         Some(Event::Decide(DecisionRequest {
             decision,
             feedback,
-            hunks: None,
+            hunks,
         }))
     }
 
@@ -214,7 +395,14 @@ impl Review {
     }
 
     fn show(&mut self, file: usize, workflow: &Workflow) -> Task<Message> {
+        if self.text.is_some() {
+            let _scrolls_only = self.choose(Message::Keep, workflow);
+        }
         self.file = file.min(workflow.files.len().saturating_sub(1));
+        self.back_to_top()
+    }
+
+    fn back_to_top(&mut self) -> Task<Message> {
         self.change = None;
         operation::scroll_to(scroll_id(), AbsoluteOffset { x: 0.0, y: 0.0 })
     }
@@ -223,7 +411,7 @@ impl Review {
         let Some(file) = workflow.files.get(self.file) else {
             return Task::none();
         };
-        let changes = file.changes(self.view);
+        let changes = self.file(file).changes(self.view, self.layout);
         if changes.is_empty() {
             return Task::none();
         }
@@ -238,8 +426,28 @@ impl Review {
         operation::scroll_to(scroll_id(), AbsoluteOffset { x: 0.0, y })
     }
 
-    /// The diff and the answer to it.
-    pub fn view<'a>(&'a self, look: Look, workflow: Option<&'a Workflow>) -> Element<'a, Message> {
+    /// The hunk that keys act on: that of the change that was jumped to, or the
+    /// only one.
+    fn hunk(&self, file: &FileView) -> Option<usize> {
+        let shown = file.shown(self.view, self.layout);
+        let changes = file.changes(self.view, self.layout);
+        let row = self
+            .change
+            .and_then(|change| shown.get(*changes.get(change)?)?.row());
+        match row {
+            Some(row) => file.hunk_of(row),
+            None => Some(0).filter(|_| file.hunks.len() == 1),
+        }
+    }
+
+    /// The diff and the answer to it; `room` is whether a list of the files has a
+    /// place beside it.
+    pub fn view<'a>(
+        &'a self,
+        look: Look,
+        workflow: Option<&'a Workflow>,
+        room: Room,
+    ) -> Element<'a, Message> {
         let hint = || {
             let hint = "The proposal will appear here, side by side.";
             container(text(hint).size(look.size).color(look.colors.faint))
@@ -250,228 +458,25 @@ impl Review {
             return hint();
         };
         let content = match workflow.files.get(self.file) {
-            Some(file) => self.diff(look, workflow, file),
-            None if matches!(workflow.phase, Phase::Review { .. }) => plan(look, workflow),
+            Some(file) => self.proposal(look, workflow, file, room),
+            None if matches!(workflow.phase, Phase::Review { .. }) => answer::plan(look, workflow),
             None => return hint(),
         };
-        column![failure(look, workflow), content, pieces::line_across(look)]
-            .push(self.answer(look, workflow))
-            .into()
-    }
-
-    fn diff<'a>(&self, look: Look, workflow: &'a Workflow, file: &'a FileView) -> Element<'a, Message> {
-        let diff = iced::widget::scrollable(Code::new(Rows::Diff(file, self.view), look))
-            .id(scroll_id())
-            .spacing(0)
-            .width(Length::Fill)
-            .height(Length::Fill)
-            .style(style::scroll(look));
         column![
-            self.files(look, workflow),
-            pieces::line_across(look),
-            self.head(look, file),
-            pieces::line_across(look),
-            diff,
+            answer::failure(look, workflow),
+            content,
+            pieces::line_across(look)
         ]
-        .height(Length::Fill)
+        .push(self.answer(look, workflow))
         .into()
-    }
-
-    fn files<'a>(&self, look: Look, workflow: &'a Workflow) -> Element<'a, Message> {
-        let tabs = workflow.files.iter().enumerate().map(|(index, file)| {
-            let tone = if index == self.file {
-                Tone::TabChosen
-            } else {
-                Tone::Tab
-            };
-            let name = file.path.rsplit('/').next().unwrap_or(&file.path);
-            let label = format!(
-                "{}  +{} −{}",
-                pieces::shortened(name, 40),
-                file.added,
-                file.removed
-            );
-            pieces::choice(look, tone, label, Some(Message::File(index)))
-        });
-        container(
-            iced::widget::scrollable(row(tabs).spacing(4))
-                .direction(Direction::Horizontal(Scrollbar::new().width(4).scroller_width(4)))
-                .style(style::scroll(look)),
-        )
-        .padding([8.0, SPACE])
-        .into()
-    }
-
-    fn head<'a>(&self, look: Look, file: &'a FileView) -> Element<'a, Message> {
-        let colors = look.colors;
-        let kind = match file.change {
-            ChangeKind::Create => ("new file", colors.good),
-            ChangeKind::Edit => ("changed", colors.muted),
-            ChangeKind::Delete => ("removed", colors.bad),
-        };
-        let view = match self.view {
-            View::Folded => "Whole file",
-            View::Full => "Changes only",
-        };
-        let changes = file.changes(self.view).len();
-        let place = match self.change {
-            Some(change) => format!("{} of {changes}", change + 1),
-            None if changes == 1 => "1 change".to_owned(),
-            None => format!("{changes} changes"),
-        };
-        let name = row![
-            text(file.path.as_str())
-                .font(UI_STRONG)
-                .size(look.small())
-                .wrapping(text::Wrapping::None),
-            text(kind.0)
-                .size(look.small())
-                .color(kind.1)
-                .wrapping(text::Wrapping::None),
-        ]
-        .spacing(GAP);
-        row![
-            // In a narrow window the name is cut, not the buttons.
-            container(name).width(Length::Fill).clip(true),
-            text(place)
-                .size(look.small())
-                .color(colors.muted)
-                .wrapping(text::Wrapping::None),
-            pieces::choice(look, Tone::Quiet, "↑", Some(Message::Jump(Toward::Previous))),
-            pieces::choice(look, Tone::Quiet, "↓", Some(Message::Jump(Toward::Next))),
-            pieces::choice(look, Tone::Quiet, view, Some(Message::ToggleView)),
-        ]
-        .spacing(GAP)
-        .padding([6.0, SPACE])
-        .align_y(Alignment::Center)
-        .into()
-    }
-
-    fn answer<'a>(&'a self, look: Look, workflow: &'a Workflow) -> Element<'a, Message> {
-        let when = |decision: Decision, message: Message| self.may(decision, workflow).then_some(message);
-        let (added, removed) = workflow.files.iter().fold((0, 0), |(added, removed), file| {
-            (added + file.added, removed + file.removed)
-        });
-        let state = match (&workflow.phase, self.deciding) {
-            (_, Some(_)) => "Sending your decision…".to_owned(),
-            (Phase::Review { .. }, None) => "Your decision".to_owned(),
-            (Phase::Decided(Decision::Accept), None) => "Accepted; applying…".to_owned(),
-            (Phase::Decided(Decision::Reject), None) | (Phase::Rejected, None) => "Rejected".to_owned(),
-            (Phase::Decided(Decision::Modify), None) => "A new proposal is being made…".to_owned(),
-            (Phase::Submitted | Phase::Running, None) => "Not ready for a decision yet".to_owned(),
-            (Phase::Completed(_), None) => "✓ Accepted".to_owned(),
-            (Phase::Cancelled, None) => "Cancelled".to_owned(),
-            (Phase::Failed { .. }, None) => "Failed".to_owned(),
-        };
-        let changed = match workflow.files.len() {
-            0 => String::new(),
-            1 => format!("1 file  +{added} −{removed}"),
-            files => format!("{files} files  +{added} −{removed}"),
-        };
-        let summary = row![
-            text(state)
-                .font(UI_STRONG)
-                .size(look.size)
-                .wrapping(text::Wrapping::None),
-            text(changed)
-                .size(look.small())
-                .color(look.colors.muted)
-                .wrapping(text::Wrapping::None),
-        ]
-        .spacing(12)
-        .align_y(Alignment::Center);
-        let summary = container(summary).width(Length::Fill).clip(true);
-        let [accept, reject, modify] = if workflow.failure_asked().is_some() {
-            ["Try again", "End workflow", "Try again with a hint"]
-        } else if workflow.files.is_empty() {
-            ["Go on", "Reject", "Modify"]
-        } else {
-            ["Accept", "Reject", "Modify"]
-        };
-        let buttons = match &self.feedback {
-            None => row![
-                summary,
-                pieces::action(
-                    look,
-                    Tone::Reject,
-                    reject,
-                    when(Decision::Reject, Message::Reject)
-                ),
-                pieces::action(look, Tone::Quiet, modify, when(Decision::Modify, Message::Modify)),
-                pieces::action(
-                    look,
-                    Tone::Accept,
-                    accept,
-                    when(Decision::Accept, Message::Accept)
-                ),
-            ],
-            Some(_) => row![
-                text("What should be different?").font(UI_STRONG).size(look.size),
-                space::horizontal(),
-                pieces::action(look, Tone::Quiet, "Back", Some(Message::Back)),
-                pieces::action(
-                    look,
-                    Tone::Primary,
-                    "Send feedback",
-                    if self.feedback_text().is_empty() {
-                        None
-                    } else {
-                        when(Decision::Modify, Message::Send)
-                    },
-                ),
-            ],
-        };
-        let buttons = buttons.spacing(GAP).align_y(Alignment::Center);
-        let mut parts = column![].spacing(GAP);
-        if let Some(feedback) = &self.feedback {
-            parts = parts.push(editor(look, feedback));
-        }
-        container(parts.push(buttons))
-            .padding([12.0, SPACE])
-            .style(style::surface(look, Surface::Panel))
-            .into()
     }
 }
 
-/// Why a person is asked, where something failed.
-fn failure<'a>(look: Look, workflow: &'a Workflow) -> Option<Element<'a, Message>> {
-    let (stage, reason) = workflow.failure_asked()?;
-    let title = format!("{} failed", progress::title(stage.as_str()));
-    let card = pieces::card(look, Surface::Error, title, reason);
-    Some(container(card).padding(SPACE).into())
-}
-
-/// What there is to decide about before anything is proposed.
-fn plan<'a>(look: Look, workflow: &'a Workflow) -> Element<'a, Message> {
-    let plan = match &workflow.plan {
-        Some(plan) => details::plan_of(look, plan),
-        None => pieces::remark(look, "Nothing was planned or proposed yet."),
-    };
-    iced::widget::scrollable(container(plan).padding(SPACE).width(Length::Fill))
-        .width(Length::Fill)
-        .height(Length::Fill)
-        .style(style::scroll(look))
-        .into()
-}
-
-fn editor(look: Look, feedback: &text_editor::Content) -> Element<'_, Message> {
-    text_editor(feedback)
-        .id(feedback_id())
-        .placeholder("For example: “Use the existing Clock class, and add a test for the edge case.”")
-        .size(look.size)
-        .padding(12)
-        .height(Length::Fixed(92.0))
-        .wrapping(text::Wrapping::WordOrGlyph)
-        .on_action(Message::Edited)
-        .key_binding(|press| {
-            let focused = matches!(press.status, text_editor::Status::Focused { .. });
-            match resolve(&press.key, press.modifiers) {
-                Some(Shortcut::Send) if focused => Some(text_editor::Binding::Custom(Message::Send)),
-                Some(Shortcut::Close) if focused => Some(text_editor::Binding::Custom(Message::Back)),
-                Some(shortcut) if focused => Some(text_editor::Binding::Custom(Message::Shortcut(shortcut))),
-                Some(_) | None => text_editor::Binding::from_key_press(press),
-            }
-        })
-        .style(style::editor(look))
-        .into()
+/// Room of the window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// For one pane.
+    Narrow,
+    /// For several.
+    Wide,
 }

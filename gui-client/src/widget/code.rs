@@ -3,20 +3,18 @@
 //!
 //! Put it into a vertical `scrollable`; long lines it moves sideways itself
 //! (Shift and wheel, or Alt and arrow), both columns together, numbers in place.
+//! The head of a hunk can be pressed.
 
-use std::{
-    cell::RefCell,
-    collections::HashMap,
-    hash::{DefaultHasher, Hash, Hasher},
-    ops::Range,
-};
+mod head;
+mod shape;
+
+use std::{cell::RefCell, collections::HashMap, ops::Range};
 
 use iced::{
-    Color, Element, Event, Font, Length, Pixels, Point, Rectangle, Size,
+    Element, Event, Font, Length, Point, Rectangle, Size,
     advanced::{
-        Clipboard, Layout, Shell, Widget, layout,
-        renderer::{self, Quad},
-        text::{self, Paragraph as _, Span, Text},
+        Clipboard, Layout, Shell, Widget, layout, renderer,
+        text::{self, Paragraph as _},
         widget::{Tree, tree},
     },
     keyboard::{self, Key, key::Named},
@@ -27,10 +25,9 @@ use super::{
     cut::{Cut, cut},
     rows::{Cell, Rows, Tone},
 };
-use crate::{
-    model::syntax::{Language, tokens},
-    theme::{Look, MONO},
-};
+use crate::theme::Look;
+use head::fill;
+use shape::{Shaped, hash, plain, shape};
 
 /// Shaped pieces kept; a screen shows some 300.
 const CACHE_MAX: usize = 2_000;
@@ -49,15 +46,29 @@ const TAIL: f32 = 12.0;
 
 /// Rows of code.
 #[derive(Debug)]
-pub struct Code<'a> {
+pub struct Code<'a, Message> {
     rows: Rows<'a>,
     look: Look,
+    on_head: Option<fn(usize) -> Message>,
 }
 
-impl<'a> Code<'a> {
+impl<'a, Message> Code<'a, Message> {
     /// Draws `rows`.
     pub fn new(rows: Rows<'a>, look: Look) -> Self {
-        Self { rows, look }
+        Self {
+            rows,
+            look,
+            on_head: None,
+        }
+    }
+
+    /// What is sent when the head of a hunk is pressed.
+    #[must_use]
+    pub fn on_head(self, message: fn(usize) -> Message) -> Self {
+        Self {
+            on_head: Some(message),
+            ..self
+        }
     }
 }
 
@@ -78,12 +89,6 @@ struct State<P> {
     modifiers: keyboard::Modifiers,
 }
 
-struct Shaped<P> {
-    paragraph: P,
-    /// Where the pieces that stand out lie.
-    marks: Vec<Rectangle>,
-}
-
 /// Measures of one column.
 #[derive(Clone, Copy)]
 struct Column {
@@ -93,12 +98,38 @@ struct Column {
     mark: f32,
 }
 
-impl Code<'_> {
+impl<Message> Code<'_, Message> {
+    fn digits(&self) -> usize {
+        self.rows.number_max().max(100).to_string().len()
+    }
+
     fn gutter(&self, char_width: f32) -> f32 {
-        let digits = self.rows.number_max().max(100).to_string().len();
+        let numbers = self.rows.numbers();
         #[expect(clippy::cast_precision_loss, reason = "a handful of digits")]
-        let digits = digits as f32;
+        let digits = (self.digits() * numbers + numbers - 1) as f32;
         digits * char_width + 2.0 * INSET
+    }
+
+    /// What stands before a line.
+    fn label(&self, cell: &Cell<'_>) -> Option<String> {
+        let plain = |number: Option<u32>| number.map_or_else(String::new, |number| number.to_string());
+        if self.rows.numbers() == 1 {
+            return cell.number.map(|number| number.to_string());
+        }
+        let digits = self.digits();
+        let any = cell.before.is_some() || cell.number.is_some();
+        any.then(|| format!("{:>digits$} {:>digits$}", plain(cell.before), plain(cell.number)))
+    }
+
+    /// The hunk whose head is at this place of the widget.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "never negative inside of the widget; a huge value saturates"
+    )]
+    fn head_at(&self, place: Point) -> Option<usize> {
+        let row = (place.y / self.look.code_line()).floor() as usize;
+        self.rows.head(row).map(|head| head.hunk)
     }
 
     fn columns(&self, bounds: Rectangle, char_width: f32) -> Vec<Column> {
@@ -108,7 +139,7 @@ impl Code<'_> {
                 x: bounds.x,
                 width: bounds.width,
                 gutter,
-                mark: 0.0,
+                mark: if self.rows.marked() { MARK_WIDTH } else { 0.0 },
             }];
         }
         let half = (bounds.width / 2.0).floor();
@@ -144,86 +175,7 @@ impl Code<'_> {
     }
 }
 
-fn plain<P: text::Paragraph<Font = Font>>(content: &str, size: f32, line: f32) -> P {
-    P::with_text(Text {
-        content,
-        bounds: Size::INFINITE,
-        size: Pixels(size),
-        line_height: text::LineHeight::Absolute(Pixels(line)),
-        font: MONO,
-        align_x: text::Alignment::Left,
-        align_y: iced::alignment::Vertical::Top,
-        shaping: text::Shaping::Auto,
-        wrapping: text::Wrapping::None,
-    })
-}
-
-/// Shapes what is seen of a line: coloured by token, cut where emphasis begins
-/// and ends.
-fn shape<P: text::Paragraph<Font = Font>>(
-    cell: Cell<'_>,
-    seen: &Range<usize>,
-    language: Language,
-    look: Look,
-) -> Shaped<P> {
-    let tokens = tokens(language, cell.text);
-    let mut cuts: Vec<usize> = vec![seen.start, seen.end];
-    cuts.extend(tokens.iter().flat_map(|(range, _)| [range.start, range.end]));
-    cuts.extend(cell.emphasis.iter().flat_map(|range| [range.start, range.end]));
-    cuts.retain(|at| seen.start <= *at && *at <= seen.end && cell.text.is_char_boundary(*at));
-    cuts.sort_unstable();
-    cuts.dedup();
-    let pieces: Vec<Range<usize>> = cuts.windows(2).map(|pair| pair[0]..pair[1]).collect();
-    let spans: Vec<Span<'_, (), Font>> = pieces
-        .iter()
-        .map(|piece| {
-            let token = tokens
-                .iter()
-                .find(|(range, _)| range.start <= piece.start && piece.end <= range.end);
-            Span::new(&cell.text[piece.clone()])
-                .color_maybe(token.map(|(_, token)| look.colors.token(*token)))
-        })
-        .collect();
-    let paragraph = P::with_spans(Text {
-        content: spans.as_slice(),
-        bounds: Size::INFINITE,
-        size: Pixels(look.code()),
-        line_height: text::LineHeight::Absolute(Pixels(look.code_line())),
-        font: MONO,
-        align_x: text::Alignment::Left,
-        align_y: iced::alignment::Vertical::Top,
-        shaping: text::Shaping::Auto,
-        wrapping: text::Wrapping::None,
-    });
-    let inside = |piece: &Range<usize>| {
-        cell.emphasis
-            .iter()
-            .any(|range| range.start <= piece.start && piece.end <= range.end)
-    };
-    let emphasised = pieces.iter().enumerate().filter(|(_, piece)| inside(piece));
-    let marks = emphasised
-        .flat_map(|(index, _)| paragraph.span_bounds(index))
-        .collect();
-    Shaped { paragraph, marks }
-}
-
-fn hash(value: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
-}
-
-fn fill<R: renderer::Renderer>(renderer: &mut R, bounds: Rectangle, color: Color) {
-    renderer.fill_quad(
-        Quad {
-            bounds,
-            ..Quad::default()
-        },
-        color,
-    );
-}
-
-impl<Message, Theme, Renderer> Widget<Message, Theme, Renderer> for Code<'_>
+impl<Message, Theme, Renderer> Widget<Message, Theme, Renderer> for Code<'_, Message>
 where
     Renderer: text::Renderer<Font = Font>,
 {
@@ -268,6 +220,16 @@ where
         shell: &mut Shell<'_, Message>,
         _viewport: &Rectangle,
     ) {
+        if let (Some(message), Event::Mouse(mouse::Event::ButtonPressed(mouse::Button::Left))) =
+            (self.on_head, event)
+            && let Some(hunk) = cursor
+                .position_in(layout.bounds())
+                .and_then(|place| self.head_at(place))
+        {
+            shell.publish(message(hunk));
+            shell.capture_event();
+            return;
+        }
         let state = tree.state.downcast_mut::<State<Renderer::Paragraph>>();
         let step = STEP_CHARS * state.char_width;
         let sideways = if let Event::Keyboard(keyboard::Event::ModifiersChanged(modifiers)) = event {
@@ -302,6 +264,21 @@ where
         }
     }
 
+    fn mouse_interaction(
+        &self,
+        _tree: &Tree,
+        layout: Layout<'_>,
+        cursor: mouse::Cursor,
+        _viewport: &Rectangle,
+        _renderer: &Renderer,
+    ) -> mouse::Interaction {
+        let place = cursor.position_in(layout.bounds());
+        match place.and_then(|place| self.head_at(place)).and(self.on_head) {
+            Some(_) => mouse::Interaction::Pointer,
+            None => mouse::Interaction::default(),
+        }
+    }
+
     fn draw(
         &self,
         tree: &Tree,
@@ -329,7 +306,7 @@ where
     }
 }
 
-impl Code<'_> {
+impl<Message> Code<'_, Message> {
     fn draw_rows<Renderer>(
         &self,
         state: &State<Renderer::Paragraph>,
@@ -363,6 +340,16 @@ impl Code<'_> {
                     width: column.width,
                     height,
                 };
+                if let Some(hunk) = self.rows.head(at) {
+                    if number == 0 {
+                        let across = Rectangle {
+                            width: bounds.width,
+                            ..row
+                        };
+                        head::draw(look, &mut cache, renderer, hunk, across, seen);
+                    }
+                    continue;
+                }
                 if let Some(lines) = self.rows.gap(at) {
                     fill(renderer, row, colors.absent);
                     if number == 0 {
@@ -380,14 +367,15 @@ impl Code<'_> {
                     Tone::Plain => (None, None),
                     Tone::Added => (Some(colors.added), Some(("+", colors.good))),
                     Tone::Removed => (Some(colors.removed), Some(("−", colors.bad))),
+                    Tone::AddedNot => (Some(colors.absent), Some(("+", colors.faint))),
+                    Tone::RemovedNot => (None, Some(("−", colors.faint))),
                     Tone::Absent => (Some(colors.absent), None),
-                    Tone::Fresh => (Some(colors.fresh), None),
+                    Tone::Fresh | Tone::Found => (Some(colors.fresh), None),
                 };
                 if let Some(color) = line {
                     fill(renderer, row, color);
                 }
-                if let Some(line_number) = cell.number {
-                    let label = line_number.to_string();
+                if let Some(label) = self.label(&cell) {
                     let shaped = cache.entry(hash(&(salt, &label))).or_insert_with(|| Shaped {
                         paragraph: plain(&label, look.code() - 1.0, height),
                         marks: Vec::new(),
@@ -411,7 +399,10 @@ impl Code<'_> {
             );
             #[expect(clippy::cast_precision_loss, reason = "characters of a line, far below 2^24")]
             let moved = |chars: usize| chars as f32 * state.char_width;
-            for at in rows.clone().filter(|at| self.rows.gap(*at).is_none()) {
+            let lines = rows
+                .clone()
+                .filter(|at| self.rows.gap(*at).is_none() && self.rows.head(*at).is_none());
+            for at in lines {
                 let cell = self.rows.cell(at, number);
                 let language = self.rows.language(at);
                 let Cut { bytes, skipped } = cut(cell.text, cell.emphasis, from, room);
@@ -424,7 +415,9 @@ impl Code<'_> {
                 let emphasis = match cell.tone {
                     Tone::Added => colors.added_words,
                     Tone::Removed => colors.removed_words,
+                    Tone::AddedNot | Tone::RemovedNot => colors.hover,
                     Tone::Plain | Tone::Absent | Tone::Fresh => colors.fresh,
+                    Tone::Found => colors.selection,
                 };
                 // No layer of its own: quads are drawn before text anyhow.
                 for mark in &shaped.marks {
@@ -485,13 +478,13 @@ fn column_inset(column: &Column) -> f32 {
     if column.mark > 0.0 { 0.0 } else { INSET / 2.0 }
 }
 
-impl<'a, Message, Theme, Renderer> From<Code<'a>> for Element<'a, Message, Theme, Renderer>
+impl<'a, Message, Theme, Renderer> From<Code<'a, Message>> for Element<'a, Message, Theme, Renderer>
 where
     Message: 'a,
     Theme: 'a,
     Renderer: text::Renderer<Font = Font> + 'a,
 {
-    fn from(code: Code<'a>) -> Self {
+    fn from(code: Code<'a, Message>) -> Self {
         Self::new(code)
     }
 }

@@ -50,6 +50,20 @@ pub fn choice<'a, Message: Clone + 'a>(
     .into()
 }
 
+/// A coloured sign that can be pressed.
+pub fn mark<'a, Message: Clone + 'a>(
+    look: Look,
+    sign: &'a str,
+    color: Color,
+    message: Message,
+) -> Element<'a, Message> {
+    button(text(sign).size(look.small()).color(color))
+        .padding([5, 6])
+        .style(style::button(look, Tone::Tab))
+        .on_press(message)
+        .into()
+}
+
 /// The heading of a group.
 pub fn heading<'a, Message: 'a>(look: Look, label: &'a str) -> Element<'a, Message> {
     text(label)

@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use gui_client::model::diff::{FileView, LINE_CHARS_MAX, Line, Row, Shown, View, display, rows};
+use gui_client::model::{
+    diff::{FileView, LINE_CHARS_MAX, Line, Row, display, rows},
+    layout::{Layout, Shown, View},
+};
 use shared::wire::{ChangeKind, FileDiff};
 
 /// One row a line: `1 old | 1 new`, changed words in brackets, `!` where changed.
@@ -103,6 +106,7 @@ fn view(old: &str, new: &str) -> FileView {
         new_text: Some(new.to_owned()),
         lines_added: 0,
         lines_removed: 0,
+        hunks: Vec::new(),
     })
 }
 
@@ -121,7 +125,7 @@ fn numbered(count: usize, changed: &[usize]) -> String {
 fn long_equal_runs_are_folded() {
     let check = |count: usize, changed: &[usize], expect: Vec<Shown>| {
         assert_eq!(
-            view(&numbered(count, &[]), &numbered(count, changed)).folded,
+            view(&numbered(count, &[]), &numbered(count, changed)).shown(View::Folded, Layout::Split),
             expect
         );
     };
@@ -141,7 +145,10 @@ fn long_equal_runs_are_folded() {
 fn changes_can_be_jumped_to() {
     let file = view(&numbered(40, &[]), &numbered(40, &[1, 2, 30]));
     assert_eq!(
-        (file.changes(View::Full), file.changes(View::Folded)),
+        (
+            file.changes(View::Full, Layout::Split),
+            file.changes(View::Folded, Layout::Split)
+        ),
         (vec![0, 29], vec![0, 11])
     );
 }
@@ -149,7 +156,10 @@ fn changes_can_be_jumped_to() {
 #[test]
 fn ten_thousand_lines() {
     let file = view(&numbered(10_000, &[]), &numbered(10_000, &[5, 5_000, 9_999]));
-    assert_eq!((file.rows.len(), file.changes(View::Full).len()), (10_000, 3));
+    assert_eq!(
+        (file.rows.len(), file.changes(View::Full, Layout::Split).len()),
+        (10_000, 3)
+    );
 }
 
 /// Every line of `text`, as its side of the rows must show it.

@@ -5,19 +5,21 @@ use std::sync::{Arc, Mutex};
 use axum::{
     Json, Router,
     extract::{
-        Path, Query, State, WebSocketUpgrade,
+        self, Path, Query, State, WebSocketUpgrade,
         ws::{Message, WebSocket},
     },
     http::StatusCode,
-    response::Response,
+    middleware::{self, Next},
+    response::{IntoResponse as _, Response},
     routing::{get, post},
 };
 use futures::StreamExt;
 use gui_client::{
     Error,
-    config::Address,
+    config::{Address, Token},
     connection::{
-        Component, Connection, Followed, Index, IndexState, Server, ServerInfo, backoff::Backoff, live::Live,
+        Component, Connection, Followed, Index, IndexState, Server, ServerInfo, backoff::Backoff,
+        dial::Dialer, live::Live,
     },
 };
 use proto::v1;
@@ -34,14 +36,14 @@ use crate::support::{event, state, text};
 
 /// What the server was asked, in order.
 #[derive(Clone, Default)]
-struct Asked(Arc<Mutex<Vec<(String, Value)>>>);
+pub struct Asked(Arc<Mutex<Vec<(String, Value)>>>);
 
 impl Asked {
     fn note(&self, what: String, with: Value) {
         self.0.lock().unwrap().push((what, with));
     }
 
-    fn all(&self) -> Vec<(String, Value)> {
+    pub fn all(&self) -> Vec<(String, Value)> {
         self.0.lock().unwrap().clone()
     }
 }
@@ -143,7 +145,7 @@ async fn stream(
     })
 }
 
-fn all_events() -> Vec<Envelope> {
+pub fn all_events() -> Vec<Envelope> {
     let words = (1..=7).map(|seq| event(seq, 1, text("x", seq - 1, seq)));
     words
         .chain([event(8, 1, state(WorkflowState::Completed, 1))])
@@ -157,7 +159,21 @@ fn summary(id: &str, state: &str) -> Value {
     })
 }
 
-async fn serve() -> (Live, Asked) {
+/// Lets through who shows the token, if one is wanted.
+async fn guard(State(token): State<Option<&'static str>>, request: extract::Request, next: Next) -> Response {
+    let shown = request
+        .headers()
+        .get("authorization")
+        .and_then(|value| value.to_str().ok());
+    if token.is_none() || shown == token {
+        return next.run(request).await;
+    }
+    let refusal = json!({"code": "E1010", "message": "no token"});
+    (StatusCode::UNAUTHORIZED, Json(refusal)).into_response()
+}
+
+/// A server that wants to be shown `token` as authorization, on this port.
+pub async fn server(token: Option<&'static str>) -> (u16, Asked) {
     let asked = Asked::default();
     let rest = Router::new()
         .route(
@@ -165,6 +181,17 @@ async fn serve() -> (Live, Asked) {
             post(async |State(asked): State<Asked>, Json(body): Json<Value>| {
                 asked.note("submit".to_owned(), body);
                 (StatusCode::ACCEPTED, Json(json!({"workflow_id": "w1", "correlation_id": "c1"})))
+            }),
+        )
+        .route(
+            "/api/workflow/{id}/checks/{name}/log",
+            get(async |Path((id, name)): Path<(String, String)>| {
+                let refusal = json!({"code": "E1001", "message": format!("{name} has no log")});
+                if name == "test/a b" {
+                    Ok(format!("{id} {name}: 3 passed\n"))
+                } else {
+                    Err((StatusCode::BAD_REQUEST, Json(refusal)))
+                }
             }),
         )
         .route(
@@ -184,17 +211,31 @@ async fn serve() -> (Live, Asked) {
         .with_state(asked.clone());
     let grpc = tonic::service::Routes::new(v1::server_service_server::ServerServiceServer::new(Info));
     let app = rest.merge(grpc.into_axum_router());
+    let app = app.layer(middleware::from_fn_with_state(token, guard));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
+    let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move { axum::serve(listener, app).await });
+    (port, asked)
+}
+
+/// A connection to a server of our own, and what that was asked.
+async fn serve() -> (Live, Asked) {
+    let (port, asked) = server(None).await;
+    (
+        live(&format!("http://127.0.0.1:{port}"), None, None).unwrap(),
+        asked,
+    )
+}
+
+/// A connection that does not wait long before it tries again.
+pub fn live(address: &str, token: Option<&str>, ca_file: Option<&std::path::Path>) -> Result<Live, Error> {
+    let token = token.map(Token::from);
+    let dialer = Dialer::new(Address::parse(address)?, token.as_ref(), ca_file)?;
     let backoff = Backoff {
         first_ms: 1,
         max_ms: 1,
     };
-    (
-        Live::new(Address::parse(&address).unwrap(), backoff).unwrap(),
-        asked,
-    )
+    Live::new(dialer, backoff)
 }
 
 #[tokio::test]
@@ -244,6 +285,12 @@ async fn requests_as_the_contract_says() {
     assert_eq!(live.cancel(&id).await, Ok(()));
     let newest = live.newest_unfinished().await.unwrap().unwrap();
     assert_eq!(newest.workflow_id, WorkflowId::new("w2"));
+    assert_eq!(
+        live.log(&id, "test/a b").await,
+        Ok("w1 test/a b: 3 passed\n".to_owned())
+    );
+    let missing = live.log(&id, "format").await.unwrap_err();
+    assert_eq!(missing.to_string(), "format has no log");
     let refused = live.decide(&WorkflowId::new("w9"), decision).await.unwrap_err();
     assert_eq!(
         refused,
@@ -297,7 +344,7 @@ async fn version_and_health_over_grpc_on_the_same_port() {
 #[tokio::test]
 async fn nobody_there() {
     // Port 1 is reserved and has no listener.
-    let live = Live::new(Address::parse("http://127.0.0.1:1").unwrap(), Backoff::default()).unwrap();
+    let live = live("http://127.0.0.1:1", None, None).unwrap();
     let error = live.newest_unfinished().await.unwrap_err();
     assert_eq!(
         (error.class(), error.code()),

@@ -48,6 +48,7 @@ fn file() -> FileDiff {
         old_text: Some("a\n".to_owned()),
         new_text: Some("b\n".to_owned()),
         lines_added: 1,
+        hunks: Vec::new(),
         lines_removed: 1,
     }
 }
@@ -150,6 +151,7 @@ fn what_the_stages_found() {
                 exit_status: Some(0),
                 duration_ms: 4,
                 output: String::new(),
+                has_log: true,
             }],
             notices: vec![Notice {
                 level: NoticeLevel::Warning,

@@ -14,16 +14,7 @@ use shared::{
     wire::{Body, Decision, Question, StageOutcome, SubmitRequest, WorkflowState},
 };
 
-use crate::support::{Driver, events, run, started, state};
-
-/// Writes a request, sends it, and waits for the proposal.
-async fn proposed() -> Driver {
-    let mut driver = Driver::connected(Options::default()).await;
-    driver.write(interaction::request_id(), "Lock accounts").await;
-    driver.click("Send").await;
-    driver.follow().await;
-    driver
-}
+use crate::support::{Driver, events, proposed, run, started, state};
 
 fn decisions(driver: &Driver) -> Vec<(Decision, Option<String>)> {
     let taken = driver.fake.journal().into_iter().filter_map(|event| {

@@ -12,6 +12,7 @@ use gui_client::{
         fake::{self, Fake},
     },
     model::Phase,
+    screen::interaction,
     theme,
 };
 use iced_test::{
@@ -187,6 +188,20 @@ impl Driver {
             }
         }
     }
+}
+
+/// Writes a request, sends it, and waits for the proposal.
+pub async fn proposed() -> Driver {
+    proposed_with(Options::default()).await
+}
+
+/// The same in a window that was started with `options`.
+pub async fn proposed_with(options: Options) -> Driver {
+    let mut driver = Driver::connected(options).await;
+    driver.write(interaction::request_id(), "Lock accounts").await;
+    driver.click("Send").await;
+    driver.follow().await;
+    driver
 }
 
 /// Runs a test of the window on one thread with a clock that waits for nobody.
