@@ -1,6 +1,7 @@
 //! Configuration of the backend: `backend.yaml` in the configuration folder,
 //! then `AGENTIC_IDE_…` variables, then the command line.
 
+mod mcp;
 mod memory;
 mod models;
 mod providers;
@@ -20,6 +21,7 @@ use shared::{
 };
 
 pub use self::{
+    mcp::{Mcp, McpServer, servers as mcp_servers},
     memory::{GpuSource, Memory},
     models::{Cpu, Embedding, Provider, Rerank, Runtime},
     providers::{Kind, ModelProvider, NumCtx, OLLAMA, Price, Routing, Timeouts, check_roles},
@@ -65,6 +67,10 @@ pub struct Config {
     pub checks: Checks,
     /// Where it runs.
     pub sandbox: Sandbox,
+    /// How models call tools.
+    pub mcp: Mcp,
+    /// Servers of tools by their names.
+    pub mcp_servers: BTreeMap<String, McpServer>,
     /// How log lines look.
     pub log_format: LogFormat,
 }
@@ -217,6 +223,8 @@ impl Default for Config {
             retrieval: Retrieval::default(),
             checks: Checks::default(),
             sandbox: Sandbox::default(),
+            mcp: Mcp::default(),
+            mcp_servers: BTreeMap::new(),
             log_format: LogFormat::default(),
         }
     }

@@ -130,6 +130,7 @@ impl Presenter {
             | Event::AttemptResumed { .. }
             | Event::Noticed(_)
             | Event::ModelCalled { .. }
+            | Event::ToolCalled { .. }
             | Event::Remarked { .. }
             | Event::RetryScheduled { .. }
             | Event::HelpRequested { .. }
@@ -280,6 +281,11 @@ impl Presenter {
                 stage_id: stage.clone(),
                 attempt: *attempt,
                 call: self::call(call),
+            },
+            Event::ToolCalled { stage, attempt, call } => Body::ToolCalled {
+                stage_id: stage.clone(),
+                attempt: *attempt,
+                call: call::tool(call),
             },
             Event::Remarked { text } => Body::Remarked { text: text.clone() },
             Event::Finished(outcome) => self.finished(outcome),

@@ -15,6 +15,7 @@ mod meter;
 pub(crate) mod pressure;
 mod replay;
 mod retention;
+pub mod servers;
 pub mod services;
 mod watch;
 mod worker;
@@ -32,6 +33,7 @@ use engine::{
     fold,
     ports::journal::{Created, Head, ListQuery, NewWorkflow},
 };
+pub use servers::Servers;
 pub use services::Services;
 use shared::{
     error::Code,
@@ -97,6 +99,8 @@ pub struct Submission {
     pub choices: Choices,
     /// What becomes of a further folder that is not there.
     pub missing: Missing,
+    /// Servers of tools that the client has, beside those of the configuration.
+    pub servers: Vec<mcp::Server>,
 }
 
 /// What becomes of a further folder that is not there when a workflow begins.
@@ -206,12 +210,18 @@ impl Runtime {
                 let state = fold(&events).ok_or_else(|| Error::internal("a new workflow has no state"))?;
                 shared::crash::point("runtime:after_create");
                 meter::workflow_started();
+                self.0.services.tools.bring(&id, submission.servers);
                 self.start(state, actor::Begin::New(events));
                 Ok((id, correlation))
             }
             Created::Existing(workflow) => Ok((workflow, correlation)),
             Created::Conflict(workflow) => Err(conflict(&correlation, &workflow)),
         }
+    }
+
+    /// The servers of tools that the client of a workflow has now.
+    pub fn bring_servers(&self, workflow: &WorkflowId, servers: Vec<mcp::Server>) {
+        self.0.services.tools.bring(workflow, servers);
     }
 
     fn check_room(&self) -> Result<(), Error> {

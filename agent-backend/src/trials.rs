@@ -69,6 +69,12 @@ impl Trials {
     }
 }
 
+impl mcp::Trying for Trials {
+    fn trials(&self) -> &trial::Trials {
+        self.ready()
+    }
+}
+
 /// The sandbox of this machine; why there is none, and what to do. Blocks for about a second.
 pub(crate) fn detect(config: &config::Sandbox) -> Result<Sandbox, sandbox::Error> {
     let helper = std::env::current_exe().map_err(|source| sandbox::Error::Io {

@@ -12,7 +12,7 @@ use crate::{
     indexing::{Indexing, vectors::Vectors},
     memory::Memory,
     providers::Models,
-    runtime::{Answers, Runtime, Services},
+    runtime::{Answers, Runtime, Servers, Services},
     search::{CodeSearch, SearchModels},
     sizes::Sizes,
     trials::Trials,
@@ -54,6 +54,7 @@ pub async fn build(config: &Config) -> Result<Runtime, Error> {
         indexing,
         retrieval: config.retrieval.clone(),
         trials: Arc::new(Trials::new(config)),
+        tools: Arc::new(Servers::new(config)?),
         default_workspace: config.workspace.clone(),
     };
     Ok(Runtime::new(services, graphs))

@@ -392,6 +392,15 @@ impl Workflow {
                 });
             }
             Body::ModelCalled { call, .. } => self.count(call),
+            Body::ToolCalled { call, .. } => self.notice(Notice {
+                level: if call.is_error {
+                    NoticeLevel::Warning
+                } else {
+                    NoticeLevel::Info
+                },
+                code: None,
+                message: call.to_string(),
+            }),
             Body::Remarked { text } => self.remarks.push(text.clone()),
             // Handled before the position is looked at.
             Body::Resync { .. } => {}

@@ -124,6 +124,7 @@ codes! {
     QueriesMalformed = "E1313", "The search queries are not valid JSON of the expected shape";
     AnswerWrittenCall = "E1314", "The model wrote a tool call as text";
     RequestUnclear = "E1315", "The request can mean several things";
+    AnswerCallsOnly = "E1316", "The model calls tools and writes nothing";
 
     // E14xx: model providers.
     OllamaUnreachable = "E1401", "Ollama does not answer";

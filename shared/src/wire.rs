@@ -11,6 +11,7 @@ pub mod memory;
 pub mod rest;
 pub mod search;
 pub mod session;
+pub mod tool;
 
 pub use call::{CallEnding, CallNext, Dollars, ModelCall};
 pub use event::{
@@ -31,3 +32,4 @@ pub use search::{
 pub use session::{
     SessionPosition, SessionReplayRequest, WorkflowDecideRequest, WorkflowGetRequest, WorkflowListRequest,
 };
+pub use tool::ToolCall;

@@ -38,6 +38,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
             "retrieval",
             "sandbox",
             "shared",
+            "syntax",
             "tools",
         ],
     ),

@@ -51,6 +51,7 @@ mod schemas;
 mod steering;
 mod streams;
 mod support;
+mod tools;
 mod trials;
 mod vector_database;
 mod window;

@@ -95,6 +95,12 @@ pub enum Error {
         /// The tool.
         tool: String,
     },
+    /// Calls of tools without end.
+    #[error("the model called tools in {rounds} answers in a row and wrote nothing")]
+    CallsOnly {
+        /// Answers that were calls.
+        rounds: u32,
+    },
     /// Several files have a problem each.
     #[error("{}", join(.0))]
     Several(Vec<Error>),
@@ -127,6 +133,7 @@ impl Error {
             | Self::Repeats { .. }
             | Self::Declined { .. }
             | Self::WrittenCall { .. }
+            | Self::CallsOnly { .. }
             | Self::Several(_) => Class::Transient,
         }
     }
@@ -148,6 +155,7 @@ impl Error {
             Self::Repeats { .. } => Code::AnswerRepeats,
             Self::Declined { .. } => Code::AnswerDeclined,
             Self::WrittenCall { .. } => Code::AnswerWrittenCall,
+            Self::CallsOnly { .. } => Code::AnswerCallsOnly,
             Self::Several(errors) => errors.first().map_or(Code::AnswerMalformed, Self::code),
         }
     }

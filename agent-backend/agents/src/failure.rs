@@ -186,6 +186,10 @@ fn known(code: Code) -> Option<&'static str> {
             "Call the tool through the interface. Never write a call into the answer.",
         ),
         (
+            Code::AnswerCallsOnly,
+            "Call few tools, or none: what is shown must do. Write the answer.",
+        ),
+        (
             Code::RequestUnclear,
             "The person was asked. Go by the answer if there is one, and by the likeliest meaning otherwise.",
         ),

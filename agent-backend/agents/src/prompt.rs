@@ -92,6 +92,16 @@ pub struct ProposedFile<'a> {
     pub text: Option<&'a str>,
 }
 
+/// Whether the model is given tools.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Calling {
+    /// None.
+    #[default]
+    No,
+    /// It may call some before it writes.
+    Allowed,
+}
+
 /// Everything a prompt is made of.
 #[derive(Debug, Clone, Default)]
 pub struct Facts<'a> {
@@ -122,6 +132,8 @@ pub struct Facts<'a> {
     pub test_files: &'a [String],
     /// How edits are to be written.
     pub format: Format,
+    /// Whether it may call tools.
+    pub calling: Calling,
     /// Today's date, `2026-03-01`, if the model should know it.
     pub today: Option<&'a str>,
 }
@@ -167,7 +179,8 @@ pub fn code_generation(facts: &Facts<'_>, budget_tokens: u64) -> Built {
     } else {
         text::CODE_AGAIN_LAST
     };
-    build(facts, "Your task: write the code", &task, last, budget_tokens)
+    let last = with_tools(facts, last);
+    build(facts, "Your task: write the code", &task, &last, budget_tokens)
 }
 
 /// Asks for tests of a proposal; the answer is read by [`crate::edit::parse`].
@@ -187,9 +200,17 @@ pub fn test_generation(facts: &Facts<'_>, budget_tokens: u64) -> Built {
         facts,
         "Your task: write tests",
         &task,
-        text::TESTS_LAST,
+        &with_tools(facts, text::TESTS_LAST),
         budget_tokens,
     )
+}
+
+/// The last word, which is about tools first where there are any.
+fn with_tools(facts: &Facts<'_>, last: &str) -> String {
+    match facts.calling {
+        Calling::No => last.to_owned(),
+        Calling::Allowed => format!("{}{last}", text::CALLING),
+    }
 }
 
 fn build(facts: &Facts<'_>, title: &str, task: &str, last: &str, budget_tokens: u64) -> Built {

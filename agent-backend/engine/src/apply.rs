@@ -141,6 +141,7 @@ fn change(state: &mut State, now: Moment, event: &Event) {
                 }
             }
         }
+        Event::ToolCalled { .. } => answered_by_tools(state, event),
         Event::ContextRetrieved(context) => state.context = Some(Arc::new(context.clone())),
         Event::Planned(plan) => state.plan = Some(Arc::new(plan.clone())),
         Event::Proposed(proposal) => {
@@ -233,6 +234,11 @@ fn change(state: &mut State, now: Moment, event: &Event) {
         }
         // Not even the head of the lane moves: a shorter history has no calls.
         Event::Lane { event, .. } if matches!(event.innermost(), Event::ModelCalled { .. }) => {}
+        Event::Lane { lane, event } if matches!(event.innermost(), Event::ToolCalled { .. }) => {
+            if let Some(child) = state.lanes.get_mut(lane) {
+                answered_by_tools(Arc::make_mut(child), event);
+            }
+        }
         Event::Lane { lane, event } => {
             if let Some(child) = state.lanes.get_mut(lane) {
                 change(Arc::make_mut(child), now, event);
@@ -278,6 +284,22 @@ fn checked(state: &mut State, report: &CheckReport) {
 fn shown(state: &mut State) {
     if let Some(recheck) = &mut state.recheck {
         Arc::make_mut(recheck).shown = true;
+    }
+}
+
+/// What the model had said before it called is no beginning of its answer.
+fn answered_by_tools(state: &mut State, event: &Event) {
+    match (event, &mut state.phase) {
+        (Event::Lane { lane, event }, _) => {
+            if let Some(child) = state.lanes.get_mut(lane) {
+                answered_by_tools(Arc::make_mut(child), event);
+            }
+        }
+        (_, Phase::Running(running)) => running.text = None,
+        (
+            _,
+            Phase::Waiting { .. } | Phase::Joining(_) | Phase::AwaitingDecision { .. } | Phase::Finished(_),
+        ) => {}
     }
 }
 

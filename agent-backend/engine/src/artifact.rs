@@ -313,6 +313,36 @@ pub enum CallNext {
     GiveUp,
 }
 
+/// A tool that a model called in the middle of its answer, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolCall {
+    /// Hash of the model and of all that it was asked when it called: where the
+    /// same is asked again, this is its answer and nothing is called.
+    pub asked: BlobId,
+    /// From 1 among the calls of that answer.
+    pub number: u32,
+    /// How many calls that answer has.
+    pub of: u32,
+    /// What the model had said before the calls; with the first one alone.
+    pub said: String,
+    /// Names the call in the conversation.
+    pub id: String,
+    /// The server that has the tool.
+    pub server: String,
+    /// The tool, as its server names it.
+    pub tool: String,
+    /// What the model calls it.
+    pub name: String,
+    /// What it was called with, a JSON object.
+    pub arguments: String,
+    /// Text that the model was given.
+    pub result: BlobId,
+    /// Whether the tool failed.
+    pub is_error: bool,
+    /// Milliseconds it took.
+    pub duration_ms: u64,
+}
+
 /// Which parts of a proposal are taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selection {

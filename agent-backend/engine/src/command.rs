@@ -6,7 +6,9 @@ use shared::{
 };
 
 use crate::{
-    artifact::{Applied, ApplyIntent, CheckReport, Context, Decision, Failure, ModelCall, Plan, Proposal},
+    artifact::{
+        Applied, ApplyIntent, CheckReport, Context, Decision, Failure, ModelCall, Plan, Proposal, ToolCall,
+    },
     blob::BlobId,
     event::{GenerationTotal, Notice, Origin},
 };
@@ -104,6 +106,15 @@ pub enum Command {
         attempt: u32,
         /// What came of it.
         call: ModelCall,
+    },
+    /// A model has called a tool.
+    ReportTool {
+        /// The stage.
+        stage: StageId,
+        /// The attempt.
+        attempt: u32,
+        /// What came of it.
+        call: ToolCall,
     },
     /// A worker has something to tell.
     Notify(Notice),

@@ -101,6 +101,11 @@ pub fn decide(state: &State, command: Command, ctx: &Ctx) -> Result<Vec<Event>, 
             let called = Event::ModelCalled { stage, attempt, call };
             Ok(vec![turn::within(path, called)])
         }
+        Command::ReportTool { stage, attempt, call } => {
+            let (path, _) = working(state, &stage, attempt)?;
+            let called = Event::ToolCalled { stage, attempt, call };
+            Ok(vec![turn::within(path, called)])
+        }
         Command::Notify(notice) => Ok(vec![Event::Noticed(notice)]),
         Command::Remark { text } => person::remark(state, text),
         Command::Continue { history } => Ok(vec![Event::Continued { history }]),
@@ -177,6 +182,7 @@ fn act(draft: &mut turn::Draft, command: Command) -> Result<(), Reject> {
         Command::StreamText { .. }
         | Command::ContinueText { .. }
         | Command::ReportCall { .. }
+        | Command::ReportTool { .. }
         | Command::Notify(_)
         | Command::Remark { .. }
         | Command::Continue { .. } => {}

@@ -6,7 +6,7 @@ use shared::id::{CorrelationId, Seq, StageId, WorkflowId};
 use crate::{
     artifact::{
         Applied, ApplyIntent, CheckReport, Context, Decision, Failure, FileChange, ModelCall, Plan, Proposal,
-        Selection, Task,
+        Selection, Task, ToolCall,
     },
     blob::BlobId,
     graph::Graph,
@@ -123,6 +123,16 @@ pub enum Event {
         attempt: u32,
         /// The call.
         call: ModelCall,
+    },
+    /// A model called a tool in the middle of its answer; legal while that
+    /// attempt runs. What it writes next begins a text of its own.
+    ToolCalled {
+        /// The stage.
+        stage: StageId,
+        /// The attempt.
+        attempt: u32,
+        /// The call.
+        call: ToolCall,
     },
     /// A person said something in the middle of the work; takes effect at the
     /// next call of a model. Legal until the changes are being written.
@@ -254,6 +264,7 @@ impl Event {
                 files.iter().filter_map(|file| file.text).collect()
             }
             Self::Checked(report) => report.log.into_iter().collect(),
+            Self::ToolCalled { call, .. } => vec![call.result],
             Self::Submitted { .. }
             | Self::StageStarted { .. }
             | Self::Streamed(_)

@@ -8,7 +8,8 @@ use crate::{
     state::{Phase, State},
 };
 
-/// The history without the text of streams, notices and calls of models, which
+/// The history without the text of streams, notices and calls of models and
+/// tools, which
 /// no later state depends on once their attempt has ended. Events keep their places and times.
 ///
 /// Leads to the same state as `history` wherever [`may_continue`] holds after
@@ -18,6 +19,7 @@ pub fn compact(history: impl IntoIterator<Item = Recorded>) -> Vec<Recorded> {
         Event::Streamed(_)
         | Event::Noticed(_)
         | Event::ModelCalled { .. }
+        | Event::ToolCalled { .. }
         | Event::AttemptDiscarded { .. }
         | Event::AttemptResumed { .. } => false,
         Event::Submitted { .. }

@@ -69,6 +69,7 @@ pub fn react(state: &State, event: &Event) -> Vec<Action> {
         | Event::AttemptResumed { .. }
         | Event::Noticed(_)
         | Event::ModelCalled { .. }
+        | Event::ToolCalled { .. }
         | Event::Remarked { .. }
         | Event::RetryScheduled { .. }
         | Event::HelpRequested { .. }

@@ -9,6 +9,7 @@ mod rechecks;
 mod remarks;
 mod support;
 mod timers;
+mod tools;
 
 use shared::{
     error::Class,

@@ -36,6 +36,9 @@ pub use sizing::{NumCtx, Room};
 /// The ability of a model that thinks before it answers.
 const THINKING: &str = "thinking";
 
+/// The ability to call tools.
+const TOOLS: &str = "tools";
+
 /// Bytes in a MiB.
 const MIB: u64 = 1 << 20;
 
@@ -45,6 +48,7 @@ pub struct Ollama {
     /// As it was configured, with a guess at the context.
     provisional: Identity,
     settled: OnceCell<Settled>,
+    takes_tools: OnceCell<bool>,
     session: Option<Arc<dyn Session>>,
     residence: Residence,
     options: OllamaOptions,
@@ -86,6 +90,7 @@ impl Ollama {
                 context_tokens: options.num_ctx.guess(),
             },
             settled: OnceCell::new(),
+            takes_tools: OnceCell::new(),
             session: None,
             residence: Residence::default(),
             options,
@@ -246,6 +251,15 @@ impl Provider for Ollama {
         let info = self.status(self.client.show_model_info(model)).await?;
         // Servers before 0.6.4 list no abilities, and know no thinking.
         Ok(info.capabilities.iter().all(|ability| ability != THINKING))
+    }
+
+    async fn takes_tools(&self) -> Result<bool, Error> {
+        let find_out = async || {
+            let model = self.options.model.clone();
+            let info = self.status(self.client.show_model_info(model)).await?;
+            Ok(info.capabilities.iter().any(|ability| ability == TOOLS))
+        };
+        self.takes_tools.get_or_try_init(find_out).await.copied()
     }
 
     async fn preload(&self) -> Result<Loaded, Error> {

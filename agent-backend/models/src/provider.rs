@@ -263,6 +263,11 @@ pub trait Provider: Send + Sync {
     /// message: one that thinks first does not, for its thoughts are lost.
     async fn continues(&self) -> Result<bool, Error>;
 
+    /// Whether the model can be given tools to call.
+    async fn takes_tools(&self) -> Result<bool, Error> {
+        Ok(true)
+    }
+
     /// Loads the model and keeps it loaded.
     async fn preload(&self) -> Result<Loaded, Error>;
 

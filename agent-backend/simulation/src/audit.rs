@@ -157,7 +157,7 @@ fn legal(list: &State, event: &Event, recorded: &Recorded) -> Result<(), Broken>
             });
             check(fits, 9, || format!("{seq} goes on with what is not there"))
         }
-        Event::ModelCalled { stage, attempt, .. } => {
+        Event::ModelCalled { stage, attempt, .. } | Event::ToolCalled { stage, attempt, .. } => {
             let fits = running(list)
                 .is_some_and(|(running, _)| running.stage == *stage && running.attempt == *attempt);
             check(fits, 9, || format!("{seq} is a call for nobody who works"))

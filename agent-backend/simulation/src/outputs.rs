@@ -4,7 +4,7 @@ use engine::{
     Command, FoundBy, Output, StageKind, State,
     artifact::{
         ApplyIntent, CallEnding, CallNext, CheckReport, CheckStatus, CommitIntent, Context, Failure,
-        FileChange, ModelCall, Plan, Proposal, RetrievalMode, StageChoice,
+        FileChange, ModelCall, Plan, Proposal, RetrievalMode, StageChoice, ToolCall,
     },
     blob::BlobId,
     event::Origin,
@@ -144,6 +144,24 @@ pub fn call() -> ModelCall {
         prompt_tokens: 0,
         generated_tokens: 0,
         cost_microdollars: None,
+    }
+}
+
+/// A tool that answered.
+pub fn tool() -> ToolCall {
+    ToolCall {
+        asked: BlobId::of(b"asked"),
+        number: 1,
+        of: 1,
+        said: String::new(),
+        id: "call-1".to_owned(),
+        server: "git".to_owned(),
+        tool: "log".to_owned(),
+        name: "git__log".to_owned(),
+        arguments: "{}".to_owned(),
+        result: BlobId::of(b"answered"),
+        is_error: false,
+        duration_ms: 1,
     }
 }
 

@@ -377,6 +377,7 @@ impl Follow {
             | Body::Applied { .. }
             | Body::Notice { .. }
             | Body::ModelCalled { .. }
+            | Body::ToolCalled { .. }
             | Body::Remarked { .. } => {}
         }
     }

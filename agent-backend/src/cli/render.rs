@@ -188,6 +188,18 @@ impl Screen {
                 }
                 CallEnding::Answered { .. } | CallEnding::FromCache => {}
             },
+            Body::ToolCalled { call, .. } => {
+                let style = if call.is_error {
+                    Style::new().yellow()
+                } else {
+                    Style::new().dim()
+                };
+                self.line(
+                    &style
+                        .apply_to(format!("  {}", printable(&call.to_string())))
+                        .to_string(),
+                )?;
+            }
             Body::Remarked { text } => {
                 self.line(&format!(
                     "{} {}",

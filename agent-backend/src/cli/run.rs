@@ -132,6 +132,7 @@ pub(super) async fn follow(client: &Client, id: WorkflowId, manner: Manner) -> R
             | Body::Applied { .. }
             | Body::Notice { .. }
             | Body::ModelCalled { .. }
+            | Body::ToolCalled { .. }
             | Body::Remarked { .. }
             | Body::Resync { .. } => {}
         }

@@ -6,6 +6,7 @@
 //! changes often, so nothing outside this module names it.
 
 mod answers;
+mod called;
 mod client;
 mod commands;
 mod connection;
@@ -15,6 +16,7 @@ mod hub;
 mod joined;
 mod listing;
 mod prompt;
+mod servers;
 mod session;
 mod settings;
 mod setup;
@@ -40,7 +42,7 @@ use agent_client_protocol::{
             CloseSessionRequest, CloseSessionResponse, DeleteSessionRequest, DeleteSessionResponse,
             ForkSessionRequest, Implementation, InitializeRequest, InitializeResponse, ListSessionsRequest,
             ListSessionsResponse, LoadSessionRequest, LogoutCapabilities, LogoutRequest, LogoutResponse,
-            NewSessionRequest, PromptCapabilities, PromptRequest, ResumeSessionRequest,
+            McpCapabilities, NewSessionRequest, PromptCapabilities, PromptRequest, ResumeSessionRequest,
             SessionAdditionalDirectoriesCapabilities, SessionArchiveCapabilities, SessionCapabilities,
             SessionCloseCapabilities, SessionDeleteCapabilities, SessionForkCapabilities, SessionId,
             SessionListCapabilities, SessionResumeCapabilities, SessionStatusCapabilities,
@@ -401,6 +403,7 @@ fn initialize(request: &InitializeRequest) -> InitializeResponse {
                 .auth(AgentAuthCapabilities::new().logout(LogoutCapabilities::new()))
                 .session_capabilities(sessions)
                 .prompt_capabilities(prompts)
+                .mcp_capabilities(McpCapabilities::new().http(true))
                 .meta(streaming::offer()),
         )
         .auth_methods(vec![AuthMethod::Agent(method)])

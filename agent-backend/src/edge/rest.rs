@@ -98,6 +98,7 @@ async fn submit(
         workspace: request.workspace,
         choices: convert::choices(request.model.as_deref(), request.retrieval, &request.folders)?,
         missing: Missing::Refused,
+        servers: Vec::new(),
     };
     let (workflow_id, correlation_id) = runtime.submit(submission).await?;
     Ok((

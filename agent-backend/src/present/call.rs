@@ -1,6 +1,6 @@
-//! Calls of models.
+//! Calls of models, and what they call themselves.
 
-use engine::artifact::{CallEnding, CallNext, ModelCall};
+use engine::artifact::{CallEnding, CallNext, ModelCall, ToolCall};
 use shared::wire;
 
 /// A call, as clients are told of it.
@@ -30,5 +30,16 @@ pub(crate) fn call(call: &ModelCall) -> wire::ModelCall {
         prompt_tokens: call.prompt_tokens,
         generated_tokens: call.generated_tokens,
         cost_microdollars: call.cost_microdollars,
+    }
+}
+
+/// A call of a tool, as clients are told of it.
+pub(crate) fn tool(call: &ToolCall) -> wire::ToolCall {
+    wire::ToolCall {
+        server: call.server.clone(),
+        tool: call.tool.clone(),
+        arguments: call.arguments.clone(),
+        is_error: call.is_error,
+        duration_ms: call.duration_ms,
     }
 }

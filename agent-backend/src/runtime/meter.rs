@@ -68,6 +68,13 @@ pub(super) fn appended(events: &[Recorded], waited: Duration) {
                 counter!("agentic_ide_workflows_finished_total", "outcome" => outcome).increment(1);
             }
             Event::ModelCalled { call, .. } => called(call),
+            Event::ToolCalled { call, .. } => {
+                let of = [
+                    ("server", call.server.clone()),
+                    ("failed", call.is_error.to_string()),
+                ];
+                counter!("agentic_ide_tool_calls_total", &of).increment(1);
+            }
             Event::Resumed => counter!("agentic_ide_workflows_resumed_total").increment(1),
             Event::Submitted { .. }
             | Event::StageStarted { .. }

@@ -6,6 +6,7 @@ use engine::ports::Journal;
 
 use super::{
     pressure::Pressure,
+    servers::Servers,
     worker::{Answers, Runs},
 };
 use crate::{
@@ -40,6 +41,8 @@ pub struct Services {
     pub retrieval: Retrieval,
     /// Builds and tests proposals.
     pub trials: Arc<Trials>,
+    /// The servers of tools that models may call.
+    pub tools: Arc<Servers>,
     /// Workspace of requests that name none.
     pub default_workspace: Option<PathBuf>,
 }

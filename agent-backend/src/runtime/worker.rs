@@ -16,12 +16,13 @@ mod questions;
 mod retrieval;
 mod runs;
 mod stream;
+mod toolbox;
 
 use std::{convert::Infallible, sync::Arc};
 
 use engine::{
     Command, Output, StageKind, State,
-    artifact::{ApplyIntent, ModelCall},
+    artifact::{ApplyIntent, ModelCall, ToolCall},
     blob::{Blob, BlobId},
     event::{Notice, NoticeLevel},
 };
@@ -147,6 +148,16 @@ impl Desk {
         let (stage, attempt) = (self.stage.clone(), self.attempt);
         self.send(Command::ReportCall { stage, attempt, call }, Vec::new())
             .await;
+    }
+
+    /// A model has called a tool; what came of it is `result`. Returns when that
+    /// is durable: what a model is told must not have to be asked for again.
+    async fn used(&self, call: ToolCall, result: Blob) {
+        let (stage, attempt) = (self.stage.clone(), self.attempt);
+        let command = Command::ReportTool { stage, attempt, call };
+        let (written, done) = oneshot::channel();
+        self.post(command, vec![result], Reply::Worker(written)).await;
+        let _closed = done.await;
     }
 
     async fn notify(&self, level: NoticeLevel, code: Option<Code>, message: String) {

@@ -101,6 +101,7 @@ impl App {
             | Body::Failed { .. }
             | Body::Notice { .. }
             | Body::ModelCalled { .. }
+            | Body::ToolCalled { .. }
             | Body::Remarked { .. }
             | Body::Resync { .. } => Task::none(),
         }

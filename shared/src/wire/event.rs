@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::call::ModelCall;
+use super::{call::ModelCall, tool::ToolCall};
 use crate::id::{CorrelationId, Seq, StageId, WorkflowId};
 
 /// One event of one workflow. `seq` orders a workflow's events, 1, 2, 3 …
@@ -193,6 +193,15 @@ pub enum Body {
         attempt: u32,
         /// The call.
         call: ModelCall,
+    },
+    /// A model called a tool in the middle of its answer.
+    ToolCalled {
+        /// The stage.
+        stage_id: StageId,
+        /// The attempt.
+        attempt: u32,
+        /// The call.
+        call: ToolCall,
     },
     /// A person said something in the middle of the work; each model that is
     /// asked from then on is told.

@@ -335,6 +335,7 @@ pub fn line(event: &Event) -> String {
         } => format!("go on {stage} {attempt} at {tokens}"),
         Event::Noticed(notice) => format!("notice {}", notice.message),
         Event::ModelCalled { stage, attempt, call } => format!("call {stage} {attempt}.{}", call.number),
+        Event::ToolCalled { stage, attempt, call } => format!("tool {stage} {attempt} {}", call.name),
         Event::Remarked { text } => format!("remark: {text}"),
         Event::RetryScheduled {
             stage,

@@ -2,6 +2,7 @@
 //! of event, `fixtures/v1.jsonl` the text they had when the version was made.
 
 mod strategies;
+mod tools;
 
 use engine::{
     artifact::{

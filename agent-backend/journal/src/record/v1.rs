@@ -5,6 +5,7 @@
 mod artifact;
 mod call;
 mod graph;
+mod tool;
 mod words;
 
 use engine::event;
@@ -20,6 +21,7 @@ use self::{
     },
     call::ModelCalled,
     graph::Graph,
+    tool::ToolCalled,
     words::Level,
 };
 use super::Unreadable;
@@ -113,6 +115,8 @@ pub(super) enum Event {
     Noticed(Notice),
     #[serde(rename = "model_called")]
     ModelCalled(ModelCalled),
+    #[serde(rename = "tool_called")]
+    ToolCalled(ToolCalled),
     #[serde(rename = "remarked")]
     Remarked {
         #[serde(rename = "t")]
@@ -341,6 +345,9 @@ impl From<&event::Event> for Event {
             event::Event::ModelCalled { stage, attempt, call } => {
                 Self::ModelCalled(ModelCalled::new(stage, *attempt, call))
             }
+            event::Event::ToolCalled { stage, attempt, call } => {
+                Self::ToolCalled(ToolCalled::new(stage, *attempt, call))
+            }
             event::Event::Remarked { text } => Self::Remarked { text: text.clone() },
             event::Event::Finished(outcome) => Self::Finished {
                 outcome: outcome.into(),
@@ -467,6 +474,7 @@ impl TryFrom<Event> for event::Event {
             },
             Event::Noticed(notice) => Self::Noticed(notice.try_into()?),
             Event::ModelCalled(called) => called.try_into()?,
+            Event::ToolCalled(called) => called.try_into()?,
             Event::Remarked { text } => Self::Remarked { text },
             Event::Finished { outcome } => Self::Finished(outcome.try_into()?),
             Event::RetryScheduled {

@@ -128,6 +128,10 @@ impl Life<'_> {
                 let call = outputs::call();
                 return Some(Command::ReportCall { stage, attempt, call });
             }
+            61..63 => {
+                let call = outputs::tool();
+                return Some(Command::ReportTool { stage, attempt, call });
+            }
             _ => {}
         }
         let conflict = self.rng.percent(30);

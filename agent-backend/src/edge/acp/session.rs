@@ -18,6 +18,7 @@ use engine::{
         sessions::{Entry as Stored, SessionChange},
     },
 };
+use mcp::Server;
 use shared::{
     error::Code,
     id::{CorrelationId, Seq, SessionId, WorkflowId},
@@ -51,6 +52,8 @@ pub(super) struct Session {
     pub(super) cwd: PathBuf,
     title: Mutex<Option<String>>,
     settings: watch::Sender<Settings>,
+    /// The servers of tools that its client has brought.
+    servers: Mutex<Vec<Server>>,
     entries: watch::Sender<Vec<Arc<Entry>>>,
     turn: Mutex<Option<Turn>>,
     /// The question that waits for words, in place of an answer.
@@ -168,6 +171,7 @@ impl Session {
             cwd: stored.workspace.into(),
             title: Mutex::new(stored.title),
             settings: watch::Sender::new(Settings::read(&stored.settings)),
+            servers: Mutex::default(),
             entries: watch::Sender::default(),
             turn: Mutex::default(),
             parked: watch::Sender::default(),
@@ -279,6 +283,7 @@ impl Session {
             workspace: Some(self.cwd.to_string_lossy().into_owned()),
             choices,
             missing: Missing::Said,
+            servers: lock(&self.servers).clone(),
         };
         let begun = runtime.submit(submission).await;
         let came = match &begun {
@@ -292,6 +297,15 @@ impl Session {
             came,
         });
         begun.map(|(workflow, _)| (place, workflow))
+    }
+
+    /// The servers of tools that its client has, for what is asked from now on
+    /// and for what runs. They are nowhere but in memory.
+    pub(super) fn bring(&self, runtime: &Runtime, servers: Vec<Server>) {
+        if let Some((_, workflow)) = self.last() {
+            runtime.bring_servers(&workflow, servers.clone());
+        }
+        *lock(&self.servers) = servers;
     }
 
     /// Keeps what was answered without a workflow; its place.

@@ -21,6 +21,7 @@ use agent_client_protocol::{
 };
 
 use engine::Phase;
+use mcp::Server;
 use shared::error::Code;
 
 use super::{
@@ -28,7 +29,7 @@ use super::{
     client::{Peer, State, Stop},
     connection::Connection,
     follower::Follower,
-    gone, invalid, listing,
+    gone, invalid, listing, servers,
     session::{At, Mark, Session},
     settings::{Offer, Settings},
     shelf,
@@ -45,6 +46,8 @@ pub(super) struct Way<'a> {
     pub(super) cwd: &'a Path,
     /// All of its further folders.
     pub(super) folders: &'a [PathBuf],
+    /// The servers of tools that the client brings.
+    pub(super) servers: &'a [Server],
 }
 
 /// Begins a session.
@@ -53,10 +56,12 @@ pub(super) async fn begun(
     peer: &Peer,
     cwd: &Path,
     folders: &[PathBuf],
+    servers: Vec<Server>,
 ) -> Result<Open, AcpError> {
     connection.admit()?;
     let folders = listing::folders(folders)?;
     let session = connection.hub().begin(cwd, folders).await?;
+    session.bring(connection.hub().runtime(), servers);
     let follower = connection.follow(peer, &session, At::default())?;
     Ok((session, follower))
 }
@@ -98,7 +103,18 @@ pub(super) async fn begin(
     request: &NewSessionRequest,
     responder: Responder<NewSessionResponse>,
 ) {
-    match begun(connection, peer, &request.cwd, &request.additional_directories).await {
+    let begun = async {
+        let servers = servers::of_one(&request.mcp_servers)?;
+        begun(
+            connection,
+            peer,
+            &request.cwd,
+            &request.additional_directories,
+            servers,
+        )
+        .await
+    };
+    match begun.await {
         Ok((session, follower)) => {
             let Chosen { modes, options } = chosen(connection, &session);
             let answer = NewSessionResponse::new(SessionId::new(session.id.as_str()))
@@ -119,12 +135,16 @@ pub(super) async fn load(
     request: &LoadSessionRequest,
     responder: Responder<LoadSessionResponse>,
 ) {
-    let way = Way {
-        id: &request.session_id,
-        cwd: &request.cwd,
-        folders: &request.additional_directories,
+    let opened = async {
+        let way = Way {
+            id: &request.session_id,
+            cwd: &request.cwd,
+            folders: &request.additional_directories,
+            servers: &servers::of_one(&request.mcp_servers)?,
+        };
+        loaded(connection, peer, way).await
     };
-    match loaded(connection, peer, way).await {
+    match opened.await {
         Ok((session, follower)) => {
             let Chosen { modes, options } = chosen(connection, &session);
             let answer = LoadSessionResponse::new().modes(modes).config_options(options);
@@ -159,12 +179,16 @@ pub(super) async fn resume(
     request: &ResumeSessionRequest,
     responder: Responder<ResumeSessionResponse>,
 ) {
-    let way = Way {
-        id: &request.session_id,
-        cwd: &request.cwd,
-        folders: &request.additional_directories,
+    let opened = async {
+        let way = Way {
+            id: &request.session_id,
+            cwd: &request.cwd,
+            folders: &request.additional_directories,
+            servers: &servers::of_one(&request.mcp_servers)?,
+        };
+        resumed(connection, peer, way).await
     };
-    match resumed(connection, peer, way).await {
+    match opened.await {
         Ok((session, follower)) => {
             let Chosen { modes, options } = chosen(connection, &session);
             let answer = ResumeSessionResponse::new().modes(modes).config_options(options);
@@ -181,12 +205,16 @@ pub(super) async fn fork(
     request: &ForkSessionRequest,
     responder: Responder<ForkSessionResponse>,
 ) {
-    let way = Way {
-        id: &request.session_id,
-        cwd: &request.cwd,
-        folders: &request.additional_directories,
+    let forked = async {
+        let way = Way {
+            id: &request.session_id,
+            cwd: &request.cwd,
+            folders: &request.additional_directories,
+            servers: &servers::of_one(&request.mcp_servers)?,
+        };
+        shelf::fork(connection, peer, way).await
     };
-    match shelf::fork(connection, peer, way).await {
+    match forked.await {
         Ok((session, follower)) => {
             let Chosen { modes, options } = chosen(connection, &session);
             let answer = ForkSessionResponse::new(SessionId::new(session.id.as_str()))
@@ -221,6 +249,7 @@ async fn there(connection: &Connection, way: Way<'_>) -> Result<(Arc<Session>, A
     let session = of(connection, way).await?;
     let end = up_to_date(connection, &session).await?;
     use_folders(connection, &session, folders).await?;
+    session.bring(connection.hub().runtime(), way.servers.to_vec());
     Ok((session, end))
 }
 

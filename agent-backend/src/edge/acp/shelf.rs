@@ -48,6 +48,7 @@ pub(super) async fn fork(
     let of = setup::of(connection, way).await?;
     setup::up_to_date(connection, &of).await?;
     let fork = connection.hub().fork(&of, folders).await?;
+    fork.bring(connection.hub().runtime(), way.servers.to_vec());
     // What was asked before is known, as after a resume.
     let end = setup::up_to_date(connection, &fork).await?;
     let follower = connection.follow(peer, &fork, end)?;

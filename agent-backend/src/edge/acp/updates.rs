@@ -15,7 +15,7 @@ use engine::{
 };
 use shared::id::{StageId, WorkflowId};
 
-use super::{client::Notices, usage::Usage};
+use super::{called, client::Notices, usage::Usage};
 use crate::{error::Error, present};
 
 /// Maps the events of one workflow, in order.
@@ -135,6 +135,9 @@ impl<'a> Updates<'a> {
             Event::Resumed => vec![think("The backend was restarted; the workflow goes on.\n")],
             Event::Noticed(notice) => vec![self.noticed(notice)],
             Event::ModelCalled { call, .. } => self.called(call),
+            Event::ToolCalled { call, .. } => {
+                vec![called::told(self.journal.as_ref(), &self.call, call).await?]
+            }
             Event::Remarked { text } | Event::Decided(Decision::Modify { feedback: text }) => {
                 vec![heard(text)]
             }
@@ -214,6 +217,7 @@ impl<'a> Updates<'a> {
             | Event::Applied(_)
             | Event::Resumed
             | Event::Noticed(_)
+            | Event::ToolCalled { .. }
             | Event::Remarked { .. }
             | Event::HelpRequested { .. }
             | Event::DeadlinePassed { .. }

@@ -28,7 +28,7 @@ use super::{
     connection::Connection,
     extension,
     follower::Follower,
-    gone, invalid, listing,
+    gone, invalid, listing, servers,
     session::Session,
     settings::{Shelf, Switches},
     setup::{self, Way},
@@ -308,6 +308,11 @@ fn initialize(request: &two::InitializeRequest) -> two::InitializeResponse {
         two::PromptCapabilities::new().embedded_context(two::PromptEmbeddedContextCapabilities::new());
     let sessions = two::SessionCapabilities::new()
         .prompt(prompts)
+        .mcp(
+            two::McpCapabilities::new()
+                .stdio(two::McpStdioCapabilities::new())
+                .http(two::McpHttpCapabilities::new()),
+        )
         .delete(two::SessionDeleteCapabilities::new())
         .additional_directories(two::SessionAdditionalDirectoriesCapabilities::new())
         .fork(two::SessionForkCapabilities::new())
@@ -350,7 +355,11 @@ async fn begin(
 ) {
     let cwd = request.cwd.into_inner();
     let folders = paths(request.additional_directories);
-    match setup::begun(connection, peer, &cwd, &folders).await {
+    let begun = async {
+        let servers = servers::of_two(&request.mcp_servers)?;
+        setup::begun(connection, peer, &cwd, &folders, servers).await
+    };
+    match begun.await {
         Ok((session, follower)) => {
             let (options, commands) = chosen(connection, &session);
             let answer = two::NewSessionResponse::new(session.id.as_str())
@@ -374,12 +383,16 @@ async fn fork(
     let id = id(&request.session_id);
     let cwd = request.cwd.into_inner();
     let folders = paths(request.additional_directories);
-    let way = Way {
-        id: &id,
-        cwd: &cwd,
-        folders: &folders,
+    let forked = async {
+        let way = Way {
+            id: &id,
+            cwd: &cwd,
+            folders: &folders,
+            servers: &servers::of_two(&request.mcp_servers)?,
+        };
+        shelf::fork(connection, peer, way).await
     };
-    match shelf::fork(connection, peer, way).await {
+    match forked.await {
         Ok((session, follower)) => {
             let (options, commands) = chosen(connection, &session);
             let answer = two::ForkSessionResponse::new(session.id.as_str())
@@ -415,17 +428,20 @@ async fn resume(
     let id = id(&request.session_id);
     let cwd = request.cwd.into_inner();
     let folders = paths(request.additional_directories);
-    let way = Way {
-        id: &id,
-        cwd: &cwd,
-        folders: &folders,
+    let opened = async {
+        let way = Way {
+            id: &id,
+            cwd: &cwd,
+            folders: &folders,
+            servers: &servers::of_two(&request.mcp_servers)?,
+        };
+        match request.replay_from {
+            None => setup::resumed(connection, peer, way).await,
+            Some(two::ReplayFrom::Start(_)) => setup::loaded(connection, peer, way).await,
+            Some(_) => Err(invalid("replayFrom is `start`, or left out")),
+        }
     };
-    let opened = match request.replay_from {
-        None => setup::resumed(connection, peer, way).await,
-        Some(two::ReplayFrom::Start(_)) => setup::loaded(connection, peer, way).await,
-        Some(_) => Err(invalid("replayFrom is `start`, or left out")),
-    };
-    resumed(connection, opened, responder).await;
+    resumed(connection, opened.await, responder).await;
 }
 
 /// Tells what the session does, then answers, and then lets its questions be put.

@@ -34,6 +34,7 @@ impl WorkflowService for Service {
                 &request.folders,
             )?,
             missing: Missing::Refused,
+            servers: Vec::new(),
             correlation: convert::correlation(Some(&request.correlation_id))?,
             workflow_type: request.workflow_type,
             query: request.user_query,
@@ -198,6 +199,7 @@ fn event(envelope: Envelope) -> Result<v1::Event, Error> {
         | Body::Failed { .. }
         | Body::Notice { .. }
         | Body::ModelCalled { .. }
+        | Body::ToolCalled { .. }
         | Body::Remarked { .. }
         | Body::Resync { .. } => None,
     };

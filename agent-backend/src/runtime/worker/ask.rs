@@ -4,9 +4,10 @@
 use std::{pin::pin, time::Duration};
 
 use agents::{
-    budget::{LeftOut, estimate},
+    budget::LeftOut,
     edit::Format,
     failure::{self, Kind, Shape},
+    prompt::Calling,
 };
 use engine::{
     StageKind, State,
@@ -16,7 +17,7 @@ use engine::{
 };
 use futures::StreamExt as _;
 use models::{
-    ChatRequest, Chunk, Finish, Identity, Message, Trouble,
+    ChatRequest, Chunk, Finish, Identity, Message, ToolCall, Trouble,
     routing::{Link, Next, Slot, Step},
 };
 use shared::error::{Class, Code};
@@ -29,6 +30,7 @@ use super::{
     ledger::{Ledger, Told},
     runs::Place,
     stream::{self, Pieces, Stopped, Timing},
+    toolbox::{self, Toolbox, prompt_tokens},
 };
 use crate::{
     error::Error,
@@ -53,6 +55,8 @@ pub(super) struct Window<'a> {
     pub edit_format: Option<Format>,
     /// Most tokens of it.
     pub prompt_tokens_max: u64,
+    /// Whether it may call tools.
+    pub calling: Calling,
 }
 
 /// A question, made for one model.
@@ -74,11 +78,13 @@ pub(super) struct Reply {
 }
 
 /// Asks the models of the stage's role and collects the answer, or its rest
-/// where it was broken off. `make` makes the question for each model that is asked.
+/// where it was broken off. `make` makes the question for each model that is
+/// asked, which may call `tools` before it answers.
 pub(super) async fn ask(
     services: &Services,
     state: &State,
     desk: &Desk,
+    mut tools: Toolbox,
     make: impl Fn(&Window<'_>) -> Asked,
 ) -> Result<Reply, Error> {
     let stage = state.running().map(|(_, stage)| stage);
@@ -109,14 +115,24 @@ pub(super) async fn ask(
         let shrunk = too_long
             .as_ref()
             .filter(|(provider, _)| *provider == who.provider);
-        let Asked { request, left_out } = make(&Window {
+        let given = tools.given(&link).await;
+        let room = shrunk.map_or(whole, |(_, sent)| sent * SHRUNK_PERCENT / 100);
+        let Asked {
+            mut request,
+            left_out,
+        } = make(&Window {
             model: &who.model,
             edit_format: services.models.edit_format(who),
-            prompt_tokens_max: shrunk.map_or(whole, |(_, sent)| sent * SHRUNK_PERCENT / 100),
+            prompt_tokens_max: toolbox::beside(&given, room),
+            calling: if given.is_empty() {
+                Calling::No
+            } else {
+                Calling::Allowed
+            },
         });
-        let sent = whole.min(prompt_tokens(&request));
+        request.tools = given;
         let shape = shape(&request);
-        let key = key(stage, who, &request).filter(|_| begun.is_none());
+        let mut key = key(stage, who, &request).filter(|_| begun.is_none());
         if let Some(known) = find(services, key.as_ref()).await {
             let text = pass_on(desk, known).await;
             ledger.known(&link, Timing::begin()).await;
@@ -124,12 +140,33 @@ pub(super) async fn ask(
         }
         told.left_out(desk, left_out).await;
         let mut timing = Timing::begin();
-        let question = Question {
-            origin: draft::origin(who, &request),
-            request,
-            begun: begun.take(),
+        let mut rounds = tools.replay(who, &mut request);
+        let mut sent;
+        let ended = loop {
+            sent = whole.min(prompt_tokens(&request));
+            let question = Question {
+                origin: draft::origin(who, &request),
+                request: request.clone(),
+                begun: begun.take(),
+            };
+            let mut answer = match call(services, desk, &link, question, &mut timing).await {
+                Ok(answer) if answer.calls.is_empty() => break Ok(answer),
+                Ok(answer) => answer,
+                Err(ended) => break Err(ended),
+            };
+            ledger.answered(&link, timing, answer.total).await;
+            rounds += 1;
+            // What tools answer another time is not known.
+            key = None;
+            let calls = toolbox::Answer {
+                said: std::mem::take(&mut answer.text),
+                calls: answer.calls,
+                round: rounds,
+            };
+            tools.answer(desk, who, &mut request, calls, room).await?;
+            timing = Timing::begin();
         };
-        let (error, kept) = match call(services, desk, &link, question, &mut timing).await {
+        let (error, kept) = match ended {
             Ok(answer) => {
                 run.answered();
                 ledger.answered(&link, timing, answer.total).await;
@@ -222,6 +259,7 @@ pub(super) async fn aside(
             model: &who.model,
             edit_format: services.models.edit_format(who),
             prompt_tokens_max: window(services, who),
+            calling: Calling::No,
         });
         let shape = shape(&request);
         let key = key(stage, who, &request);
@@ -270,6 +308,7 @@ async fn listen(link: &Link, request: ChatRequest, timing: &mut Timing) -> Resul
                 }
                 return Ok(Answer {
                     text,
+                    calls: Vec::new(),
                     finish: usage.finish,
                     total: GenerationTotal {
                         duration_ms: timing.duration_ms(),
@@ -350,12 +389,6 @@ fn window(services: &Services, who: &Identity) -> u64 {
     u64::from(who.context_tokens.saturating_sub(services.answer_tokens_max))
 }
 
-/// Tokens of a prompt, about.
-fn prompt_tokens(request: &ChatRequest) -> u64 {
-    let messages = request.messages.iter().map(|message| estimate(&message.content));
-    estimate(&request.system) + messages.sum::<u64>()
-}
-
 /// What is asked of one provider.
 struct Question {
     request: ChatRequest,
@@ -366,6 +399,8 @@ struct Question {
 /// A whole answer.
 struct Answer {
     text: String,
+    /// What the model wants to know first.
+    calls: Vec<ToolCall>,
     finish: Finish,
     total: GenerationTotal,
     read: Option<ContextRead>,
@@ -450,6 +485,7 @@ async fn call(
                     let finish = if total.cut { Finish::Length } else { Finish::Stop };
                     return Ok(Answer {
                         text,
+                        calls: Vec::new(),
                         finish,
                         total,
                         read: None,
@@ -464,15 +500,15 @@ async fn call(
         Err(error) => Stopped::Failed(error),
         Ok(chunks) => match stream::read(chunks, &mut pieces, &mut joint, timing, deadline).await {
             Err(stopped) => stopped,
-            Ok(usage) => match usage.context.check() {
+            Ok((usage, calls)) => match usage.context.check() {
                 // Loaded with less than was asked for, and yet all was read.
                 Err(error) if !usage.context.lost() => {
                     desk.notify(NoticeLevel::Warning, Some(error.code()), error.to_string())
                         .await;
-                    return Ok(whole(services, desk, link, pieces, &usage).await);
+                    return Ok(whole(services, desk, link, pieces, calls, &usage).await);
                 }
                 Err(error) => Stopped::Failed(error),
-                Ok(()) => return Ok(whole(services, desk, link, pieces, &usage).await),
+                Ok(()) => return Ok(whole(services, desk, link, pieces, calls, &usage).await),
             },
         },
     };
@@ -512,15 +548,20 @@ async fn whole(
     desk: &Desk,
     link: &Link,
     pieces: Pieces<'_>,
+    calls: Vec<ToolCall>,
     usage: &models::Usage,
 ) -> Answer {
     loaded(services, desk, link, usage.load_ms).await;
     let cut = usage.finish == Finish::Length;
-    let (text, total) = pieces
-        .finish(usage.prompt_tokens, usage.generated_tokens, cut)
-        .await;
+    let tokens = (usage.prompt_tokens, usage.generated_tokens);
+    let (text, total) = if calls.is_empty() {
+        pieces.finish(tokens.0, tokens.1, cut).await
+    } else {
+        pieces.pause(tokens.0, tokens.1, cut).await
+    };
     Answer {
         text,
+        calls,
         finish: usage.finish,
         total,
         read: Some(read(link, usage)),

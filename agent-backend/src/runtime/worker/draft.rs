@@ -70,6 +70,12 @@ pub(super) fn origin(who: &Identity, request: &ChatRequest) -> Origin {
             message.content.len(),
             message.content
         ));
+        for call in &message.tool_calls {
+            asked.push_str(&format!("calls {} {} {}\0", call.id, call.name, call.arguments));
+        }
+        if let Some(call) = &message.tool_call_id {
+            asked.push_str(&format!("answers {call}\0"));
+        }
     }
     Origin {
         model: who.model.clone(),

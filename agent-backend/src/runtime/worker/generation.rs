@@ -16,6 +16,7 @@ use super::{
     ask::{self, Asked},
     material::{BaseFile, Material},
     retrieval, stream,
+    toolbox::Toolbox,
 };
 use crate::{error::Error, runtime::services::Services};
 
@@ -32,8 +33,9 @@ pub(super) async fn run(services: &Services, state: &State, desk: &Desk, what: W
     let collected =
         Material::collect(services, state, retrieval::refine(services, state, desk).await).await?;
     let shown = collected.borrow();
-    let answer = ask::ask(services, state, desk, |window| {
-        let facts = shown.facts(state, window.model, window.edit_format);
+    let tools = Toolbox::open(services, state, desk, collected.paths()).await?;
+    let answer = ask::ask(services, state, desk, tools, |window| {
+        let facts = shown.facts(state, window);
         let built = match what {
             What::Code => agents::prompt::code_generation(&facts, window.prompt_tokens_max),
             What::Tests => agents::prompt::test_generation(&facts, window.prompt_tokens_max),

@@ -14,7 +14,7 @@ use engine::{
 };
 use shared::id::StageId;
 
-use super::{Desk, retrieval::Refined};
+use super::{Desk, ask::Window, retrieval::Refined};
 use crate::{error::Error, runtime::services::Services};
 
 /// Whole files that are shown to the model beside the packed context.
@@ -94,6 +94,12 @@ impl Material {
         })
     }
 
+    /// The files that it is about.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &str> {
+        let files = self.files.iter().map(|(path, _)| path.as_str());
+        files.chain(self.base.iter().map(|(path, _)| path.as_str()))
+    }
+
     fn largest(&self) -> Option<Largest<'_>> {
         let (index, tokens) = self.largest?;
         let (path, _) = self.files.get(index)?;
@@ -123,9 +129,8 @@ pub(super) struct Shown<'a> {
 }
 
 impl<'a> Shown<'a> {
-    /// What a prompt for `model` is made of; `edit_format` is what the
-    /// configuration says of it.
-    pub(super) fn facts(&'a self, state: &'a State, model: &str, edit_format: Option<Format>) -> Facts<'a> {
+    /// What a prompt for the model of a window is made of.
+    pub(super) fn facts(&'a self, state: &'a State, window: &Window<'_>) -> Facts<'a> {
         Facts {
             query: &state.task.query,
             packed_context: &self.material.packed,
@@ -138,7 +143,8 @@ impl<'a> Shown<'a> {
             failure_context: &self.material.refined,
             optional_stages: &self.material.optional,
             test_files: &self.material.test_files,
-            format: Format::choose(edit_format, model, self.material.largest()),
+            format: Format::choose(window.edit_format, window.model, self.material.largest()),
+            calling: window.calling,
             today: None,
         }
     }

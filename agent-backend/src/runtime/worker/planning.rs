@@ -1,5 +1,6 @@
 //! Asks the model for a plan: the steps, and which optional stages run.
 
+use agents::prompt::Facts;
 use engine::{Output, State};
 use shared::id::StageId;
 
@@ -9,6 +10,7 @@ use super::{
     material::{self, Material},
     retrieval::Refined,
     stream,
+    toolbox::Toolbox,
 };
 use crate::{error::Error, runtime::services::Services};
 
@@ -19,9 +21,14 @@ pub(super) async fn run(services: &Services, state: &State, desk: &Desk) -> Resu
         .map(|(stage, _)| stage)
         .collect();
     let shown = collected.borrow();
-    let asking = shown.facts(state, "", None).asking();
-    let answer = ask::ask(services, state, desk, |window| {
-        let facts = shown.facts(state, window.model, window.edit_format);
+    let asking = Facts {
+        feedback: &state.feedback,
+        failures: &state.failures,
+        ..Facts::default()
+    }
+    .asking();
+    let answer = ask::ask(services, state, desk, Toolbox::empty(), |window| {
+        let facts = shown.facts(state, window);
         let built = agents::prompt::planning(&facts, window.prompt_tokens_max);
         let mut request = stream::request(services, built.prompt);
         request.format = Some(agents::plan::schema(&stages, asking));

@@ -9,7 +9,7 @@ use agents::{
 };
 use engine::event::{GenerationTotal, Origin};
 use futures::StreamExt as _;
-use models::{ChatRequest, Chunk, ChunkStream, Message, Phase, Role, Usage};
+use models::{ChatRequest, Chunk, ChunkStream, Message, Phase, Role, ToolCall, Usage};
 use tokio::{
     sync::oneshot::{self, error::TryRecvError},
     time::{Instant, sleep_until},
@@ -70,15 +70,17 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Reads an answer to its end and passes it on, at most until `deadline`.
-/// `joint` is where it meets the text that was there before.
+/// Reads an answer to its end and passes it on, at most until `deadline`; what
+/// it calls beside is given back. `joint` is where it meets the text that was
+/// there before.
 pub(super) async fn read(
     mut chunks: ChunkStream,
     pieces: &mut Pieces<'_>,
     joint: &mut Option<Joint>,
     timing: &mut Timing,
     deadline: Instant,
-) -> Result<Usage, Stopped> {
+) -> Result<(Usage, Vec<ToolCall>), Stopped> {
+    let mut calls = Vec::new();
     let mut loops = LoopDetector::new();
     let useless = |repetition| Stopped::Useless(agents::Error::from(repetition).into());
     if let Some(repetition) = loops.push(&pieces.text) {
@@ -111,13 +113,15 @@ pub(super) async fn read(
                     Some(joined) => pieces.join(joined, joint).await,
                 }
             }
-            // No stage offers tools.
-            Some(Ok(Chunk::ToolCall(_))) => {}
+            Some(Ok(Chunk::ToolCall(call))) => {
+                timing.came();
+                calls.push(call);
+            }
             Some(Ok(Chunk::Done(usage))) => {
                 if let Some(joined) = joint.as_ref().map(Joint::end) {
                     pieces.join(joined, joint).await;
                 }
-                return Ok(usage);
+                return Ok((usage, calls));
             }
             Some(Err(error)) => return Err(Stopped::Failed(error)),
             None => return Err(Stopped::Failed(models::Error::unfinished())),
@@ -267,14 +271,30 @@ impl<'a> Pieces<'a> {
         generated_tokens: u64,
         cut: bool,
     ) -> (String, GenerationTotal) {
+        let total = self.total(prompt_tokens, generated_tokens, cut);
+        self.flush(Some(total)).await;
+        (self.text, total)
+    }
+
+    /// As [`Pieces::finish`], of an answer that more is to follow: who reads
+    /// along is not told of an end.
+    pub async fn pause(
+        self,
+        prompt_tokens: u64,
+        generated_tokens: u64,
+        cut: bool,
+    ) -> (String, GenerationTotal) {
+        let total = self.total(prompt_tokens, generated_tokens, cut);
+        (self.stop().await.0, total)
+    }
+
+    fn total(&self, prompt_tokens: u64, generated_tokens: u64, cut: bool) -> GenerationTotal {
         let duration = self.first.map(|at| at.elapsed()).unwrap_or_default();
-        let total = GenerationTotal {
+        GenerationTotal {
             duration_ms: millis(duration),
             prompt_tokens,
             generated_tokens,
             cut,
-        };
-        self.flush(Some(total)).await;
-        (self.text, total)
+        }
     }
 }

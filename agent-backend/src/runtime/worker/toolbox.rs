@@ -1,0 +1,377 @@
+//! The tools that a model may call before it writes, and the conversation that
+//! comes of that. What they answered is in the workflow's events: where the same
+//! is asked again, after a kill or by another try, nothing is called twice.
+
+use std::collections::{BTreeSet, HashMap};
+
+use agents::budget::estimate;
+use engine::{
+    Event, Phase, State,
+    artifact::ToolCall as Recorded,
+    blob::{Blob, BlobId},
+    event::NoticeLevel,
+};
+use mcp::Offered;
+use models::{ChatRequest, Identity, Message, Role, Tool, ToolCall, routing::Link};
+use shared::id::{Seq, StageId};
+use tokio::time::Instant;
+
+use super::{Desk, draft};
+use crate::{
+    error::Error,
+    runtime::{PAGE, services::Services},
+};
+
+/// What tools may take of a prompt, in percent.
+const ROOM_PERCENT: u64 = 25;
+
+/// Smaller contexts have no room for tools, in tokens.
+const CONTEXT_TOKENS_MIN: u32 = 12_288;
+
+/// What is said where the room is full.
+const NO_ROOM: &str = "[there is no room for the answer: write with what you have]";
+
+/// What is said with the last answers that there are.
+const LAST_ROUND: &str = "\n\n[These were the last calls. Write now.]";
+
+/// The tools of one attempt.
+pub(super) struct Toolbox {
+    open: Option<mcp::Toolbox>,
+    offered: Vec<Offered>,
+    rounds_max: u32,
+    /// Answers that were calls, by what was asked.
+    known: HashMap<BlobId, Turn>,
+}
+
+/// An answer that was calls, and what came of them.
+#[derive(Debug, Clone, PartialEq)]
+struct Turn {
+    said: String,
+    calls: Vec<(ToolCall, String)>,
+}
+
+impl Toolbox {
+    /// Without a tool.
+    pub fn empty() -> Self {
+        Self {
+            open: None,
+            offered: Vec::new(),
+            rounds_max: 0,
+            known: HashMap::new(),
+        }
+    }
+
+    /// Those for the languages of `files`.
+    pub async fn open(
+        services: &Services,
+        state: &State,
+        desk: &Desk,
+        files: impl Iterator<Item = &str>,
+    ) -> Result<Self, Error> {
+        let Some(open) = services.tools.open(state, &services.trials).await else {
+            return Ok(Self::empty());
+        };
+        let languages: BTreeSet<&str> = files.map(|path| syntax::Language::of(path).as_str()).collect();
+        let languages: Vec<&str> = languages.into_iter().collect();
+        let Phase::Running(running) = &state.phase else {
+            return Ok(Self::empty());
+        };
+        // Once is enough for a person.
+        if state.iteration == 1 && running.attempt == 1 {
+            for problem in open.problems() {
+                desk.notify(NoticeLevel::Warning, Some(problem.code), problem.message)
+                    .await;
+            }
+        }
+        let known = if state.resumes > 0 || running.attempt > 1 {
+            recall(services, state, &running.stage).await?
+        } else {
+            HashMap::new()
+        };
+        Ok(Self {
+            offered: open.offered(&languages),
+            open: Some(open),
+            rounds_max: services.tools.rounds_max(),
+            known,
+        })
+    }
+
+    /// Those that the model of a link is given.
+    pub async fn given(&self, link: &Link) -> Vec<Tool> {
+        let has_room = link.identity().context_tokens >= CONTEXT_TOKENS_MIN;
+        if self.offered.is_empty() || !has_room {
+            return Vec::new();
+        }
+        // A server that does not say so fails with the question itself.
+        if !link.provider().takes_tools().await.unwrap_or(false) {
+            return Vec::new();
+        }
+        let tool = |offered: &Offered| Tool {
+            name: offered.name.clone(),
+            description: offered.description.clone(),
+            parameters: offered.schema.clone().into(),
+        };
+        self.offered.iter().map(tool).collect()
+    }
+
+    /// Adds the calls that this model made before when it was asked this; how
+    /// many answers those are.
+    pub fn replay(&self, who: &Identity, request: &mut ChatRequest) -> u32 {
+        let mut rounds = 0;
+        while let Some(turn) = self.known.get(&asked(who, request))
+            && rounds < self.rounds_max
+        {
+            turn.clone().join(request);
+            rounds += 1;
+        }
+        rounds
+    }
+
+    /// Calls what the model calls, and adds that to what it is asked next.
+    /// `room_tokens` is what the whole of that may take.
+    ///
+    /// # Errors
+    /// E1316 if it had been told that there are no more calls.
+    pub async fn answer(
+        &mut self,
+        desk: &Desk,
+        who: &Identity,
+        request: &mut ChatRequest,
+        answer: Answer,
+        room_tokens: u64,
+    ) -> Result<(), Error> {
+        let Answer { said, calls, round } = answer;
+        if round > self.rounds_max {
+            return Err(agents::Error::CallsOnly { rounds: round }.into());
+        }
+        let asked = asked(who, request);
+        let of = u32::try_from(calls.len()).unwrap_or(u32::MAX);
+        let mut left = room_tokens
+            .saturating_sub(prompt_tokens(request))
+            .saturating_sub(estimate(&said));
+        let mut turn = Turn {
+            said,
+            calls: Vec::new(),
+        };
+        for (number, call) in (1..).zip(unambiguous(calls, request, round)) {
+            let begun = Instant::now();
+            let (mut text, is_error) = self.call(&call).await;
+            text = fit(text, left);
+            if number == of && round == self.rounds_max {
+                text.push_str(LAST_ROUND);
+            }
+            left = left.saturating_sub(estimate(&text));
+            let (server, tool) = self.named(&call.name);
+            let result = Blob::new(text.clone().into_bytes());
+            let recorded = Recorded {
+                asked,
+                number,
+                of,
+                said: if number == 1 {
+                    turn.said.clone()
+                } else {
+                    String::new()
+                },
+                id: call.id.clone(),
+                server,
+                tool,
+                name: call.name.clone(),
+                arguments: call.arguments.to_string(),
+                result: result.id(),
+                is_error,
+                duration_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            };
+            desk.used(recorded, result).await;
+            turn.calls.push((call, text));
+        }
+        self.known.insert(asked, turn.clone());
+        turn.join(request);
+        Ok(())
+    }
+
+    async fn call(&self, call: &ToolCall) -> (String, bool) {
+        let wrong = |message: String| (message, true);
+        let Some(open) = &self.open else {
+            return wrong("there are no tools".to_owned());
+        };
+        if !self.offered.iter().any(|offered| offered.name == call.name) {
+            let names: Vec<&str> = self.offered.iter().map(|offered| offered.name.as_str()).collect();
+            return wrong(format!(
+                "there is no tool `{}`; there is: {}",
+                call.name,
+                names.join(", ")
+            ));
+        }
+        let arguments = call.arguments.as_object().cloned().unwrap_or_default();
+        match open.call(&call.name, arguments).await {
+            Ok(mcp::Answer { text, is_error }) => (text, is_error),
+            Err(error) => wrong(error.to_string()),
+        }
+    }
+
+    /// The server and the tool, as the server names it.
+    fn named(&self, name: &str) -> (String, String) {
+        let offered = self.offered.iter().find(|offered| offered.name == name);
+        offered.map_or_else(
+            || (String::new(), name.to_owned()),
+            |offered| (offered.server.clone(), offered.tool.clone()),
+        )
+    }
+}
+
+/// An answer that is calls.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub said: String,
+    pub calls: Vec<ToolCall>,
+    /// From 1.
+    pub round: u32,
+}
+
+impl Turn {
+    fn join(self, request: &mut ChatRequest) {
+        let (calls, answers): (Vec<_>, Vec<_>) = self
+            .calls
+            .into_iter()
+            .map(|(call, text)| {
+                let id = call.id.clone();
+                (call, (id, text))
+            })
+            .unzip();
+        request.messages.push(Message {
+            tool_calls: calls,
+            ..Message::assistant(self.said)
+        });
+        for (id, text) in answers {
+            request.messages.push(Message {
+                tool_call_id: Some(id),
+                ..Message::new(Role::Tool, text)
+            });
+        }
+    }
+}
+
+/// What is left of a prompt for everything but tools, of `whole` tokens.
+pub(super) fn beside(tools: &[Tool], whole: u64) -> u64 {
+    if tools.is_empty() {
+        return whole;
+    }
+    (whole * (100 - ROOM_PERCENT) / 100).saturating_sub(tools_tokens(tools))
+}
+
+/// Tokens of a prompt, about.
+pub(super) fn prompt_tokens(request: &ChatRequest) -> u64 {
+    let message = |message: &Message| {
+        let calls = message.tool_calls.iter();
+        estimate(&message.content)
+            + calls
+                .map(|call| estimate(&call.name) + estimate(&call.arguments.to_string()))
+                .sum::<u64>()
+    };
+    estimate(&request.system)
+        + request.messages.iter().map(message).sum::<u64>()
+        + tools_tokens(&request.tools)
+}
+
+fn tools_tokens(tools: &[Tool]) -> u64 {
+    let tool = |tool: &Tool| {
+        estimate(&tool.name) + estimate(&tool.description) + estimate(&tool.parameters.to_string())
+    };
+    tools.iter().map(tool).sum()
+}
+
+/// Names a question to a model.
+fn asked(who: &Identity, request: &ChatRequest) -> BlobId {
+    let origin = draft::origin(who, request);
+    BlobId::of(format!("{}\0{}", origin.model, origin.request.to_hex()).as_bytes())
+}
+
+/// Calls with ids that the conversation does not have yet: servers that give
+/// none number them anew in each answer.
+fn unambiguous(calls: Vec<ToolCall>, request: &ChatRequest, round: u32) -> Vec<ToolCall> {
+    let mut taken: BTreeSet<String> = request
+        .messages
+        .iter()
+        .flat_map(|message| message.tool_calls.iter().map(|call| call.id.clone()))
+        .collect();
+    let mut named = Vec::new();
+    for (index, mut call) in calls.into_iter().enumerate() {
+        if !taken.insert(call.id.clone()) {
+            call.id = format!("call_{round}_{index}");
+            taken.insert(call.id.clone());
+        }
+        named.push(call);
+    }
+    named
+}
+
+/// What of a tool's answer has room; never cut without a word.
+fn fit(text: String, tokens_max: u64) -> String {
+    let tokens = estimate(&text);
+    if tokens <= tokens_max {
+        return text;
+    }
+    let chars = text.chars().count();
+    let share = u64::try_from(chars)
+        .unwrap_or(u64::MAX)
+        .saturating_mul(tokens_max)
+        / tokens.max(1);
+    let kept = usize::try_from(share).unwrap_or(0);
+    if kept == 0 {
+        return NO_ROOM.to_owned();
+    }
+    let begin: String = text.chars().take(kept).collect();
+    format!(
+        "{begin}\n[{} more characters are not shown: there is no room for them]",
+        chars - kept
+    )
+}
+
+/// The answers of this stage that were calls, as far as they are whole.
+async fn recall(services: &Services, state: &State, stage: &StageId) -> Result<HashMap<BlobId, Turn>, Error> {
+    let mut calls: HashMap<BlobId, Vec<Recorded>> = HashMap::new();
+    let mut after = Seq::default();
+    loop {
+        let page = services.journal.read(state.workflow.clone(), after, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = last.seq;
+        for recorded in &page {
+            if let Event::ToolCalled { stage: of, call, .. } = recorded.event.innermost()
+                && of == stage
+            {
+                let made = calls.entry(call.asked).or_default();
+                // Another try at the same answer.
+                if call.number == 1 {
+                    made.clear();
+                }
+                made.push(call.clone());
+            }
+        }
+    }
+    let mut known = HashMap::new();
+    for (asked, made) in calls {
+        let is_whole = made.first().is_some_and(|first| {
+            u32::try_from(made.len()) == Ok(first.of)
+                && (1..).zip(&made).all(|(number, call)| call.number == number)
+        });
+        if !is_whole {
+            continue;
+        }
+        let mut turn = Turn {
+            said: made[0].said.clone(),
+            calls: Vec::new(),
+        };
+        for call in made {
+            let text = super::text_blob(services, call.result).await?;
+            let arguments = serde_json::from_str(&call.arguments)
+                .map_err(|error| Error::internal(format!("the arguments of a call are no JSON: {error}")))?;
+            let (id, name) = (call.id, call.name);
+            turn.calls.push((ToolCall { id, name, arguments }, text));
+        }
+        known.insert(asked, turn);
+    }
+    Ok(known)
+}
+
+#[cfg(test)]
+mod tests;
