@@ -4,12 +4,13 @@
 //! backend, the newest unfinished one is shown again after a start, and drafts
 //! are kept on the disk.
 
+mod configuring;
 mod following;
 mod keeping;
 mod subscription;
 mod view;
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use iced::{
     Task, Theme,
@@ -35,6 +36,7 @@ use crate::{
         interaction::{self, Interaction},
         remark::{self, Remark},
         review::{self, Review, Toward},
+        settings::{self, Settings},
         writing,
     },
     shortcut::Shortcut,
@@ -59,7 +61,14 @@ pub struct Options {
     pub exit: Exit,
     /// Where drafts are kept.
     pub drafts: Store,
+    /// The file that settings are written to, if they are.
+    pub config_file: Option<PathBuf>,
+    /// How another backend is reached, if it can be.
+    pub connect: Option<Connect>,
 }
+
+/// Reaches the backend of a configuration.
+pub type Connect = fn(&Config) -> Result<Arc<dyn Connection>, Error>;
 
 /// When the window closes itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -91,9 +100,9 @@ pub struct App {
     /// Reaches the backend.
     pub connection: Arc<dyn Connection>,
     clock: Clock,
-    workflow_type: String,
-    /// The configured workspace.
-    workspace: String,
+    /// How many connections there were before.
+    connections: u32,
+    config: Config,
     options: Options,
     /// The drafts as they are on the disk, or soon will be.
     kept: Drafts,
@@ -101,8 +110,9 @@ pub struct App {
     unkept: bool,
     /// Whether drafts are being written.
     keeping: bool,
-    font_size: u16,
     theme: ThemeChoice,
+    /// The settings, while they are changed.
+    pub settings: Option<Settings>,
     /// What is known of the server.
     pub server: Option<Server>,
     /// The workflow that is shown.
@@ -182,6 +192,10 @@ pub enum Message {
     Pane(Pane),
     /// Switch between light and dark.
     ToggleTheme,
+    /// Open or close the settings.
+    ToggleSettings,
+    /// From the settings.
+    Settings(settings::Message),
     /// Show or hide the help.
     ToggleHelp,
     /// Stop the workflow.
@@ -202,14 +216,14 @@ impl App {
         Self {
             connection,
             clock,
-            workflow_type: config.workflow_type.clone(),
+            connections: 0,
+            config: config.clone(),
             interaction: Interaction::new(shown, draft),
-            workspace,
             options,
             unkept: false,
             keeping: false,
-            font_size: config.font_size,
             theme: config.theme,
+            settings: None,
             server: None,
             workflow: None,
             stream: Stream::Idle,
@@ -236,7 +250,14 @@ impl App {
 
     /// How it looks.
     pub fn look(&self) -> Look {
-        Look::new(self.theme, self.font_size)
+        match &self.settings {
+            // What is changed is seen at once.
+            Some(settings) => {
+                let (theme, size) = settings.look();
+                Look::new(theme, size)
+            }
+            None => Look::new(self.theme, self.config.font_size),
+        }
     }
 
     /// The theme for iced's own widgets.
@@ -382,6 +403,8 @@ impl App {
                 };
                 Task::none()
             }
+            Message::ToggleSettings => self.toggle_settings(),
+            Message::Settings(message) => self.take_settings(message),
             Message::ToggleHelp => {
                 self.help = !self.help;
                 Task::none()
@@ -438,7 +461,7 @@ impl App {
         }
         let (task, event) = self
             .interaction
-            .update(message, &self.workflow_type, self.clock.new_id);
+            .update(message, &self.config.workflow_type, self.clock.new_id);
         let task = task.map(Message::Interaction);
         match event {
             Some(interaction::Event::Submit(request)) => Task::batch([
@@ -482,6 +505,10 @@ impl App {
     }
 
     fn obey(&mut self, shortcut: Shortcut) -> Task<Message> {
+        if self.settings.is_some() && !matches!(shortcut, Shortcut::Settings | Shortcut::Close) {
+            // What lies under them is not acted on unseen.
+            return Task::none();
+        }
         let review = |message| Message::Review(message);
         let message = match shortcut {
             Shortcut::Send if self.review.feedback.is_some() => review(review::Message::Send),
@@ -508,10 +535,12 @@ impl App {
             Shortcut::ShowLog => Message::Evidence(evidence::Message::Next),
             Shortcut::Find => Message::Evidence(evidence::Message::Find),
             Shortcut::FocusRequest => Message::NewRequest,
+            Shortcut::Settings => Message::ToggleSettings,
             Shortcut::ToggleTheme => Message::ToggleTheme,
             Shortcut::ScrollDown => Message::Scroll(1.0),
             Shortcut::ScrollUp => Message::Scroll(-1.0),
             Shortcut::Help => Message::ToggleHelp,
+            Shortcut::Close if self.settings.is_some() => Message::ToggleSettings,
             Shortcut::Close if self.help => Message::ToggleHelp,
             Shortcut::Close if self.review.text.is_some() => review(review::Message::Keep),
             Shortcut::Close if self.review.feedback.is_some() => review(review::Message::Back),

@@ -1,6 +1,8 @@
 //! `gui_config.yaml`, the `AGENTIC_IDE_GUI_…` variables, and the address of
 //! the backend in a checked form.
 
+pub mod edit;
+
 use std::{
     fmt,
     path::{Path, PathBuf},
@@ -69,11 +71,16 @@ impl Default for Config {
 impl Config {
     /// Reads `named`, or the usual file where none is named, then variables.
     pub fn load(named: Option<&Path>) -> Result<Self, Error> {
-        let usual: PathBuf = shared::paths::config_dir().join(FILE);
+        let usual = Self::file(None);
         let source = named.map_or(Source::Usual(&usual), Source::Named);
         let config: Self =
             shared::config::load(source, VARIABLES).map_err(|error| Error::Config(error.to_string()))?;
         config.checked()
+    }
+
+    /// The file that is read: `named`, or the usual one.
+    pub fn file(named: Option<&Path>) -> PathBuf {
+        named.map_or_else(|| shared::paths::config_dir().join(FILE), Path::to_owned)
     }
 
     /// How the backend is reached.

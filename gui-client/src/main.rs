@@ -87,7 +87,7 @@ fn run(arguments: Arguments) -> Result<(), Error> {
             clock,
         )?)
     } else {
-        Arc::new(Live::new(config.dialer()?, Backoff::default())?)
+        connect(&config)?
     };
     let exit = if arguments.exit_after_decision {
         Exit::WhenEnded
@@ -97,6 +97,8 @@ fn run(arguments: Arguments) -> Result<(), Error> {
     let options = Options {
         request: arguments.request,
         exit,
+        config_file: (!arguments.fake).then(|| Config::file(arguments.config.as_deref())),
+        connect: (!arguments.fake).then_some(connect),
         // A demonstration begins from nothing each time.
         drafts: if arguments.fake {
             Store::default()
@@ -130,6 +132,10 @@ fn run(arguments: Arguments) -> Result<(), Error> {
         .window(window)
         .run()
         .map_err(|error| Error::Window(error.to_string()))
+}
+
+fn connect(config: &Config) -> Result<Arc<dyn Connection>, Error> {
+    Ok(Arc::new(Live::new(config.dialer()?, Backoff::default())?))
 }
 
 /// A relative path means the directory the window was started in; the backend

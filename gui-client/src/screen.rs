@@ -10,4 +10,5 @@ pub mod interaction;
 pub mod progress;
 pub mod remark;
 pub mod review;
+pub mod settings;
 pub mod writing;

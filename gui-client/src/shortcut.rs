@@ -46,6 +46,8 @@ pub enum Shortcut {
     Find,
     /// Put the cursor into the request.
     FocusRequest,
+    /// Change the settings.
+    Settings,
     /// Switch between light and dark.
     ToggleTheme,
     /// Scroll the main pane down.
@@ -92,6 +94,7 @@ pub const TABLE: &[(Shortcut, &str, &str)] = &[
     (Shortcut::ShowLog, "F9", "What the next check printed"),
     (Shortcut::Find, "Ctrl+F", "Search in what a check printed"),
     (Shortcut::FocusRequest, "Ctrl+L", "Write a request"),
+    (Shortcut::Settings, "Ctrl+,", "Settings"),
     (Shortcut::ToggleTheme, "Ctrl+Shift+L", "Light or dark"),
     (Shortcut::ScrollDown, "Shift+PageDown", "Scroll down"),
     (Shortcut::ScrollUp, "Shift+PageUp", "Scroll up"),

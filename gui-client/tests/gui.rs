@@ -19,6 +19,8 @@ mod model;
 mod review;
 #[path = "gui/screens.rs"]
 mod screens;
+#[path = "gui/settings.rs"]
+mod settings;
 #[path = "gui/support.rs"]
 mod support;
 #[path = "gui/tls.rs"]

@@ -13,7 +13,8 @@ impl App {
     pub fn drafts(&self) -> Drafts {
         let mut drafts = Drafts {
             request: self.interaction.request.text(),
-            workspace: Some(self.interaction.workspace.clone()).filter(|path| *path != self.workspace),
+            workspace: Some(self.interaction.workspace.clone())
+                .filter(|path| Some(path) != self.config.workspace.as_ref().or(Some(&String::new()))),
             // What is not about a proposal that is shown may be about one that
             // will be.
             review: self.kept.review.clone(),

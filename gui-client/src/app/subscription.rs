@@ -26,12 +26,14 @@ const KEEP: Duration = Duration::from_millis(300);
 /// What tells one subscription to the server from another.
 struct Watch {
     connection: Arc<dyn Connection>,
+    number: u32,
 }
 
 impl Hash for Watch {
     fn hash<H: Hasher>(&self, state: &mut H) {
         "watch".hash(state);
         self.connection.name().hash(state);
+        self.number.hash(state);
     }
 }
 
@@ -57,6 +59,7 @@ pub fn subscription(app: &App) -> Subscription<Message> {
         Subscription::run_with(
             Watch {
                 connection: Arc::clone(&app.connection),
+                number: app.connections,
             },
             watch,
         ),

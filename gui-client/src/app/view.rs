@@ -43,6 +43,11 @@ pub fn view(app: &App) -> Element<'_, Message> {
     // it focus and scroll positions, when the help comes and goes.
     stack![window]
         .push(app.help.then(|| help::view(look, Message::ToggleHelp)))
+        .push(
+            app.settings
+                .as_ref()
+                .map(|settings| settings.view(look).map(Message::Settings)),
+        )
         .into()
 }
 
@@ -98,6 +103,14 @@ fn bar(app: &App, look: Look) -> Element<'_, Message> {
             Tone::Tab,
             "Theme",
             Some(Message::ToggleTheme),
+        ));
+    }
+    if !app.narrow {
+        line = line.push(pieces::choice(
+            look,
+            Tone::Tab,
+            "Settings",
+            Some(Message::ToggleSettings),
         ));
     }
     let help = if app.narrow { "?" } else { "Help  F1" };
