@@ -7,6 +7,7 @@ mod call;
 mod diff;
 mod index;
 mod memory;
+mod sandbox;
 mod search;
 mod view;
 
@@ -22,6 +23,7 @@ use engine::{
 };
 pub use index::index;
 pub use memory::memory;
+pub use sandbox::sandbox;
 pub use search::search;
 use shared::{
     error::Code,

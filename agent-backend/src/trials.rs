@@ -3,7 +3,7 @@
 
 use std::{path::PathBuf, sync::OnceLock, time::Duration};
 
-use sandbox::{Choice, Options, Sandbox};
+use sandbox::{Choice, Kind, Language, Options, Sandbox};
 use tools::trial::{self, Bounds};
 
 use crate::config::{self, Config, Engine};
@@ -89,8 +89,34 @@ pub(crate) fn detect(config: &config::Sandbox) -> Result<Sandbox, sandbox::Error
             Engine::Bubblewrap => Choice::Bubblewrap,
             Engine::None => Choice::None,
         },
+        order: config.order.iter().copied().map(kind).collect(),
+        docker: config.docker.clone(),
+        podman: config.podman.clone(),
+        image: config.image.clone(),
+        images: config
+            .images
+            .iter()
+            .map(|(named, image)| (language(*named), image.clone()))
+            .collect(),
         bubblewrap: config.bubblewrap.clone(),
         ..Options::new(helper)
     };
     Sandbox::detect(&options)
+}
+
+fn kind(named: config::EngineKind) -> Kind {
+    match named {
+        config::EngineKind::Docker => Kind::Docker,
+        config::EngineKind::Podman => Kind::Podman,
+        config::EngineKind::Bubblewrap => Kind::Bubblewrap,
+    }
+}
+
+fn language(named: config::ImageLanguage) -> Language {
+    match named {
+        config::ImageLanguage::Go => Language::Go,
+        config::ImageLanguage::JavaScript => Language::JavaScript,
+        config::ImageLanguage::Python => Language::Python,
+        config::ImageLanguage::Rust => Language::Rust,
+    }
 }

@@ -9,6 +9,7 @@ pub mod event;
 pub mod index;
 pub mod memory;
 pub mod rest;
+pub mod sandbox;
 pub mod search;
 pub mod session;
 pub mod tool;
@@ -24,6 +25,7 @@ pub use rest::{
     DecisionRequest, ErrorBody, ForkRequest, HunkChoice, ImportResponse, RemarkRequest, Retrieval, StageView,
     SubmitRequest, SubmitResponse, WorkflowPage, WorkflowSummary, WorkflowView,
 };
+pub use sandbox::{SandboxGuarantee, SandboxPassedOver, SandboxView};
 pub use search::{
     CodeAnswer, CodeRequest, SearchAnswer, SearchDuplicate, SearchExplanation, SearchFileReasons,
     SearchIndex, SearchItem, SearchNotice, SearchPacked, SearchPartReasons, SearchRequest, SearchReranked,

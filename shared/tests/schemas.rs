@@ -14,7 +14,7 @@ use schemars::{
 use serde_json::Value;
 use shared::wire::{
     CodeAnswer, CodeRequest, DecisionRequest, Envelope, ErrorBody, IndexPage, IndexRequest, IndexView,
-    MemoryView, RemarkRequest, SearchAnswer, SearchRequest, SessionPosition, SessionReplayRequest,
+    MemoryView, RemarkRequest, SandboxView, SearchAnswer, SearchRequest, SessionPosition, SessionReplayRequest,
     SubmitRequest, SubmitResponse, WorkflowDecideRequest, WorkflowGetRequest, WorkflowListRequest,
     WorkflowPage, WorkflowView,
 };
@@ -63,6 +63,7 @@ fn the_committed_schemas_are_those_of_the_wire_types() {
     check("index-request", &read::<IndexRequest>());
     check("index-page", &written::<IndexPage>());
     check("memory-view", &written::<MemoryView>());
+    check("sandbox-view", &written::<SandboxView>());
     check("search-request", &read::<SearchRequest>());
     check("search-answer", &written::<SearchAnswer>());
     check("code-request", &read::<CodeRequest>());

@@ -101,6 +101,7 @@ async fn every_event_and_answer_fits_its_schema() {
     check(&ours("index-view"), &[world.get("/api/index").await.1]);
     check(&ours("index-page"), &[world.get("/api/indexes").await.1]);
     check(&ours("memory-view"), &[world.get("/debug/vram").await.1]);
+    check(&ours("sandbox-view"), &[world.get("/debug/sandbox").await.1]);
 }
 
 #[test]

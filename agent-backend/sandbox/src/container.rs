@@ -21,7 +21,7 @@ use std::{
 use nix::sys::resource::{Resource, getrlimit};
 
 use crate::{
-    Access, Ended, Ending, Error, Job, Kind, Language, Limits, Network, Stop, Stream,
+    Access, Ended, Ending, Error, Job, Kind, Language, Limits, Network, Options, Stop, Stream,
     bubblewrap::{ENVIRONMENT, HELPER, check, on_path},
     images,
     inside::{Rules, Then, canary},
@@ -66,6 +66,8 @@ pub(crate) struct Container {
     base: String,
     /// The identity of the base image, part of what the others are made of.
     base_id: String,
+    /// Images that are taken for a language as they are.
+    named: BTreeMap<Language, String>,
     /// Another runtime than the engine's own.
     runtime: Option<&'static str>,
     is_rootless: bool,
@@ -76,16 +78,17 @@ pub(crate) struct Container {
 
 impl Container {
     /// Asks the engine; an error says what is wrong with it, for a person.
-    pub(crate) fn find(kind: Kind, program: &Path, helper: &Path, image: &str) -> Result<Self, String> {
+    pub(crate) fn find(kind: Kind, program: &Path, options: &Options) -> Result<Self, String> {
         let Some(program) = on_path(program) else {
             return Err("not installed".to_owned());
         };
         let mut found = Self {
             kind,
             program,
-            helper: helper.to_owned(),
-            base: image.to_owned(),
+            helper: options.helper.clone(),
+            base: options.image.clone(),
             base_id: String::new(),
+            named: options.images.clone(),
             runtime: None,
             is_rootless: false,
             images: Mutex::default(),
@@ -98,9 +101,10 @@ impl Container {
         };
         let about = about.map_err(|reason| format!("it does not answer: {reason}"))?;
         found.is_rootless = about.contains("rootless=true") || about.contains("name=rootless");
-        found.base_id = found
-            .ask(&["image", "inspect", "--format", "{{.Id}}", image])
-            .map_err(|_| format!("it has no image {image} (`{kind} pull {image}`)"))?;
+        found.base_id = found.identity(&options.image).map_err(|missing| {
+            let Refusal { image, detail } = missing;
+            format!("it has no image {image} ({detail})")
+        })?;
         found.sweep();
         Ok(found)
     }
@@ -324,6 +328,10 @@ impl Container {
         on_output: &mut dyn FnMut(Stream, &[u8]),
         stop: &Stop,
     ) -> Result<String, Error> {
+        if let Some(named) = self.named.get(&language) {
+            self.identity(named)?;
+            return Ok(named.clone());
+        }
         let Some(text) = images::containerfile(language, &self.base) else {
             return Ok(self.base.clone());
         };
@@ -333,8 +341,7 @@ impl Container {
             return Ok(known.clone()?);
         }
         let tag = images::tag(&text, &self.base_id);
-        let is_there = self.ask(&["image", "inspect", "--format", "{{.Id}}", &tag]);
-        let made = match is_there {
+        let made = match self.identity(&tag) {
             Ok(_) => Ok(tag),
             Err(_) => self.build(&text, &tag, on_output, stop)?.map(|()| tag),
         };
@@ -343,6 +350,15 @@ impl Container {
             images.insert(language, made.clone());
         }
         Ok(made?)
+    }
+
+    /// The identity of an image that is there.
+    fn identity(&self, image: &str) -> Result<String, Refusal> {
+        self.ask(&["image", "inspect", "--format", "{{.Id}}", image])
+            .map_err(|_| Refusal {
+                image: image.to_owned(),
+                detail: format!("`{} pull {image}`", self.kind),
+            })
     }
 
     fn build(
@@ -380,7 +396,7 @@ impl Container {
     }
 }
 
-/// An image that could not be made, and the engine's last words.
+/// An image that is not there or could not be made, and what to do, or the engine's last words.
 #[derive(Debug, Clone)]
 struct Refusal {
     image: String,

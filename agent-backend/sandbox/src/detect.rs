@@ -28,22 +28,27 @@ impl Sandbox {
     ///
     /// # Errors
     ///
-    /// [`Error::TurnedOff`], and [`Error::Unavailable`] with what is wrong with each
+    /// [`Error::TurnedOff`], also where no engine is named, and [`Error::Unavailable`] with what is wrong with each
     /// engine.
     pub fn detect(options: &Options) -> Result<Self, Error> {
         let kinds: &[Kind] = match options.engine {
-            Choice::Auto => &[Kind::Docker, Kind::Podman, Kind::Bubblewrap],
+            Choice::Auto => &options.order,
             Choice::Docker => &[Kind::Docker],
             Choice::Podman => &[Kind::Podman],
             Choice::Bubblewrap => &[Kind::Bubblewrap],
             Choice::None => return Err(Error::TurnedOff),
         };
+        if kinds.is_empty() {
+            return Err(Error::TurnedOff);
+        }
         let mut why = Vec::new();
         for kind in kinds {
             match Engine::find(*kind, options) {
                 Ok((engine, guarantees)) => {
                     let has_images = match kind {
-                        Kind::Docker | Kind::Podman => options.engine == Choice::Auto,
+                        Kind::Docker | Kind::Podman => {
+                            options.engine == Choice::Auto && options.order.contains(&Kind::Bubblewrap)
+                        }
                         Kind::Bubblewrap => false,
                     };
                     let other = has_images.then(|| Engine::find(Kind::Bubblewrap, options).ok());

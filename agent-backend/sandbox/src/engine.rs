@@ -44,7 +44,7 @@ impl Engine {
                 };
             }
         };
-        let engine = Self::Container(Container::find(kind, program, &options.helper, &options.image)?);
+        let engine = Self::Container(Container::find(kind, program, options)?);
         match (probe::promises(&engine), engine) {
             (Ok(guarantees), engine) => Ok((engine, guarantees)),
             (Err(reason), Self::Container(container)) if kind == Kind::Podman => {

@@ -26,12 +26,12 @@ pub enum Error {
         /// Why not.
         reason: &'static str,
     },
-    /// An image of a container engine could not be made.
-    #[error("the image {image} could not be made: {detail}")]
+    /// An image of a container engine is not there and could not be made.
+    #[error("there is no image {image}: {detail}")]
     Image {
         /// Its name.
         image: String,
-        /// The engine's last words.
+        /// What to do, or the last words of the engine.
         detail: String,
     },
     /// The engine or the helper failed before the program began.

@@ -1,6 +1,8 @@
 //! What a person can choose.
 
-use std::{fmt, path::PathBuf};
+use std::{collections::BTreeMap, fmt, path::PathBuf};
+
+use crate::Language;
 
 /// The image that is taken unless another one is named.
 pub const IMAGE: &str = "docker.io/library/debian:stable-slim";
@@ -13,6 +15,8 @@ const CONTROL_GROUPS: &str = "/sys/fs/cgroup";
 pub struct Options {
     /// Which engine.
     pub engine: Choice,
+    /// Where [`Choice::Auto`] looks, the preferred one first; what is not named is not taken.
+    pub order: Vec<Kind>,
     /// The `docker` program; a plain name is looked for in PATH.
     pub docker: PathBuf,
     /// The `podman` program, likewise.
@@ -20,6 +24,9 @@ pub struct Options {
     /// The image that containers are made of, and images of languages on top of it: with
     /// `/bin/sh`, `apt-get`, and a C library that the helper starts with. It is never pulled.
     pub image: String,
+    /// Images that are taken for a language as they are, and not made. They are never pulled
+    /// either, and must let the helper start.
+    pub images: BTreeMap<Language, String>,
     /// The `bwrap` program; a plain name is looked for in PATH.
     pub bubblewrap: PathBuf,
     /// Where the system mounts its control groups; without them, processes are bounded one
@@ -36,9 +43,11 @@ impl Options {
     pub fn new(helper: impl Into<PathBuf>) -> Self {
         Self {
             engine: Choice::Auto,
+            order: vec![Kind::Docker, Kind::Podman, Kind::Bubblewrap],
             docker: "docker".into(),
             podman: "podman".into(),
             image: IMAGE.to_owned(),
+            images: BTreeMap::new(),
             bubblewrap: "bwrap".into(),
             control_groups: CONTROL_GROUPS.into(),
             helper: helper.into(),
@@ -49,7 +58,7 @@ impl Options {
 /// Which engine is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Choice {
-    /// The first that can be used: Docker, Podman, bubblewrap.
+    /// The first of [`Options::order`] that can be used.
     Auto,
     /// Docker or nothing.
     Docker,

@@ -1,6 +1,6 @@
 //! What is built and tested of a proposal, and the sandbox in which that is done.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +28,17 @@ pub struct Checks {
 pub struct Sandbox {
     /// What the sandbox is made with.
     pub engine: Engine,
+    /// Where `auto` looks, the preferred one first; what is not named is not
+    /// taken.
+    pub order: Vec<EngineKind>,
+    /// The `docker` program; a plain name is looked for in PATH.
+    pub docker: PathBuf,
+    /// The `podman` program, likewise.
+    pub podman: PathBuf,
+    /// The image that those of languages are made of.
+    pub image: String,
+    /// Images of languages that are taken as they are.
+    pub images: BTreeMap<ImageLanguage, String>,
     /// The `bwrap` program; a plain name is looked for in PATH.
     pub bubblewrap: PathBuf,
     /// Most memory of one command with all that it starts, MiB.
@@ -40,7 +51,7 @@ pub struct Sandbox {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Engine {
-    /// The first that can be used: Docker, Podman, bubblewrap.
+    /// The first of `order` that can be used.
     #[default]
     Auto,
     /// Docker or nothing.
@@ -51,6 +62,32 @@ pub enum Engine {
     Bubblewrap,
     /// Nothing: no code of a proposal runs.
     None,
+}
+
+/// What `auto` may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EngineKind {
+    /// Docker.
+    Docker,
+    /// Podman.
+    Podman,
+    /// Bubblewrap.
+    Bubblewrap,
+}
+
+/// A language that has an image of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ImageLanguage {
+    /// Go.
+    Go,
+    /// JavaScript and TypeScript.
+    JavaScript,
+    /// Python.
+    Python,
+    /// Rust.
+    Rust,
 }
 
 impl Default for Checks {
@@ -70,6 +107,11 @@ impl Default for Sandbox {
     fn default() -> Self {
         Self {
             engine: Engine::default(),
+            order: vec![EngineKind::Docker, EngineKind::Podman, EngineKind::Bubblewrap],
+            docker: "docker".into(),
+            podman: "podman".into(),
+            image: sandbox::IMAGE.to_owned(),
+            images: BTreeMap::new(),
             bubblewrap: "bwrap".into(),
             memory_mb: 4096,
             processes: 1024,

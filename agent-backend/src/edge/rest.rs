@@ -18,8 +18,8 @@ use shared::{
     error::Code,
     id::Seq,
     wire::{
-        DecisionRequest, ForkRequest, ImportResponse, MemoryView, RemarkRequest, SubmitRequest,
-        SubmitResponse, WorkflowPage, WorkflowView,
+        DecisionRequest, ForkRequest, ImportResponse, MemoryView, RemarkRequest, SandboxView,
+        SubmitRequest, SubmitResponse, WorkflowPage, WorkflowView,
     },
 };
 
@@ -58,6 +58,7 @@ pub(super) fn routes() -> Router<Runtime> {
         )
         .route("/api/workflows", get(list))
         .route("/debug/vram", get(vram))
+        .route("/debug/sandbox", get(sandbox))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .method_not_allowed_fallback(async || {
@@ -259,6 +260,19 @@ async fn list(
 
 async fn vram(State(runtime): State<Runtime>) -> Json<MemoryView> {
     Json(present::memory(runtime.memory().await))
+}
+
+/// The first one who asks waits until every promise has been tried.
+async fn sandbox(State(runtime): State<Runtime>) -> Result<Json<SandboxView>, Error> {
+    let trials = Arc::clone(&runtime.services().trials);
+    let view = tokio::task::spawn_blocking(move || {
+        let found = trials.ready().sandbox.as_ref();
+        present::sandbox(found.map_err(String::as_str))
+    });
+    let view = view
+        .await
+        .map_err(|error| Error::internal(format!("the sandbox was not tried: {error}")))?;
+    Ok(Json(view))
 }
 
 #[derive(Debug, Serialize)]

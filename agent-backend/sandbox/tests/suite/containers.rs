@@ -90,6 +90,7 @@ fn a_container_holds_what_it_promises() {
         eprintln!("{guarantee:?}");
     }
     is_passed_over_without_an_image(&options);
+    takes_the_image_that_is_named(&options);
     runs(&sandbox);
     ends(&sandbox);
     talks(&sandbox);
@@ -106,6 +107,28 @@ fn is_passed_over_without_an_image(options: &Options) {
     let expect = "no sandbox can be used here: podman: it has no image localhost/no-such-image:1 \
                   (`podman pull localhost/no-such-image:1`)";
     assert_eq!(Sandbox::detect(&options).unwrap_err().to_string(), expect);
+}
+
+/// An image that a person names for a language is taken as it is.
+fn takes_the_image_that_is_named(options: &Options) {
+    let named = |image: &str| Options {
+        images: [(Language::Python, image.to_owned())].into(),
+        ..options.clone()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut job = script("touch /work/ran", folder.path());
+    job.language = Language::Python;
+    let run = |options: &Options| {
+        let sandbox = Sandbox::detect(options).unwrap();
+        sandbox.run(&job, &mut |_, _| {}, &Stop::default())
+    };
+    let missing = run(&named("localhost/no-such-image:1"));
+    assert!(matches!(missing, Err(Error::Image { .. })), "{missing:?}");
+    assert!(!folder.path().join("ran").exists());
+    // Nothing could be made of the base image of this test.
+    let ended = run(&named(&options.image)).unwrap();
+    assert_eq!(ended.ending, Ending::Exited(0), "{}", said(&ended));
+    assert!(folder.path().join("ran").exists());
 }
 
 fn runs(sandbox: &Sandbox) {
@@ -221,6 +244,18 @@ fn an_engine_that_does_not_answer_is_passed_over_and_it_is_said() {
         podman: "/bin/false".into(),
         ..options()
     };
+    let bubblewrap = Options {
+        order: vec![Kind::Bubblewrap, Kind::Docker],
+        ..options.clone()
+    };
+    if let Ok(sandbox) = Sandbox::detect(&bubblewrap) {
+        assert_eq!((sandbox.kind(), sandbox.passed_over()), (Kind::Bubblewrap, &[][..]));
+    }
+    let nowhere = Options {
+        order: Vec::new(),
+        ..options.clone()
+    };
+    assert!(matches!(Sandbox::detect(&nowhere), Err(Error::TurnedOff)));
     let expect = [
         (Kind::Docker, "not installed".to_owned()),
         (Kind::Podman, "it does not answer: exit status 1: ".to_owned()),
