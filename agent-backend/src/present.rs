@@ -30,6 +30,7 @@ use shared::{
     id::{Seq, StageId},
     wire::{self, Body, Envelope},
 };
+pub(crate) use view::estimate;
 pub use view::{summary, view};
 
 use crate::error::Error;
@@ -194,6 +195,7 @@ impl Presenter {
                 summary: plan.summary.clone(),
                 steps: plan.steps.clone(),
                 stages: plan.stages.iter().map(view::plan_stage).collect(),
+                estimates: plan.estimates.iter().map(view::estimate).collect(),
             },
             Event::Proposed(_) => Body::DiffReady {
                 iteration: self.iteration,

@@ -314,6 +314,7 @@ impl Workflow {
                 summary,
                 steps,
                 stages,
+                estimates: _,
             } => {
                 self.plan = Some(Plan {
                     summary: summary.clone(),

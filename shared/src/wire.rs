@@ -17,7 +17,7 @@ pub mod tool;
 pub use call::{CallEnding, CallNext, Dollars, ModelCall};
 pub use event::{
     Body, ChangeKind, CheckStatus, ContextItem, Decision, Envelope, FileDiff, Hunk, Metrics, NoticeLevel,
-    PlanStage, Question, RetrievalMode, StageOutcome, WorkflowState,
+    PlanStage, Question, RetrievalMode, Span, StageEstimate, StageOutcome, WorkflowState,
 };
 pub use index::{IndexCommand, IndexPage, IndexProgress, IndexRequest, IndexState, IndexView};
 pub use memory::{MemoryDevice, MemoryProblem, MemoryView};

@@ -14,9 +14,9 @@ use schemars::{
 use serde_json::Value;
 use shared::wire::{
     CodeAnswer, CodeRequest, DecisionRequest, Envelope, ErrorBody, IndexPage, IndexRequest, IndexView,
-    MemoryView, RemarkRequest, SandboxView, SearchAnswer, SearchRequest, SessionPosition, SessionReplayRequest,
-    SubmitRequest, SubmitResponse, WorkflowDecideRequest, WorkflowGetRequest, WorkflowListRequest,
-    WorkflowPage, WorkflowView,
+    MemoryView, RemarkRequest, SandboxView, SearchAnswer, SearchRequest, SessionPosition,
+    SessionReplayRequest, SubmitRequest, SubmitResponse, WorkflowDecideRequest, WorkflowGetRequest,
+    WorkflowListRequest, WorkflowPage, WorkflowView,
 };
 
 /// Writes the files instead of comparing them.

@@ -12,6 +12,7 @@ pub mod budget;
 pub mod commit;
 pub mod continuation;
 pub mod edit;
+pub mod estimate;
 pub mod failure;
 pub mod plan;
 pub mod prompt;

@@ -115,6 +115,8 @@ pub fn parse(answer: &str, optional: &[StageId], asking: Asking) -> Result<Plan,
         steps,
         files: files(&raw.files)?,
         stages: choices(&raw.stages, optional)?,
+        // What it takes is measured, and not for a model to say.
+        estimates: Vec::new(),
     })
 }
 

@@ -95,6 +95,29 @@ pub struct Plan {
     pub files: Vec<String>,
     /// Its word on each optional stage.
     pub stages: Vec<StageChoice>,
+    /// What the stages that follow are likely to take; those of which nothing
+    /// is known, too.
+    pub estimates: Vec<Estimate>,
+}
+
+/// What a stage is likely to take, by what it took in earlier workflows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Estimate {
+    /// The stage.
+    pub stage: StageId,
+    /// Tokens that models write; none where no model wrote before.
+    pub tokens: Option<Span>,
+    /// Milliseconds; none where the stage has not run before.
+    pub duration_ms: Option<Span>,
+}
+
+/// From the least to the most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// The least.
+    pub least: u64,
+    /// The most.
+    pub most: u64,
 }
 
 /// The planner's word on an optional stage.

@@ -37,6 +37,7 @@ pub fn output(kind: StageKind, stage: &StageId, conflict: bool, failed: bool) ->
                 run: !conflict,
                 reason: "because".to_owned(),
             }],
+            estimates: Vec::new(),
         }),
         StageKind::CodeGeneration | StageKind::TestGeneration => {
             let own = format!("{stage}.py");

@@ -127,6 +127,7 @@ impl Screen {
                 summary,
                 steps,
                 stages,
+                estimates,
             } => {
                 self.line(&format!("  {}", Style::new().bold().apply_to(summary)))?;
                 for (number, step) in (1..).zip(steps) {
@@ -135,6 +136,12 @@ impl Screen {
                 for stage in stages {
                     let word = if stage.run { "with" } else { "without" };
                     self.line(&format!("  {word} {}: {}", stage.stage_id, stage.reason))?;
+                }
+                if !estimates.is_empty() {
+                    self.line("  likely, by earlier workflows:")?;
+                }
+                for estimate in estimates {
+                    self.line(&format!("    {estimate}"))?;
                 }
             }
             Body::CheckResult {

@@ -18,8 +18,8 @@ use shared::{
     error::Code,
     id::Seq,
     wire::{
-        DecisionRequest, ForkRequest, ImportResponse, MemoryView, RemarkRequest, SandboxView,
-        SubmitRequest, SubmitResponse, WorkflowPage, WorkflowView,
+        DecisionRequest, ForkRequest, ImportResponse, MemoryView, RemarkRequest, SandboxView, SubmitRequest,
+        SubmitResponse, WorkflowPage, WorkflowView,
     },
 };
 

@@ -2,7 +2,7 @@
 
 use engine::{
     Outcome, Phase, State,
-    artifact::StageChoice,
+    artifact::{Estimate, Span, StageChoice},
     ports::{
         Journal,
         journal::{Head, Status},
@@ -78,6 +78,22 @@ pub async fn view(journal: &dyn Journal, state: &State) -> Result<wire::Workflow
         commit: state.applied.as_ref().and_then(|applied| applied.commit.clone()),
         error,
     })
+}
+
+/// Seconds in place of milliseconds, never fewer than it may be.
+pub(crate) fn estimate(estimate: &Estimate) -> wire::StageEstimate {
+    let tokens = estimate
+        .tokens
+        .map(|Span { least, most }| wire::Span { least, most });
+    let seconds = estimate.duration_ms.map(|Span { least, most }| wire::Span {
+        least: least / 1000,
+        most: most.div_ceil(1000),
+    });
+    wire::StageEstimate {
+        stage_id: estimate.stage.clone(),
+        tokens,
+        seconds,
+    }
 }
 
 pub(super) fn plan_stage(choice: &StageChoice) -> wire::PlanStage {

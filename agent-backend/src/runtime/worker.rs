@@ -7,6 +7,7 @@ mod apply;
 mod ask;
 mod checks;
 mod draft;
+mod estimates;
 mod folders;
 mod generation;
 mod ledger;

@@ -107,6 +107,7 @@ fn what_the_stages_found() {
                 summary: "do it".to_owned(),
                 steps: vec!["first".to_owned()],
                 stages: vec![plan.clone()],
+                estimates: Vec::new(),
             },
             Body::CheckResult {
                 name: "syntax".to_owned(),

@@ -201,6 +201,7 @@ fn a_plan_can_be_answered_before_there_is_a_proposal() {
         summary: "Count the attempts".to_owned(),
         steps: vec!["Add a counter".to_owned()],
         stages: Vec::new(),
+        estimates: Vec::new(),
     };
     run(async {
         let mut driver = asked([plan], Question::Review).await;

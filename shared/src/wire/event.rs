@@ -1,5 +1,7 @@
 //! The event that everything streams, and its bodies.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -113,6 +115,9 @@ pub enum Body {
         steps: Vec<String>,
         /// Which optional stages run, and why.
         stages: Vec<PlanStage>,
+        /// What the stages that follow are likely to take.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        estimates: Vec<StageEstimate>,
     },
     /// One check of the proposal ended.
     CheckResult {
@@ -308,6 +313,50 @@ pub struct PlanStage {
     pub run: bool,
     /// Why.
     pub reason: String,
+}
+
+/// What a stage is likely to take, by what it took in earlier workflows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StageEstimate {
+    /// The stage.
+    pub stage_id: StageId,
+    /// Tokens that models write; absent where no model wrote before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<Span>,
+    /// Seconds; absent where there is no figure yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<Span>,
+}
+
+/// From the least to the most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Span {
+    /// The least.
+    pub least: u64,
+    /// The most.
+    pub most: u64,
+}
+
+/// For a person: `code: 300 to 500 tokens, 2 to 4 s`.
+impl fmt::Display for StageEstimate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.stage_id)?;
+        match (self.tokens, self.seconds) {
+            (None, None) => f.write_str("no figure yet"),
+            (Some(tokens), None) => write!(f, "{tokens} tokens"),
+            (None, Some(seconds)) => write!(f, "{seconds} s"),
+            (Some(tokens), Some(seconds)) => write!(f, "{tokens} tokens, {seconds} s"),
+        }
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.least == self.most {
+            return write!(f, "about {}", self.least);
+        }
+        write!(f, "{} to {}", self.least, self.most)
+    }
 }
 
 /// How a check ended.

@@ -16,7 +16,7 @@ fn plan() -> Plan {
         summary: "Add a limit".into(),
         steps: vec!["Write the limiter".into(), "Use it".into()],
         files: vec!["src/limit.py".into(), "src/app.py".into()],
-        stages: vec![],
+        ..Plan::default()
     }
 }
 

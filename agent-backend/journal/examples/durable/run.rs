@@ -149,6 +149,7 @@ impl Run {
                 run: false,
                 reason: "there are tests".to_owned(),
             }],
+            estimates: Vec::new(),
         };
         let file = |number| FileChange {
             path: format!("src/package/new_{number}.py"),

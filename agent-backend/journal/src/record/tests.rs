@@ -7,8 +7,8 @@ mod tools;
 use engine::{
     artifact::{
         Applied, ApplyIntent, CallEnding, CallNext, CheckReport, CheckStatus, Choices, CommitIntent, Context,
-        ContextItem, ContextRead, Decision, Failure, FileChange, FileSelection, ModelCall, Plan, Proposal,
-        RetrievalMode, Search, Selection, StageChoice, Task,
+        ContextItem, ContextRead, Decision, Estimate, Failure, FileChange, FileSelection, ModelCall, Plan,
+        Proposal, RetrievalMode, Search, Selection, Span, StageChoice, Task,
     },
     blob::BlobId,
     event::{Ending, Event, GenerationTotal, LanePlan, Notice, NoticeLevel, Origin, Recorded, Streamed},
@@ -36,6 +36,7 @@ const READS: &str = include_str!("fixtures/v1-reads.jsonl");
 const TRIALS: &str = include_str!("fixtures/v1-trials.jsonl");
 const EDITS: &str = include_str!("fixtures/v1-edits.jsonl");
 const RECHECKS: &str = include_str!("fixtures/v1-rechecks.jsonl");
+const ESTIMATES: &str = include_str!("fixtures/v1-estimates.jsonl");
 const CHOICES: &str = include_str!("fixtures/v1-choices.jsonl");
 const HISTORY: &str = include_str!("fixtures/v1-history.jsonl");
 
@@ -152,6 +153,7 @@ fn samples() -> Vec<Event> {
                 run: false,
                 reason: "no tests there".to_owned(),
             }],
+            estimates: Vec::new(),
         }),
         Event::Proposed(Proposal {
             summary: "add calculate_sum".to_owned(),
@@ -498,6 +500,27 @@ fn read_samples() -> Vec<Event> {
 }
 
 /// What a person chose for a workflow, and what came of no search.
+/// What came with the estimates of a plan.
+fn estimate_samples() -> Vec<Event> {
+    let estimate = |stage: &str, tokens, duration_ms| Estimate {
+        stage: StageId::new(stage),
+        tokens,
+        duration_ms,
+    };
+    let span = |least, most| Some(Span { least, most });
+    vec![Event::Planned(Plan {
+        summary: "Add a function.".to_owned(),
+        steps: vec!["write it".to_owned()],
+        files: vec!["src/sum.py".to_owned()],
+        stages: Vec::new(),
+        estimates: vec![
+            estimate("code_generation", span(400, 1200), span(8000, 31_000)),
+            estimate("test_generation", None, None),
+            estimate("checks", None, span(900, 900)),
+        ],
+    })]
+}
+
 fn choice_samples() -> Vec<Event> {
     let Some(Event::Submitted {
         workflow,
@@ -603,6 +626,8 @@ fn the_text_of_every_kind_of_event() {
     insta::assert_snapshot!("edits", lines.join("\n"));
     let lines: Vec<String> = recheck_samples().iter().map(text).collect();
     insta::assert_snapshot!("rechecks", lines.join("\n"));
+    let lines: Vec<String> = estimate_samples().iter().map(text).collect();
+    insta::assert_snapshot!("estimates", lines.join("\n"));
 }
 
 #[test]
@@ -617,6 +642,7 @@ fn what_was_once_written_is_still_read() {
     assert_eq!(read(ROLES), role_samples());
     assert_eq!(read(READS), read_samples());
     assert_eq!(read(CHOICES), choice_samples());
+    assert_eq!(read(ESTIMATES), estimate_samples());
     assert_eq!(read(TRIALS), trial_samples());
     assert_eq!(read(EDITS), edit_samples());
     assert_eq!(read(RECHECKS), recheck_samples());

@@ -249,7 +249,10 @@ fn an_engine_that_does_not_answer_is_passed_over_and_it_is_said() {
         ..options.clone()
     };
     if let Ok(sandbox) = Sandbox::detect(&bubblewrap) {
-        assert_eq!((sandbox.kind(), sandbox.passed_over()), (Kind::Bubblewrap, &[][..]));
+        assert_eq!(
+            (sandbox.kind(), sandbox.passed_over()),
+            (Kind::Bubblewrap, &[][..])
+        );
     }
     let nowhere = Options {
         order: Vec::new(),

@@ -9,7 +9,7 @@ use agent_client_protocol::v1::schema::{
 };
 use engine::{
     Event, Graph, Outcome, StageKind,
-    artifact::{CallEnding, CheckReport, CheckStatus, Decision, ModelCall},
+    artifact::{CallEnding, CheckReport, CheckStatus, Decision, Estimate, ModelCall},
     event::{self, Ending, NoticeLevel, Streamed},
     ports::Journal,
 };
@@ -83,7 +83,7 @@ impl<'a> Updates<'a> {
                 self.steps.clone_from(&plan.steps);
                 vec![
                     self.plan(&PlanEntryStatus::Pending),
-                    say(&format!("{}\n", plan.summary)),
+                    say(&format!("{}\n{}", plan.summary, likely(&plan.estimates))),
                 ]
             }
             Event::Proposed(proposal) => {
@@ -349,6 +349,20 @@ pub(super) fn say(words: &str) -> SessionUpdate {
 
 fn goes_on(tokens: u64) -> SessionUpdate {
     think(&format!("The model goes on after {tokens} tokens.\n"))
+}
+
+/// What stages are likely to take, as far as that is known.
+fn likely(estimates: &[Estimate]) -> String {
+    let known = estimates
+        .iter()
+        .filter(|estimate| estimate.tokens.is_some() || estimate.duration_ms.is_some());
+    let lines: String = known
+        .map(|estimate| format!("- {}\n", present::estimate(estimate)))
+        .collect();
+    if lines.is_empty() {
+        return lines;
+    }
+    format!("\nLikely, by earlier workflows:\n{lines}")
 }
 
 fn think(words: &str) -> SessionUpdate {

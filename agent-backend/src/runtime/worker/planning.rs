@@ -7,6 +7,7 @@ use shared::id::StageId;
 use super::{
     Desk, Done,
     ask::{self, Asked},
+    estimates,
     material::{self, Material},
     retrieval::Refined,
     stream,
@@ -39,6 +40,7 @@ pub(super) async fn run(services: &Services, state: &State, desk: &Desk) -> Resu
         }
     })
     .await?;
-    let plan = agents::plan::parse(&answer.text, &stages, asking)?;
+    let mut plan = agents::plan::parse(&answer.text, &stages, asking)?;
+    plan.estimates = estimates::of(services, state, &plan).await;
     Ok((Output::Plan(plan), Vec::new()))
 }

@@ -63,6 +63,21 @@ pub(in super::super) struct Plan {
     steps: Vec<String>,
     files: Vec<String>,
     stages: Vec<StageChoice>,
+    #[serde(rename = "est", default, skip_serializing_if = "Vec::is_empty")]
+    estimates: Vec<Estimate>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Estimate {
+    #[serde(rename = "st")]
+    stage: String,
+    /// The least and the most.
+    #[serde(rename = "tok", default, skip_serializing_if = "Option::is_none")]
+    tokens: Option<(u64, u64)>,
+    /// The least and the most.
+    #[serde(rename = "ms", default, skip_serializing_if = "Option::is_none")]
+    duration_ms: Option<(u64, u64)>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -356,7 +371,21 @@ impl From<&artifact::Plan> for Plan {
             steps,
             files,
             stages,
+            estimates,
         } = plan.clone();
+        let pair = |span: artifact::Span| (span.least, span.most);
+        let estimate = |estimate: artifact::Estimate| {
+            let artifact::Estimate {
+                stage,
+                tokens,
+                duration_ms,
+            } = estimate;
+            Estimate {
+                stage: stage.to_string(),
+                tokens: tokens.map(pair),
+                duration_ms: duration_ms.map(pair),
+            }
+        };
         let choice = |choice: artifact::StageChoice| {
             let artifact::StageChoice { stage, run, reason } = choice;
             StageChoice {
@@ -370,6 +399,7 @@ impl From<&artifact::Plan> for Plan {
             steps,
             files,
             stages: stages.into_iter().map(choice).collect(),
+            estimates: estimates.into_iter().map(estimate).collect(),
         }
     }
 }
@@ -383,7 +413,25 @@ impl TryFrom<Plan> for artifact::Plan {
             steps,
             files,
             stages,
+            estimates,
         } = plan;
+        let span = |(least, most): (u64, u64)| artifact::Span { least, most };
+        let estimate = |estimate: Estimate| {
+            let Estimate {
+                stage,
+                tokens,
+                duration_ms,
+            } = estimate;
+            Ok(artifact::Estimate {
+                stage: StageId::parse(&stage)?,
+                tokens: tokens.map(span),
+                duration_ms: duration_ms.map(span),
+            })
+        };
+        let estimates = estimates
+            .into_iter()
+            .map(estimate)
+            .collect::<Result<_, Unreadable>>()?;
         let choice = |choice: StageChoice| {
             let StageChoice { stage, run, reason } = choice;
             Ok(artifact::StageChoice {
@@ -401,6 +449,7 @@ impl TryFrom<Plan> for artifact::Plan {
             steps,
             files,
             stages,
+            estimates,
         })
     }
 }
