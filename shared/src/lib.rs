@@ -1,15 +1,18 @@
 //! The vocabulary that every program of Agentic IDE speaks: ids, the event
 //! envelope that is streamed, error classes and codes, configuration loading,
-//! redaction, logging set-up and the lock of a data directory.
+//! redaction, logging set-up, the lock of a data directory, stopwatches and
+//! where programs are.
 //!
 //! It must never know how anything is done: no sockets, no database, no model.
 
+pub mod clock;
 pub mod config;
 pub mod crash;
 pub mod error;
 pub mod id;
 pub mod lock;
 pub mod paths;
+pub mod programs;
 pub mod redact;
 pub mod telemetry;
 pub mod version;

@@ -76,7 +76,9 @@ const IMPURE_CRATES: [&str; 8] = [
     "tonic",
 ];
 /// What the sources of a pure crate must not name.
-const IMPURE_PATHS: [&str; 9] = [
+const IMPURE_PATHS: [&str; 11] = [
+    "shared::clock",
+    "shared::programs",
     "std::env",
     "std::fs",
     "std::net",

@@ -5,12 +5,12 @@ use std::{
     env,
     ffi::OsString,
     fs,
-    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::Command,
 };
 
 use serde_json::Value;
+use shared::programs;
 
 use crate::{Server, limits::MANIFEST_BYTES_MAX};
 
@@ -86,8 +86,7 @@ pub fn find(server: Server, root: &Path, trust: Trust, places: &Places) -> Optio
     }
     // Relative entries would let the workspace choose what runs, and so would
     // those inside it.
-    let common: Vec<PathBuf> = env::split_paths(&places.path)
-        .filter(|folder| folder.is_absolute())
+    let common: Vec<PathBuf> = programs::folders(&places.path)
         .filter(|folder| trust == Trust::Trusted || !folder.starts_with(root))
         .collect();
     let rustup = (server == Server::RustAnalyzer)
@@ -96,16 +95,12 @@ pub fn find(server: Server, root: &Path, trust: Trust, places: &Places) -> Optio
     let folders = || own.iter().chain(&common).chain(&rustup);
     let program = folders()
         .map(|folder| folder.join(server.program()))
-        .find(|program| is_program(program) && fits(server, program, places))?;
+        .find(|program| programs::is_program(program) && fits(server, program, places))?;
     Some(Installed {
         server,
         program,
         path: env::join_paths(folders()).ok()?,
     })
-}
-
-fn is_program(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 
 /// Whether a program of the right name is the server.

@@ -11,6 +11,8 @@ use std::{
     process::{Command, Stdio},
 };
 
+use shared::programs;
+
 use crate::{
     Access, Error, Job, Mount, Network, cgroup,
     etc::Etc,
@@ -278,9 +280,7 @@ pub(crate) fn on_path(program: &Path) -> Option<PathBuf> {
         return program.is_file().then(|| program.to_owned());
     }
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|folder| folder.join(program))
-        .find(|candidate| candidate.is_file())
+    programs::on_path(&path, program.as_os_str()).next()
 }
 
 #[cfg(test)]

@@ -17,7 +17,6 @@ pub mod inside;
 
 mod bubblewrap;
 mod cgroup;
-mod clock;
 mod container;
 mod detect;
 mod ended;

@@ -11,10 +11,11 @@ use std::{
     time::Duration,
 };
 
+use shared::clock::Stopwatch;
+
 use crate::{
     Ended, Ending, Error, Guarantee, Held, Job, Kind, Limits, Promise, Stop,
     cgroup::Controller,
-    clock::Stopwatch,
     engine::{self, Engine},
     inside::{Then, canary::Bait},
 };

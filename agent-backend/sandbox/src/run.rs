@@ -19,11 +19,11 @@ use nix::{
     sys::signal::{Signal, killpg},
     unistd::Pid,
 };
+use shared::clock::Stopwatch;
 
 use crate::{
     Ended, Ending, Error, Job, Recipe, Stop, Stream,
     cgroup::{Controller, Group},
-    clock::Stopwatch,
     growth::Growth,
     inside,
     output::Kept,

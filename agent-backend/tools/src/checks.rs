@@ -24,10 +24,10 @@ use engine::{
     artifact::{CheckReport, CheckStatus, FileChange},
     blob::BlobId,
 };
+use shared::clock::Stopwatch;
 
 use crate::{
     Workspace,
-    clock::Stopwatch,
     limits::{CHECK_OUTPUT_BYTES_MAX, CHECK_PROBLEMS_MAX, CHECK_TIMEOUT, CHECKS_TIMEOUT},
     process, trial,
 };

@@ -14,6 +14,7 @@ use std::{
 
 use language::Installed;
 use sandbox::{Access, Mount};
+use shared::programs;
 
 use crate::{
     process,
@@ -46,7 +47,8 @@ pub(crate) struct Tooling {
 /// The folders that matter, as the environment has them.
 #[derive(Debug)]
 pub(crate) struct Machine {
-    path: Vec<PathBuf>,
+    /// As in `PATH`.
+    path: OsString,
     home: PathBuf,
     cargo_home: PathBuf,
     rustup_home: PathBuf,
@@ -59,7 +61,7 @@ impl Machine {
         let or =
             |name: &str, folder: &str| env::var_os(name).map_or_else(|| home.join(folder), PathBuf::from);
         Self {
-            path: env::split_paths(&env::var_os("PATH").unwrap_or_default()).collect(),
+            path: env::var_os("PATH").unwrap_or_default(),
             cargo_home: or("CARGO_HOME", ".cargo"),
             rustup_home: or("RUSTUP_HOME", ".rustup"),
             go_path: or("GOPATH", "go"),
@@ -298,13 +300,10 @@ impl Machine {
     }
 
     fn candidates<'a>(&'a self, name: &'a str, root: &'a Path) -> impl Iterator<Item = PathBuf> + 'a {
-        let folders = self.path.iter().filter(|folder| folder.is_absolute());
-        folders
-            .map(move |folder| folder.join(name))
-            .filter(move |program| {
-                let real = program.canonicalize();
-                real.is_ok_and(|real| real.is_file() && !real.starts_with(root) && !program.starts_with(root))
-            })
+        programs::on_path(&self.path, name.as_ref()).filter(move |program| {
+            let real = program.canonicalize();
+            real.is_ok_and(|real| !real.starts_with(root) && !program.starts_with(root))
+        })
     }
 
     /// Shows a program with the installation that it belongs to.

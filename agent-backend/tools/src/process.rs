@@ -15,7 +15,7 @@ use nix::{
     unistd::Pid,
 };
 
-use crate::clock::Stopwatch;
+use shared::clock::Stopwatch;
 
 /// Pause between two looks at a child that has closed its pipes but not ended.
 const REAP_PAUSE: Duration = Duration::from_millis(2);

@@ -1,14 +1,9 @@
 //! Formatters: what they make of a text, and whether the proposal is formatted
 //! as the project's own formatter would, where the file was so before.
 
-use std::{
-    env,
-    ffi::OsStr,
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-    time::Duration,
-};
+use std::{env, ffi::OsStr, fs, path::Path, process::Command, time::Duration};
+
+use shared::programs::on_path;
 
 use super::{Changed, Finding, extension, syntax};
 use crate::{
@@ -123,7 +118,9 @@ fn format_on(
         },
     };
     let name = formatter.program();
-    let program = find(name, programs).ok_or_else(|| format!("{name} is not on PATH"))?;
+    let program = on_path(programs, name.as_ref())
+        .next()
+        .ok_or_else(|| format!("{name} is not on PATH"))?;
     let directory = tempfile::tempdir().map_err(|_| "there is no temporary directory".to_owned())?;
     let arguments = formatter.arguments(root, path)?;
     let command = || {
@@ -248,7 +245,7 @@ impl Formatter {
 
     /// With the programs of a `PATH`.
     fn check_on(self, path: &OsStr, root: &Path, changed: &[Changed], timeout: Duration) -> Finding {
-        let Some(program) = find(self.program(), path) else {
+        let Some(program) = on_path(path, self.program().as_ref()).next() else {
             return Finding::skipped(format!("{} is not on PATH", self.program()));
         };
         let Ok(directory) = tempfile::tempdir() else {
@@ -392,15 +389,6 @@ fn config(root: &Path, name: &str) -> Option<String> {
         return None;
     }
     fs::read_to_string(path).ok()
-}
-
-/// A program in an absolute directory of PATH: an entry like `.` would let the
-/// workspace choose what runs.
-fn find(program: &str, path: &OsStr) -> Option<PathBuf> {
-    env::split_paths(path)
-        .filter(|dir| dir.is_absolute())
-        .map(|dir| dir.join(program))
-        .find(|p| p.is_file())
 }
 
 #[cfg(test)]

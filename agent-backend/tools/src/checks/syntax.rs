@@ -6,7 +6,7 @@ use syntax::Language;
 use tree_sitter::{Node, ParseOptions, ParseState, Parser};
 
 use super::{Changed, Finding, extension};
-use crate::clock::Stopwatch;
+use shared::clock::Stopwatch;
 
 /// Characters of the source that a problem quotes.
 const QUOTE_CHARS_MAX: usize = 60;

@@ -6,6 +6,7 @@ use std::{path::Path, process::Command};
 use engine::artifact::{CheckReport, CheckStatus};
 use language::{Diagnostic, Installed, Places, Server, Severity, Stop, Timeouts, Trust};
 use sandbox::Job;
+use shared::clock::Stopwatch;
 
 use super::{
     Bounds, Told, dependents,
@@ -13,7 +14,6 @@ use super::{
     session::{LEFT_OUT, Session},
 };
 use crate::{
-    clock::Stopwatch,
     limits::{CHECK_OUTPUT_BYTES_MAX, CHECK_PROBLEMS_MAX, FILE_BYTES_MAX},
     overlay::{Changes, Overlay},
     process,

@@ -1,5 +1,7 @@
 //! With the real formatters, where `cargo xtask test` has installed them.
 
+use std::path::PathBuf;
+
 use engine::artifact::CheckStatus;
 
 use super::*;
