@@ -148,9 +148,12 @@ mod tests {
         }
     }
 
+    /// The least and the most.
+    type Pair = Option<(u64, u64)>;
+
     /// The tokens and the milliseconds of the stages `code` and `checks`.
     #[track_caller]
-    fn check(files: usize, past: &[Vec<Event>], expect: [(Option<(u64, u64)>, Option<(u64, u64)>); 2]) {
+    fn check(files: usize, past: &[Vec<Event>], expect: [(Pair, Pair); 2]) {
         let past: Vec<Past> = past.iter().map(Past::of).collect();
         let stages = [
             (StageId::new("code"), Growth::Files),
