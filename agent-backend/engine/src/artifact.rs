@@ -226,6 +226,18 @@ pub struct ApplyIntent {
     /// Paths and contents to write: the accepted part of the proposal, merged
     /// with what the person changed meanwhile.
     pub files: Vec<FileChange>,
+    /// Those of them that an editor showed with changes that were not saved: their
+    /// old contents are the editor's.
+    pub unsaved: Vec<Unsaved>,
+}
+
+/// A file that a person's editor showed otherwise than the disk had it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsaved {
+    /// Path as in the intent's files.
+    pub path: String,
+    /// Contents on the disk; none where there was no such file.
+    pub disk: Option<BlobId>,
 }
 
 /// Inputs of the commit.

@@ -86,6 +86,7 @@ pub fn intent(state: &State, head: String) -> ApplyIntent {
             .iter()
             .flat_map(|proposal| proposal.files.clone())
             .collect(),
+        unsaved: Vec::new(),
     }
 }
 

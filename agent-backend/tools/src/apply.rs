@@ -18,6 +18,13 @@
 //!    the branch, for the same reason: the next plain `commit` would revert it.
 //! 5. *Branch*: one compare-and-swap from base to our commit.
 //!
+//! A file that an editor shows with changes that are not saved has two contents:
+//! the editor's, which the intent has as the old ones, and the disk's, which it
+//! names beside them. Such a file is written through the editor, so that what it
+//! shows is what was written; whatever becomes of that, the disk has the new
+//! contents afterwards, or what the editor made of them. The commit is made of
+//! the recorded contents, and never of what an editor saved.
+//!
 //! No journal of old contents is needed: each step is idempotent, and a file is
 //! only overwritten while it still has the contents that the intent names.
 //!
@@ -32,9 +39,11 @@ mod commit;
 mod execute;
 mod index;
 mod plan;
+mod write;
 
-pub use execute::execute;
+pub use execute::{Executed, execute, execute_through};
 pub use plan::{Planned, accepted, plan};
+pub use write::{Save, Saved};
 
 use engine::blob::BlobId;
 
@@ -52,6 +61,9 @@ pub const CRASH_POINTS: &[&str] = &[
     "apply:after_index",
     "apply:after_ref",
 ];
+
+/// The place after an editor has saved a file.
+pub const SAVED_CRASH_POINT: &str = "apply:after_save";
 
 fn load(blobs: &Blobs<'_>, id: Option<BlobId>, path: &str) -> Result<Option<Vec<u8>>, Error> {
     let missing = || Error::BlobMissing {

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use engine::{artifact::FileChange, blob::Blob};
 
 use crate::{
-    Error, Repository, Workspace, diff, files,
+    Error, Repository, Workspace, diff,
     limits::{FILE_BYTES_MAX, PROPOSAL_FILES_MAX},
+    merge::{self, Merged},
     renames::{self, Removed},
     text::{self, TextFile},
 };
@@ -19,6 +20,15 @@ pub struct NewContents {
     pub path: String,
     /// The whole new text; none to remove the file.
     pub text: Option<String>,
+}
+
+/// The contents of one file in the proposal that another one goes on from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Before {
+    /// What it was made on; none for a new file.
+    pub old: Option<Vec<u8>>,
+    /// What it proposed; none to remove the file.
+    pub new: Option<Vec<u8>>,
 }
 
 /// A proposal's files and the contents they name.
@@ -48,13 +58,27 @@ pub struct Refused {
 /// # Errors
 /// Those of git. What is wrong with one file is in [`Proposed::refused`].
 pub fn propose(workspace: &Workspace, contents: &[NewContents]) -> Result<Proposed, Error> {
+    propose_after(workspace, contents, &BTreeMap::new())
+}
+
+/// The same, where `contents` were written on from an earlier proposal: what the
+/// person has changed since in a file of it stays, unless both touch the same
+/// lines.
+///
+/// # Errors
+/// As [`propose`].
+pub fn propose_after(
+    workspace: &Workspace,
+    contents: &[NewContents],
+    before: &BTreeMap<String, Before>,
+) -> Result<Proposed, Error> {
     let mut proposed = Proposed::default();
     let mut changes = BTreeMap::new();
     let mut blobs = BTreeMap::new();
     let removed = removed(workspace, contents);
     for (index, contents) in contents.iter().enumerate() {
         let change = if index < PROPOSAL_FILES_MAX {
-            change(workspace, contents, &removed)
+            change(workspace, contents, &removed, before.get(&contents.path))
         } else {
             Err(Error::Outside {
                 path: contents.path.clone(),
@@ -101,7 +125,7 @@ fn removed(workspace: &Workspace, contents: &[NewContents]) -> Vec<(String, Text
     let gone = contents.iter().filter(|contents| contents.text.is_none());
     let read = |contents: &NewContents| {
         let path = workspace.resolve(&contents.path).ok()?;
-        let file = files::read(workspace.root(), &path).ok()??;
+        let file = workspace.read(&path).ok()??;
         let text = text::parse(path.relative(), file.bytes, file.mode).ok()?;
         Some((path.relative().to_owned(), text))
     };
@@ -112,9 +136,10 @@ fn change(
     workspace: &Workspace,
     contents: &NewContents,
     removed: &[(String, TextFile)],
+    before: Option<&Before>,
 ) -> Result<Option<(FileChange, Vec<Blob>)>, Error> {
     let path = workspace.resolve(&contents.path)?;
-    let old = match files::read(workspace.root(), &path)? {
+    let old = match workspace.read(&path)? {
         Some(file) => Some(text::parse(path.relative(), file.bytes, file.mode)?),
         None => None,
     };
@@ -136,6 +161,10 @@ fn change(
             })
         }
         (None, _) => None,
+    };
+    let new = match (new, &old, before) {
+        (Some(new), Some(now), Some(before)) => Some(with_changes_since(workspace, new, &now.bytes, before)?),
+        (new, _, _) => new,
     };
     if let Some(new) = &new {
         if new.contains(&0) {
@@ -170,6 +199,28 @@ fn change(
         lines_removed,
     };
     Ok(Some((change, old.into_iter().chain(new).collect())))
+}
+
+/// New contents with what the person has changed since `before` was made on the
+/// file, of which there is `now`.
+fn with_changes_since(
+    workspace: &Workspace,
+    new: Vec<u8>,
+    now: &[u8],
+    before: &Before,
+) -> Result<Vec<u8>, Error> {
+    let Some(old) = before.old.as_deref() else {
+        return Ok(new);
+    };
+    // Nothing was changed, or what was proposed is there.
+    if now == old || before.new.as_deref() == Some(now) {
+        return Ok(new);
+    }
+    Ok(match merge::three_way(&workspace.git(), now, old, &new)? {
+        Merged::Clean(merged) => merged,
+        // The person sees in the difference what would become of their lines.
+        Merged::Conflict => new,
+    })
 }
 
 /// Those of the paths that git ignores and does not track.

@@ -4,7 +4,7 @@
 use crate::{Error, diff, limits::FILE_BYTES_MAX};
 
 /// UTF-8's byte-order mark.
-const BOM: &str = "\u{feff}";
+pub(crate) const BOM: &str = "\u{feff}";
 
 /// A text file as it is and as a model sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,15 +2,18 @@
 //! in it may be touched. Knows nothing of proposals.
 
 mod notices;
+mod shown;
 
 use std::{
+    collections::BTreeMap,
     ffi::OsString,
     io,
     path::{Path, PathBuf},
 };
 
+pub(crate) use self::shown::Shown;
 use crate::{
-    Error, Repository, TextFile, fence, files,
+    Error, Repository, TextFile, fence,
     git::Git,
     repository::{self, GitRepository},
     text,
@@ -22,6 +25,8 @@ pub struct Workspace {
     root: PathBuf,
     git: Git,
     repository: Repository,
+    /// What an editor shows, by path.
+    shown: BTreeMap<String, Shown>,
 }
 
 /// A path that has passed the fence. The check is repeated, without following
@@ -81,6 +86,7 @@ impl Workspace {
             root,
             git,
             repository,
+            shown: BTreeMap::new(),
         })
     }
 
@@ -166,7 +172,7 @@ impl Workspace {
     /// if it is not UTF-8 text or no regular file; E1208 if it is too large.
     pub fn read_text(&self, relative: &str) -> Result<Option<TextFile>, Error> {
         let path = self.resolve(relative)?;
-        match files::read(&self.root, &path)? {
+        match self.read(&path)? {
             Some(file) => text::parse(path.relative(), file.bytes, file.mode).map(Some),
             None => Ok(None),
         }

@@ -456,6 +456,7 @@ pub fn intent() -> ApplyIntent {
     ApplyIntent {
         commit: None,
         files: Vec::new(),
+        unsaved: Vec::new(),
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod strategies;
 mod tools;
+mod unsaved;
 
 use engine::{
     artifact::{
@@ -235,10 +236,12 @@ fn samples() -> Vec<Event> {
                 message: "feat: add calculate_sum\n\nWorkflow-Id: 1\n".to_owned(),
             }),
             files: vec![change()],
+            unsaved: Vec::new(),
         }),
         Event::ApplyIntended(ApplyIntent {
             commit: None,
             files: Vec::new(),
+            unsaved: Vec::new(),
         }),
         Event::Applied(Applied {
             commit: Some("1f7a7a472abf3dd9643fd615f6da379c4acb3e3a".to_owned()),

@@ -1,36 +1,30 @@
 //! Does what a plan says, as often as it is told to, with one result.
 
-use engine::artifact::{Applied, ApplyIntent, CommitIntent};
+use engine::{
+    artifact::{Applied, ApplyIntent, CommitIntent},
+    event::Notice,
+};
 use shared::crash;
 
 use super::{
     Blobs,
     commit::{self, Change},
     index::{self, Entries},
-    load,
+    write::{Save, Saved, Target, Writing, check_files, mode, targets},
 };
 use crate::{
-    Error, Repository, SafePath, Workspace, files,
+    Error, Repository, Workspace,
     git::Git,
-    renames::{self, Removed},
     repository::{self, GitRepository},
 };
 
-/// A file of the intent with its contents.
-struct Target {
-    path: SafePath,
-    old: Option<Vec<u8>>,
-    new: Option<Vec<u8>>,
-    /// What is there now.
-    current: Option<files::Contents>,
-    /// For a new file: the index of the removed one that it was.
-    source: Option<usize>,
-}
-
-impl Target {
-    fn current(&self) -> Option<&[u8]> {
-        self.current.as_ref().map(|file| file.bytes.as_slice())
-    }
+/// What was done.
+#[derive(Debug)]
+pub struct Executed {
+    /// What was written.
+    pub applied: Applied,
+    /// What the person should know of it.
+    pub notices: Vec<Notice>,
 }
 
 /// Writes the files and makes the commit of an intent. Doing it again, after
@@ -44,17 +38,39 @@ impl Target {
 /// process holds the index. E1204 in the middle of a merge, rebase and the
 /// like; E1211 if a path was staged meanwhile; E1212 if a write fails.
 pub fn execute(workspace: &Workspace, intent: &ApplyIntent, blobs: &Blobs<'_>) -> Result<Applied, Error> {
+    let executed = execute_through(workspace, intent, blobs, &|_, _| Saved::No)?;
+    Ok(executed.applied)
+}
+
+/// The same, with an editor. The files that `workspace` shows with changes that
+/// are not saved are written through it; one that shows other ones than were
+/// planned is [`Error::Moved`].
+///
+/// # Errors
+/// As [`execute`].
+pub fn execute_through(
+    workspace: &Workspace,
+    intent: &ApplyIntent,
+    blobs: &Blobs<'_>,
+    save: &Save<'_>,
+) -> Result<Executed, Error> {
     let mut workspace = workspace.clone();
     workspace.refresh()?;
+    let mut notices = Vec::new();
+    let writing = &mut Writing {
+        workspace: &workspace,
+        save,
+        notices: &mut notices,
+    };
     let (commit, branch) = match (&intent.commit, workspace.repository()) {
         (None, _) => {
             let targets = targets(&workspace, intent, blobs)?;
-            check_files(&targets)?;
-            write_files(&workspace, &targets)?;
+            check_files(&workspace, &targets)?;
+            writing.files(&targets)?;
             (None, None)
         }
         (Some(commit), Repository::Git(repository)) => {
-            let id = with_commit(&workspace, repository, intent, commit, blobs)?;
+            let id = with_commit(writing, repository, intent, commit, blobs)?;
             let short = |reference: &str| {
                 reference
                     .strip_prefix("refs/heads/")
@@ -70,125 +86,22 @@ pub fn execute(workspace: &Workspace, intent: &ApplyIntent, blobs: &Blobs<'_>) -
             });
         }
     };
-    Ok(Applied {
+    let applied = Applied {
         commit,
         branch,
         paths: intent.files.iter().map(|file| file.path.clone()).collect(),
-    })
-}
-
-fn targets(workspace: &Workspace, intent: &ApplyIntent, blobs: &Blobs<'_>) -> Result<Vec<Target>, Error> {
-    let target = |file: &engine::artifact::FileChange| {
-        let path = workspace.resolve(&file.path)?;
-        let current = files::read(workspace.root(), &path)?;
-        let old = load(blobs, file.old, &file.path)?;
-        let new = load(blobs, file.new, &file.path)?;
-        Ok(Target {
-            path,
-            old,
-            new,
-            current,
-            source: None,
-        })
     };
-    let mut targets: Vec<Target> = intent.files.iter().map(target).collect::<Result<_, Error>>()?;
-    let sources = sources(&targets);
-    for (target, source) in targets.iter_mut().zip(sources) {
-        target.source = source;
-    }
-    Ok(targets)
-}
-
-/// Which removed file each new one was.
-fn sources(targets: &[Target]) -> Vec<Option<usize>> {
-    let plain = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let gone: Vec<(usize, String)> = targets
-        .iter()
-        .enumerate()
-        .filter_map(|(index, target)| match (&target.old, &target.new) {
-            (Some(old), None) => Some((index, plain(old))),
-            (Some(_) | None, _) => None,
-        })
-        .collect();
-    let removed: Vec<Removed<'_>> = gone
-        .iter()
-        .map(|(index, text)| Removed {
-            path: targets[*index].path.relative(),
-            text,
-        })
-        .collect();
-    let source = |target: &Target| match (&target.old, &target.new) {
-        (None, Some(new)) => {
-            renames::source(target.path.relative(), &plain(new), &removed).map(|at| gone[at].0)
-        }
-        (Some(_) | None, _) => None,
-    };
-    targets.iter().map(source).collect()
-}
-
-/// The permission bits of a target's file, or of the one that it was.
-fn mode(target: &Target, targets: &[Target]) -> Option<u32> {
-    let current = target.current.as_ref().map(|file| file.mode);
-    match target.source {
-        // The new file has them when an execution before this one wrote it.
-        Some(source) => targets[source].current.as_ref().map(|file| file.mode).or(current),
-        None if target.old.is_some() => current,
-        None => None,
-    }
-}
-
-fn check_files(targets: &[Target]) -> Result<(), Error> {
-    let moved = |target: &&Target| {
-        target.current() != target.old.as_deref() && target.current() != target.new.as_deref()
-    };
-    match targets.iter().find(moved) {
-        Some(target) => Err(file_moved(&target.path)),
-        None => Ok(()),
-    }
-}
-
-fn file_moved(path: &SafePath) -> Error {
-    Error::Moved {
-        what: path.relative().to_owned(),
-        detail: "it has been edited".to_owned(),
-    }
-}
-
-fn write_files(workspace: &Workspace, targets: &[Target]) -> Result<(), Error> {
-    // A renamed file is written before the old one goes, so that its mode can be
-    // read again after a crash between the two.
-    let sources: Vec<usize> = targets.iter().filter_map(|target| target.source).collect();
-    let (last, first): (Vec<usize>, Vec<usize>) =
-        (0..targets.len()).partition(|index| sources.contains(index));
-    for target in first.into_iter().chain(last).map(|index| &targets[index]) {
-        // Looked at again at the last moment: an editor may have saved since.
-        let now = files::read(workspace.root(), &target.path)?;
-        let now = now.as_ref().map(|file| file.bytes.as_slice());
-        if now == target.new.as_deref() {
-            continue;
-        }
-        if now != target.old.as_deref() {
-            return Err(file_moved(&target.path));
-        }
-        match &target.new {
-            Some(bytes) => {
-                let new = target.source.and_then(|_| mode(target, targets));
-                files::write(workspace.root(), &target.path, bytes, new)?;
-            }
-            None => files::remove(workspace.root(), &target.path)?,
-        }
-        crash::point("apply:after_first_file");
-    }
-    Ok(())
+    Ok(Executed { applied, notices })
 }
 
 fn with_commit(
-    workspace: &Workspace,
+    writing: &mut Writing<'_>,
     repository: &GitRepository,
     intent: &ApplyIntent,
     commit: &CommitIntent,
     blobs: &Blobs<'_>,
 ) -> Result<Option<String>, Error> {
+    let workspace = writing.workspace;
     let git = workspace.git();
     let tip = tip(&git, commit)?;
     // The branch moves last: if it has moved, the rest is done.
@@ -240,11 +153,11 @@ fn with_commit(
     };
     crash::point("apply:after_objects");
 
-    check_files(&targets)?;
+    check_files(workspace, &targets)?;
     index::wait_unlocked(repository)?;
     ours_to_stage(&git, &paths, &base, &entries, Foreign::Refuse)?;
 
-    write_files(workspace, &targets)?;
+    writing.files(&targets)?;
     crash::point("apply:after_files");
 
     let stage = ours_to_stage(&git, &paths, &base, &entries, Foreign::Leave)?;

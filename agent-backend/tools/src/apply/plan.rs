@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use engine::{
-    artifact::{ApplyIntent, CommitIntent, FileChange, Selection},
+    artifact::{ApplyIntent, CommitIntent, FileChange, Selection, Unsaved},
     blob::{Blob, BlobId},
     event::{Notice, NoticeLevel},
 };
@@ -37,7 +37,8 @@ pub struct Planned {
 }
 
 /// Plans the accepted part of a proposal, merged with what the person changed
-/// meanwhile. `now_unix` becomes the commit's date.
+/// meanwhile, on the disk or, where the workspace is one that an editor shows,
+/// in the editor. `now_unix` becomes the commit's date.
 ///
 /// # Errors
 /// E1209 if both sides changed the same lines; E1211 if a proposed path is
@@ -68,6 +69,7 @@ pub fn plan(
         intent: ApplyIntent {
             commit: None,
             files: Vec::new(),
+            unsaved: Vec::new(),
         },
         blobs: Vec::new(),
         notices: Vec::new(),
@@ -75,12 +77,14 @@ pub fn plan(
     let mut contents = BTreeMap::new();
     for selected in selected(files, blobs, selection)? {
         let merged = merge_with_current(&workspace, &git, selected, &mut planned.notices)?;
+        planned.intent.unsaved.extend(unsaved(&workspace, &merged.path)?);
         planned.intent.files.push(merged.change());
         for bytes in [merged.old, merged.new].into_iter().flatten() {
             let blob = Blob::new(bytes);
             contents.insert(blob.id(), blob);
         }
     }
+    planned.notices.extend(saved_too(&planned.intent.unsaved));
     if let Repository::Git(repository) = workspace.repository() {
         check_index(
             repository,
@@ -234,7 +238,7 @@ fn merge_with_current(
     notices: &mut Vec<Notice>,
 ) -> Result<Bytes, Error> {
     let path = workspace.resolve(&selected.path)?;
-    let current = files::read(workspace.root(), &path)?.map(|file| file.bytes);
+    let current = workspace.read(&path)?.map(|file| file.bytes);
     if current == selected.old || current == selected.new {
         return Ok(selected);
     }
@@ -282,6 +286,35 @@ fn merge_with_current(
             })
         }
     }
+}
+
+/// What the disk has of a file that an editor shows with changes that are not
+/// saved.
+fn unsaved(workspace: &Workspace, path: &str) -> Result<Option<Unsaved>, Error> {
+    if !workspace.unsaved().any(|unsaved| unsaved == path) {
+        return Ok(None);
+    }
+    let disk = files::read(workspace.root(), &workspace.resolve(path)?)?;
+    Ok(Some(Unsaved {
+        path: path.to_owned(),
+        disk: disk.map(|file| BlobId::of(&file.bytes)),
+    }))
+}
+
+/// Writing a file through an editor saves all that it shows of it.
+fn saved_too(unsaved: &[Unsaved]) -> Option<Notice> {
+    let paths: Vec<&str> = unsaved.iter().map(|file| file.path.as_str()).collect();
+    (!paths.is_empty()).then(|| Notice {
+        level: NoticeLevel::Info,
+        code: None,
+        message: format!(
+            "{} written through the editor, which saves your changes there as well",
+            match paths.as_slice() {
+                [one] => format!("{one} is"),
+                several => format!("{} are", several.join(", ")),
+            }
+        ),
+    })
 }
 
 /// Refuses paths that the person has staged, and tells of files that go into

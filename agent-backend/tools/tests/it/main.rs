@@ -16,3 +16,5 @@ mod proposal;
 mod repositories;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod unsaved;

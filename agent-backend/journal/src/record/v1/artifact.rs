@@ -164,6 +164,17 @@ pub(in super::super) struct ApplyIntent {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     commit: Option<CommitIntent>,
     files: Vec<FileChange>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    unsaved: Vec<Unsaved>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Unsaved {
+    #[serde(rename = "p")]
+    path: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    disk: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -645,7 +656,11 @@ impl TryFrom<Failure> for artifact::Failure {
 
 impl From<&artifact::ApplyIntent> for ApplyIntent {
     fn from(intent: &artifact::ApplyIntent) -> Self {
-        let artifact::ApplyIntent { commit, files } = intent;
+        let artifact::ApplyIntent {
+            commit,
+            files,
+            unsaved,
+        } = intent;
         let commit = commit.clone().map(|commit| {
             let artifact::CommitIntent {
                 base,
@@ -662,9 +677,14 @@ impl From<&artifact::ApplyIntent> for ApplyIntent {
                 message,
             }
         });
+        let unsaved = unsaved.iter().map(|file| Unsaved {
+            path: file.path.clone(),
+            disk: file.disk.map(BlobId::to_hex),
+        });
         Self {
             commit,
             files: files.iter().map(Into::into).collect(),
+            unsaved: unsaved.collect(),
         }
     }
 }
@@ -673,7 +693,11 @@ impl TryFrom<ApplyIntent> for artifact::ApplyIntent {
     type Error = Unreadable;
 
     fn try_from(intent: ApplyIntent) -> Result<Self, Unreadable> {
-        let ApplyIntent { commit, files } = intent;
+        let ApplyIntent {
+            commit,
+            files,
+            unsaved,
+        } = intent;
         let commit = commit.map(|commit| {
             let CommitIntent {
                 base,
@@ -690,12 +714,17 @@ impl TryFrom<ApplyIntent> for artifact::ApplyIntent {
                 message,
             }
         });
+        let unsaved = unsaved.into_iter().map(|Unsaved { path, disk }| {
+            let disk = disk.as_deref().map(blob).transpose()?;
+            Ok(artifact::Unsaved { path, disk })
+        });
         Ok(Self {
             commit,
             files: files
                 .into_iter()
                 .map(TryInto::try_into)
                 .collect::<Result<_, _>>()?,
+            unsaved: unsaved.collect::<Result<_, Unreadable>>()?,
         })
     }
 }
