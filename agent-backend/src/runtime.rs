@@ -8,6 +8,7 @@ mod actor;
 mod archive;
 pub(crate) mod choices;
 mod claims;
+pub mod editor;
 mod followers;
 mod mailbox;
 mod memory;

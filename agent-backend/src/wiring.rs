@@ -53,6 +53,7 @@ pub async fn build(config: &Config) -> Result<Runtime, Error> {
         search,
         indexing,
         retrieval: config.retrieval.clone(),
+        editors: Arc::default(),
         trials: Arc::new(Trials::new(config)),
         tools: Arc::new(Servers::new(config)?),
         default_workspace: config.workspace.clone(),

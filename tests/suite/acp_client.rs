@@ -1,6 +1,7 @@
 //! A client that speaks the Agent Client Protocol by hand, so that nothing of our
 //! own stands between a test and the wire. Every message is judged.
 
+pub mod editor;
 pub mod wire;
 
 use std::process::ExitStatus;
@@ -52,8 +53,13 @@ impl Acp {
 
     /// Over any transport.
     pub async fn over(transport: Transport, world: &World) -> Self {
+        Self::over_with(transport, world, json!({})).await
+    }
+
+    /// The same, as a client with these capabilities.
+    pub async fn over_with(transport: Transport, world: &World, capabilities: Value) -> Self {
         let wire = Wire::open(transport, world).await;
-        Self::begin(wire, json!({})).await
+        Self::begin(wire, capabilities).await
     }
 
     /// Over any transport, and nothing said so far.

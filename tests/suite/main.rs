@@ -12,6 +12,7 @@ mod acp_choices;
 mod acp_client;
 mod acp_conformance;
 mod acp_extension;
+mod acp_files;
 mod acp_options;
 mod acp_real_clients;
 mod acp_remote;

@@ -10,6 +10,7 @@ mod called;
 mod client;
 mod commands;
 mod connection;
+mod editor;
 mod extension;
 mod follower;
 mod hub;

@@ -5,6 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use engine::ports::Journal;
 
 use super::{
+    editor::Editors,
     pressure::Pressure,
     servers::Servers,
     worker::{Answers, Runs},
@@ -39,6 +40,8 @@ pub struct Services {
     pub indexing: Indexing,
     /// Who puts questions to the search.
     pub retrieval: Retrieval,
+    /// What people's editors show.
+    pub editors: Arc<Editors>,
     /// Builds and tests proposals.
     pub trials: Arc<Trials>,
     /// The servers of tools that models may call.

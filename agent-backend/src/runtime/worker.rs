@@ -16,6 +16,7 @@ mod planning;
 mod questions;
 mod retrieval;
 mod runs;
+mod shown;
 mod stream;
 mod toolbox;
 
@@ -249,7 +250,7 @@ pub(super) async fn run(services: Arc<Services>, state: Arc<State>, job: Job, de
         None => services,
     };
     let outcome = match job.task {
-        Task::WriteApply => Box::pin(apply::write(&services, &state)).await.map(Some),
+        Task::WriteApply => Box::pin(apply::write(&services, &state, &desk)).await.map(Some),
         Task::Stage(kind) => match kind {
             StageKind::Retrieval => Box::pin(retrieval::run(&services, &state, &desk)).await.map(Some),
             StageKind::Planning => Box::pin(planning::run(&services, &state, &desk)).await.map(Some),

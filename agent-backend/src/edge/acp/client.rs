@@ -1,6 +1,8 @@
 //! The other side of a connection, as one session sees it: what it is told,
 //! and what it is asked.
 
+mod files;
+
 use std::sync::Arc;
 
 use agent_client_protocol::{
@@ -15,6 +17,7 @@ use agent_client_protocol::{
         },
     },
 };
+pub(super) use files::Files;
 use shared::wire::{Envelope, SessionPosition};
 
 use super::{
@@ -49,6 +52,8 @@ pub(super) struct Abilities {
     pub(super) forms: Forms,
     /// How it shows what is either on or off.
     pub(super) switches: Switches,
+    /// What it does with files.
+    pub(super) files: Files,
 }
 
 /// How a client is told what is worth knowing.
@@ -93,6 +98,7 @@ impl Abilities {
                 Some(_) => Switches::Boolean,
                 None => Switches::Select,
             },
+            files: Files::of(capabilities),
         }
     }
 }

@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     client::{Answer, Client, Question, State, Stop},
-    commands,
+    commands, editor,
     joined::{self, Held},
     session::{self, At, Came, ConnectionId, Entry, Mark, News, Session, What},
     settings::{Offer, Review, Settings},
@@ -138,6 +138,7 @@ pub(super) struct Following {
     ready: CancellationToken,
     said: Arc<Said>,
     _counted: session::Following,
+    _edits: editor::Following,
 }
 
 /// Where updates of one entry come from.
@@ -213,6 +214,7 @@ pub(super) fn new(
     };
     let following = Following {
         _counted: session.follow(),
+        _edits: editor::Following::new(session.clone(), &client, me),
         runtime,
         session,
         client,
@@ -292,7 +294,10 @@ impl Following {
             self.tell(&from, Seq::default(), [updates::heard(&entry.prompt)]);
         }
         match &entry.came {
-            Came::Workflow(workflow) => Box::pin(self.workflow(place, workflow, &from, usage)).await,
+            Came::Workflow(workflow) => {
+                editor::attach(&self.runtime, &entry.key, &self.session);
+                Box::pin(self.workflow(place, workflow, &from, usage)).await
+            }
             Came::Answer(answer) => {
                 self.client.state(State::Running);
                 self.tell(&from, ANSWER, [updates::say(answer)]);

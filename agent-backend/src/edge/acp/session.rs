@@ -27,6 +27,7 @@ use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    editor::{self, Editors},
     listing,
     settings::{Offer, Settings},
 };
@@ -62,6 +63,7 @@ pub(super) struct Session {
     rounds: watch::Sender<u64>,
     news: broadcast::Sender<News>,
     followers: AtomicUsize,
+    pub(super) editors: Editors,
     /// Cancelled when the session is deleted.
     deleted: CancellationToken,
 }
@@ -178,6 +180,7 @@ impl Session {
             rounds: watch::Sender::default(),
             news: broadcast::Sender::new(NEWS_MAX),
             followers: AtomicUsize::default(),
+            editors: Editors::default(),
             deleted: CancellationToken::new(),
         };
         session.refresh(runtime).await?;
@@ -266,7 +269,7 @@ impl Session {
     /// written first: whoever dies in between leaves a request without a
     /// workflow, and never a workflow that nobody finds.
     pub(super) async fn begin_work(
-        &self,
+        self: &Arc<Self>,
         runtime: &Runtime,
         definition: &str,
         query: String,
@@ -276,6 +279,8 @@ impl Session {
         fits(&query)?;
         let choices = self.settings.borrow().choices(&Offer::of(runtime))?;
         let key = self.enter(runtime, &prompt, None).await?;
+        // Its first step may ask already.
+        editor::attach(runtime, &key, self);
         let submission = Submission {
             workflow_type: definition.to_owned(),
             query,
@@ -515,6 +520,12 @@ impl Session {
         lock(&self.turn)
             .as_ref()
             .is_some_and(|turn| turn.by == connection)
+    }
+
+    /// Who asked for what is worked on, where that is known.
+    pub(super) fn asked_by(&self) -> Option<ConnectionId> {
+        let by = lock(&self.turn).as_ref().map(|turn| turn.by);
+        by.or_else(|| self.entries.borrow().last()?.from)
     }
 
     pub(super) fn follow(self: &Arc<Self>) -> Following {

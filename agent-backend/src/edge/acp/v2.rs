@@ -23,7 +23,7 @@ use shared::{version::VERSION, wire::SessionReplayRequest};
 
 use super::{
     AUTH_METHOD,
-    client::{Abilities, Forms, Notices, Peer},
+    client::{Abilities, Files, Forms, Notices, Peer},
     commands,
     connection::Connection,
     extension,
@@ -300,6 +300,8 @@ fn abilities(request: &two::InitializeRequest) -> Abilities {
             None => Forms::None,
         },
         switches: Switches::Boolean,
+        // This version has no files.
+        files: Files::None,
     }
 }
 

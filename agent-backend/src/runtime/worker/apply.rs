@@ -14,7 +14,7 @@ use engine::{
 };
 use shared::error::{Class, Code};
 
-use super::{Desk, Done, checks};
+use super::{Desk, Done, checks, shown::Texts};
 use crate::{clock, error::Error, runtime::services::Services};
 
 /// How often what would be written is checked while the person goes on editing.
@@ -54,7 +54,10 @@ pub(super) async fn plan(services: &Services, state: &State, desk: &Desk) -> Res
     let mut told = Vec::new();
     for _ in 0..=RECHECKS_MAX {
         let message = message(&state, &accepted, &selection, &proposal.summary);
-        let planned = merge(&workspace, &proposal.files, &contents, &selection, message).await?;
+        // Each time as the editors show it then.
+        let paths = accepted.iter().map(|file| file.path.clone()).collect();
+        let shown = Texts::of(services, &state, &workspace, paths).await?;
+        let planned = merge(&workspace, shown, &proposal.files, &contents, &selection, message).await?;
         for notice in planned.notices {
             if !told.contains(&notice) {
                 told.push(notice.clone());
@@ -102,6 +105,7 @@ pub(super) async fn plan(services: &Services, state: &State, desk: &Desk) -> Res
 /// Merges the accepted part with the workspace as it is now.
 async fn merge(
     workspace: &tools::Workspace,
+    shown: Texts,
     files: &[FileChange],
     contents: &Contents,
     selection: &Selection,
@@ -117,7 +121,12 @@ async fn merge(
     super::blocking(move || {
         let blob = |id| contents.get(&id).cloned();
         Ok(tools::apply::plan(
-            &workspace, &files, &blob, &selection, &message, now,
+            &shown.over(workspace),
+            &files,
+            &blob,
+            &selection,
+            &message,
+            now,
         )?)
     })
     .await
@@ -173,7 +182,7 @@ fn message(
 }
 
 /// Writes what the intent says.
-pub(super) async fn write(services: &Services, state: &State) -> Result<Done, Error> {
+pub(super) async fn write(services: &Services, state: &State, desk: &Desk) -> Result<Done, Error> {
     let workspace = super::open(state).await?;
     let intent = state
         .intent
@@ -181,11 +190,21 @@ pub(super) async fn write(services: &Services, state: &State) -> Result<Done, Er
         .cloned()
         .ok_or_else(|| Error::internal("there is no intent to write"))?;
     let contents = contents(services, &intent.files).await?;
-    let applied = super::blocking(move || {
-        Ok(tools::apply::execute(&workspace, &intent, &|id| {
-            contents.get(&id).cloned()
-        })?)
+    let paths = intent.files.iter().map(|file| file.path.clone()).collect();
+    let shown = Texts::of(services, state, &workspace, paths).await?;
+    let executed = super::blocking(move || {
+        let workspace = shown.over(workspace);
+        let blob = |id| contents.get(&id).cloned();
+        Ok(tools::apply::execute_through(
+            &workspace,
+            &intent,
+            &blob,
+            &shown.saver(),
+        )?)
     })
     .await?;
-    Ok((Output::Applied(applied), Vec::new()))
+    for notice in executed.notices {
+        desk.notify(notice.level, notice.code, notice.message).await;
+    }
+    Ok((Output::Applied(executed.applied), Vec::new()))
 }

@@ -5,17 +5,21 @@ use std::collections::BTreeMap;
 use agents::edit;
 use engine::{
     Output, State,
-    artifact::{ContextRead, Proposal},
+    artifact::{ContextRead, FileChange, Proposal},
+    blob::BlobId,
     event::NoticeLevel,
 };
 use shared::error::Class;
-use tools::proposal::NewContents;
+use tools::proposal::{Before, NewContents};
 
 use super::{
     Desk, Done,
+    apply::contents,
     ask::{self, Asked},
     material::{BaseFile, Material},
-    retrieval, stream,
+    retrieval,
+    shown::Texts,
+    stream,
     toolbox::Toolbox,
 };
 use crate::{error::Error, runtime::services::Services};
@@ -30,8 +34,8 @@ pub(super) enum What {
 }
 
 pub(super) async fn run(services: &Services, state: &State, desk: &Desk, what: What) -> Result<Done, Error> {
-    let collected =
-        Material::collect(services, state, retrieval::refine(services, state, desk).await).await?;
+    let refined = retrieval::refine(services, state, desk).await;
+    let collected = Material::collect(services, state, desk, refined).await?;
     let shown = collected.borrow();
     let tools = Toolbox::open(services, state, desk, collected.paths()).await?;
     let answer = ask::ask(services, state, desk, tools, |window| {
@@ -60,24 +64,54 @@ pub(super) async fn run(services: &Services, state: &State, desk: &Desk, what: W
         (What::Tests, None) | (What::Code, _) => Vec::new(),
     };
     reads.extend(answer.read);
-    propose(state, collected.base, read.edits, reads).await
+    let Material { base, shown, .. } = collected;
+    propose(
+        services,
+        state,
+        Written {
+            base,
+            shown,
+            edits: read.edits,
+        },
+        reads,
+    )
+    .await
 }
 
-/// Turns edits, made to `base` where it has the file and to the workspace
-/// otherwise, into a proposal.
-async fn propose(
-    state: &State,
+/// What a model wrote.
+struct Written {
+    /// Files that were proposed before.
     base: Vec<BaseFile>,
+    /// Files as editors showed them to it.
+    shown: Texts,
     edits: Vec<edit::Edit>,
+}
+
+/// Turns edits, made to `base` where it has the file and to the workspace as
+/// editors show it otherwise, into a proposal.
+async fn propose(
+    services: &Services,
+    state: &State,
+    written: Written,
     reads: Vec<ContextRead>,
 ) -> Result<Done, Error> {
+    let Written {
+        base,
+        mut shown,
+        edits,
+    } = written;
     let workspace = super::open(state).await?;
+    let before = before(services, state).await?;
+    let named = edits.iter().flat_map(edit::Edit::paths).map(str::to_owned);
+    let paths = base.iter().map(|(path, _)| path.clone()).chain(named);
+    shown.ask(services, state, &workspace, paths.collect()).await?;
     let summary = state
         .plan
         .as_ref()
         .map(|plan| plan.summary.clone())
         .unwrap_or_default();
     super::blocking(move || {
+        let workspace = shown.over(workspace);
         let mut texts: BTreeMap<String, Option<String>> = base.into_iter().collect();
         let mut current = texts.clone();
         let paths = edits.iter().flat_map(edit::Edit::paths);
@@ -94,7 +128,7 @@ async fn propose(
             .into_iter()
             .map(|(path, text)| NewContents { path, text })
             .collect();
-        let made = tools::proposal::propose(&workspace, &contents)?;
+        let made = tools::proposal::propose_after(&workspace, &contents, &before)?;
         // Half of an answer is not proposed; the model is told what is wrong.
         if let Some(refused) = made.refused.into_iter().next() {
             return Err(by_the_model(refused.error));
@@ -112,6 +146,19 @@ async fn propose(
         ))
     })
     .await
+}
+
+/// The proposal that this one goes on from.
+async fn before(services: &Services, state: &State) -> Result<BTreeMap<String, Before>, Error> {
+    let proposal = state.proposal.as_deref().or(state.previous.as_deref());
+    let files = proposal.map_or(&[][..], |proposal| &proposal.files);
+    let contents = contents(services, files).await?;
+    let of = |id: Option<BlobId>| id.and_then(|id| contents.get(&id).cloned());
+    let before = |file: &FileChange| {
+        let (old, new) = (of(file.old), of(file.new));
+        (file.path.clone(), Before { old, new })
+    };
+    Ok(files.iter().map(before).collect())
 }
 
 /// What a person would have to put right is the model's to put right here: it

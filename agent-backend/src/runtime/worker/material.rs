@@ -14,7 +14,12 @@ use engine::{
 };
 use shared::id::StageId;
 
-use super::{Desk, ask::Window, retrieval::Refined};
+use super::{
+    Desk,
+    ask::Window,
+    retrieval::Refined,
+    shown::{self, Texts},
+};
 use crate::{error::Error, runtime::services::Services};
 
 /// Whole files that are shown to the model beside the packed context.
@@ -42,6 +47,8 @@ pub(super) struct Material {
     files: Vec<(String, String)>,
     /// The proposal of the attempt or iteration before.
     pub base: Vec<BaseFile>,
+    /// What editors showed of the files.
+    pub shown: Texts,
     optional: Vec<(StageId, &'static str)>,
     test_files: Vec<String>,
     remarks: Vec<String>,
@@ -52,7 +59,12 @@ pub(super) struct Material {
 
 impl Material {
     /// `refined` is what was found for the last failure.
-    pub(super) async fn collect(services: &Services, state: &State, refined: Refined) -> Result<Self, Error> {
+    pub(super) async fn collect(
+        services: &Services,
+        state: &State,
+        desk: &Desk,
+        refined: Refined,
+    ) -> Result<Self, Error> {
         let packed = match &state.context {
             Some(context) => super::text_blob(services, context.packed).await?,
             None => String::new(),
@@ -60,7 +72,9 @@ impl Material {
         let base = proposed(services, state.proposal.as_deref().or(state.previous.as_deref())).await?;
         let workspace = super::open(state).await?;
         let wanted = wanted(state, &base, &refined.keep);
-        let (files, test_files) = super::blocking(move || {
+        let shown = Texts::of(services, state, &workspace, wanted.clone()).await?;
+        let (shown, files, unsaved, test_files) = super::blocking(move || {
+            let workspace = shown.over(workspace);
             // What cannot be read cannot be shown; an edit of it fails later
             // with its own error.
             let read = |path: String| {
@@ -76,9 +90,11 @@ impl Material {
                 agents::prompt::TEST_FILES_MAX,
                 agents::prompt::is_test_file,
             );
-            Ok((files, tests))
+            let unsaved: Vec<String> = workspace.unsaved().map(str::to_owned).collect();
+            Ok((shown, files, unsaved, tests))
         })
         .await?;
+        shown::report(desk, &unsaved).await;
         let sizes = files.iter().map(|(_, text)| budget::estimate(text));
         let largest = sizes.enumerate().max_by_key(|(_, tokens)| *tokens);
         let optional = optional_stages(state);
@@ -87,6 +103,7 @@ impl Material {
             refined: refined.packed,
             files,
             base,
+            shown,
             optional,
             test_files,
             remarks: state.remarks_told(),

@@ -16,7 +16,7 @@ use super::{
 use crate::{error::Error, runtime::services::Services};
 
 pub(super) async fn run(services: &Services, state: &State, desk: &Desk) -> Result<Done, Error> {
-    let collected = Material::collect(services, state, Refined::default()).await?;
+    let collected = Material::collect(services, state, desk, Refined::default()).await?;
     let stages: Vec<StageId> = material::optional_stages(state)
         .into_iter()
         .map(|(stage, _)| stage)
