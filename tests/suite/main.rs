@@ -19,6 +19,7 @@ mod acp_remote;
 mod acp_schema;
 mod acp_sessions;
 mod acp_shelf;
+mod acp_terminals;
 mod acp_two;
 mod agentic;
 mod architecture;

@@ -25,6 +25,7 @@ mod shelf;
 pub mod stdio;
 mod steering;
 mod streaming;
+mod terminal;
 mod text;
 mod transport;
 mod turn;

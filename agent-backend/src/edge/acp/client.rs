@@ -23,6 +23,7 @@ use shared::wire::{Envelope, SessionPosition};
 use super::{
     settings::Switches,
     streaming::{self, Positions, StreamingUpdate, Wish},
+    terminal::Terminals,
     transport::flow::Flow,
     v2,
 };
@@ -54,6 +55,8 @@ pub(super) struct Abilities {
     pub(super) switches: Switches,
     /// What it does with files.
     pub(super) files: Files,
+    /// How it is told what programs print.
+    pub(super) terminals: Terminals,
 }
 
 /// How a client is told what is worth knowing.
@@ -99,6 +102,7 @@ impl Abilities {
                 None => Switches::Select,
             },
             files: Files::of(capabilities),
+            terminals: Terminals::of(capabilities.meta.as_ref()),
         }
     }
 }

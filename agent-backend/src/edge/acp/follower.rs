@@ -369,7 +369,7 @@ impl Following {
             cwd,
             workflow.clone(),
             &state.graph,
-            self.client.abilities().notices,
+            self.client.abilities(),
             usage,
         );
         drop(state);

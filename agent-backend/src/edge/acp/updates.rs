@@ -1,6 +1,10 @@
 //! A workflow's events as session updates.
 
-use std::{collections::HashMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use agent_client_protocol::v1::schema::{
     ContentBlock, ContentChunk, Diff, Notice, NoticeSeverity, Plan, PlanEntry, PlanEntryPriority,
@@ -15,12 +19,17 @@ use engine::{
 };
 use shared::id::{StageId, WorkflowId};
 
-use super::{called, client::Notices, usage::Usage};
+use super::{
+    called,
+    client::{Abilities, Notices},
+    terminal::{self, Ended, Terminals},
+    usage::Usage,
+};
 use crate::{error::Error, present};
 
 /// Maps the events of one workflow, in order.
 pub(super) struct Updates<'a> {
-    notices: Notices,
+    abilities: Abilities,
     usage: &'a mut Usage,
     journal: Arc<dyn Journal>,
     cwd: PathBuf,
@@ -30,6 +39,8 @@ pub(super) struct Updates<'a> {
     call: String,
     /// Calls of stages that run side by side, in parts of the workflow.
     calls: HashMap<StageId, String>,
+    /// Calls that have a terminal.
+    drawn: HashSet<String>,
     steps: Vec<String>,
     diffs: Vec<ToolCallContent>,
     checks: Vec<CheckReport>,
@@ -42,7 +53,7 @@ impl<'a> Updates<'a> {
         cwd: PathBuf,
         workflow: WorkflowId,
         graph: &Graph,
-        notices: Notices,
+        abilities: Abilities,
         usage: &'a mut Usage,
     ) -> Self {
         let kinds = graph
@@ -51,7 +62,7 @@ impl<'a> Updates<'a> {
             .filter_map(|stage| Some((stage.id.clone(), stage.kind()?)))
             .collect();
         Self {
-            notices,
+            abilities,
             usage,
             journal,
             cwd,
@@ -60,6 +71,7 @@ impl<'a> Updates<'a> {
             kinds,
             call: String::new(),
             calls: HashMap::new(),
+            drawn: HashSet::new(),
             steps: Vec::new(),
             diffs: Vec::new(),
             checks: Vec::new(),
@@ -103,7 +115,8 @@ impl<'a> Updates<'a> {
                     Some(known) => *known = report.clone(),
                     None => self.checks.push(report.clone()),
                 }
-                let content: Vec<_> = self.checks.iter().map(evidence).collect();
+                let mut content = self.drawn();
+                content.extend(self.checks.iter().map(evidence));
                 vec![self.update(ToolCallUpdateFields::new().content(content))]
             }
             Event::Rechecked { problems, .. } => {
@@ -256,6 +269,10 @@ impl<'a> Updates<'a> {
         if kind == StageKind::Review {
             call = call.status(ToolCallStatus::Pending).content(self.diffs.clone());
         }
+        if kind == StageKind::Checks && self.abilities.terminals == Terminals::Drawn {
+            self.drawn.insert(self.call.clone());
+            call = call.content(self.drawn()).meta(terminal::begins(&self.call));
+        }
         Some(SessionUpdate::ToolCall(call))
     }
 
@@ -265,26 +282,44 @@ impl<'a> Updates<'a> {
         }
         Some(match self.kind(&streamed.stage) {
             Some(StageKind::CodeGeneration | StageKind::TestGeneration) => say(&streamed.delta),
-            _ => think(&streamed.delta),
+            _ => {
+                let call = self.calls.get(&streamed.stage).unwrap_or(&self.call);
+                match self.drawn.contains(call) {
+                    true => terminal::prints(call, &streamed.delta),
+                    false => think(&streamed.delta),
+                }
+            }
         })
     }
 
-    fn finished(&self, ending: &Ending) -> Vec<SessionUpdate> {
+    /// The terminal of the call, if it has one.
+    fn drawn(&self) -> Vec<ToolCallContent> {
+        let call = self.drawn.get(&self.call);
+        call.into_iter().map(|call| terminal::content(call)).collect()
+    }
+
+    fn finished(&mut self, ending: &Ending) -> Vec<SessionUpdate> {
+        let mut content = self.drawn();
         let fields = ToolCallUpdateFields::new();
-        match ending {
-            Ending::Succeeded => vec![self.update(fields.status(ToolCallStatus::Completed))],
+        let (fields, ended) = match ending {
+            Ending::Succeeded => (fields.status(ToolCallStatus::Completed), Ended::Well),
             Ending::Skipped { reason } => {
-                let content = vec![ToolCallContent::from(text(reason))];
-                vec![self.update(fields.status(ToolCallStatus::Failed).content(content))]
+                content.push(ToolCallContent::from(text(reason)));
+                let fields = fields.status(ToolCallStatus::Failed).content(content);
+                (fields, Ended::Badly)
             }
             Ending::Failed(failure) => {
-                let content = vec![ToolCallContent::from(text(&format!(
-                    "{}: {}",
-                    failure.code, failure.message
-                )))];
-                vec![self.update(fields.status(ToolCallStatus::Failed).content(content))]
+                let words = format!("{}: {}", failure.code, failure.message);
+                content.push(ToolCallContent::from(text(&words)));
+                let fields = fields.status(ToolCallStatus::Failed).content(content);
+                (fields, Ended::Badly)
             }
+        };
+        let mut update = ToolCallUpdate::new(self.call.clone(), fields);
+        if self.drawn.remove(&self.call) {
+            update = update.meta(terminal::ends(&self.call, ended));
         }
+        vec![SessionUpdate::ToolCallUpdate(update)]
     }
 
     /// What a call took, and that it did not go as it should.
@@ -302,7 +337,7 @@ impl<'a> Updates<'a> {
             NoticeLevel::Info => ("Note", NoticeSeverity::Info),
             NoticeLevel::Warning => ("Warning", NoticeSeverity::Warning),
         };
-        match self.notices {
+        match self.abilities.notices {
             Notices::Thoughts => think(&format!("{mark}: {}\n", notice.message)),
             Notices::Notices => SessionUpdate::Notice(Notice::new(severity, notice.message.clone())),
         }

@@ -34,6 +34,7 @@ use super::{
     setup::{self, Way},
     shelf::{self, Use},
     steering, streaming,
+    terminal::Terminals,
 };
 
 /// Asks for everything in a session after a position.
@@ -302,6 +303,7 @@ fn abilities(request: &two::InitializeRequest) -> Abilities {
         switches: Switches::Boolean,
         // This version has no files.
         files: Files::None,
+        terminals: Terminals::Thoughts,
     }
 }
 
