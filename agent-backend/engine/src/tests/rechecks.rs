@@ -13,7 +13,11 @@ use crate::{
 fn merged(text: &str) -> ApplyIntent {
     let mut files = proposal(&["a.py", "test_a.py"]).files;
     files[0].new = Some(BlobId::of(text.as_bytes()));
-    ApplyIntent { commit: None, files }
+    ApplyIntent {
+        commit: None,
+        files,
+        unsaved: Vec::new(),
+    }
 }
 
 fn recheck(run: &Run, intent: &ApplyIntent, problems: &[&str]) -> Command {
