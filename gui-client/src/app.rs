@@ -8,6 +8,7 @@ mod configuring;
 mod following;
 mod keeping;
 mod subscription;
+mod talking;
 mod view;
 
 use std::{path::PathBuf, sync::Arc};
@@ -24,12 +25,17 @@ use shared::{
 
 use crate::{
     Error,
+    agent::reach::Reach,
     clock::Clock,
     config::{Config, ThemeChoice},
     connection::{Connection, Followed, Server},
     drafts::{Drafts, Store},
     model::{Phase, Workflow},
     screen::{
+        agents::{
+            self, Agents,
+            kept::{Kept, Shelf},
+        },
         details,
         evidence::{self, Evidence},
         footer::Stream,
@@ -65,6 +71,10 @@ pub struct Options {
     pub config_file: Option<PathBuf>,
     /// How another backend is reached, if it can be.
     pub connect: Option<Connect>,
+    /// The agents that can be talked with.
+    pub agents: Vec<Arc<dyn Reach>>,
+    /// Where what is said to them is kept.
+    pub talks: Shelf,
 }
 
 /// Reaches the backend of a configuration.
@@ -92,6 +102,8 @@ pub enum Pane {
     Review,
     /// Plan, context and checks.
     Details,
+    /// What is said with an agent.
+    Agents,
 }
 
 /// The window.
@@ -131,6 +143,10 @@ pub struct App {
     pub review: Review,
     /// What a check printed, if that is shown.
     pub evidence: Evidence,
+    /// Talking with agents.
+    pub agents: Agents,
+    /// What is kept of that.
+    talk: Kept,
     /// The shown main pane.
     pub pane: Pane,
     /// The last action that failed.
@@ -188,6 +204,8 @@ pub enum Message {
     Review(review::Message),
     /// From what a check printed.
     Evidence(evidence::Message),
+    /// From talking with agents.
+    Agents(agents::Message),
     /// Show a pane.
     Pane(Pane),
     /// Switch between light and dark.
@@ -213,12 +231,15 @@ impl App {
         let draft = options.request.as_ref().unwrap_or(&kept.request);
         let workspace = config.workspace.clone().unwrap_or_default();
         let shown = kept.workspace.as_ref().unwrap_or(&workspace).clone();
+        let talk = options.talks.load();
         Self {
             connection,
             clock,
             connections: 0,
             config: config.clone(),
             interaction: Interaction::new(shown, draft),
+            agents: Agents::new(options.agents.clone(), &talk),
+            talk,
             options,
             unkept: false,
             keeping: false,
@@ -301,6 +322,15 @@ impl App {
             message,
             Message::Interaction(_) | Message::Review(_) | Message::Submitted(_) | Message::Decided(_)
         );
+        let talk = matches!(message, Message::Agents(_) | Message::Shortcut(_));
+        let task = self.react(message);
+        if talk {
+            self.keep_talk();
+        }
+        task
+    }
+
+    fn react(&mut self, message: Message) -> Task<Message> {
         match message {
             Message::Server(server) => self.take_server(server),
             Message::Found(found) => self.take_found(found),
@@ -367,7 +397,7 @@ impl App {
             }
             Message::Resized(width) => {
                 let narrow = width < NARROW;
-                if narrow && !self.narrow && self.workflow.is_none() {
+                if narrow && !self.narrow && self.workflow.is_none() && self.pane != Pane::Agents {
                     self.pane = Pane::Request;
                 }
                 self.narrow = narrow;
@@ -380,6 +410,7 @@ impl App {
                     Pane::Review => review::scroll_id(),
                     Pane::Details if self.evidence.is_open() => evidence::scroll_id(),
                     Pane::Details => details::scroll_id(),
+                    Pane::Agents => agents::scroll_id(),
                 };
                 operation::scroll_by(
                     id,
@@ -392,6 +423,7 @@ impl App {
             Message::Interaction(message) => self.take_interaction(message),
             Message::Review(message) => self.take_review(message),
             Message::Evidence(message) => self.take_evidence(message),
+            Message::Agents(message) => self.take_agents(message),
             Message::Pane(pane) => {
                 self.pane = pane;
                 Task::none()
@@ -505,9 +537,16 @@ impl App {
     }
 
     fn obey(&mut self, shortcut: Shortcut) -> Task<Message> {
-        if self.settings.is_some() && !matches!(shortcut, Shortcut::Settings | Shortcut::Close) {
+        let over_settings = matches!(
+            shortcut,
+            Shortcut::Settings | Shortcut::Close | Shortcut::NextField | Shortcut::PreviousField
+        );
+        if self.settings.is_some() && !over_settings {
             // What lies under them is not acted on unseen.
             return Task::none();
+        }
+        if let Some(task) = self.obey_for_agents(shortcut) {
+            return task;
         }
         let review = |message| Message::Review(message);
         let message = match shortcut {
@@ -523,6 +562,11 @@ impl App {
             Shortcut::ShowCode => Message::Pane(Pane::Writing),
             Shortcut::ShowDiff => Message::Pane(Pane::Review),
             Shortcut::ShowDetails => Message::Pane(Pane::Details),
+            Shortcut::ShowAgents => Message::Pane(Pane::Agents),
+            Shortcut::NextField => return operation::focus_next(),
+            Shortcut::PreviousField => return operation::focus_previous(),
+            // They have a meaning among the agents alone.
+            Shortcut::NextAct | Shortcut::PreviousAct | Shortcut::Act => return Task::none(),
             Shortcut::NextChange => review(review::Message::Jump(Toward::Next)),
             Shortcut::PreviousChange => review(review::Message::Jump(Toward::Previous)),
             Shortcut::NextFile => review(review::Message::Step(Toward::Next)),

@@ -1,9 +1,11 @@
 //! `gui_config.yaml`, the `AGENTIC_IDE_GUI_…` variables, and the address of
 //! the backend in a checked form.
 
+mod agents;
 pub mod edit;
 
 use std::{
+    collections::BTreeMap,
     fmt,
     path::{Path, PathBuf},
 };
@@ -12,6 +14,8 @@ use serde::{Deserialize, Serialize};
 use shared::config::{Prefix, Source};
 
 use crate::{Error, connection::dial::Dialer};
+
+pub use agents::{Agent, AgentAt};
 
 /// Name of the file in the configuration folder.
 pub const FILE: &str = "gui_config.yaml";
@@ -41,6 +45,8 @@ pub struct Config {
     pub theme: ThemeChoice,
     /// Size of text, in logical pixels.
     pub font_size: u16,
+    /// Other agents that can be talked with, by the name they are shown under.
+    pub agents: BTreeMap<String, Agent>,
 }
 
 /// Which colours the window has.
@@ -64,6 +70,7 @@ impl Default for Config {
             workflow_type: "feature_implementation".to_owned(),
             theme: ThemeChoice::Dark,
             font_size: 14,
+            agents: BTreeMap::new(),
         }
     }
 }
@@ -99,6 +106,7 @@ impl Config {
                 self.font_size
             )));
         }
+        agents::check(&self.agents)?;
         Ok(self)
     }
 }
@@ -284,6 +292,26 @@ mod tests {
                 ..Config::default()
             }),
         );
+        let agents = "agents:\n  Gemini:\n    command: gemini\n    args: [--acp]\n    env: { A: b }\n  Far:\n    url: ws://h/acp\n";
+        let gemini = Agent {
+            command: Some("gemini".to_owned()),
+            args: vec!["--acp".to_owned()],
+            env: BTreeMap::from([("A".to_owned(), "b".to_owned())]),
+            ..Agent::default()
+        };
+        let far = Agent {
+            url: Some("ws://h/acp".to_owned()),
+            ..Agent::default()
+        };
+        check_file(
+            agents,
+            Ok(Config {
+                agents: BTreeMap::from([("Gemini".to_owned(), gemini), ("Far".to_owned(), far)]),
+                ..Config::default()
+            }),
+        );
+        check_file("agents:\n  Far: {}\n", Err("needs a `command` or a `url`"));
+        check_file("agents:\n  Far: { adress: x }\n", Err("adress"));
         check_file("backnd: x\n", Err("backnd"));
         check_file("font_size: 3\n", Err("font_size must be 10 to 24"));
         check_file("backend: [\n", Err("not valid YAML"));

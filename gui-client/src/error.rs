@@ -1,4 +1,4 @@
-//! What can go wrong between the window and the backend.
+//! What can go wrong between the window and the backend, or another agent.
 
 use shared::error::{Class, Code};
 
@@ -38,6 +38,33 @@ pub enum Error {
     /// The configuration cannot be used.
     #[error("{0}")]
     Config(String),
+    /// An agent cannot be started or reached, or it is gone.
+    #[error("{agent} cannot be reached: {reason}")]
+    AgentGone {
+        /// What the configuration calls it.
+        agent: String,
+        /// What the system, or its last words, said.
+        reason: String,
+    },
+    /// An agent answered with an error.
+    #[error("the agent refused: {message} ({code})")]
+    AgentRefused {
+        /// The protocol's code, for example -32602.
+        code: i32,
+        /// What it said.
+        message: String,
+    },
+    /// An agent wants to know who one is first.
+    #[error("the agent wants you to sign in first: {0}")]
+    SignInNeeded(String),
+    /// What an agent or the person named lies outside the folder, or is no text.
+    #[error("{path}: {reason}")]
+    File {
+        /// The path as it was named.
+        path: String,
+        /// Why it is not read or written.
+        reason: String,
+    },
     /// There is no display, or it refused the window.
     #[error("the window cannot be opened: {0}")]
     Window(String),
@@ -47,10 +74,10 @@ impl Error {
     /// What a caller may do about it.
     pub fn class(&self) -> Class {
         match self {
-            Self::Unreachable { .. } => Class::Transient,
-            Self::Incompatible { .. } | Self::Unexpected(_) => Class::Permanent,
+            Self::Unreachable { .. } | Self::AgentGone { .. } => Class::Transient,
+            Self::Incompatible { .. } | Self::Unexpected(_) | Self::AgentRefused { .. } => Class::Permanent,
             Self::Refused { class, .. } => *class,
-            Self::Config(_) | Self::Window(_) => Class::User,
+            Self::Config(_) | Self::Window(_) | Self::SignInNeeded(_) | Self::File { .. } => Class::User,
         }
     }
 
@@ -62,6 +89,10 @@ impl Error {
             Self::Refused { code, .. } => Code::parse(code).unwrap_or(Code::BackendAnswerUnexpected),
             Self::Unexpected(_) => Code::BackendAnswerUnexpected,
             Self::Config(_) => Code::ClientConfigInvalid,
+            Self::AgentGone { .. } => Code::AgentUnavailable,
+            Self::AgentRefused { .. } => Code::AgentRefused,
+            Self::SignInNeeded(_) => Code::AgentSignIn,
+            Self::File { .. } => Code::AgentFileRefused,
             Self::Window(_) => Code::WindowUnavailable,
         }
     }

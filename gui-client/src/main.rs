@@ -5,6 +5,10 @@ use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 use clap::Parser;
 use gui_client::{
     Error,
+    agent::{
+        fake::{self as agent_fake, Recorded},
+        reach::{self, Reach},
+    },
     app::{self, App, Exit, Options},
     clock::Clock,
     config::Config,
@@ -15,6 +19,7 @@ use gui_client::{
         live::Live,
     },
     drafts::{self, Store},
+    screen::agents::kept::{self, Shelf},
     theme,
 };
 use iced::{Size, window};
@@ -94,6 +99,14 @@ fn run(arguments: Arguments) -> Result<(), Error> {
     } else {
         Exit::Never
     };
+    let (agents, talks) = if arguments.fake {
+        let pace = Duration::from_millis(arguments.fake_pace);
+        let recorded: Arc<dyn Reach> = Arc::new(Recorded::new("Sparrow", agent_fake::DEMO, pace)?);
+        (vec![recorded], Shelf::Nowhere)
+    } else {
+        let talks = shared::paths::state_dir().join(kept::FILE);
+        (reach::all(&config)?, Shelf::File(talks))
+    };
     let options = Options {
         request: arguments.request,
         exit,
@@ -105,6 +118,8 @@ fn run(arguments: Arguments) -> Result<(), Error> {
         } else {
             Store::at(shared::paths::state_dir().join(drafts::FILE))
         },
+        agents,
+        talks,
     };
     let size = config.font_size;
     let boot = move || {

@@ -2,6 +2,7 @@
 //! chosen file) and answers `update` with a task and, where the window as a
 //! whole must act, an event.
 
+pub mod agents;
 pub mod details;
 pub mod evidence;
 pub mod footer;

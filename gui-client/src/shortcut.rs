@@ -22,6 +22,18 @@ pub enum Shortcut {
     ShowDiff,
     /// Show the details pane.
     ShowDetails,
+    /// Show the agents.
+    ShowAgents,
+    /// Go on to the next thing that can be done with an agent.
+    NextAct,
+    /// Go back to the one before.
+    PreviousAct,
+    /// Do it.
+    Act,
+    /// Put the cursor into the next field.
+    NextField,
+    /// Put the cursor into the one before.
+    PreviousField,
     /// Go to the next change of the diff.
     NextChange,
     /// Go to the previous change of the diff.
@@ -74,6 +86,20 @@ pub const TABLE: &[(Shortcut, &str, &str)] = &[
     (Shortcut::ShowCode, "Ctrl+1", "Show the code as it is written"),
     (Shortcut::ShowDiff, "Ctrl+2", "Show the diff"),
     (Shortcut::ShowDetails, "Ctrl+3", "Show plan, context and checks"),
+    (Shortcut::ShowAgents, "Ctrl+4", "Talk with agents"),
+    (
+        Shortcut::NextAct,
+        "Ctrl+Shift+ArrowDown",
+        "Agents: to the next thing that can be done",
+    ),
+    (
+        Shortcut::PreviousAct,
+        "Ctrl+Shift+ArrowUp",
+        "Agents: to the one before",
+    ),
+    (Shortcut::Act, "Ctrl+Shift+Enter", "Agents: do it"),
+    (Shortcut::NextField, "Tab", "Next field"),
+    (Shortcut::PreviousField, "Shift+Tab", "Previous field"),
     (Shortcut::NextChange, "F7", "Next change"),
     (Shortcut::PreviousChange, "Shift+F7", "Previous change"),
     (Shortcut::NextFile, "Ctrl+PageDown", "Next file"),
@@ -131,6 +157,9 @@ fn printed(key: &Key, modifiers: Modifiers) -> Option<String> {
                 (Named::PageDown, "PageDown"),
                 (Named::PageUp, "PageUp"),
                 (Named::Escape, "Escape"),
+                (Named::Tab, "Tab"),
+                (Named::ArrowDown, "ArrowDown"),
+                (Named::ArrowUp, "ArrowUp"),
             ];
             known
                 .iter()
@@ -168,6 +197,13 @@ mod tests {
             &Key::Named(Named::F7),
             Modifiers::SHIFT,
             Some(Shortcut::PreviousChange),
+        );
+        check(&Key::Named(Named::ArrowDown), both, Some(Shortcut::NextAct));
+        check(&Key::Named(Named::ArrowDown), Modifiers::empty(), None);
+        check(
+            &Key::Named(Named::Tab),
+            Modifiers::empty(),
+            Some(Shortcut::NextField),
         );
         check(&Key::Unidentified, both, None);
     }

@@ -7,6 +7,8 @@
     reason = "a test that cannot go on stops with a panic"
 )]
 
+#[path = "gui/agents.rs"]
+mod agents;
 #[path = "gui/diff.rs"]
 mod diff;
 #[path = "gui/follow.rs"]
@@ -15,13 +17,19 @@ mod follow;
 mod live;
 #[path = "gui/model.rs"]
 mod model;
+#[path = "gui/real_agents.rs"]
+mod real_agents;
 #[path = "gui/review.rs"]
 mod review;
 #[path = "gui/screens.rs"]
 mod screens;
+#[path = "gui/session.rs"]
+mod session;
 #[path = "gui/settings.rs"]
 mod settings;
 #[path = "gui/support.rs"]
 mod support;
+#[path = "gui/talk.rs"]
+mod talk;
 #[path = "gui/tls.rs"]
 mod tls;

@@ -168,6 +168,10 @@ codes! {
     ClientConfigInvalid = "E1703", "The client's configuration cannot be used";
     BackendAnswerUnexpected = "E1704", "The backend's answer cannot be understood";
     WindowUnavailable = "E1705", "The window cannot be opened";
+    AgentUnavailable = "E1706", "The agent cannot be reached";
+    AgentRefused = "E1707", "The agent refused";
+    AgentSignIn = "E1708", "The agent wants you to sign in";
+    AgentFileRefused = "E1709", "The agent may not read or write this file";
 
     // E18xx: sandbox.
     SandboxUnavailable = "E1801", "There is no sandbox to run anything in";

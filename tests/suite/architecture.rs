@@ -97,6 +97,10 @@ const NETWORK_FOLDERS: [&str; 2] = ["agent-backend/src/edge", "agent-backend/src
 /// What else one of them is used in: the servers of others are called there.
 const NETWORK_ELSEWHERE: [(&str, &str); 1] = [("agent-backend/mcp", "rmcp")];
 
+/// The library of the Agent Client Protocol, and where the window may name it.
+const PROTOCOL_CRATE: &str = "agent_client_protocol";
+const PROTOCOL_FOLDER: &str = "gui-client/src/agent/client/";
+
 /// Beyond this a file is split.
 const LINES_MAX: usize = 800;
 
@@ -256,6 +260,18 @@ fn the_network_stays_at_the_edge() {
         );
     }
     assert_eq!(wrong, Vec::<String>::new());
+}
+
+#[test]
+fn the_protocol_of_agents_stays_in_its_folder() {
+    let names_it = |file: &std::path::PathBuf| {
+        let text = fs::read_to_string(file).unwrap();
+        code(&text).any(|line| line.contains(PROTOCOL_CRATE))
+    };
+    let all = files(&root().join("gui-client/src"), ".rs").into_iter();
+    let wrong: Vec<String> = all.filter(names_it).map(|file| relative(&file)).collect();
+    let outside = wrong.iter().filter(|name| !name.starts_with(PROTOCOL_FOLDER));
+    assert_eq!(outside.collect::<Vec<_>>(), Vec::<&String>::new());
 }
 
 /// The lines that are not comments.

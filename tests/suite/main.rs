@@ -21,6 +21,7 @@ mod acp_sessions;
 mod acp_shelf;
 mod acp_terminals;
 mod acp_two;
+mod acp_window;
 mod agentic;
 mod architecture;
 mod backends;

@@ -63,7 +63,7 @@ impl App {
             Body::DiffReady { .. } => {
                 self.review = self.review.next();
                 self.evidence = Evidence::default();
-                self.pane = Pane::Review;
+                self.show(Pane::Review);
                 operation::scroll_to(review::scroll_id(), AbsoluteOffset { x: 0.0, y: 0.0 })
             }
             Body::DecisionTaken { .. } => {
@@ -73,7 +73,7 @@ impl App {
             Body::DecisionNeeded { .. } => {
                 self.review.settled();
                 self.restore();
-                self.pane = Pane::Review;
+                self.show(Pane::Review);
                 window::latest().and_then(|id| {
                     window::request_user_attention(id, Some(window::UserAttention::Informational))
                 })
@@ -104,6 +104,13 @@ impl App {
             | Body::ToolCalled { .. }
             | Body::Remarked { .. }
             | Body::Resync { .. } => Task::none(),
+        }
+    }
+
+    /// Shows a pane, unless somebody talks with an agent meanwhile.
+    fn show(&mut self, pane: Pane) {
+        if self.pane != Pane::Agents {
+            self.pane = pane;
         }
     }
 
@@ -158,7 +165,7 @@ impl App {
         self.review = self.review.next();
         self.evidence = Evidence::default();
         self.remark = Remark::default();
-        self.pane = Pane::Writing;
+        self.show(Pane::Writing);
         self.workflow = Some(workflow);
         self.follow(Seq::default());
         snapshot
@@ -168,7 +175,7 @@ impl App {
         self.workflow = None;
         self.review = self.review.next();
         self.evidence = Evidence::default();
-        self.pane = if self.narrow { Pane::Request } else { Pane::Writing };
+        self.show(if self.narrow { Pane::Request } else { Pane::Writing });
         self.stream = Stream::Idle;
         self.generation += 1;
     }

@@ -16,12 +16,19 @@ use iced::{
 use shared::id::{Seq, WorkflowId};
 
 use super::{App, Message};
-use crate::{connection::Connection, shortcut::resolve};
+use crate::{
+    agent::{client, reach::Reach},
+    connection::Connection,
+    screen::agents,
+    shortcut::resolve,
+};
 
 /// Time between updates of the times shown, while something runs.
 const TICK: Duration = Duration::from_secs(1);
 /// Longest time that a draft is in memory only.
 const KEEP: Duration = Duration::from_millis(300);
+/// Things heard from an agent that are taken in before the window is drawn.
+const HEARD_MAX: usize = 256;
 
 /// What tells one subscription to the server from another.
 struct Watch {
@@ -53,6 +60,19 @@ impl Hash for Follow {
     }
 }
 
+/// What tells one connection with an agent from another.
+struct Talk {
+    agent: Arc<dyn Reach>,
+    generation: u32,
+}
+
+impl Hash for Talk {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        "talk".hash(state);
+        self.generation.hash(state);
+    }
+}
+
 /// Everything to listen to now.
 pub fn subscription(app: &App) -> Subscription<Message> {
     let mut all = vec![
@@ -75,6 +95,9 @@ pub fn subscription(app: &App) -> Subscription<Message> {
         };
         all.push(Subscription::run_with(follow_key, follow));
     }
+    if let Some((generation, agent)) = app.agents.wanted() {
+        all.push(Subscription::run_with(Talk { agent, generation }, talk));
+    }
     if app.busy() {
         all.push(time::every(TICK).map(|_| Message::Tick));
     }
@@ -93,6 +116,15 @@ fn follow(key: &Follow) -> BoxStream<'static, Message> {
     let followed = key.connection.follow(&key.id, key.after);
     followed
         .map(move |followed| Message::Followed(generation, followed))
+        .boxed()
+}
+
+fn talk(key: &Talk) -> BoxStream<'static, Message> {
+    let generation = key.generation;
+    // What an agent says at once is shown at once.
+    let heard = client::connect(Arc::clone(&key.agent)).ready_chunks(HEARD_MAX);
+    heard
+        .map(move |heard| Message::Agents(agents::Message::Heard(generation, heard)))
         .boxed()
 }
 

@@ -14,7 +14,7 @@ use crate::{
     Error,
     connection::Server,
     model::Phase,
-    screen::{details, evidence, footer, help, interaction, progress, review, writing},
+    screen::{agents, details, evidence, footer, help, interaction, progress, review, writing},
     theme::{
         BAR_HEIGHT, GAP, Look, SIDE_WIDTH, SPACE, UI_STRONG,
         style::{self, Surface, Tone},
@@ -81,6 +81,8 @@ fn bar(app: &App, look: Look) -> Element<'_, Message> {
     } else {
         "Diff".to_owned()
     };
+    let asked = app.agents.question().is_some();
+    let talk = if asked { "Agents ●" } else { "Agents" }.to_owned();
     let sign = text("◆").size(look.large()).color(look.colors.accent);
     let mut line = row![].spacing(4).align_y(Alignment::Center);
     line = if app.narrow {
@@ -96,6 +98,7 @@ fn bar(app: &App, look: Look) -> Element<'_, Message> {
         .push(tab("Code".to_owned(), Pane::Writing))
         .push(tab(diff, Pane::Review))
         .push(tab("Details".to_owned(), Pane::Details))
+        .push(tab(talk, Pane::Agents))
         .push(space::horizontal());
     if !app.narrow {
         line = line.push(pieces::choice(
@@ -125,6 +128,10 @@ fn bar(app: &App, look: Look) -> Element<'_, Message> {
 
 fn side(app: &App, look: Look, width: Length) -> Element<'_, Message> {
     let mut parts = column![].spacing(SPACE).padding(SPACE);
+    if app.pane == Pane::Agents {
+        parts = parts.push(agents::side(&app.agents, look).map(Message::Agents));
+        return framed(parts, look, width);
+    }
     for remark in remarks(app, look) {
         parts = parts.push(remark);
     }
@@ -158,6 +165,10 @@ fn side(app: &App, look: Look, width: Length) -> Element<'_, Message> {
             parts = parts.push(action);
         }
     }
+    framed(parts, look, width)
+}
+
+fn framed<'a>(parts: iced::widget::Column<'a, Message>, look: Look, width: Length) -> Element<'a, Message> {
     container(scrollable(parts).height(Length::Fill).style(style::scroll(look)))
         .width(width)
         .height(Length::Fill)
@@ -175,6 +186,10 @@ fn remarks(app: &App, look: Look) -> Vec<Element<'_, Message>> {
             | Error::Incompatible { .. }
             | Error::Unexpected(_)
             | Error::Config(_)
+            | Error::AgentGone { .. }
+            | Error::AgentRefused { .. }
+            | Error::SignInNeeded(_)
+            | Error::File { .. }
             | Error::Window(_) => format!("Error · {}", error.code()),
         };
         pieces::card(look, Surface::Error, title, error.to_string())
@@ -221,6 +236,7 @@ fn main(app: &App, look: Look) -> Element<'_, Message> {
                 details::view(look, workflow, on_log)
             }
         },
+        Pane::Agents => agents::talk(&app.agents, look).map(Message::Agents),
     };
     let asked = workflow.and_then(|workflow| match &workflow.phase {
         Phase::Review {

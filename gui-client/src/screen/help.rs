@@ -28,6 +28,8 @@ pub fn view<'a, Message: Clone + 'a>(look: Look, close: Message) -> Element<'a, 
         .into()
     });
     let sideways = "Long lines move sideways with Shift and the wheel, or Alt and the arrow keys.";
+    let agents =
+        "With agents, the same keys send the prompt, allow or refuse what is asked, and stop the turn.";
     let content = column![
         row![
             text("Keyboard").font(UI_STRONG).size(look.large()),
@@ -38,6 +40,7 @@ pub fn view<'a, Message: Clone + 'a>(look: Look, close: Message) -> Element<'a, 
         scrollable(column(rows).spacing(GAP).padding(Padding::ZERO.right(14.0)))
             .style(style::scroll(look))
             .height(Length::Shrink),
+        pieces::remark(look, agents),
         pieces::remark(look, sideways),
     ]
     .spacing(SPACE);

@@ -103,6 +103,8 @@ pub enum Surface {
     Line,
     /// A key on a keyboard.
     Key,
+    /// Around what the keyboard is on.
+    Focus,
 }
 
 /// Style of a container.
@@ -129,6 +131,10 @@ pub fn surface(look: Look, surface: Surface) -> impl Fn(&Theme) -> container::St
             Surface::Dialog => card(colors.panel, colors.border),
             Surface::Shade => flat(colors.shade),
             Surface::Line => flat(colors.border),
+            Surface::Focus => container::Style {
+                border: border::rounded(RADIUS).color(colors.accent).width(2.0),
+                ..container::Style::default()
+            },
             Surface::Key => container::Style {
                 border: border::rounded(4.0).color(colors.border).width(1.0),
                 ..card(colors.raised, colors.border)

@@ -92,9 +92,13 @@ pub fn card<'a, Message: 'a>(
         Surface::Error => look.colors.bad,
         Surface::Warning => look.colors.warn,
         Surface::Success => look.colors.good,
-        Surface::Panel | Surface::Card | Surface::Dialog | Surface::Shade | Surface::Line | Surface::Key => {
-            look.colors.text
-        }
+        Surface::Panel
+        | Surface::Card
+        | Surface::Dialog
+        | Surface::Shade
+        | Surface::Line
+        | Surface::Key
+        | Surface::Focus => look.colors.text,
     };
     let mut parts = column![text(title.into()).font(UI_STRONG).size(look.small()).color(color)].spacing(4);
     let content: String = content.into();

@@ -2,8 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures::StreamExt;
+use futures::{StreamExt, stream::BoxStream};
 use gui_client::{
+    agent::{
+        client::{self, Heard},
+        session::{Entry, Session},
+        tool::ToolContent,
+        update::Speaker,
+    },
     app::{self, App, Message, Options},
     clock::Clock,
     config::Config,
@@ -12,7 +18,10 @@ use gui_client::{
         fake::{self, Fake},
     },
     model::Phase,
-    screen::interaction,
+    screen::{
+        agents::{self, Agents},
+        interaction,
+    },
     theme,
 };
 use iced_test::{
@@ -78,6 +87,41 @@ pub fn text(delta: &str, offset: u64, tokens: u64) -> Body {
     }
 }
 
+/// Longest wait for anything.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What a session consists of, a line each.
+pub fn story(session: &Session) -> Vec<String> {
+    let line = |entry: &Entry| match entry {
+        Entry::Said(said) => match said.speaker {
+            Speaker::Person => format!("you: {}", said.text),
+            Speaker::Agent => format!("agent: {}", said.text),
+            Speaker::Thought => format!("thought: {}", said.text),
+        },
+        Entry::Tool(call) => {
+            let content = call.content.iter().map(|content| match content {
+                ToolContent::Text(text) => format!(" [{text}]"),
+                ToolContent::Diff(change) => {
+                    format!(
+                        " [{} +{} -{}]",
+                        change.view.path, change.view.added, change.view.removed
+                    )
+                }
+                ToolContent::Other(what) => format!(" [{what}]"),
+            });
+            format!(
+                "{}: {} {:?}{}",
+                call.kind.label(),
+                call.title,
+                call.status,
+                content.collect::<String>()
+            )
+        }
+        Entry::Notice(notice) => format!("{:?}: {} {}", notice.severity, notice.title, notice.text),
+    };
+    session.entries.iter().map(line).collect()
+}
+
 fn clock() -> Clock {
     Clock {
         now: || 1_000,
@@ -89,6 +133,8 @@ fn clock() -> Clock {
 pub struct Driver {
     pub app: App,
     pub fake: Fake,
+    /// What is heard from an agent, and as which generation.
+    talk: Option<(u32, BoxStream<'static, Heard>)>,
 }
 
 impl Driver {
@@ -111,7 +157,11 @@ impl Driver {
     /// A window that has not connected.
     pub fn on(fake: Fake, options: Options) -> Self {
         let app = App::new(Arc::new(fake.clone()), clock(), &Config::default(), options);
-        Self { app, fake }
+        Self {
+            app,
+            fake,
+            talk: None,
+        }
     }
 
     pub async fn connect(&mut self) {
@@ -170,6 +220,25 @@ impl Driver {
                     waiting.push(message);
                 }
             }
+        }
+    }
+
+    /// Listens to the agent that the window wants to be connected with.
+    pub async fn hear(&mut self, enough: impl Fn(&Agents) -> bool) {
+        while !enough(&self.app.agents) {
+            let (generation, agent) = self.app.agents.wanted().expect("somebody to listen to");
+            if self
+                .talk
+                .as_ref()
+                .is_none_or(|(current, _)| *current != generation)
+            {
+                self.talk = Some((generation, client::connect(agent)));
+            }
+            let (_, heard) = self.talk.as_mut().unwrap();
+            let heard = tokio::time::timeout(PATIENCE, heard.next()).await;
+            let heard = heard.expect("it says something").expect("it has not ended");
+            let message = agents::Message::Heard(generation, vec![heard]);
+            self.send(Message::Agents(message)).await;
         }
     }
 

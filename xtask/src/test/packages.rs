@@ -24,6 +24,10 @@ const ACP_SDK: &str = "@agentclientprotocol/sdk@2.4.0";
 /// and what those need.
 const ACP_EXAMPLES: &[&str] = &["@agentclientprotocol/sdk@1.9.0", "zod@4.6.7", "ws@8.23.0"];
 
+/// Agents of others that the window talks with.
+const GEMINI: &str = "@google/gemini-cli@0.61.0";
+const CLAUDE_AGENT: &str = "@agentclientprotocol/claude-agent-acp@0.100.0";
+
 /// Language servers and formatters of Python.
 const PYTHON_TOOLS: &str = "\
 autopep8==2.3.2
@@ -79,6 +83,18 @@ pub(super) const WANTED: &[Wanted] = &[
             let schema = "node_modules/@agentclientprotocol/sdk/schema/v1/schema.json";
             install_from_npm(paths, &[ACP_SDK], schema)
         },
+    },
+    Wanted {
+        step: "Gemini CLI",
+        variable: "AGENTIC_IDE_GEMINI",
+        without: "the test of the window with Gemini CLI will be left out",
+        installer: |paths| install_from_npm(paths, &[GEMINI], "node_modules/.bin/gemini"),
+    },
+    Wanted {
+        step: "Claude Agent",
+        variable: "AGENTIC_IDE_CLAUDE_AGENT",
+        without: "the test of the window with Claude Agent will be left out",
+        installer: |paths| install_from_npm(paths, &[CLAUDE_AGENT], "node_modules/.bin/claude-agent-acp"),
     },
     Wanted {
         step: "MCP client",
