@@ -1,6 +1,7 @@
 //! The text of version 1 is frozen: `samples` holds at least one of every kind
 //! of event, `fixtures/v1.jsonl` the text they had when the version was made.
 
+mod beginnings;
 mod strategies;
 mod tools;
 mod unsaved;
@@ -649,23 +650,6 @@ fn what_was_once_written_is_still_read() {
     assert_eq!(read(TRIALS), trial_samples());
     assert_eq!(read(EDITS), edit_samples());
     assert_eq!(read(RECHECKS), recheck_samples());
-}
-
-#[test]
-fn the_beginnings_of_text_are_known() {
-    let begins = |event: &Event| super::TEXT_STARTS.map(|start| text(event).starts_with(start));
-    let streamed = samples().remove(2);
-    assert_eq!(begins(&streamed), [true, false]);
-    let lane = StageId::new("l");
-    let event = Box::new(streamed);
-    assert_eq!(begins(&Event::Lane { lane, event }), [false, true]);
-}
-
-#[test]
-fn the_beginning_of_a_continued_event_is_known() {
-    let history = BlobId::of(b"history");
-    let beginning = super::CONTINUED_GLOB.trim_end_matches('*');
-    assert!(text(&Event::Continued { history }).starts_with(beginning));
 }
 
 /// A whole workflow as an earlier version wrote it.

@@ -5,6 +5,7 @@
 mod artifact;
 mod call;
 mod graph;
+mod intent;
 mod tool;
 mod words;
 
@@ -16,11 +17,10 @@ use shared::{
 };
 
 use self::{
-    artifact::{
-        Applied, ApplyIntent, CheckReport, Context, Decision, Failure, Outcome, Plan, Proposal, Task,
-    },
+    artifact::{Applied, CheckReport, Context, Decision, Failure, Outcome, Plan, Proposal, Task},
     call::ModelCalled,
     graph::Graph,
+    intent::ApplyIntent,
     tool::ToolCalled,
     words::Level,
 };
