@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     acp_client::{Acp, on_each_transport, prompt, wire::Transport},
-    world::World,
+    world::{SCRIPT, World},
 };
 
 on_each_transport!(
@@ -189,6 +189,106 @@ async fn a_session_is_found_again_with_and_without_its_history(transport: Transp
     assert_eq!(deleted["result"], json!({}), "{deleted}");
     let gone = acp.call("session/resume", at(Value::Null)).await;
     assert_eq!(gone["error"]["code"], -32002, "{gone}");
+}
+
+#[tokio::test]
+async fn the_same_feedback_said_again_is_another_message() {
+    // Each time the model does as it is told.
+    let first = "  - match: { endpoint: chat, format: absent, contains: \"shout it\", nth: 1 }\n    \
+                 respond: { text: \"greeting.py\\n```python\\ndef greet(name):\\n    return name.upper()\\n```\\n\" }\n";
+    let script = SCRIPT.replace(
+        "  - name: code again\n",
+        &format!("{first}  - name: code again\n"),
+    );
+    let world = World::with(&script).await;
+    let mut acp = Acp::two(Transport::Joined, &world, json!({})).await;
+    let session = session(&mut acp, &world).await;
+    let mut said = vec![say(&mut acp, &session, "Add greetings").await];
+    let mut before = Vec::new();
+    for _ in 0..2 {
+        let asked = question(&mut acp).await;
+        acp.choose(&asked, "modify").await;
+        assert_eq!(idle(&mut acp).await, "end_turn");
+        before.append(&mut acp.updates);
+        said.push(say(&mut acp, &session, "shout it").await);
+    }
+    let asked = question(&mut acp).await;
+    acp.updates.splice(0..0, before);
+    let users = |acp: &Acp| {
+        let messages = messages(acp).into_iter();
+        let users = messages.filter(|(_, who, _)| who == "user");
+        users.map(|(id, _, text)| (id, text)).collect::<Vec<_>>()
+    };
+    let texts = ["Add greetings", "shout it", "shout it"].map(str::to_owned);
+    let expect: Vec<(String, String)> = said.iter().cloned().zip(texts).collect();
+    assert_eq!(users(&acp), expect);
+    assert_ne!(said[1], said[2]);
+    // Whoever comes later is told the same messages.
+    let mut later = Acp::two(Transport::Joined, &world, json!({})).await;
+    let at = json!({ "sessionId": session, "cwd": world.repo(), "replayFrom": { "type": "start" } });
+    let resumed = later.call("session/resume", at).await;
+    assert_eq!(resumed["error"], Value::Null, "{resumed}");
+    assert_eq!(users(&later), expect);
+    acp.updates.clear();
+    acp.choose(&asked, "reject").await;
+    assert_eq!(idle(&mut acp).await, "end_turn");
+}
+
+#[tokio::test]
+async fn a_deleted_file_is_told_as_deleted() {
+    let text = "\
+        *** Begin Patch\n\
+        *** Update File: app.py\n\
+        @@\n\
+        -    print(\"hello\")\n\
+        +    print(\"bye\")\n\
+        *** Delete File: README.md\n\
+        *** End Patch\n";
+    let script = format!(
+        "models: [{{ name: 'mistral:7b-instruct-v0.3-q4_K_M' }}]\n\
+         rules:\n\
+         - match: {{ format: present }}\n  respond: {{ json: {{ summary: s, steps: [a], files: [app.py, README.md], \
+         stages: [{{ stage: test_generation, run: false, reason: none }}] }} }}\n\
+         - respond: {{ text: {} }}\n",
+        json!(text)
+    );
+    let mut world = World::prepared(&script).await;
+    let path = world.path("config.yaml");
+    std::fs::write(&path, "ollama: { embed_model: null, edit_format: apply_patch }\n").unwrap();
+    world.argue(&["--config", path.to_str().unwrap()]);
+    world.start().await;
+    let operations = |asked: &Value| -> Vec<(String, String)> {
+        let contents = asked["params"]["subject"]["toolCall"]["content"]
+            .as_array()
+            .unwrap()
+            .iter();
+        let changes = contents.filter_map(|content| content["changes"].get(0));
+        let name = |change: &Value| {
+            change["path"]
+                .as_str()
+                .unwrap()
+                .rsplit('/')
+                .next()
+                .unwrap()
+                .to_owned()
+        };
+        let mut all: Vec<_> = changes
+            .map(|change| (name(change), change["operation"].as_str().unwrap().to_owned()))
+            .collect();
+        all.sort();
+        all
+    };
+    let mut acp = Acp::two(Transport::Joined, &world, json!({})).await;
+    let session = session(&mut acp, &world).await;
+    say(&mut acp, &session, "Change one, delete one").await;
+    let asked = question(&mut acp).await;
+    let expect = [("README.md", "delete"), ("app.py", "modify")];
+    let expect = expect.map(|(path, operation)| (path.to_owned(), operation.to_owned()));
+    assert_eq!(operations(&asked), expect, "{asked}");
+    acp.choose(&asked, "accept").await;
+    assert_eq!(idle(&mut acp).await, "end_turn");
+    assert!(world.read("app.py").contains("bye"));
+    assert!(!world.repo().join("README.md").exists());
 }
 
 async fn what_is_said_meanwhile_is_told_to_who_said_it(transport: Transport) {

@@ -7,7 +7,10 @@ use agent_client_protocol::{
     Error as AcpError,
     v1::schema::{PromptRequest, PromptResponse, StopReason},
 };
-use shared::{error::Code, id::WorkflowId};
+use shared::{
+    error::Code,
+    id::{Seq, WorkflowId},
+};
 use tokio::time::timeout;
 
 use super::{
@@ -28,8 +31,8 @@ const TURN_END: Duration = Duration::from_secs(5);
 pub(super) enum Taken {
     /// A turn of its own.
     Turn(Lease),
-    /// Words for the workflow of the turn that runs.
-    Told(WorkflowId),
+    /// Words for the workflow of the turn that runs, told after this event.
+    Told(WorkflowId, Seq),
 }
 
 /// Finds the place of what was said. A client may have been told that the work
@@ -46,8 +49,8 @@ pub(super) async fn take(
             return Ok(Taken::Turn(lease));
         }
         let told = steering::steer(runtime, session, follower, text.to_owned()).await;
-        if let Some(workflow) = told.map_err(|error| acp_error(&error))? {
-            return Ok(Taken::Told(workflow));
+        if let Some((workflow, after)) = told.map_err(|error| acp_error(&error))? {
+            return Ok(Taken::Told(workflow, after));
         }
         timeout(TURN_END, session.turn_over()).await.map_err(|_| {
             AcpError::invalid_request()
@@ -71,7 +74,7 @@ pub(super) async fn prompt(
     let follower = connection.attend(peer, &session).await?;
     let lease = match take(connection, &session, &follower, &text).await? {
         Taken::Turn(lease) => lease,
-        Taken::Told(workflow) => {
+        Taken::Told(workflow, _) => {
             return Ok(PromptResponse::new(StopReason::EndTurn).meta(steering::told(&workflow)));
         }
     };
@@ -109,8 +112,8 @@ pub(super) async fn steer(
     let follower = connection.attend(peer, &session).await?;
     let runtime = connection.hub().runtime();
     let steered = steering::steer(runtime, &session, &follower, text).await;
-    let workflow = steered.map_err(|error| acp_error(&error))?;
-    Ok(steering::Steered::of(workflow.as_ref()))
+    let told = steered.map_err(|error| acp_error(&error))?;
+    Ok(steering::Steered::of(told.as_ref().map(|(workflow, _)| workflow)))
 }
 
 /// Refuses a prompt that cannot be used.

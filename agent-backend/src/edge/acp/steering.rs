@@ -11,7 +11,10 @@ use agent_client_protocol::{
 use engine::{Phase, artifact::Decision};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use shared::{error::Code, id::WorkflowId};
+use shared::{
+    error::Code,
+    id::{Seq, WorkflowId},
+};
 
 use super::{follower::Follower, session::Session, streaming::VENDOR};
 use crate::{error::Error, runtime::Runtime};
@@ -75,22 +78,20 @@ pub(super) fn told(workflow: &WorkflowId) -> Meta {
     Meta::from_iter([(VENDOR.to_owned(), remark)])
 }
 
-/// Tells the workflow of the turn that runs; none where no turn runs, or its
-/// workflow is over.
+/// Tells the workflow of the turn that runs: which one, and after which event;
+/// none where no turn runs, or its workflow is over.
 pub(super) async fn steer(
     runtime: &Runtime,
     session: &Session,
     follower: &Follower,
     text: String,
-) -> Result<Option<WorkflowId>, Error> {
+) -> Result<Option<(WorkflowId, Seq)>, Error> {
     let Some(workflow) = session.works_on().await else {
         return Ok(None);
     };
     follower.said(&text);
-    let asked = matches!(
-        runtime.state(&workflow).await?.phase,
-        Phase::AwaitingDecision { .. }
-    );
+    let state = runtime.state(&workflow).await?;
+    let asked = matches!(state.phase, Phase::AwaitingDecision { .. });
     let said = match asked {
         true => {
             let feedback = text.clone();
@@ -106,7 +107,7 @@ pub(super) async fn steer(
         false => runtime.remark(&workflow, text).await,
     };
     match said {
-        Ok(()) => Ok(Some(workflow)),
+        Ok(()) => Ok(Some((workflow, state.head))),
         Err(error) if error.code == Code::WorkflowFinished => Ok(None),
         Err(error) => Err(error),
     }

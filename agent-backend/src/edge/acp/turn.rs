@@ -36,8 +36,8 @@ pub(super) struct About {
 pub(super) enum Origin {
     /// At this place of the session.
     Entry(usize),
-    /// Among what this workflow was told.
-    Words(WorkflowId),
+    /// Among what this workflow was told after this event.
+    Words(WorkflowId, Seq),
     /// Nowhere.
     Nowhere,
 }
@@ -147,7 +147,7 @@ impl Turn<'_> {
                 Some(seq) => Ok(Some(About {
                     workflow: Some(state.workflow.clone()),
                     since: Since::after(At { entry, seq }),
-                    origin: Origin::Words(state.workflow.clone()),
+                    origin: Origin::Words(state.workflow.clone(), seq),
                 })),
                 // Somebody else has answered meanwhile, and it is over.
                 None => self.work(None, text.clone(), text).await.map(Some),

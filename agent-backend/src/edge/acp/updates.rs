@@ -7,7 +7,7 @@ use std::{
 };
 
 use agent_client_protocol::v1::schema::{
-    ContentBlock, ContentChunk, Diff, Notice, NoticeSeverity, Plan, PlanEntry, PlanEntryPriority,
+    ContentBlock, ContentChunk, Diff, Meta, Notice, NoticeSeverity, Plan, PlanEntry, PlanEntryPriority,
     PlanEntryStatus, SessionUpdate, TextContent, ToolCall, ToolCallContent, ToolCallLocation, ToolCallStatus,
     ToolCallUpdate, ToolCallUpdateFields, ToolKind,
 };
@@ -17,15 +17,21 @@ use engine::{
     event::{self, Ending, NoticeLevel, Streamed},
     ports::Journal,
 };
+use serde_json::json;
 use shared::id::{StageId, WorkflowId};
 
 use super::{
     called,
     client::{Abilities, Notices},
+    streaming::VENDOR,
     terminal::{self, Ended, Terminals},
     usage::Usage,
 };
 use crate::{error::Error, present};
+
+/// What is said of a file beside its texts, where these do not tell.
+const CHANGE: &str = "change";
+const DELETE: &str = "delete";
 
 /// Maps the events of one workflow, in order.
 pub(super) struct Updates<'a> {
@@ -103,9 +109,7 @@ impl<'a> Updates<'a> {
                 let files = present::files(self.journal.as_ref(), &proposal.files).await?;
                 let diff = |file: shared::wire::FileDiff| {
                     let path = self.cwd.join(&file.path);
-                    ToolCallContent::Diff(
-                        Diff::new(path, file.new_text.unwrap_or_default()).old_text(file.old_text),
-                    )
+                    ToolCallContent::Diff(diff(path, file.old_text, file.new_text))
                 };
                 self.diffs = files.into_iter().map(diff).collect();
                 vec![self.update(ToolCallUpdateFields::new().content(self.diffs.clone()))]
@@ -370,6 +374,24 @@ impl<'a> Updates<'a> {
             .content(content);
         ToolCallUpdate::new(self.call.clone(), fields)
     }
+}
+
+/// A changed file. One that is deleted says so, because its text is as that of one
+/// that is emptied.
+pub(super) fn diff(path: PathBuf, old: Option<String>, new: Option<String>) -> Diff {
+    let deleted = new.is_none();
+    let diff = Diff::new(path, new.unwrap_or_default()).old_text(old);
+    if deleted {
+        diff.meta(Meta::from_iter([(VENDOR.to_owned(), json!({ CHANGE: DELETE }))]))
+    } else {
+        diff
+    }
+}
+
+/// Whether a changed file is deleted.
+pub(super) fn is_deleted(diff: &Diff) -> bool {
+    let vendor = diff.meta.as_ref().and_then(|meta| meta.get(VENDOR));
+    vendor.and_then(|vendor| vendor.get(CHANGE)) == Some(&json!(DELETE))
 }
 
 /// Words of the person.

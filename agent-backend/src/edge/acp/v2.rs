@@ -8,6 +8,7 @@
 mod client;
 mod prompt;
 mod updates;
+mod words;
 
 use std::{path::PathBuf, sync::Arc};
 

@@ -6,6 +6,7 @@ use agent_client_protocol::{
     v1::schema as one,
     v2::{Responder, schema as two},
 };
+use shared::id::{Seq, WorkflowId};
 
 use super::{
     super::{
@@ -17,7 +18,7 @@ use super::{
         text,
         turn::{Origin, Turn},
     },
-    updates,
+    updates, words,
 };
 
 /// Takes a prompt, answers it, and does what it asks for.
@@ -60,8 +61,9 @@ async fn take(
     };
     let lease = match prompt::take(connection, &session, &follower, &text).await {
         Ok(Taken::Turn(lease)) => lease,
-        Ok(Taken::Told(workflow)) => {
-            accept(responder, updates::words_for(&workflow, &text));
+        Ok(Taken::Told(workflow, after)) => {
+            let id = words_of(connection, &workflow, after, &text).await;
+            accept(responder, id.unwrap_or_else(updates::own_message));
             return Ok(());
         }
         Err(error) => return Err((responder, error)),
@@ -80,7 +82,7 @@ async fn take(
         Some(Origin::Entry(place)) => session
             .key_of(*place)
             .map(|key| two::MessageId::new(key.as_str())),
-        Some(Origin::Words(workflow)) => Some(updates::words_for(workflow, &text)),
+        Some(Origin::Words(workflow, after)) => words_of(connection, workflow, *after, &text).await,
         Some(Origin::Nowhere) | None => None,
     };
     // What has no place in the journal is told here, and not again.
@@ -95,6 +97,20 @@ async fn take(
         tracing::warn!(%error, code = %error.code, session = %session.id, "a turn broke off");
     }
     Ok(())
+}
+
+/// The message that words became.
+async fn words_of(
+    connection: &Connection,
+    workflow: &WorkflowId,
+    after: Seq,
+    text: &str,
+) -> Option<two::MessageId> {
+    let found = words::find(connection.hub().runtime(), workflow, after, text).await;
+    found.unwrap_or_else(|error| {
+        tracing::warn!(%error, code = %error.code, %workflow, "words are not found again");
+        None
+    })
 }
 
 /// The blocks of a prompt as version 1 has them.

@@ -7,17 +7,15 @@
 )]
 
 use agent_client_protocol::{schema::MaybeUndefined, v1::schema as one, v2::schema as two};
-use sha2::{Digest as _, Sha256};
 use shared::{
     id::{Seq, WorkflowId},
     wire::SessionPosition,
 };
 
+use super::{super::updates::is_deleted, words};
+
 /// The one plan of a session.
 const PLAN: &str = "plan";
-
-/// Hexadecimal digits by which words are known.
-const WORDS_DIGITS: usize = 16;
 
 /// Which message the text of the agent belongs to: pieces of one kind in a row
 /// are one. The same for all who are told, and whenever, because a message is
@@ -128,27 +126,18 @@ pub(super) fn own_message() -> two::MessageId {
     two::MessageId::new(uuid::Uuid::now_v7().to_string())
 }
 
-/// The message that is words for a workflow that runs, by the words.
-pub(super) fn words_for(workflow: &WorkflowId, words: &str) -> two::MessageId {
-    let digits = hex::encode(Sha256::digest(words));
-    let digits = digits.get(..WORDS_DIGITS).unwrap_or_default();
-    two::MessageId::new(format!("{workflow}:{digits}"))
-}
-
-/// Words of the person: a request is known by its key, what came later by itself.
+/// Words of the person: a request is known by its key, what came later by its
+/// place.
 fn heard(chunk: one::ContentChunk, from: Option<&SessionPosition>) -> two::UserMessage {
-    let content = content(chunk.content);
-    let id = match (from, &content) {
-        (None, _) => own_message(),
-        (Some(from), two::ContentBlock::Text(text)) if from.seq != Seq::default() => {
-            match &from.workflow_id {
-                Some(workflow) => words_for(workflow, &text.text),
-                None => own_message(),
-            }
-        }
-        (Some(from), _) => two::MessageId::new(from.correlation_id.as_str()),
+    let id = match from {
+        None => own_message(),
+        Some(from) if from.seq == Seq::default() => two::MessageId::new(from.correlation_id.as_str()),
+        Some(from) => match &from.workflow_id {
+            Some(workflow) => words::message(workflow, from.seq),
+            None => own_message(),
+        },
     };
-    two::UserMessage::new(id).content(vec![content])
+    two::UserMessage::new(id).content(vec![content(chunk.content)])
 }
 
 /// The agent says nothing but text.
@@ -212,13 +201,14 @@ fn tool_content(content_of: one::ToolCallContent) -> Option<two::ToolCallContent
     }
 }
 
-/// One changed file. A file without text is taken for one that is removed.
+/// One changed file.
 fn changes(diff: &one::Diff) -> two::Diff {
     let path = diff.path.as_path();
-    let (change, new) = match (&diff.old_text, diff.new_text.as_str()) {
-        (None, new) => (two::DiffChange::add(path), Some(new)),
-        (Some(_), "") => (two::DiffChange::delete(path), None),
-        (Some(_), new) => (two::DiffChange::modify(path), Some(new)),
+    let new = Some(diff.new_text.as_str()).filter(|_| !is_deleted(diff));
+    let change = match (&diff.old_text, new) {
+        (None, _) => two::DiffChange::add(path),
+        (Some(_), None) => two::DiffChange::delete(path),
+        (Some(_), Some(_)) => two::DiffChange::modify(path),
     };
     let name = diff.path.to_string_lossy();
     let name = name.trim_start_matches('/');
@@ -327,7 +317,7 @@ mod tests {
     use serde_json::{Value, json};
     use shared::id::CorrelationId;
 
-    use super::*;
+    use super::{super::super::updates::diff, *};
 
     fn at(seq: u64) -> SessionPosition {
         SessionPosition {
@@ -378,17 +368,15 @@ mod tests {
             assert_eq!(serde_json::to_value(update).unwrap()["messageId"], expect);
         };
         check(&at(0), "r");
-        check(&at(7), &words_for(&WorkflowId::new("w"), "hi").to_string());
-        assert_ne!(
-            words_for(&WorkflowId::new("w"), "hi"),
-            words_for(&WorkflowId::new("w"), "ho")
-        );
+        check(&at(7), "w:7");
+        // The same words again.
+        check(&at(9), "w:9");
     }
 
     #[test]
     fn a_changed_file_is_told_with_a_patch() {
-        let check = |old: Option<&str>, new: &str, operation: &str, line: &str| {
-            let diff = one::Diff::new("/w/a.py", new).old_text(old.map(str::to_owned));
+        let check = |old: Option<&str>, new: Option<&str>, operation: &str, line: &str| {
+            let diff = diff("/w/a.py".into(), old.map(str::to_owned), new.map(str::to_owned));
             let told: Value = serde_json::to_value(changes(&diff)).unwrap();
             let change = &told["changes"][0];
             assert_eq!(
@@ -398,8 +386,9 @@ mod tests {
             let patch = told["patch"]["text"].as_str().unwrap();
             assert!(patch.lines().any(|other| other == line), "{patch}");
         };
-        check(None, "x = 1\n", "add", "+x = 1");
-        check(Some("x = 1\n"), "x = 2\n", "modify", "-x = 1");
-        check(Some("x = 1\n"), "", "delete", "-x = 1");
+        check(None, Some("x = 1\n"), "add", "+x = 1");
+        check(Some("x = 1\n"), Some("x = 2\n"), "modify", "-x = 1");
+        check(Some("x = 1\n"), Some(""), "modify", "-x = 1");
+        check(Some("x = 1\n"), None, "delete", "-x = 1");
     }
 }
