@@ -55,7 +55,8 @@ struct Options {
     /// Address of the model server
     #[arg(long, global = true, value_name = "URL")]
     ollama_url: Option<String>,
-    /// Model that plans and writes code
+    /// Model that plans and writes code; for one workflow also PROVIDER/MODEL of
+    /// those that are configured
     #[arg(long, global = true, value_name = "NAME")]
     model: Option<String>,
     /// gRPC address of the vector database
@@ -192,7 +193,11 @@ fn configure(cli: &Cli) -> Result<Config, Error> {
         config.ollama.url.clone_from(url);
     }
     if let Some(model) = &options.model {
-        config.ollama.model.clone_from(model);
+        // Then it is chosen for one workflow alone.
+        let chooses = matches!(cli.command, Some(Command::Run(_) | Command::Workflows(_)));
+        if !(chooses && config.has_model(model)) {
+            config.ollama.model.clone_from(model);
+        }
     }
     if let Some(url) = &options.qdrant_url {
         config.qdrant.url.clone_from(url);
@@ -206,7 +211,7 @@ async fn dispatch(cli: Cli, config: Config) -> Result<Exit, Error> {
         Command::Serve(arguments) => serve::serve(config, arguments.listen, arguments.port_file).await,
         Command::Acp => acp::run(config, backend).await,
         Command::Mcp(arguments) => mcp::run(config, arguments).await,
-        Command::Run(arguments) => run::run(config, backend, arguments).await,
+        Command::Run(arguments) => run::run(config, backend, cli.options.model, arguments).await,
         Command::Index(arguments) => index::run(config, backend, arguments).await,
         Command::Search(arguments) => search::search(config, arguments).await,
         Command::Workflows(command) => {

@@ -129,6 +129,9 @@ pub struct Ollama {
     /// How it is asked to write edits; by default as models of its name write
     /// them best.
     pub edit_format: Option<agents::edit::Format>,
+    /// How much it thinks before it answers, unless a workflow says otherwise; by
+    /// default as the server has it.
+    pub thinking: ::models::Thinking,
     /// Model that embeds text, unless `retrieval.embedding` names another; none
     /// searches by keyword alone.
     pub embed_model: Option<String>,
@@ -205,6 +208,19 @@ impl Retrieval {
     }
 }
 
+impl Config {
+    /// Whether a model is configured, as `PROVIDER/MODEL`.
+    pub fn has_model(&self, model: &str) -> bool {
+        let named = self.providers.iter();
+        let named = named.map(|(provider, it)| (provider.as_str(), it.model.as_str()));
+        let mut all = named.chain([(OLLAMA, self.ollama.model.as_str())]);
+        all.any(|(provider, name)| {
+            let rest = model.strip_prefix(provider);
+            rest.and_then(|rest| rest.strip_prefix('/')) == Some(name)
+        })
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -246,6 +262,7 @@ impl Default for Ollama {
             url: "http://127.0.0.1:11434".to_owned(),
             model: "mistral:7b-instruct-v0.3-q4_K_M".to_owned(),
             edit_format: None,
+            thinking: ::models::Thinking::ProviderDefault,
             embed_model: Some("nomic-embed-text".to_owned()),
             num_ctx: NumCtx::Auto,
             num_ctx_max: 32_768,

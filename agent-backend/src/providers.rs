@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 use agents::edit::Format;
 use models::{
     Hosted, HostedKind, HostedOptions, Identity, NumCtx, Ollama, OllamaOptions, Provider, Residence,
+    Thinking,
     routing::{Chain, Link, LinkOptions, Policy, Pool, Price},
 };
 use shared::error::Code;
@@ -34,6 +35,8 @@ pub struct Models {
     /// How they are asked to write edits, by their qualified names; those that
     /// say it.
     formats: BTreeMap<String, Format>,
+    /// How much they think, by their qualified names.
+    thinking: BTreeMap<String, Thinking>,
     other: OtherModel,
 }
 
@@ -67,19 +70,24 @@ impl Models {
             .iter()
             .map(|(role, names)| Ok((role.clone(), chain(role, names)?)));
         let roles = roles.collect::<Result<_, Error>>()?;
+        let (mut formats, mut thinking) = (BTreeMap::new(), BTreeMap::new());
         let named = config.providers.iter();
-        let named = named.map(|(name, it)| (name.as_str(), &it.model, it.edit_format));
-        let ollama = (OLLAMA, &config.ollama.model, config.ollama.edit_format);
-        let formats = named.chain([ollama]).filter_map(|(provider, model, format)| {
+        let named = named.map(|(name, it)| (name.as_str(), &it.model, it.edit_format, it.thinking));
+        let it = &config.ollama;
+        let ollama = (OLLAMA, &it.model, it.edit_format, it.thinking);
+        for (provider, model, format, thinks) in named.chain([ollama]) {
             let name = format!("{provider}/{model}");
-            format.map(|format| (name, format))
-        });
-        let formats = formats.collect();
+            if let Some(format) = format {
+                formats.insert(name.clone(), format);
+            }
+            thinking.insert(name, thinks);
+        }
         let config = config.clone();
         Ok(Self {
             roles,
             default,
             formats,
+            thinking,
             links: links.into_values().collect(),
             other: Arc::new(move |name| {
                 let mut config = config.clone();
@@ -114,6 +122,11 @@ impl Models {
     /// How a model is asked to write edits, where the configuration says it.
     pub fn edit_format(&self, who: &Identity) -> Option<Format> {
         self.formats.get(&qualified(who)).copied()
+    }
+
+    /// How much a model is to think, as the configuration says it.
+    pub fn thinking(&self, who: &Identity) -> Thinking {
+        self.thinking.get(&qualified(who)).copied().unwrap_or_default()
     }
 
     /// Every provider, once.

@@ -29,7 +29,7 @@ use std::{
 
 use engine::{
     Command, Graph, State,
-    artifact::{Choices, Decision, Task},
+    artifact::{Choices, Decision, Task, ThoughtLevel},
     blob::{Blob, BlobId},
     fold,
     ports::journal::{Created, Head, ListQuery, NewWorkflow},
@@ -126,10 +126,15 @@ fn fingerprint(task: &Task) -> BlobId {
     if *choices != Choices::default() {
         let Choices {
             model,
+            thought_level,
             search,
             folders,
         } = choices;
         text.push_str(&format!("\0{model:?}\0{search:?}\0{folders:?}"));
+        // As before there were levels, where none was chosen.
+        if *thought_level != ThoughtLevel::Default {
+            text.push_str(&format!("\0{thought_level:?}"));
+        }
     }
     BlobId::of(text.as_bytes())
 }

@@ -48,6 +48,7 @@ pub async fn build(config: &Config) -> Result<Runtime, Error> {
         models,
         memory: Memory::new(&config.memory),
         runs: Arc::default(),
+        said: Arc::default(),
         answers: Answers::open(&config.data_dir),
         answer_tokens_max: config.ollama.answer_tokens_max,
         search,

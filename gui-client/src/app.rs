@@ -173,7 +173,7 @@ pub enum Message {
     /// Look for the newest unfinished workflow again.
     Look,
     /// A snapshot of the workflow.
-    Viewed(Result<WorkflowView, Error>),
+    Viewed(Result<Box<WorkflowView>, Error>),
     /// A request was submitted, or not.
     Submitted(Result<WorkflowId, Error>),
     /// Something came from the stream of this generation.

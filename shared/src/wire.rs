@@ -22,8 +22,8 @@ pub use event::{
 pub use index::{IndexCommand, IndexPage, IndexProgress, IndexRequest, IndexState, IndexView};
 pub use memory::{MemoryDevice, MemoryProblem, MemoryView};
 pub use rest::{
-    DecisionRequest, ErrorBody, ForkRequest, HunkChoice, ImportResponse, RemarkRequest, Retrieval, StageView,
-    SubmitRequest, SubmitResponse, WorkflowPage, WorkflowSummary, WorkflowView,
+    Choices, DecisionRequest, ErrorBody, ForkRequest, HunkChoice, ImportResponse, RemarkRequest, Retrieval,
+    StageView, SubmitRequest, SubmitResponse, ThoughtLevel, WorkflowPage, WorkflowSummary, WorkflowView,
 };
 pub use sandbox::{SandboxGuarantee, SandboxPassedOver, SandboxView};
 pub use search::{

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Two providers; the roles ask both.
-const CONFIG: &str = r"
+pub const CONFIG: &str = r"
 ollama: { embed_model: null }
 providers:
   local: { kind: ollama, url: SERVER, model: mistral:7b-instruct-v0.3-q4_K_M, num_ctx: 16384 }
@@ -35,8 +35,13 @@ pub async fn with_two_models() -> World {
             "match: { endpoint: chat }",
             "match: { contains: \"# Your task\" }",
         );
-    let mut world = World::prepared(&script).await;
-    configure(&world, CONFIG);
+    configured(&script, CONFIG).await
+}
+
+/// A backend with this configuration, in which `SERVER` is the model server.
+pub async fn configured(script: &str, config: &str) -> World {
+    let mut world = World::prepared(script).await;
+    configure(&world, config);
     let path = world.path("config.yaml");
     world.argue(&["--config", path.to_str().unwrap()]);
     world.start().await;

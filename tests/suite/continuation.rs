@@ -212,6 +212,15 @@ async fn another_question_is_not_gone_on_with() {
 }
 
 #[tokio::test]
+async fn another_thought_level_is_not_gone_on_with() {
+    let (mut world, id) = killed(&script("", "")).await;
+    let path = world.path("config.yaml");
+    std::fs::write(&path, "ollama: { thinking: low }\n").unwrap();
+    world.argue(&["--config", path.to_str().unwrap()]);
+    check_anew(world, id, "what the model is asked has changed meanwhile").await;
+}
+
+#[tokio::test]
 async fn a_model_that_thinks_does_not_go_on() {
     let (world, id) = killed(&script("    kind: thinking", "")).await;
     check_anew(world, id, "the model cannot go on with an answer").await;

@@ -54,6 +54,7 @@ mod schemas;
 mod steering;
 mod streams;
 mod support;
+mod thought_levels;
 mod tools;
 mod trials;
 mod vector_database;

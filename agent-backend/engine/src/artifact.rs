@@ -25,10 +25,28 @@ pub struct Task {
 pub struct Choices {
     /// The model that is asked for everything.
     pub model: Option<String>,
+    /// How much the models think before they answer.
+    pub thought_level: ThoughtLevel,
     /// Whether code is searched for.
     pub search: Search,
     /// Absolute paths of further folders that are searched, and never written.
     pub folders: Vec<String>,
+}
+
+/// How much the models think before they answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ThoughtLevel {
+    /// As their providers are configured.
+    #[default]
+    Default,
+    /// Not at all.
+    Off,
+    /// Little.
+    Low,
+    /// As much as most questions need.
+    Medium,
+    /// Much.
+    High,
 }
 
 /// Whether code is searched for.

@@ -12,8 +12,10 @@ mod gemini;
 mod openai;
 mod options;
 mod reader;
+mod signed;
 mod status;
 mod stream;
+mod thinking;
 
 use std::sync::Arc;
 
@@ -25,13 +27,27 @@ use self::{
     adapt::{Known, Without},
     reader::Reader,
     stream::{Limits, Sent},
+    thinking::Wish,
 };
 use crate::{
-    ChatRequest, ChunkStream, Context, Error, Finding, Health, Identity, Loaded, Phase, Provider, context,
+    ChatRequest, ChunkStream, Context, Error, Finding, Health, Identity, Loaded, Phase, Provider, Thinking,
+    context,
     http::{Address, Http, Speaks},
     request,
 };
 pub use options::{HostedKind, HostedOptions};
+
+/// A request as one server is asked it.
+#[derive(Debug, Clone, Copy)]
+struct Asked<'a> {
+    request: &'a ChatRequest,
+    /// Most tokens to generate, thoughts included.
+    tokens_max: Option<u32>,
+    /// What is said of thinking.
+    wish: Wish,
+    /// What the server does not take.
+    without: Without,
+}
 
 /// A model on somebody's server. Requests may run at the same time.
 #[derive(Debug)]
@@ -90,17 +106,26 @@ impl Hosted {
         }
     }
 
-    fn body(&self, request: &ChatRequest, without: Without) -> Result<Value, Error> {
+    fn body(&self, request: &ChatRequest, wish: Wish, without: Without) -> Result<Value, Error> {
         let HostedOptions {
             kind,
             model,
             context_tokens,
             ..
         } = &self.options;
+        // Thoughts count for the limit of an answer.
+        let thoughts = wish.grants(request.thinking).tokens_max(*context_tokens);
+        let tokens_max = request.tokens_max.map(|answer| answer.saturating_add(thoughts));
+        let asked = Asked {
+            request,
+            tokens_max,
+            wish,
+            without,
+        };
         Ok(match kind {
-            HostedKind::OpenAi => openai::body(model, request, without),
-            HostedKind::Anthropic => anthropic::body(model, *context_tokens, request, without),
-            HostedKind::Gemini => gemini::body(request, without)?,
+            HostedKind::OpenAi => openai::body(model, &asked),
+            HostedKind::Anthropic => anthropic::body(model, *context_tokens, &asked),
+            HostedKind::Gemini => gemini::body(&asked)?,
         })
     }
 
@@ -131,11 +156,12 @@ impl Hosted {
         };
         let mut without = self.known.get();
         loop {
-            let body = self.body(request, without)?;
+            let wish = Wish::new(self.options.kind, request.thinking, without);
+            let body = self.body(request, wish, without)?;
             let response = self.http.post(&path, &body, phase, limit).await?;
             match self.http.accepted(response, &self.options.model).await {
                 Ok(response) => return Ok(response),
-                Err(error) => match adapt::adapt(without, request, &error) {
+                Err(error) => match adapt::adapt(without, request, wish, &error) {
                     Some(more) => {
                         tracing::info!(provider = %self.options.name, %error, "a field is left out from now on");
                         without = more;
@@ -182,6 +208,10 @@ impl Provider for Hosted {
     /// none of them says which.
     async fn continues(&self) -> Result<bool, Error> {
         Ok(false)
+    }
+
+    async fn grants(&self, wanted: Thinking) -> Thinking {
+        Wish::new(self.options.kind, wanted, self.known.get()).grants(wanted)
     }
 
     /// There is nothing to load; the server is asked what it says about the

@@ -22,6 +22,7 @@ mod request;
 mod residence;
 pub mod routing;
 pub mod sse;
+mod thinking;
 
 /// Most calls of tools in one answer.
 pub(crate) const CALLS_MAX: usize = 128;
@@ -38,3 +39,4 @@ pub use provider::{
     Role, ServerMemory, Tool, ToolCall, Usage,
 };
 pub use residence::{Busy, Residence, Turn};
+pub use thinking::Thinking;

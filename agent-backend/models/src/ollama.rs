@@ -11,6 +11,7 @@ mod examine;
 mod options;
 mod settle;
 mod sizing;
+mod thinking;
 mod wire;
 
 use std::sync::{
@@ -26,15 +27,13 @@ use tokio::{sync::OnceCell, time::Instant};
 use crate::http::{self, Address, Http, STATUS_BYTES_MAX, Speaks};
 use crate::{
     ChatRequest, ChunkStream, Context, Error, Finding, Health, Identity, Loaded, LoadedModel, Phase,
-    Provider, Residence, ServerMemory,
+    Provider, Residence, ServerMemory, Thinking,
 };
 pub use options::{KeepAlive, OllamaOptions};
 use settle::Settled;
 pub use settle::{ChosenFor, Session};
 pub use sizing::{NumCtx, Room};
-
-/// The ability of a model that thinks before it answers.
-const THINKING: &str = "thinking";
+use thinking::{Ability, Thinks};
 
 /// The ability to call tools.
 const TOOLS: &str = "tools";
@@ -59,6 +58,7 @@ pub struct Ollama {
     warm: AtomicBool,
     /// Context found loaded by the last preload, in tokens; 0 before it.
     loaded_context: AtomicU32,
+    thinks: Thinks,
 }
 
 impl Ollama {
@@ -98,6 +98,7 @@ impl Ollama {
             client,
             warm: AtomicBool::new(false),
             loaded_context: AtomicU32::new(0),
+            thinks: Thinks::default(),
         })
     }
 
@@ -247,10 +248,11 @@ impl Provider for Ollama {
     }
 
     async fn continues(&self) -> Result<bool, Error> {
-        let model = self.options.model.clone();
-        let info = self.status(self.client.show_model_info(model)).await?;
-        // Servers before 0.6.4 list no abilities, and know no thinking.
-        Ok(info.capabilities.iter().all(|ability| ability != THINKING))
+        Ok(thinking::asked(self).await? == Ability::Nothing)
+    }
+
+    async fn grants(&self, wanted: Thinking) -> Thinking {
+        thinking::grants(self, wanted).await
     }
 
     async fn takes_tools(&self) -> Result<bool, Error> {

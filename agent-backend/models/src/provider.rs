@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 
-use crate::{Context, Error, Finding, Residence, examine};
+use crate::{Context, Error, Finding, Residence, Thinking, examine};
 
 /// Who said a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -108,10 +108,14 @@ pub struct ChatRequest {
     /// Sampling temperature; the model's own default if absent.
     pub temperature: Option<f32>,
     /// Most tokens to generate; an answer cut there ends with
-    /// [`Finish::Length`].
+    /// [`Finish::Length`]. Those of thoughts that were asked for come on top,
+    /// [`Thinking::tokens_max`] of them.
     pub tokens_max: Option<u32>,
     /// Seed of the sampling, for answers that can be reproduced.
     pub seed: Option<i64>,
+    /// How much the model is to think first. One that cannot is asked without:
+    /// [`Provider::grants`].
+    pub thinking: Thinking,
 }
 
 /// Why an answer ended.
@@ -266,6 +270,14 @@ pub trait Provider: Send + Sync {
     /// Whether the model can be given tools to call.
     async fn takes_tools(&self) -> Result<bool, Error> {
         Ok(true)
+    }
+
+    /// What comes of a wish about thinking, as far as is known: the wish;
+    /// [`Thinking::Off`] from a model that cannot think; [`Thinking::Low`] in
+    /// place of `Off` from one that always does; or
+    /// [`Thinking::ProviderDefault`] where its server would not hear of it.
+    async fn grants(&self, wanted: Thinking) -> Thinking {
+        wanted
     }
 
     /// Loads the model and keeps it loaded.

@@ -66,6 +66,11 @@ impl Backend {
         })
     }
 
+    /// Whether it runs inside this process.
+    pub(super) fn is_inner(&self) -> bool {
+        self.inner.is_some()
+    }
+
     /// Lets inner work park; a backend outside this process is left alone.
     pub(super) async fn close(self) {
         if let Some(runtime) = self.inner {

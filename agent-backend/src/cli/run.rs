@@ -1,13 +1,13 @@
 //! `run`: one workflow in the terminal.
 
-use std::io::IsTerminal as _;
+use std::{io::IsTerminal as _, path::PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use dialoguer::{Input, Select};
 use shared::{
     error::Code,
     id::{Seq, WorkflowId},
-    wire::{Body, Decision, DecisionRequest, Question, SubmitRequest, WorkflowState},
+    wire::{self, Body, Decision, DecisionRequest, Question, SubmitRequest, WorkflowState},
 };
 
 use super::{
@@ -35,6 +35,53 @@ pub(super) struct Arguments {
     /// Own id of the request; the same id never runs twice
     #[arg(long)]
     correlation_id: Option<String>,
+    /// How much the models think before they answer
+    #[arg(long, value_enum, value_name = "LEVEL")]
+    thought_level: Option<ThoughtLevel>,
+    /// Whether code is searched for
+    #[arg(long, value_enum)]
+    retrieval: Option<Retrieval>,
+    /// Search this folder as well, which is never written; may be repeated
+    #[arg(long = "folder", value_name = "DIR")]
+    folders: Vec<PathBuf>,
+}
+
+/// As in a submit.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ThoughtLevel {
+    Default,
+    Off,
+    Low,
+    Medium,
+    High,
+}
+
+impl From<ThoughtLevel> for wire::ThoughtLevel {
+    fn from(level: ThoughtLevel) -> Self {
+        match level {
+            ThoughtLevel::Default => Self::Default,
+            ThoughtLevel::Off => Self::Off,
+            ThoughtLevel::Low => Self::Low,
+            ThoughtLevel::Medium => Self::Medium,
+            ThoughtLevel::High => Self::High,
+        }
+    }
+}
+
+/// As in a submit.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Retrieval {
+    On,
+    Off,
+}
+
+impl From<Retrieval> for wire::Retrieval {
+    fn from(retrieval: Retrieval) -> Self {
+        match retrieval {
+            Retrieval::On => Self::On,
+            Retrieval::Off => Self::Off,
+        }
+    }
 }
 
 /// How a workflow is followed.
@@ -46,17 +93,32 @@ pub(super) struct Manner {
     pub json: bool,
 }
 
-pub(super) async fn run(config: Config, named: Option<String>, arguments: Arguments) -> Result<Exit, Error> {
+/// `model` is what the command line names, if it does.
+pub(super) async fn run(
+    config: Config,
+    named: Option<String>,
+    model: Option<String>,
+    arguments: Arguments,
+) -> Result<Exit, Error> {
     let workspace = super::workspace(&config)?;
+    let folders = arguments.folders.iter().map(|folder| {
+        let path = std::path::absolute(folder);
+        path.map(|path| path.display().to_string())
+            .map_err(|error| Error::user(Code::InvalidRequest, format!("{}: {error}", folder.display())))
+    });
+    let folders = folders.collect::<Result<_, _>>()?;
     let backend = Backend::find(&config, named, Unfinished::Leave).await?;
+    // A name without its provider is of our own Ollama, which has it by now.
+    let model = model.filter(|model| !backend.is_inner() || config.has_model(model));
     let request = SubmitRequest {
         workflow_type: arguments.workflow_type,
         user_query: arguments.request,
         correlation_id: arguments.correlation_id,
         workspace: Some(workspace.display().to_string()),
-        model: None,
-        retrieval: None,
-        folders: Vec::new(),
+        model,
+        thought_level: arguments.thought_level.map(Into::into),
+        retrieval: arguments.retrieval.map(Into::into),
+        folders,
     };
     let submitted = backend.client.submit(&request).await?;
     let manner = Manner {

@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, num::NonZeroUsize, path::PathBuf};
 
 use agents::edit::Format;
+use models::Thinking;
 use serde::{Deserialize, Serialize};
 
 /// Name of the provider that the section `ollama` describes.
@@ -50,6 +51,10 @@ pub struct ModelProvider {
     /// them best.
     #[serde(default)]
     pub edit_format: Option<Format>,
+    /// How much it thinks before it answers, unless a workflow says otherwise; by
+    /// default as its server has it.
+    #[serde(default)]
+    pub thinking: Thinking,
     /// Its address; by default the company's own, or this machine's Ollama.
     #[serde(default)]
     pub url: Option<String>,
@@ -323,6 +328,24 @@ mod tests {
             read("diff").unwrap_err().to_string(),
             "unknown variant `diff`, expected one of `whole_file`, `search_replace`, `unified_diff`, `apply_patch`, \
              `whole_function`"
+        );
+    }
+
+    #[test]
+    fn levels_of_thinking() {
+        let read = |level: serde_json::Value| {
+            let yaml = json!({"kind": "gemini", "model": "m", "thinking": level});
+            serde_json::from_value::<ModelProvider>(yaml).map(|provider| provider.thinking)
+        };
+        assert_eq!(read(json!("default")).unwrap(), Thinking::ProviderDefault);
+        assert_eq!(read(json!("off")).unwrap(), Thinking::Off);
+        // As YAML reads `off`.
+        assert_eq!(read(json!(false)).unwrap(), Thinking::Off);
+        assert_eq!(read(json!("high")).unwrap(), Thinking::High);
+        assert!(read(json!(true)).is_err());
+        assert_eq!(
+            read(json!("much")).unwrap_err().to_string(),
+            "unknown variant `much`, expected one of `default`, `off`, `low`, `medium`, `high`"
         );
     }
 

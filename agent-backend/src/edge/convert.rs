@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use engine::{
-    artifact::{Choices, Decision, FileSelection, Search, Selection},
+    artifact::{Choices, Decision, FileSelection, Search, Selection, ThoughtLevel},
     blob::Blob,
 };
 use shared::{
@@ -145,6 +145,7 @@ fn choice(file: HunkChoice, texts: &mut Vec<Blob>) -> Result<FileSelection, Erro
 /// asked when it begins.
 pub(crate) fn choices(
     model: Option<&str>,
+    thought_level: Option<wire::ThoughtLevel>,
     retrieval: Option<wire::Retrieval>,
     folders: &[String],
 ) -> Result<Choices, Error> {
@@ -152,12 +153,24 @@ pub(crate) fn choices(
         model: model
             .filter(|model| !model.is_empty() && *model != CONFIGURED)
             .map(str::to_owned),
+        thought_level: thought_level.map(self::thought_level).unwrap_or_default(),
         search: match retrieval {
             None | Some(wire::Retrieval::On) => Search::On,
             Some(wire::Retrieval::Off) => Search::Off,
         },
         folders: choices::folders(folders)?,
     })
+}
+
+/// A level as the engine takes it.
+pub(crate) fn thought_level(level: wire::ThoughtLevel) -> ThoughtLevel {
+    match level {
+        wire::ThoughtLevel::Default => ThoughtLevel::Default,
+        wire::ThoughtLevel::Off => ThoughtLevel::Off,
+        wire::ThoughtLevel::Low => ThoughtLevel::Low,
+        wire::ThoughtLevel::Medium => ThoughtLevel::Medium,
+        wire::ThoughtLevel::High => ThoughtLevel::High,
+    }
 }
 
 /// An id that came from outside.

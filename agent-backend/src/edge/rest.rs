@@ -97,7 +97,12 @@ async fn submit(
         workflow_type: request.workflow_type,
         query: request.user_query,
         workspace: request.workspace,
-        choices: convert::choices(request.model.as_deref(), request.retrieval, &request.folders)?,
+        choices: convert::choices(
+            request.model.as_deref(),
+            request.thought_level,
+            request.retrieval,
+            &request.folders,
+        )?,
         missing: Missing::Refused,
         servers: Vec::new(),
     };

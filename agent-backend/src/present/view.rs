@@ -2,7 +2,7 @@
 
 use engine::{
     Outcome, Phase, State,
-    artifact::{Estimate, Span, StageChoice},
+    artifact::{Choices, Estimate, Search, Span, StageChoice, ThoughtLevel},
     ports::{
         Journal,
         journal::{Head, Status},
@@ -57,6 +57,7 @@ pub async fn view(journal: &dyn Journal, state: &State) -> Result<wire::Workflow
     };
     Ok(wire::WorkflowView {
         summary,
+        choices: choices(state),
         iteration: state.iteration,
         stages: state
             .records()
@@ -93,6 +94,31 @@ pub(crate) fn estimate(estimate: &Estimate) -> wire::StageEstimate {
         stage_id: estimate.stage.clone(),
         tokens,
         seconds,
+    }
+}
+
+/// What was chosen; a fork's model is its own.
+fn choices(state: &State) -> wire::Choices {
+    let Choices {
+        model: _,
+        thought_level,
+        search,
+        folders,
+    } = &state.task.choices;
+    wire::Choices {
+        model: state.model().map(str::to_owned),
+        thought_level: match thought_level {
+            ThoughtLevel::Default => wire::ThoughtLevel::Default,
+            ThoughtLevel::Off => wire::ThoughtLevel::Off,
+            ThoughtLevel::Low => wire::ThoughtLevel::Low,
+            ThoughtLevel::Medium => wire::ThoughtLevel::Medium,
+            ThoughtLevel::High => wire::ThoughtLevel::High,
+        },
+        retrieval: match search {
+            Search::On => wire::Retrieval::On,
+            Search::Off => wire::Retrieval::Off,
+        },
+        folders: folders.clone(),
     }
 }
 

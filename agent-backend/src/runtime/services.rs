@@ -8,7 +8,7 @@ use super::{
     editor::Editors,
     pressure::Pressure,
     servers::Servers,
-    worker::{Answers, Runs},
+    worker::{Answers, Runs, Said},
 };
 use crate::{
     config::Retrieval, error::Error, indexing::Indexing, memory::Memory, providers::Models,
@@ -30,6 +30,8 @@ pub struct Services {
     pub memory: Memory,
     /// How far the questions are that begin anew.
     pub runs: Arc<Runs>,
+    /// What workflows were told of how their models think.
+    pub said: Arc<Said>,
     /// The answers that are known already.
     pub answers: Answers,
     /// Most tokens of one answer.

@@ -18,6 +18,7 @@ mod retrieval;
 mod runs;
 mod shown;
 mod stream;
+mod thinking;
 mod toolbox;
 
 use std::{convert::Infallible, sync::Arc};
@@ -31,7 +32,7 @@ use engine::{
 use shared::{error::Code, id::StageId};
 use tokio::sync::{mpsc, oneshot};
 
-pub use self::{answers::Answers, runs::Runs};
+pub use self::{answers::Answers, runs::Runs, thinking::Said};
 use super::{
     mailbox::{Message, Reply},
     services::Services,

@@ -161,7 +161,9 @@ impl App {
 
     /// Shows a workflow and follows it from its first event.
     pub(super) fn attach(&mut self, workflow: Workflow) -> Task<Message> {
-        let snapshot = Task::perform(self.connection.view(&workflow.id), Message::Viewed);
+        let snapshot = Task::perform(self.connection.view(&workflow.id), |viewed| {
+            Message::Viewed(viewed.map(Box::new))
+        });
         self.review = self.review.next();
         self.evidence = Evidence::default();
         self.remark = Remark::default();

@@ -19,7 +19,7 @@ use shared::{
     id::{CorrelationId, Seq, WorkflowId},
     version::{Compatibility, VERSION},
     wire::{
-        Body, Decision, DecisionRequest, Envelope, SubmitRequest, WorkflowState, WorkflowSummary,
+        Body, Choices, Decision, DecisionRequest, Envelope, SubmitRequest, WorkflowState, WorkflowSummary,
         WorkflowView,
     },
 };
@@ -283,6 +283,7 @@ impl Connection for Fake {
         };
         let view = self.summary().map(|summary| WorkflowView {
             summary,
+            choices: Choices::default(),
             iteration: 1,
             stages: stages.iter().map(pending).collect(),
             plan: Vec::new(),

@@ -122,6 +122,7 @@ impl Interaction {
             correlation_id: None,
             workspace,
             model: None,
+            thought_level: None,
             retrieval: None,
             folders: Vec::new(),
         };

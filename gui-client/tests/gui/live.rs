@@ -272,6 +272,7 @@ async fn requests_as_the_contract_says() {
         correlation_id: Some("c1".to_owned()),
         workspace: None,
         model: None,
+        thought_level: None,
         retrieval: None,
         folders: Vec::new(),
     };

@@ -26,6 +26,10 @@ pub struct SubmitRequest {
     /// configured for each role where it is left out, or `configured`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
+    /// How much the models think before they answer; as they are configured where
+    /// it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thought_level: Option<ThoughtLevel>,
     /// Whether code is searched for; it is where this is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retrieval: Option<Retrieval>,
@@ -33,6 +37,62 @@ pub struct SubmitRequest {
     /// are searched and never written.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub folders: Vec<String>,
+}
+
+/// How much the models think before they answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ThoughtLevel {
+    /// As they are configured.
+    #[default]
+    Default,
+    /// Not at all.
+    Off,
+    /// Little.
+    Low,
+    /// As much as most questions need.
+    Medium,
+    /// Much.
+    High,
+}
+
+impl ThoughtLevel {
+    /// Its name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Off => "off",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
+/// What was chosen for a workflow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Choices {
+    /// The model that is asked for everything, as `PROVIDER/MODEL`; none where each
+    /// role has its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// How much the models think before they answer.
+    pub thought_level: ThoughtLevel,
+    /// Whether code is searched for.
+    pub retrieval: Retrieval,
+    /// Absolute paths of further folders that are searched.
+    pub folders: Vec<String>,
+}
+
+impl Default for Choices {
+    fn default() -> Self {
+        Self {
+            model: None,
+            thought_level: ThoughtLevel::Default,
+            retrieval: Retrieval::On,
+            folders: Vec::new(),
+        }
+    }
 }
 
 /// Whether code is searched for.
@@ -121,6 +181,9 @@ pub struct WorkflowView {
     /// Head of the list entry.
     #[serde(flatten)]
     pub summary: WorkflowSummary,
+    /// What was chosen for it.
+    #[serde(default)]
+    pub choices: Choices,
     /// Iteration, from 1.
     pub iteration: u32,
     /// Stages of the current iteration, in order.

@@ -10,7 +10,7 @@ use engine::{
     artifact::{
         Applied, ApplyIntent, CallEnding, CallNext, CheckReport, CheckStatus, Choices, CommitIntent, Context,
         ContextItem, ContextRead, Decision, Estimate, Failure, FileChange, FileSelection, ModelCall, Plan,
-        Proposal, RetrievalMode, Search, Selection, Span, StageChoice, Task,
+        Proposal, RetrievalMode, Search, Selection, Span, StageChoice, Task, ThoughtLevel,
     },
     blob::BlobId,
     event::{Ending, Event, GenerationTotal, LanePlan, Notice, NoticeLevel, Origin, Recorded, Streamed},
@@ -40,6 +40,7 @@ const EDITS: &str = include_str!("fixtures/v1-edits.jsonl");
 const RECHECKS: &str = include_str!("fixtures/v1-rechecks.jsonl");
 const ESTIMATES: &str = include_str!("fixtures/v1-estimates.jsonl");
 const CHOICES: &str = include_str!("fixtures/v1-choices.jsonl");
+const THOUGHTS: &str = include_str!("fixtures/v1-thoughts.jsonl");
 const HISTORY: &str = include_str!("fixtures/v1-history.jsonl");
 
 fn text(event: &Event) -> String {
@@ -537,6 +538,7 @@ fn choice_samples() -> Vec<Event> {
     };
     let choices = Choices {
         model: Some("groq/qwen3:32b".to_owned()),
+        thought_level: ThoughtLevel::Default,
         search: Search::Off,
         folders: vec!["/shared lib".to_owned(), "/docs".to_owned()],
     };
@@ -555,6 +557,25 @@ fn choice_samples() -> Vec<Event> {
         },
         Event::ContextRetrieved(context),
     ]
+}
+
+/// How much was to be thought, each level once.
+fn thought_samples() -> Vec<Event> {
+    let levels = [
+        ThoughtLevel::Off,
+        ThoughtLevel::Low,
+        ThoughtLevel::Medium,
+        ThoughtLevel::High,
+    ];
+    let of = |thought_level| {
+        let mut submitted = role_samples().pop();
+        let Some(Event::Submitted { task, .. }) = &mut submitted else {
+            panic!("the sample is a request");
+        };
+        task.choices.thought_level = thought_level;
+        submitted
+    };
+    levels.into_iter().filter_map(of).collect()
 }
 
 /// Checks that run the proposal.
@@ -624,6 +645,8 @@ fn the_text_of_every_kind_of_event() {
     insta::assert_snapshot!("reads", lines.join("\n"));
     let lines: Vec<String> = choice_samples().iter().map(text).collect();
     insta::assert_snapshot!("choices", lines.join("\n"));
+    let lines: Vec<String> = thought_samples().iter().map(text).collect();
+    insta::assert_snapshot!("thoughts", lines.join("\n"));
     let lines: Vec<String> = trial_samples().iter().map(text).collect();
     insta::assert_snapshot!("trials", lines.join("\n"));
     let lines: Vec<String> = edit_samples().iter().map(text).collect();
@@ -646,6 +669,7 @@ fn what_was_once_written_is_still_read() {
     assert_eq!(read(ROLES), role_samples());
     assert_eq!(read(READS), read_samples());
     assert_eq!(read(CHOICES), choice_samples());
+    assert_eq!(read(THOUGHTS), thought_samples());
     assert_eq!(read(ESTIMATES), estimate_samples());
     assert_eq!(read(TRIALS), trial_samples());
     assert_eq!(read(EDITS), edit_samples());

@@ -4,8 +4,9 @@
 //! out from then on: the call is made once more, which no retry is, for the
 //! server has done nothing. Pure.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU16, Ordering};
 
+use super::thinking::{self, Wish};
 use crate::{ChatRequest, Error};
 
 /// Words of a server that does not know a field.
@@ -44,16 +45,22 @@ pub(super) struct Without {
     pub(super) json_schema: bool,
     /// Nothing is asked for; the prompt says what the answer should be.
     pub(super) json_object: bool,
+    /// It is not asked not to think.
+    pub(super) thinking_off: bool,
+    /// It is not told a level of thinking.
+    pub(super) thinking_level: bool,
+    /// It is not told a number of tokens for it.
+    pub(super) thinking_tokens: bool,
 }
 
 /// What is known of a server, shared by its calls.
 #[derive(Debug, Default)]
-pub(super) struct Known(AtomicU8);
+pub(super) struct Known(AtomicU16);
 
 impl Known {
     pub(super) fn get(&self) -> Without {
         let bits = self.0.load(Ordering::Relaxed);
-        let has = |bit: u8| bits & (1 << bit) != 0;
+        let has = |bit: u16| bits & (1 << bit) != 0;
         Without {
             temperature: has(0),
             seed: has(1),
@@ -61,6 +68,9 @@ impl Known {
             stream_options: has(3),
             json_schema: has(4),
             json_object: has(5),
+            thinking_off: has(6),
+            thinking_level: has(7),
+            thinking_tokens: has(8),
         }
     }
 
@@ -73,18 +83,21 @@ impl Known {
             without.stream_options,
             without.json_schema,
             without.json_object,
+            without.thinking_off,
+            without.thinking_level,
+            without.thinking_tokens,
         ];
         let bits = fields
             .iter()
             .rev()
-            .fold(0, |bits, field| bits << 1 | u8::from(*field));
+            .fold(0, |bits, field| bits << 1 | u16::from(*field));
         self.0.fetch_or(bits, Ordering::Relaxed);
     }
 }
 
-/// What to leave out beside `without` after this refusal; `None` if the refusal
-/// is of nothing that can be left out.
-pub(super) fn adapt(without: Without, request: &ChatRequest, error: &Error) -> Option<Without> {
+/// What to leave out beside `without` after this refusal of a request that said
+/// so much of thinking; `None` if the refusal is of nothing that can be left out.
+pub(super) fn adapt(without: Without, request: &ChatRequest, wish: Wish, error: &Error) -> Option<Without> {
     let Error::Refused {
         status: 400 | 422,
         message,
@@ -108,9 +121,15 @@ pub(super) fn adapt(without: Without, request: &ChatRequest, error: &Error) -> O
             None
         };
     }
-    if !UNKNOWN.iter().any(|words| message.contains(words)) {
-        return None;
-    }
+    let is_unknown = UNKNOWN.iter().any(|words| message.contains(words));
+    // Last, because a model that thinks refuses other fields for thinking.
+    field(without, request, &message)
+        .filter(|_| is_unknown)
+        .or_else(|| thinking::less(without, wish, &message))
+}
+
+/// A field whose name the refusal has.
+fn field(without: Without, request: &ChatRequest, message: &str) -> Option<Without> {
     let mut more = without;
     let fields = [
         (
@@ -134,7 +153,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::Message;
+    use crate::{Message, thinking::Level};
 
     #[test]
     fn refused_fields() {
@@ -150,7 +169,11 @@ mod tests {
                 status,
                 message: message.to_owned(),
             };
-            assert_eq!(adapt(without, &request, &error), expect, "{message}");
+            assert_eq!(
+                adapt(without, &request, Wish::Unsaid, &error),
+                expect,
+                "{message}"
+            );
         }
         let none = Without::default();
         let temperature = Without {
@@ -200,6 +223,85 @@ mod tests {
         check(400, format, schema, Some(object));
         check(400, format, object, None);
         check(400, "no such user", none, None);
+    }
+
+    #[test]
+    fn a_refused_wish_about_thinking() {
+        let check = |wish: Wish, message: &str, expect: Option<Without>| {
+            let request = ChatRequest {
+                temperature: Some(0.2),
+                ..ChatRequest::default()
+            };
+            let error = Error::Refused {
+                status: 400,
+                message: message.to_owned(),
+            };
+            assert_eq!(
+                adapt(Without::default(), &request, wish, &error),
+                expect,
+                "{message}"
+            );
+        };
+        let level = Without {
+            thinking_level: true,
+            ..Without::default()
+        };
+        let tokens = Without {
+            thinking_tokens: true,
+            ..Without::default()
+        };
+        let off = Without {
+            thinking_off: true,
+            ..Without::default()
+        };
+        let (low, some) = (Wish::Level(Level::Low), Wish::Tokens(Level::Low));
+        check(
+            low,
+            "Unrecognized request argument supplied: reasoning_effort",
+            Some(level),
+        );
+        check(
+            low,
+            "reasoning_effort must be one of none or default",
+            Some(level),
+        );
+        check(
+            low,
+            "adaptive thinking is not supported on this model",
+            Some(level),
+        );
+        check(
+            low,
+            "Thinking level is not supported for this model.",
+            Some(level),
+        );
+        check(
+            low,
+            "This model does not support the effort parameter.",
+            Some(level),
+        );
+        check(some, "thinking_config is not supported", Some(tokens));
+        check(
+            Wish::Off,
+            "Budget 0 is invalid. This model only works in thinking mode.",
+            Some(off),
+        );
+        check(
+            Wish::Off,
+            "'none' is not supported with the model; reasoning_effort: low",
+            Some(off),
+        );
+        check(low, "no such user", None);
+        check(Wish::Unsaid, "thinking is broken", None);
+        // What is refused because it thinks.
+        check(
+            low,
+            "Unsupported parameter: 'temperature' is not supported with reasoning models.",
+            Some(Without {
+                temperature: true,
+                ..Without::default()
+            }),
+        );
     }
 
     #[test]

@@ -3,32 +3,71 @@
 //! An answer that must follow a schema is asked for as the call of a tool that
 //! takes just that: every model of theirs can do it, whereas their own
 //! structured output is of some models only and refuses parts of JSON Schema.
-//! What that call is given is passed on as text.
+//! What that call is given is passed on as text. While it thinks, a model cannot
+//! be held to a call, and is asked for it.
+//!
+//! Thoughts that led to a call go back with its answer, as the interface wants it:
+//! [`super::signed`].
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
-use serde::Deserialize;
+mod reader;
+
+use base64::{
+    Engine as _,
+    prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
+};
 use serde_json::{Value, json};
 
-use super::{
-    adapt::Without,
-    reader::{ARGUMENTS_BYTES_MAX, Call, Fault, Next, Reader, Tally, broken, parse, token},
-};
-use crate::{ChatRequest, Chunk, Finish, Message, Role, sse, tokens_likely};
+use super::{Asked, signed, thinking::Wish};
+use crate::{ChatRequest, Message, Role, tokens_likely};
+pub(super) use reader::AnthropicReader;
 
 /// The tool that stands for an answer by a schema.
 const ANSWER_TOOL: &str = "answer";
 
 /// Tokens that an answer always gets.
-const ANSWER_TOKENS_MIN: u64 = 1024;
+const ANSWER_TOKENS_MIN: u32 = 1024;
+
+/// Fewest tokens that the interface takes for thoughts.
+const THOUGHT_TOKENS_MIN: u32 = 1024;
 
 /// The body of a call.
-pub(super) fn body(model: &str, context_tokens: u32, request: &ChatRequest, without: Without) -> Value {
+pub(super) fn body(model: &str, context_tokens: u32, asked: &Asked<'_>) -> Value {
+    let Asked {
+        request,
+        tokens_max,
+        without,
+        ..
+    } = *asked;
+    let answer = request.tokens_max.unwrap_or(ANSWER_TOKENS_MIN);
+    let mut tokens_max = match tokens_max {
+        Some(tokens_max) => tokens_max.min(most(model)).max(answer),
+        None => room(model, context_tokens, request),
+    };
+    let wish = wish(asked);
+    let thinks = match wish {
+        Wish::Unsaid | Wish::Off => false,
+        Wish::Level(_) | Wish::Tokens(_) => true,
+    };
     let mut body = json!({
         "model": model,
         "messages": messages(&request.messages),
         "stream": true,
-        "max_tokens": request.tokens_max.unwrap_or_else(|| tokens_max(model, context_tokens, request)),
     });
+    match wish {
+        Wish::Unsaid => {}
+        Wish::Off => body["thinking"] = json!({"type": "disabled"}),
+        Wish::Level(level) => {
+            body["thinking"] = json!({"type": "adaptive"});
+            body["output_config"] = json!({"effort": level.name()});
+        }
+        Wish::Tokens(level) => {
+            let room = tokens_max.saturating_sub(answer);
+            let tokens = level.tokens().min(room).max(THOUGHT_TOKENS_MIN);
+            tokens_max = tokens_max.max(tokens.saturating_add(answer));
+            body["thinking"] = json!({"type": "enabled", "budget_tokens": tokens});
+        }
+    }
+    body["max_tokens"] = json!(tokens_max);
     if !request.system.is_empty() {
         body["system"] = json!(request.system);
     }
@@ -44,10 +83,11 @@ pub(super) fn body(model: &str, context_tokens: u32, request: &ChatRequest, with
         })
         .collect();
     if let Some(schema) = &request.format {
-        let choice = if tools.is_empty() {
-            json!({"type": "tool", "name": ANSWER_TOOL, "disable_parallel_tool_use": true})
-        } else {
-            json!({"type": "any"})
+        let choice = match (tools.is_empty(), thinks) {
+            (true, false) => json!({"type": "tool", "name": ANSWER_TOOL, "disable_parallel_tool_use": true}),
+            (true, true) => json!({"type": "auto", "disable_parallel_tool_use": true}),
+            (false, false) => json!({"type": "any"}),
+            (false, true) => json!({"type": "auto"}),
         };
         tools.push(json!({
             "name": ANSWER_TOOL,
@@ -59,26 +99,43 @@ pub(super) fn body(model: &str, context_tokens: u32, request: &ChatRequest, with
     if !tools.is_empty() {
         body["tools"] = tools.into();
     }
-    if let Some(temperature) = request.temperature.filter(|_| !without.temperature) {
+    // A model that thinks takes none.
+    if let Some(temperature) = request.temperature.filter(|_| !without.temperature && !thinks) {
         body["temperature"] = super::decimal(temperature);
     }
     body
 }
 
-/// The interface wants a limit in each request: what the model can write, as
-/// far as the context has room beside the prompt.
-fn tokens_max(model: &str, context_tokens: u32, request: &ChatRequest) -> u32 {
-    let most: u64 = if model.contains("claude-3-5") || model.contains("claude-3-7") {
+/// What is said of thinking. With a beginning to go on with there is none.
+fn wish(asked: &Asked<'_>) -> Wish {
+    let last = asked.request.messages.last();
+    match asked.wish {
+        Wish::Level(_) | Wish::Tokens(_) if last.is_some_and(|last| last.role == Role::Assistant) => {
+            Wish::Unsaid
+        }
+        Wish::Unsaid | Wish::Off | Wish::Level(_) | Wish::Tokens(_) => asked.wish,
+    }
+}
+
+/// Most tokens that a model writes.
+fn most(model: &str) -> u32 {
+    if model.contains("claude-3-5") || model.contains("claude-3-7") {
         8192
     } else if model.contains("claude-3") {
         4096
     } else {
         32_000
-    };
+    }
+}
+
+/// The interface wants a limit in each request: what the model can write, as
+/// far as the context has room beside the prompt.
+fn room(model: &str, context_tokens: u32, request: &ChatRequest) -> u32 {
     let messages: u64 = request.messages.iter().map(|it| tokens_likely(&it.content)).sum();
     let prompt = tokens_likely(&request.system) + messages;
     let room = u64::from(context_tokens).saturating_sub(prompt + prompt / 4);
-    u32::try_from(most.min(room).max(ANSWER_TOKENS_MIN)).unwrap_or(u32::MAX)
+    let room = u32::try_from(room).unwrap_or(u32::MAX);
+    most(model).min(room).max(ANSWER_TOKENS_MIN)
 }
 
 /// The turns, alternating: two messages of one side are one turn here.
@@ -107,11 +164,21 @@ fn parts(message: &Message, is_last: bool) -> Vec<Value> {
     if message.role == Role::Tool {
         let result = json!({
             "type": "tool_result",
-            "tool_use_id": message.tool_call_id,
+            "tool_use_id": message.tool_call_id.as_deref().map(|id| signed::split(id).0),
             "content": message.content,
         });
         return vec![result];
     }
+    let mut calls = message.tool_calls.iter().map(|call| {
+        let (id, behind) = signed::split(&call.id);
+        let thoughts = behind.and_then(thoughts).unwrap_or_default();
+        let part = json!({"type": "tool_use", "id": id, "name": call.name, "input": call.arguments});
+        (thoughts, part)
+    });
+    // A turn of a model that thinks begins with a thought.
+    let first = calls.next();
+    let (begin, first) = first.map_or((Vec::new(), None), |(thoughts, part)| (thoughts, Some(part)));
+    parts.extend(begin);
     parts.extend(message.images.iter().map(|image| {
         let data = BASE64_STANDARD.encode(&image.bytes);
         json!({"type": "image", "source": {"type": "base64", "media_type": image.media_type, "data": data}})
@@ -125,231 +192,27 @@ fn parts(message: &Message, is_last: bool) -> Vec<Value> {
     if !text.trim().is_empty() {
         parts.push(json!({"type": "text", "text": text}));
     }
-    parts.extend(
-        message.tool_calls.iter().map(
-            |call| json!({"type": "tool_use", "id": call.id, "name": call.name, "input": call.arguments}),
-        ),
-    );
+    parts.extend(first);
+    for (thoughts, part) in calls {
+        parts.extend(thoughts);
+        parts.push(part);
+    }
     parts
 }
 
-/// Reads an answer.
-#[derive(Debug, Default)]
-pub(super) struct AnthropicReader {
-    tally: Tally,
-    /// Whether the answer itself comes as a call.
-    by_schema: bool,
-    /// What was said beside that call: the answer, if the call never comes.
-    /// Servers that copy the interface cannot all force a call.
-    aside: String,
-    has_answered: bool,
-    block: Block,
+/// The id of a call with the blocks of thoughts that led to it.
+fn with_thoughts(id: &str, thoughts: Vec<Value>) -> String {
+    signed::join(
+        id,
+        &BASE64_URL_SAFE_NO_PAD.encode(Value::Array(thoughts).to_string()),
+    )
 }
 
-/// What is being written.
-#[derive(Debug, Default)]
-enum Block {
-    #[default]
-    Other,
-    Call(Call),
-    /// The call that is the answer.
-    Answer,
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum Piece {
-    MessageStart {
-        message: Start,
-    },
-    ContentBlockStart {
-        content_block: BlockStart,
-    },
-    ContentBlockDelta {
-        delta: Delta,
-    },
-    ContentBlockStop,
-    MessageDelta {
-        delta: Stop,
-        #[serde(default)]
-        usage: Option<Count>,
-    },
-    MessageStop,
-    Error {
-        error: Value,
-    },
-    /// `ping`, and what there may be one day.
-    #[serde(other)]
-    Other,
-}
-
-#[derive(Deserialize)]
-struct Start {
-    #[serde(default)]
-    usage: Option<Count>,
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum BlockStart {
-    Text {
-        #[serde(default)]
-        text: String,
-    },
-    ToolUse {
-        id: String,
-        name: String,
-    },
-    #[serde(other)]
-    Other,
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "type")]
-enum Delta {
-    #[serde(rename = "text_delta")]
-    Text { text: String },
-    #[serde(rename = "input_json_delta")]
-    InputJson { partial_json: String },
-    #[serde(rename = "thinking_delta")]
-    Thinking { thinking: String },
-    #[serde(other)]
-    Other,
-}
-
-#[derive(Deserialize)]
-struct Stop {
-    #[serde(default)]
-    stop_reason: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Count {
-    #[serde(default)]
-    input_tokens: Option<u64>,
-    #[serde(default)]
-    cache_creation_input_tokens: Option<u64>,
-    #[serde(default)]
-    cache_read_input_tokens: Option<u64>,
-    #[serde(default)]
-    output_tokens: Option<u64>,
-}
-
-impl AnthropicReader {
-    /// A reader of the answer to `request`.
-    pub(super) fn new(request: &ChatRequest) -> Self {
-        Self {
-            by_schema: request.format.is_some(),
-            ..Self::default()
-        }
-    }
-
-    fn count(&mut self, count: &Count) {
-        if let Some(input) = count.input_tokens {
-            // What came from the cache is counted apart.
-            let cached = [count.cache_creation_input_tokens, count.cache_read_input_tokens];
-            self.tally.prompt_tokens = Some(input + cached.iter().flatten().sum::<u64>());
-        }
-        self.tally.generated_tokens = count.output_tokens.unwrap_or(self.tally.generated_tokens);
-    }
-
-    fn begin(&mut self, start: BlockStart, out: &mut Vec<Chunk>) -> Result<(), Fault> {
-        self.block = match start {
-            BlockStart::Text { text } => {
-                self.text(text, out)?;
-                Block::Other
-            }
-            BlockStart::ToolUse { name, .. } if self.by_schema && name == ANSWER_TOOL => {
-                self.has_answered = true;
-                Block::Answer
-            }
-            BlockStart::ToolUse { id, name } => Block::Call(Call::new(id, name)),
-            BlockStart::Other => Block::Other,
-        };
-        Ok(())
-    }
-
-    fn delta(&mut self, delta: Delta, out: &mut Vec<Chunk>) -> Result<(), Fault> {
-        match delta {
-            Delta::Text { text } => self.text(text, out)?,
-            Delta::InputJson { partial_json } => match &mut self.block {
-                Block::Call(call) => call.push(&partial_json)?,
-                Block::Answer => token(partial_json, out),
-                Block::Other => {}
-            },
-            Delta::Thinking { thinking } => self.tally.thinking_bytes += thinking.len() as u64,
-            Delta::Other => {}
-        }
-        Ok(())
-    }
-
-    fn text(&mut self, text: String, out: &mut Vec<Chunk>) -> Result<(), Fault> {
-        if !self.by_schema {
-            token(text, out);
-        } else if self.aside.len() + text.len() > ARGUMENTS_BYTES_MAX {
-            return Err(broken(format!(
-                "it says more than {ARGUMENTS_BYTES_MAX} bytes in front of its answer"
-            )));
-        } else {
-            self.aside.push_str(&text);
-        }
-        Ok(())
-    }
-
-    fn stop(&mut self, reason: &str, out: &mut Vec<Chunk>) -> Result<(), Fault> {
-        let aside = std::mem::take(&mut self.aside);
-        if !self.has_answered && self.tally.calls == 0 {
-            token(aside, out);
-        }
-        self.tally.finish = Some(match reason {
-            "end_turn" | "stop_sequence" => Finish::Stop,
-            "tool_use" if self.tally.calls == 0 => Finish::Stop,
-            "tool_use" => Finish::ToolCalls,
-            "max_tokens" | "model_context_window_exceeded" => Finish::Length,
-            "refusal" => Finish::Refused,
-            other => return Err(broken(format!("it ends with the reason {other}"))),
-        });
-        Ok(())
-    }
-}
-
-impl Reader for AnthropicReader {
-    fn event(&mut self, event: &sse::Event, out: &mut Vec<Chunk>) -> Result<Next, Fault> {
-        match parse(&event.data)? {
-            Piece::MessageStart { message } => {
-                if let Some(count) = message.usage {
-                    self.count(&count);
-                }
-            }
-            Piece::ContentBlockStart { content_block } => self.begin(content_block, out)?,
-            Piece::ContentBlockDelta { delta } => {
-                self.tally.has_begun = true;
-                self.delta(delta, out)?;
-            }
-            Piece::ContentBlockStop => {
-                if let Block::Call(call) = std::mem::take(&mut self.block) {
-                    out.push(Chunk::ToolCall(call.whole(self.tally.calls)?));
-                    self.tally.one_more_call()?;
-                }
-            }
-            Piece::MessageDelta { delta, usage } => {
-                if let Some(count) = usage {
-                    self.count(&count);
-                }
-                if let Some(reason) = delta.stop_reason {
-                    self.stop(&reason, out)?;
-                }
-            }
-            Piece::MessageStop => return Ok(Next::Over),
-            Piece::Error { error } => return Err(Fault::Said(json!({"error": error}))),
-            Piece::Other => {}
-        }
-        Ok(Next::More)
-    }
-
-    fn tally(&self) -> &Tally {
-        &self.tally
-    }
+/// The blocks of thoughts behind the id of a call; none where another server put
+/// something else there.
+fn thoughts(behind: &str) -> Option<Vec<Value>> {
+    let bytes = BASE64_URL_SAFE_NO_PAD.decode(behind).ok()?;
+    serde_json::from_slice(&bytes).ok()
 }
 
 #[cfg(test)]

@@ -2,21 +2,19 @@
 //! Pure.
 //!
 //! Its models that think sign their calls of tools and want the signature back
-//! with the answer. The port has no place for it, so it travels behind the
-//! call's id, which means nothing to anybody else.
+//! with the answer: [`super::signed`].
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    adapt::Without,
+    Asked,
     reader::{Fault, Next, Reader, Tally, broken, parse, token},
+    signed,
+    thinking::Wish,
 };
-use crate::{ChatRequest, Chunk, Error, Finish, Message, Role, ToolCall, request::tool_called, sse};
-
-/// Between a call's id and its signature.
-const SIGNED: char = '~';
+use crate::{Chunk, Error, Finish, Message, Role, ToolCall, request::tool_called, sse};
 
 /// Begins the id of a call that the server gave none.
 const OWN_ID: &str = "call_";
@@ -31,7 +29,13 @@ pub(super) fn path(model: &str) -> String {
 }
 
 /// The body of a call.
-pub(super) fn body(request: &ChatRequest, without: Without) -> Result<Value, Error> {
+pub(super) fn body(asked: &Asked<'_>) -> Result<Value, Error> {
+    let Asked {
+        request,
+        tokens_max,
+        wish,
+        without,
+    } = *asked;
     let mut body = json!({"contents": contents(&request.messages)?});
     if !request.system.is_empty() {
         body["systemInstruction"] = json!({"parts": [{"text": request.system}]});
@@ -60,13 +64,22 @@ pub(super) fn body(request: &ChatRequest, without: Without) -> Result<Value, Err
     if let Some(temperature) = request.temperature.filter(|_| !without.temperature) {
         config.insert("temperature".to_owned(), super::decimal(temperature));
     }
-    if let Some(tokens_max) = request.tokens_max {
+    if let Some(tokens_max) = tokens_max {
         config.insert("maxOutputTokens".to_owned(), json!(tokens_max));
     }
     // The seed holds 32 bits there.
     if let Some(seed) = request.seed.filter(|_| !without.seed) {
         let [a, b, c, d, ..] = seed.to_le_bytes();
         config.insert("seed".to_owned(), json!(i32::from_le_bytes([a, b, c, d])));
+    }
+    let thinking = match wish {
+        Wish::Unsaid => None,
+        Wish::Off => Some(json!({"thinkingBudget": 0})),
+        Wish::Level(level) => Some(json!({"thinkingLevel": level.name()})),
+        Wish::Tokens(level) => Some(json!({"thinkingBudget": level.tokens()})),
+    };
+    if let Some(thinking) = thinking {
+        config.insert("thinkingConfig".to_owned(), thinking);
     }
     if !config.is_empty() {
         body["generationConfig"] = config.into();
@@ -133,10 +146,7 @@ fn parts(message: &Message, messages: &[Message]) -> Result<Vec<Value>, Error> {
 
 /// The server's own id and signature in the id of a call.
 fn ids(id: &str) -> (Option<&str>, Option<&str>) {
-    let (id, signature) = match id.split_once(SIGNED) {
-        Some((id, signature)) => (id, Some(signature)),
-        None => (id, None),
-    };
+    let (id, signature) = signed::split(id);
     (Some(id).filter(|id| !id.starts_with(OWN_ID)), signature)
 }
 
@@ -235,8 +245,7 @@ impl GeminiReader {
             .filter(|id| !id.is_empty())
             .unwrap_or_else(|| format!("{OWN_ID}{}", self.tally.calls));
         if let Some(signature) = part.thought_signature {
-            id.push(SIGNED);
-            id.push_str(&signature);
+            id = signed::join(&id, &signature);
         }
         self.tally.one_more_call()?;
         out.push(Chunk::ToolCall(ToolCall {

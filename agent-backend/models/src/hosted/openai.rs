@@ -6,16 +6,24 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    adapt::Without,
+    Asked,
     reader::{CALLS_MAX, Call, Fault, Next, Reader, Tally, broken, parse, token, too_many_calls},
+    signed,
+    thinking::Wish,
 };
-use crate::{ChatRequest, Chunk, Finish, Message, Role, sse};
+use crate::{Chunk, Finish, Message, Role, sse};
 
 /// The event that ends a stream.
 const DONE: &str = "[DONE]";
 
 /// The body of a call.
-pub(super) fn body(model: &str, request: &ChatRequest, without: Without) -> Value {
+pub(super) fn body(model: &str, asked: &Asked<'_>) -> Value {
+    let Asked {
+        request,
+        tokens_max,
+        wish,
+        without,
+    } = *asked;
     let mut messages = Vec::with_capacity(request.messages.len() + 1);
     if !request.system.is_empty() {
         messages.push(json!({"role": "system", "content": request.system}));
@@ -47,7 +55,7 @@ pub(super) fn body(model: &str, request: &ChatRequest, without: Without) -> Valu
     if let Some(temperature) = request.temperature.filter(|_| !without.temperature) {
         body["temperature"] = super::decimal(temperature);
     }
-    if let Some(tokens_max) = request.tokens_max {
+    if let Some(tokens_max) = tokens_max {
         let name = if without.max_tokens {
             "max_completion_tokens"
         } else {
@@ -57,6 +65,12 @@ pub(super) fn body(model: &str, request: &ChatRequest, without: Without) -> Valu
     }
     if let Some(seed) = request.seed.filter(|_| !without.seed) {
         body["seed"] = json!(seed);
+    }
+    match wish {
+        // The interface counts no tokens of thoughts.
+        Wish::Unsaid | Wish::Tokens(_) => {}
+        Wish::Off => body["reasoning_effort"] = json!("none"),
+        Wish::Level(level) => body["reasoning_effort"] = json!(level.name()),
     }
     body
 }
@@ -82,13 +96,16 @@ fn message(message: &Message) -> Value {
                 .iter()
                 .map(|call| {
                     let function = json!({"name": call.name, "arguments": call.arguments.to_string()});
-                    json!({"id": call.id, "type": "function", "function": function})
+                    json!({"id": signed::split(&call.id).0, "type": "function", "function": function})
                 })
                 .collect();
             let content = (!text.is_empty()).then_some(text);
             json!({"role": "assistant", "content": content, "tool_calls": calls})
         }
-        Role::Tool => json!({"role": "tool", "tool_call_id": message.tool_call_id, "content": text}),
+        Role::Tool => {
+            let id = message.tool_call_id.as_deref().map(|id| signed::split(id).0);
+            json!({"role": "tool", "tool_call_id": id, "content": text})
+        }
     }
 }
 

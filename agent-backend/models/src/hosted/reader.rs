@@ -225,5 +225,22 @@ pub(super) fn rich_request() -> crate::ChatRequest {
         temperature: Some(0.2),
         tokens_max: Some(100),
         seed: Some(7),
+        thinking: crate::Thinking::ProviderDefault,
+    }
+}
+
+/// A request as a server is asked it that takes a context of 200 000 tokens.
+#[cfg(test)]
+pub(super) fn asked(
+    request: &crate::ChatRequest,
+    wish: super::thinking::Wish,
+    without: super::adapt::Without,
+) -> super::Asked<'_> {
+    let thoughts = wish.grants(request.thinking).tokens_max(200_000);
+    super::Asked {
+        request,
+        tokens_max: request.tokens_max.map(|answer| answer + thoughts),
+        wish,
+        without,
     }
 }

@@ -8,8 +8,8 @@ use reqwest::Response;
 use serde_json::{Map, Value};
 
 use super::{
-    Ollama, same_model, settle,
-    wire::{ChatBody, ChatLine, LineCall, LineFunction},
+    Ollama, same_model, settle, thinking,
+    wire::{ChatLine, LineCall, LineFunction},
 };
 use crate::{
     CALLS_MAX, ChatRequest, Chunk, ChunkStream, Context, Error, Finish, ToolCall, Usage, context,
@@ -40,8 +40,7 @@ pub(super) async fn chat(ollama: &Ollama, request: ChatRequest) -> Result<ChunkS
         ..context
     }
     .check()?;
-    let body = ChatBody::chat(&ollama.options, num_ctx, request);
-    let response = ollama.work("api/chat", &body, &ollama.options.model).await?;
+    let response = thinking::send(ollama, num_ctx, &request).await?;
     let answer = Answer {
         model: ollama.options.model.clone(),
         context,

@@ -125,7 +125,8 @@ pub(super) async fn facts(ollama: &Ollama) -> Result<ModelFacts, Error> {
     }
 }
 
-async fn shown(ollama: &Ollama) -> Result<Shown, Error> {
+/// What the server says of the model.
+pub(super) async fn shown(ollama: &Ollama) -> Result<Shown, Error> {
     let model = &ollama.options.model;
     let body = serde_json::json!({ "model": model });
     let limit = ollama.options.status_timeout;

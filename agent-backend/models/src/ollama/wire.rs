@@ -20,6 +20,9 @@ pub(super) struct ChatBody {
     tools: Vec<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     format: Option<Value>,
+    /// Whether it thinks, or how much.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    think: Option<Value>,
     keep_alive: i64,
     options: ModelOptions,
 }
@@ -75,13 +78,20 @@ impl ChatBody {
             stream: false,
             tools: Vec::new(),
             format: None,
+            think: None,
             keep_alive: options.keep_alive.seconds(),
             options: session_options(num_ctx),
         }
     }
 
-    /// A call that streams its answer.
-    pub(super) fn chat(options: &OllamaOptions, num_ctx: u32, request: ChatRequest) -> Self {
+    /// A call that streams its answer. `think` is what is granted of thinking,
+    /// which the request has, as this server takes it.
+    pub(super) fn chat(
+        options: &OllamaOptions,
+        num_ctx: u32,
+        request: ChatRequest,
+        think: Option<Value>,
+    ) -> Self {
         let mut messages = Vec::with_capacity(request.messages.len() + 1);
         if !request.system.is_empty() {
             messages.push(WireMessage {
@@ -112,6 +122,8 @@ impl ChatBody {
             model_options = model_options.temperature(temperature);
         }
         if let Some(tokens_max) = request.tokens_max {
+            // Thoughts count as well.
+            let tokens_max = tokens_max.saturating_add(request.thinking.tokens_max(num_ctx));
             model_options = model_options.num_predict(i32::try_from(tokens_max).unwrap_or(i32::MAX));
         }
         if let Some(seed) = request.seed {
@@ -124,6 +136,7 @@ impl ChatBody {
             stream: true,
             tools: tools.collect(),
             format: request.format,
+            think,
             keep_alive: options.keep_alive.seconds(),
             options: model_options,
         }
@@ -141,6 +154,18 @@ pub(super) struct Shown {
     /// What the model's file says of itself; old servers do not tell.
     #[serde(default)]
     pub(super) model_info: Map<String, Value>,
+    /// What it can do; servers before 0.6.4 do not tell.
+    #[serde(default)]
+    pub(super) capabilities: Vec<String>,
+    #[serde(default)]
+    pub(super) details: ShownDetails,
+}
+
+/// What a model is.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct ShownDetails {
+    #[serde(default)]
+    pub(super) family: String,
 }
 
 /// The answer of `/api/tags`.

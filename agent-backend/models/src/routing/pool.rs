@@ -18,7 +18,7 @@ use tokio::time::sleep;
 
 use crate::{
     ChatRequest, Chunk, ChunkStream, Error, Finding, Health, Identity, Loaded, Provider, ServerMemory,
-    Trouble, examine::Weight,
+    Thinking, Trouble, examine::Weight,
 };
 
 /// Prompts' beginnings that a host is taken to remember; a server keeps one for
@@ -220,6 +220,15 @@ impl Provider for Pool {
 
     async fn continues(&self) -> Result<bool, Error> {
         first(self.all(|host| async move { host.continues().await }).await)
+    }
+
+    /// As the first host that is there has it: their model is the same.
+    async fn grants(&self, wanted: Thinking) -> Thinking {
+        let there = self.hosts.iter().find(|host| !host.known().down);
+        match there {
+            Some(host) => host.provider.grants(wanted).await,
+            None => wanted,
+        }
     }
 
     async fn preload(&self) -> Result<Loaded, Error> {

@@ -1,7 +1,7 @@
 //! Answers that come, and callers that go away.
 
 use futures::StreamExt;
-use models::{ChatRequest, Chunk, Context, Finish, Message, Provider, Role, Usage};
+use models::{ChatRequest, Chunk, Context, Finish, Message, Provider, Role, Thinking, Usage};
 use scripted_ollama::Outcome;
 use serde_json::json;
 
@@ -53,6 +53,7 @@ async fn sends_what_it_is_asked_to() {
         temperature: Some(0.2),
         tokens_max: Some(100),
         seed: Some(1 << 40),
+        thinking: Thinking::ProviderDefault,
     };
     let (text, usage) = answer(&ollama, request).await;
     assert_eq!(

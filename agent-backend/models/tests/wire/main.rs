@@ -15,6 +15,7 @@ mod openai;
 mod responder;
 mod sizing;
 mod status;
+mod thinking;
 
 use std::time::Duration;
 

@@ -18,6 +18,15 @@ pub(super) fn lines(a: &WorkflowView, b: &WorkflowView) -> Vec<String> {
     compare("type", summary(a).workflow_type, summary(b).workflow_type);
     compare("request", summary(a).user_query, summary(b).user_query);
     compare("workspace", summary(a).workspace, summary(b).workspace);
+    let model = |view: &WorkflowView| view.choices.model.clone();
+    let configured = || "configured".to_owned();
+    compare(
+        "model",
+        model(a).unwrap_or_else(configured),
+        model(b).unwrap_or_else(configured),
+    );
+    let thought_level = |view: &WorkflowView| view.choices.thought_level.as_str().to_owned();
+    compare("thought level", thought_level(a), thought_level(b));
     compare(
         "state",
         format!("{:?}", a.summary.state),
@@ -72,7 +81,7 @@ fn proposed<'a>(view: &'a WorkflowView, path: &str) -> Option<&'a str> {
 mod tests {
     use shared::{
         id::{CorrelationId, Seq, StageId, WorkflowId},
-        wire::{ChangeKind, StageView, WorkflowState, WorkflowSummary},
+        wire::{ChangeKind, Choices, StageView, WorkflowState, WorkflowSummary},
     };
 
     use super::*;
@@ -90,6 +99,7 @@ mod tests {
                 created_at: 0,
                 updated_at: 0,
             },
+            choices: Choices::default(),
             iteration: 1,
             stages: vec![StageView {
                 stage_id: StageId::new("checks"),

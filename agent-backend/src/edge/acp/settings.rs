@@ -1,16 +1,21 @@
 //! What is chosen in a session: which definition prompts begin, which model is
-//! asked, whether code is searched for, in which further folders, and who answers
-//! the review. Kept with the session, and the same for all who follow it.
+//! asked and how much it thinks, whether code is searched for, in which further
+//! folders, and who answers the review. Kept with the session, and the same for all
+//! who follow it.
+
+mod options;
 
 use agent_client_protocol::v1::schema::{
-    ConfigOptionUpdate, CurrentModeUpdate, SessionConfigOption, SessionConfigOptionCategory,
-    SessionConfigOptionValue, SessionConfigSelectOption, SessionMode, SessionModeState, SessionUpdate,
+    ConfigOptionUpdate, CurrentModeUpdate, SessionConfigOptionValue, SessionMode, SessionModeState,
+    SessionUpdate,
 };
 use engine::artifact::{Choices, Search};
+use options::readable;
 use serde::{Deserialize, Serialize};
-use shared::error::Code;
+use shared::{error::Code, wire::ThoughtLevel};
 
 use crate::{
+    edge::convert,
     error::Error,
     providers,
     runtime::{
@@ -25,6 +30,7 @@ const MODE: &str = "feature_implementation";
 /// Ids of the options.
 const MODE_ID: &str = "mode";
 const MODEL_ID: &str = "model";
+const THOUGHT_LEVEL_ID: &str = "thought_level";
 const RETRIEVAL_ID: &str = "retrieval";
 const REVIEW_ID: &str = "review";
 
@@ -43,6 +49,9 @@ pub(super) struct Settings {
     /// The model that is asked for everything; those of the roles if none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) model: Option<String>,
+    /// How much the models think.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(super) thought_level: ThoughtLevel,
     /// Whether code is searched for.
     pub(super) retrieval: Retrieval,
     /// Absolute paths of further folders.
@@ -51,6 +60,32 @@ pub(super) struct Settings {
     /// Where it is listed.
     #[serde(skip_serializing_if = "Shelf::is_desk")]
     pub(super) shelf: Shelf,
+}
+
+/// What can be chosen of thinking, by its names and what it is.
+const THOUGHT_LEVELS: [(ThoughtLevel, &str, &str); 5] = [
+    (
+        ThoughtLevel::Default,
+        "As configured",
+        "As much as each model is configured to",
+    ),
+    (ThoughtLevel::Off, "Off", "Models answer at once"),
+    (ThoughtLevel::Low, "Low", "Models think little"),
+    (
+        ThoughtLevel::Medium,
+        "Medium",
+        "Models think as much as most requests need",
+    ),
+    (
+        ThoughtLevel::High,
+        "High",
+        "Models think much, which takes time and tokens",
+    ),
+];
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_default(level: &ThoughtLevel) -> bool {
+    *level == ThoughtLevel::Default
 }
 
 /// Where a session is listed.
@@ -170,6 +205,7 @@ impl Default for Settings {
             mode: MODE.to_owned(),
             review: Review::Ask,
             model: None,
+            thought_level: ThoughtLevel::Default,
             retrieval: Retrieval::On,
             folders: Vec::new(),
             shelf: Shelf::Desk,
@@ -196,6 +232,7 @@ impl Settings {
         }
         Ok(Choices {
             model: self.model.clone(),
+            thought_level: convert::thought_level(self.thought_level),
             search: match self.retrieval {
                 Retrieval::On => Search::On,
                 Retrieval::Off => Search::Off,
@@ -241,6 +278,16 @@ impl Settings {
                 },
                 ..self.clone()
             }),
+            THOUGHT_LEVEL_ID => {
+                let id = id()?;
+                let chosen = THOUGHT_LEVELS.iter().find(|(level, ..)| level.as_str() == id);
+                let (level, ..) =
+                    chosen.ok_or_else(|| refuse("`thought_level` is default, off, low, medium or high"))?;
+                Ok(Self {
+                    thought_level: *level,
+                    ..self.clone()
+                })
+            }
             RETRIEVAL_ID => Ok(Self {
                 retrieval: match (value.as_bool(), value.as_value_id().map(|id| &*id.0)) {
                     (Some(true), _) | (_, Some(ON)) => Retrieval::On,
@@ -260,81 +307,6 @@ impl Settings {
             }
             _ => Err(refuse(&format!("there is no option `{option}`"))),
         }
-    }
-
-    /// As options.
-    pub(super) fn options(&self, offer: &Offer, switches: Switches) -> Vec<SessionConfigOption> {
-        vec![
-            self.mode_option(offer),
-            self.model_option(offer),
-            self.retrieval_option(switches),
-            self.review_option(),
-        ]
-    }
-
-    fn mode_option(&self, offer: &Offer) -> SessionConfigOption {
-        let modes: Vec<SessionConfigSelectOption> = offer
-            .workflows
-            .iter()
-            .map(|name| SessionConfigSelectOption::new(name.clone(), readable(name)))
-            .collect();
-        SessionConfigOption::select(MODE_ID, "Workflow", self.mode.clone(), modes)
-            .description("The workflow that a prompt begins".to_owned())
-            .category(SessionConfigOptionCategory::Mode)
-    }
-
-    fn model_option(&self, offer: &Offer) -> SessionConfigOption {
-        let configured = SessionConfigSelectOption::new(CONFIGURED, "As configured")
-            .description("Each role asks its own models, and others where they fail".to_owned());
-        let mut models = vec![configured];
-        models.extend(offer.models.iter().map(|model| {
-            SessionConfigSelectOption::new(model.id.clone(), model.name.clone())
-                .description(model.about.clone())
-        }));
-        let current = self.model.as_deref().unwrap_or(CONFIGURED);
-        // What is shown must be among what is offered.
-        if !models.iter().any(|model| &*model.value.0 == current) {
-            models.push(
-                SessionConfigSelectOption::new(current.to_owned(), current.to_owned())
-                    .description("Configured no more: choose another one".to_owned()),
-            );
-        }
-        SessionConfigOption::select(MODEL_ID, "Model", current.to_owned(), models)
-            .description("The model that is asked for everything".to_owned())
-            .category(SessionConfigOptionCategory::Model)
-    }
-
-    fn retrieval_option(&self, switches: Switches) -> SessionConfigOption {
-        let is_on = match self.retrieval {
-            Retrieval::On => true,
-            Retrieval::Off => false,
-        };
-        let option = match switches {
-            Switches::Boolean => SessionConfigOption::boolean(RETRIEVAL_ID, "Search code", is_on),
-            Switches::Select => {
-                let current = if is_on { ON } else { OFF };
-                let values = vec![
-                    SessionConfigSelectOption::new(ON, "On"),
-                    SessionConfigSelectOption::new(OFF, "Off"),
-                ];
-                SessionConfigOption::select(RETRIEVAL_ID, "Search code", current, values)
-            }
-        };
-        option
-            .description("Whether the models are shown code that is searched for".to_owned())
-            .category(SessionConfigOptionCategory::Other("_retrieval".to_owned()))
-    }
-
-    fn review_option(&self) -> SessionConfigOption {
-        let reviews: Vec<SessionConfigSelectOption> = Review::ALL
-            .iter()
-            .map(|(_, id, name, what)| {
-                SessionConfigSelectOption::new(*id, *name).description((*what).to_owned())
-            })
-            .collect();
-        SessionConfigOption::select(REVIEW_ID, "Review", self.review.id(), reviews)
-            .description("Who answers the review of a proposal".to_owned())
-            .category(SessionConfigOptionCategory::Other("_review".to_owned()))
     }
 
     /// As modes, for clients that know no options.
@@ -363,16 +335,6 @@ fn is_known(id: &str, offer: &Offer) -> Result<(), Error> {
 
 fn refuse(message: &str) -> Error {
     Error::user(Code::InvalidRequest, message)
-}
-
-/// The name of a definition as a person reads it.
-fn readable(name: &str) -> String {
-    let words = name.replace(['_', '-', '.'], " ");
-    let mut letters = words.chars();
-    match letters.next() {
-        Some(first) => first.to_uppercase().chain(letters).collect(),
-        None => words,
-    }
 }
 
 #[cfg(test)]
@@ -405,11 +367,12 @@ mod tests {
         );
         check(r#"{"review":"perhaps"}"#, default());
         check(
-            r#"{"mode":"fix","review":"ask","model":"a/b","retrieval":"off","folders":["/x"]}"#,
+            r#"{"mode":"fix","review":"ask","model":"a/b","thought_level":"low","retrieval":"off","folders":["/x"]}"#,
             Settings {
                 mode: fix(),
                 review: Review::Ask,
                 model: Some("a/b".to_owned()),
+                thought_level: ThoughtLevel::Low,
                 retrieval: Retrieval::Off,
                 folders: vec!["/x".to_owned()],
                 shelf: Shelf::Desk,
@@ -460,7 +423,11 @@ mod tests {
         check("retrieval", id("off"), Some(r#"{"retrieval":"off"}"#));
         check("retrieval", id("on"), Some("{}"));
         check("retrieval", id("perhaps"), None);
-        check("thought_level", id("high"), None);
+        check("thought_level", id("high"), Some(r#"{"thought_level":"high"}"#));
+        check("thought_level", id("default"), Some("{}"));
+        check("thought_level", id("much"), None);
+        check("thought_level", switch(true), None);
+        check("none", id("high"), None);
         assert_eq!(readable("plan_first"), "Plan first");
     }
 
@@ -471,9 +438,10 @@ mod tests {
         };
         check("{}", Some(Choices::default()));
         check(
-            r#"{"model":"groq/m","retrieval":"off","folders":["/x"]}"#,
+            r#"{"model":"groq/m","thought_level":"off","retrieval":"off","folders":["/x"]}"#,
             Some(Choices {
                 model: Some("groq/m".to_owned()),
+                thought_level: engine::artifact::ThoughtLevel::Off,
                 search: Search::Off,
                 folders: vec!["/x".to_owned()],
             }),

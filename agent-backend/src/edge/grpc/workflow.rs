@@ -30,6 +30,7 @@ impl WorkflowService for Service {
         let submission = Submission {
             choices: convert::choices(
                 Some(&request.model),
+                thought_level(request.thought_level)?,
                 retrieval(request.retrieval)?,
                 &request.folders,
             )?,
@@ -142,6 +143,21 @@ fn choice(file: v1::FileChoice) -> HunkChoice {
     }
 }
 
+/// What is said of thinking; nothing for what is left out.
+fn thought_level(value: i32) -> Result<Option<wire::ThoughtLevel>, Error> {
+    match v1::ThoughtLevel::try_from(value) {
+        Ok(v1::ThoughtLevel::Unspecified) => Ok(None),
+        Ok(v1::ThoughtLevel::Off) => Ok(Some(wire::ThoughtLevel::Off)),
+        Ok(v1::ThoughtLevel::Low) => Ok(Some(wire::ThoughtLevel::Low)),
+        Ok(v1::ThoughtLevel::Medium) => Ok(Some(wire::ThoughtLevel::Medium)),
+        Ok(v1::ThoughtLevel::High) => Ok(Some(wire::ThoughtLevel::High)),
+        Err(_) => {
+            let message = format!("thought_level: {value} is none of its values");
+            Err(Error::user(Code::InvalidRequest, message))
+        }
+    }
+}
+
 /// What is said of the search; nothing for what is left out.
 fn retrieval(value: i32) -> Result<Option<wire::Retrieval>, Error> {
     match v1::Retrieval::try_from(value) {
@@ -243,6 +259,7 @@ fn get_response(view: wire::WorkflowView) -> v1::GetResponse {
         .unwrap_or_default();
     v1::GetResponse {
         summary: Some(summary(view.summary)),
+        choices: Some(choices(view.choices)),
         iteration: view.iteration,
         stages: view
             .stages
@@ -259,6 +276,26 @@ fn get_response(view: wire::WorkflowView) -> v1::GetResponse {
         commit: view.commit.unwrap_or_default(),
         error_code,
         error_message,
+    }
+}
+
+fn choices(choices: wire::Choices) -> v1::Choices {
+    let thought_level = match choices.thought_level {
+        wire::ThoughtLevel::Default => v1::ThoughtLevel::Unspecified,
+        wire::ThoughtLevel::Off => v1::ThoughtLevel::Off,
+        wire::ThoughtLevel::Low => v1::ThoughtLevel::Low,
+        wire::ThoughtLevel::Medium => v1::ThoughtLevel::Medium,
+        wire::ThoughtLevel::High => v1::ThoughtLevel::High,
+    };
+    let retrieval = match choices.retrieval {
+        wire::Retrieval::On => v1::Retrieval::On,
+        wire::Retrieval::Off => v1::Retrieval::Off,
+    };
+    v1::Choices {
+        model: choices.model.unwrap_or_default(),
+        thought_level: thought_level.into(),
+        retrieval: retrieval.into(),
+        folders: choices.folders,
     }
 }
 

@@ -117,7 +117,7 @@ fn prune(dir: &Path, bytes_max: u64) {
 
 #[cfg(test)]
 mod tests {
-    use models::{Message, Role};
+    use models::{Message, Role, Thinking};
     use serde_json::json;
 
     use super::*;
@@ -155,6 +155,7 @@ mod tests {
         change(|request, _| request.temperature = Some(0.0));
         change(|request, _| request.tokens_max = Some(1));
         change(|request, _| request.seed = Some(1));
+        change(|request, _| request.thinking = Thinking::Off);
         change(|_, who| who.model.push('x'));
         change(|_, who| who.provider.push('x'));
     }

@@ -17,7 +17,7 @@ use engine::{
 };
 use futures::StreamExt as _;
 use models::{
-    ChatRequest, Chunk, Finish, Identity, Message, ToolCall, Trouble,
+    ChatRequest, Chunk, Finish, Identity, Message, Thinking, ToolCall, Trouble,
     routing::{Link, Next, Slot, Step},
 };
 use shared::error::{Class, Code};
@@ -30,6 +30,7 @@ use super::{
     ledger::{Ledger, Told},
     runs::Place,
     stream::{self, Pieces, Stopped, Timing},
+    thinking,
     toolbox::{self, Toolbox, prompt_tokens},
 };
 use crate::{
@@ -111,7 +112,8 @@ pub(super) async fn ask(
         // How much it reads is known by then.
         let _turn = turn(&link, desk, &mut told).await;
         let who = link.identity();
-        let whole = window(services, who);
+        let wanted = thinking::wanted(services, state, who);
+        let whole = window(services, who, link.provider().grants(wanted).await);
         let shrunk = too_long
             .as_ref()
             .filter(|(provider, _)| *provider == who.provider);
@@ -131,6 +133,7 @@ pub(super) async fn ask(
             },
         });
         request.tools = given;
+        request.thinking = wanted;
         let shape = shape(&request);
         let mut key = key(stage, who, &request).filter(|_| begun.is_none());
         if let Some(known) = find(services, key.as_ref()).await {
@@ -149,7 +152,7 @@ pub(super) async fn ask(
                 request: request.clone(),
                 begun: begun.take(),
             };
-            let mut answer = match call(services, desk, &link, question, &mut timing).await {
+            let mut answer = match call(services, state, desk, &link, question, &mut timing).await {
                 Ok(answer) if answer.calls.is_empty() => break Ok(answer),
                 Ok(answer) => answer,
                 Err(ended) => break Err(ended),
@@ -255,12 +258,15 @@ pub(super) async fn aside(
         };
         let _turn = link.slot().await;
         let who = link.identity();
-        let request = make(&Window {
+        // It must come soon.
+        let wanted = thinking::wanted(services, state, who).briefly();
+        let mut request = make(&Window {
             model: &who.model,
             edit_format: services.models.edit_format(who),
-            prompt_tokens_max: window(services, who),
+            prompt_tokens_max: window(services, who, link.provider().grants(wanted).await),
             calling: Calling::No,
         });
+        request.thinking = wanted;
         let shape = shape(&request);
         let key = key(stage, who, &request);
         if let Some(known) = find(services, key.as_ref()).await {
@@ -384,9 +390,12 @@ fn role(stage: Option<&Stage>) -> &str {
     }
 }
 
-/// Tokens a prompt may have so that the answer still fits.
-fn window(services: &Services, who: &Identity) -> u64 {
-    u64::from(who.context_tokens.saturating_sub(services.answer_tokens_max))
+/// Tokens a prompt may have so that the answer still fits, and what is thought
+/// before it.
+fn window(services: &Services, who: &Identity, thinking: Thinking) -> u64 {
+    let thoughts = thinking.tokens_max(who.context_tokens);
+    let rest = services.answer_tokens_max.saturating_add(thoughts);
+    u64::from(who.context_tokens.saturating_sub(rest))
 }
 
 /// What is asked of one provider.
@@ -451,6 +460,7 @@ enum Kept {
 /// One call of one provider.
 async fn call(
     services: &Services,
+    state: &State,
     desk: &Desk,
     link: &Link,
     question: Question,
@@ -496,7 +506,12 @@ async fn call(
         }
     };
     let deadline = Instant::now() + link.total_timeout();
-    let stopped = match link.provider().chat(request).await {
+    let wanted = request.thinking;
+    let chunks = link.provider().chat(request).await;
+    if chunks.is_ok() {
+        thinking::tell(services, state, desk, link, wanted).await;
+    }
+    let stopped = match chunks {
         Err(error) => Stopped::Failed(error),
         Ok(chunks) => match stream::read(chunks, &mut pieces, &mut joint, timing, deadline).await {
             Err(stopped) => stopped,

@@ -7,7 +7,7 @@ use engine::{
     blob::BlobId,
     event::{GenerationTotal, Origin},
 };
-use models::{ChatRequest, Identity, Provider, Role};
+use models::{ChatRequest, Identity, Provider, Role, Thinking};
 use shared::id::{Seq, StageId};
 
 use crate::{
@@ -52,10 +52,15 @@ pub(super) fn origin(who: &Identity, request: &ChatRequest) -> Origin {
         temperature,
         tokens_max,
         seed,
+        thinking,
     } = request;
     let mut asked = format!("{system}\0{format:?}\0{temperature:?}\0{tokens_max:?}\0{seed:?}\0");
     if !tools.is_empty() {
         asked.push_str(&format!("{tools:?}\0"));
+    }
+    // As before there were levels, where nothing is said.
+    if *thinking != Thinking::ProviderDefault {
+        asked.push_str(&format!("{thinking:?}\0"));
     }
     for message in messages {
         let role = match message.role {

@@ -40,7 +40,7 @@ pub use record::{Outcome, Record};
 pub use replay::{Answering, Asking, Chunk, Exchange};
 pub use script::{
     Endpoint, FormatMatch, Keys, Kind, Match, ModelSpec, Respond, Rule, Scope, Script, ScriptSource, Texts,
-    ToolCallAnswer,
+    Thinks, ToolCallAnswer,
 };
 pub use seed::{IN_A_ROW_MAX_DEFAULT, Plan, Reach, Seed};
 pub use tokens::{count as count_tokens, split as split_tokens};

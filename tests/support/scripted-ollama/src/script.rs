@@ -270,6 +270,21 @@ pub enum Kind {
     Embedding,
 }
 
+/// What a model can be told of its thinking.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Thinks {
+    /// Whatever its interface has.
+    #[default]
+    Anything,
+    /// How much, by a level, and never not to.
+    Levels,
+    /// How much, in tokens, and not to.
+    Tokens,
+    /// Nothing: a service refuses the field.
+    Nothing,
+}
+
 /// A model.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -279,6 +294,9 @@ pub struct ModelSpec {
     /// What it is for.
     #[serde(default)]
     pub kind: Kind,
+    /// What it can be told of its thinking.
+    #[serde(default)]
+    pub thinks: Thinks,
     /// Whether it is there; one that is not can be pulled.
     #[serde(default = "yes")]
     pub pulled: bool,
@@ -306,6 +324,7 @@ impl ModelSpec {
         Self {
             name: name.into(),
             kind,
+            thinks: Thinks::default(),
             pulled: yes(),
             context_length: context_length(),
             dimensions: dimensions(),

@@ -8,6 +8,7 @@ pub(crate) mod anthropic;
 pub(crate) mod gemini;
 pub(crate) mod ollama;
 pub(crate) mod openai;
+pub(crate) mod thinking;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -141,6 +142,8 @@ pub(crate) struct Asked {
     pub(crate) streamed: bool,
     /// Whether the answer goes on where the last message of the assistant ends.
     pub(crate) goes_on: bool,
+    /// What is said of thinking, if anything.
+    pub(crate) thinking: Option<thinking::Wish>,
     /// Whether thinking is shown.
     pub(crate) shows_thinking: bool,
     /// Whether a stream ends with the usage, where that is a choice.

@@ -6,7 +6,7 @@ use shared::id::StageId;
 
 use super::{
     Unreadable, parse_code,
-    words::{CheckStatus, Class, RetrievalMode, Search},
+    words::{CheckStatus, Class, RetrievalMode, Search, ThoughtLevel},
 };
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -20,6 +20,8 @@ pub(in super::super) struct Task {
     workspace: String,
     #[serde(rename = "mdl", default, skip_serializing_if = "Option::is_none")]
     model: Option<String>,
+    #[serde(rename = "thk", default, skip_serializing_if = "Option::is_none")]
+    thought_level: Option<ThoughtLevel>,
     #[serde(rename = "srch", default, skip_serializing_if = "Option::is_none")]
     search: Option<Search>,
     #[serde(rename = "dirs", default, skip_serializing_if = "Vec::is_empty")]
@@ -230,6 +232,7 @@ impl From<&artifact::Task> for Task {
             choices:
                 artifact::Choices {
                     model,
+                    thought_level,
                     search,
                     folders,
                 },
@@ -239,6 +242,7 @@ impl From<&artifact::Task> for Task {
             query,
             workspace,
             model,
+            thought_level: (thought_level != artifact::ThoughtLevel::default()).then(|| thought_level.into()),
             search: (search != artifact::Search::default()).then(|| search.into()),
             folders,
         }
@@ -252,6 +256,7 @@ impl From<Task> for artifact::Task {
             query,
             workspace,
             model,
+            thought_level,
             search,
             folders,
         } = task;
@@ -261,6 +266,7 @@ impl From<Task> for artifact::Task {
             workspace,
             choices: artifact::Choices {
                 model,
+                thought_level: thought_level.map(Into::into).unwrap_or_default(),
                 search: search.map(Into::into).unwrap_or_default(),
                 folders,
             },

@@ -55,6 +55,14 @@ words!(RetrievalMode is artifact::RetrievalMode {
     Off = "off",
 });
 
+words!(ThoughtLevel is artifact::ThoughtLevel {
+    Default = "default",
+    Off = "off",
+    Low = "low",
+    Medium = "medium",
+    High = "high",
+});
+
 words!(Search is artifact::Search {
     On = "on",
     Off = "off",

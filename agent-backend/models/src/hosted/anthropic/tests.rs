@@ -1,7 +1,14 @@
 //! Bodies as the interface has them, answers as its servers give them.
 
 use super::*;
-use crate::hosted::reader::{rich_request, told};
+use crate::{
+    Thinking, Tool, ToolCall,
+    hosted::{
+        adapt::Without,
+        reader::{asked, rich_request, told},
+    },
+    thinking::Level,
+};
 
 fn check(events: &[&str], expect: &[&str]) {
     assert_eq!(told(AnthropicReader::default(), events), expect, "{events:?}");
@@ -148,7 +155,11 @@ fn an_answer_by_a_schema_is_what_the_tool_is_given() {
         &[&delta("{\"a\""), &delta(":1}"), &stopped("end_turn"), STOP],
     );
     assert_eq!(told, ["{\"a\":1}", "Stop None 7 0"]);
-    let body = body("claude-sonnet-4-5", 200_000, &by_schema(), Without::default());
+    let body = body(
+        "claude-sonnet-4-5",
+        200_000,
+        &asked(&by_schema(), Wish::Unsaid, Without::default()),
+    );
     let tools =
         json!([{"name": "answer", "description": "Gives the answer.", "input_schema": {"type": "object"}}]);
     let choice = json!({"type": "tool", "name": "answer", "disable_parallel_tool_use": true});
@@ -168,11 +179,11 @@ fn a_body() {
                 {"type": "text", "text": "look"},
             ]},
             {"role": "assistant", "content": [
-                {"type": "tool_use", "id": "1~sig", "name": "read", "input": {"path": "a"}},
+                {"type": "tool_use", "id": "1", "name": "read", "input": {"path": "a"}},
                 {"type": "tool_use", "id": "call_1", "name": "read", "input": {"path": "b"}},
             ]},
             {"role": "user", "content": [
-                {"type": "tool_result", "tool_use_id": "1~sig", "content": "A"},
+                {"type": "tool_result", "tool_use_id": "1", "content": "A"},
                 {"type": "tool_result", "tool_use_id": "call_1", "content": "B"},
                 {"type": "text", "text": "note"},
             ]},
@@ -180,7 +191,9 @@ fn a_body() {
         "tools": [{"name": "read", "description": "Reads.", "input_schema": {"type": "object"}}],
         "temperature": 0.2,
     });
-    assert_eq!(body("m", 200_000, &rich_request(), Without::default()), expect);
+    let request = rich_request();
+    let asked = asked(&request, Wish::Unsaid, Without::default());
+    assert_eq!(body("m", 200_000, &asked), expect);
 }
 
 #[test]
@@ -191,7 +204,7 @@ fn the_limit_that_the_interface_wants() {
             ..ChatRequest::default()
         };
         assert_eq!(
-            tokens_max(model, context_tokens, &request),
+            room(model, context_tokens, &request),
             expect,
             "{model} {context_tokens}"
         );
@@ -202,4 +215,158 @@ fn the_limit_that_the_interface_wants() {
     // 35 000 bytes are 10 000 tokens, with a quarter for doubt.
     check("claude-sonnet-4-5", 20_000, 35_000, 7_500);
     check("claude-sonnet-4-5", 10_000, 35_000, 1024);
+}
+
+#[test]
+fn how_much_is_thought() {
+    let check = |model: &str, wish: Wish, thinking: Thinking, expect: Value| {
+        let request = ChatRequest {
+            thinking,
+            temperature: Some(0.2),
+            tokens_max: Some(4_096),
+            ..by_schema()
+        };
+        let mut body = body(model, 200_000, &asked(&request, wish, Without::default()));
+        let body = body.as_object_mut().unwrap();
+        body.retain(|key, _| {
+            [
+                "thinking",
+                "output_config",
+                "max_tokens",
+                "temperature",
+                "tool_choice",
+            ]
+            .contains(&key.as_str())
+        });
+        assert_eq!(json!(body), expect, "{model} {wish:?}");
+    };
+    let (auto, one) = (
+        json!({"type": "auto", "disable_parallel_tool_use": true}),
+        json!({"type": "tool", "name": "answer", "disable_parallel_tool_use": true}),
+    );
+    check(
+        "claude-sonnet-5",
+        Wish::Unsaid,
+        Thinking::ProviderDefault,
+        json!({"max_tokens": 4_096, "temperature": 0.2, "tool_choice": one}),
+    );
+    check(
+        "claude-sonnet-5",
+        Wish::Off,
+        Thinking::Off,
+        json!({"thinking": {"type": "disabled"}, "max_tokens": 4_096, "temperature": 0.2, "tool_choice": one}),
+    );
+    check(
+        "claude-sonnet-5",
+        Wish::Level(Level::High),
+        Thinking::High,
+        json!({
+            "thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}, "max_tokens": 28_672,
+            "tool_choice": auto,
+        }),
+    );
+    let tokens = |budget: u32, most: u32| {
+        json!({
+            "thinking": {"type": "enabled", "budget_tokens": budget}, "max_tokens": most, "tool_choice": auto,
+        })
+    };
+    check(
+        "claude-sonnet-4-5",
+        Wish::Tokens(Level::High),
+        Thinking::High,
+        tokens(24_576, 28_672),
+    );
+    // As much as the model writes.
+    check(
+        "claude-3-7-sonnet",
+        Wish::Tokens(Level::High),
+        Thinking::High,
+        tokens(4_096, 8_192),
+    );
+}
+
+#[test]
+fn a_beginning_is_gone_on_with_without_a_thought() {
+    let request = ChatRequest {
+        messages: vec![Message::user("x"), Message::assistant("a")],
+        thinking: Thinking::High,
+        ..ChatRequest::default()
+    };
+    let body = body(
+        "m",
+        200_000,
+        &asked(&request, Wish::Level(Level::High), Without::default()),
+    );
+    assert_eq!(body.get("thinking"), None);
+}
+
+#[test]
+fn thoughts_that_led_to_a_call_go_back_with_its_answer() {
+    let tools = vec![Tool {
+        name: "read".to_owned(),
+        description: String::new(),
+        parameters: json!({"type": "object"}),
+    }];
+    let question = ChatRequest {
+        messages: vec![Message::user("x")],
+        tools,
+        ..ChatRequest::default()
+    };
+    let thinking = |piece: &str| {
+        json!({"type": "content_block_delta", "index": 0, "delta": {"type": "thinking_delta", "thinking": piece}})
+            .to_string()
+    };
+    let signature =
+        json!({"type": "content_block_delta", "delta": {"type": "signature_delta", "signature": "s=="}});
+    let told = told(
+        AnthropicReader::new(&question),
+        &[
+            r#"{"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":"","signature":""}}"#,
+            &thinking("h"),
+            &thinking("m"),
+            &signature.to_string(),
+            BLOCK_STOP,
+            r#"{"type":"content_block_start","content_block":{"type":"redacted_thinking","data":"x"}}"#,
+            BLOCK_STOP,
+            TEXT,
+            &delta("I look."),
+            BLOCK_STOP,
+            &tool("read"),
+            BLOCK_STOP,
+            &tool("list"),
+            BLOCK_STOP,
+            &stopped("tool_use"),
+            STOP,
+        ],
+    );
+    let [said, read, list, end] = &told[..] else {
+        panic!("{told:?}")
+    };
+    assert_eq!((said.as_str(), list.as_str()), ("I look.", "t1: list({})"));
+    assert_eq!(end, "ToolCalls None 7 2");
+    let id = read.strip_suffix(": read({})").unwrap();
+    let call = |id: &str, name: &str| ToolCall {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        arguments: json!({}),
+    };
+    let answer = Message {
+        tool_call_id: Some(id.to_owned()),
+        ..Message::new(Role::Tool, "A")
+    };
+    let turn = Message {
+        tool_calls: vec![call(id, "read"), call("t2", "list")],
+        ..Message::assistant("I look.")
+    };
+    let expect = json!([
+        {"role": "assistant", "content": [
+            {"type": "thinking", "thinking": "hm", "signature": "s=="},
+            {"type": "redacted_thinking", "data": "x"},
+            {"type": "text", "text": "I look."},
+            {"type": "tool_use", "id": "t1", "name": "read", "input": {}},
+            {"type": "tool_use", "id": "t2", "name": "list", "input": {}},
+        ]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": "A"}]},
+    ]);
+    assert_eq!(json!(messages(&[turn, answer])), expect);
 }

@@ -1,7 +1,14 @@
 //! Bodies as the interface has them, answers as its servers give them.
 
 use super::*;
-use crate::hosted::reader::{rich_request, told};
+use crate::{
+    ChatRequest, Thinking,
+    hosted::{
+        adapt::Without,
+        reader::{asked, rich_request, told},
+    },
+    thinking::Level,
+};
 
 fn check(events: &[&str], expect: &[&str]) {
     assert_eq!(told(GeminiReader::default(), events), expect, "{events:?}");
@@ -105,7 +112,10 @@ fn a_body() {
         ]}],
         "generationConfig": {"temperature": 0.2, "maxOutputTokens": 100, "seed": 7},
     });
-    assert_eq!(body(&rich_request(), Without::default()), Ok(expect));
+    assert_eq!(
+        body(&asked(&rich_request(), Wish::Unsaid, Without::default())),
+        Ok(expect)
+    );
 }
 
 #[test]
@@ -116,7 +126,10 @@ fn a_body_by_a_schema() {
             format: Some(json!({"type": "object"})),
             ..ChatRequest::default()
         };
-        assert_eq!(body(&request, without).unwrap()["generationConfig"], *expect);
+        assert_eq!(
+            body(&asked(&request, Wish::Unsaid, without)).unwrap()["generationConfig"],
+            *expect
+        );
     }
     check(
         Without::default(),
@@ -138,7 +151,7 @@ fn an_answer_to_no_call_is_a_mistake() {
         }],
         ..ChatRequest::default()
     };
-    let error = body(&request, Without::default()).unwrap_err();
+    let error = body(&asked(&request, Wish::Unsaid, Without::default())).unwrap_err();
     assert_eq!(
         error.to_string(),
         "the answer of a tool belongs to no call before it"
@@ -154,5 +167,31 @@ fn paths() {
     assert_eq!(
         path("tunedModels/own"),
         "tunedModels/own:streamGenerateContent?alt=sse"
+    );
+}
+
+#[test]
+fn how_much_is_thought() {
+    let check = |wish: Wish, thinking: Thinking, expect: (Value, u32)| {
+        let request = ChatRequest {
+            thinking,
+            ..rich_request()
+        };
+        let body = body(&asked(&request, wish, Without::default())).unwrap();
+        let config = &body["generationConfig"];
+        let got = (&config["thinkingConfig"], &config["maxOutputTokens"]);
+        assert_eq!(got, (&expect.0, &json!(expect.1)), "{wish:?}");
+    };
+    check(Wish::Unsaid, Thinking::High, (Value::Null, 100));
+    check(Wish::Off, Thinking::Off, (json!({"thinkingBudget": 0}), 100));
+    check(
+        Wish::Level(Level::Medium),
+        Thinking::Medium,
+        (json!({"thinkingLevel": "medium"}), 8_292),
+    );
+    check(
+        Wish::Tokens(Level::Low),
+        Thinking::Low,
+        (json!({"thinkingBudget": 1_024}), 1_124),
     );
 }

@@ -1,7 +1,14 @@
 //! Bodies as the interface has them, answers as its servers give them.
 
 use super::*;
-use crate::hosted::reader::{rich_request, told};
+use crate::{
+    ChatRequest, Thinking,
+    hosted::{
+        adapt::Without,
+        reader::{asked, rich_request, told},
+    },
+    thinking::Level,
+};
 
 fn check(events: &[&str], expect: &[&str]) {
     assert_eq!(told(OpenAiReader::default(), events), expect, "{events:?}");
@@ -162,10 +169,10 @@ fn a_body() {
                 {"type": "image_url", "image_url": {"url": "data:image/png;base64,cG5n"}},
             ]},
             {"role": "assistant", "content": null, "tool_calls": [
-                {"id": "1~sig", "type": "function", "function": {"name": "read", "arguments": "{\"path\":\"a\"}"}},
+                {"id": "1", "type": "function", "function": {"name": "read", "arguments": "{\"path\":\"a\"}"}},
                 {"id": "call_1", "type": "function", "function": {"name": "read", "arguments": "{\"path\":\"b\"}"}},
             ]},
-            {"role": "tool", "tool_call_id": "1~sig", "content": "A"},
+            {"role": "tool", "tool_call_id": "1", "content": "A"},
             {"role": "tool", "tool_call_id": "call_1", "content": "B"},
             {"role": "system", "content": "note"},
         ],
@@ -176,7 +183,10 @@ fn a_body() {
         "max_tokens": 100,
         "seed": 7,
     });
-    assert_eq!(body("m", &rich_request(), Without::default()), expect);
+    assert_eq!(
+        body("m", &asked(&rich_request(), Wish::Unsaid, Without::default())),
+        expect
+    );
 }
 
 #[test]
@@ -187,7 +197,10 @@ fn a_body_by_a_schema() {
             format: Some(schema.clone()),
             ..ChatRequest::default()
         };
-        assert_eq!(body("m", &request, without)["response_format"], *expect);
+        assert_eq!(
+            body("m", &asked(&request, Wish::Unsaid, without))["response_format"],
+            *expect
+        );
     }
     let closed =
         json!({"type": "object", "properties": {"a": {}}, "required": ["a"], "additionalProperties": false});
@@ -216,7 +229,7 @@ fn what_a_server_does_not_take_is_left_out() {
         stream_options: true,
         ..Without::default()
     };
-    let body = body("m", &rich_request(), without);
+    let body = body("m", &asked(&rich_request(), Wish::Unsaid, without));
     let has = |name: &str| body.get(name).is_some();
     assert_eq!(
         [
@@ -228,5 +241,31 @@ fn what_a_server_does_not_take_is_left_out() {
         ]
         .map(has),
         [false, false, false, false, true]
+    );
+}
+
+#[test]
+fn how_much_is_thought() {
+    let check = |wish: Wish, thinking: Thinking, expect: (Value, Value)| {
+        let request = ChatRequest {
+            thinking,
+            ..rich_request()
+        };
+        let body = body("m", &asked(&request, wish, Without::default()));
+        let got = (body["reasoning_effort"].clone(), body["max_tokens"].clone());
+        assert_eq!(got, expect, "{wish:?}");
+    };
+    check(Wish::Unsaid, Thinking::High, (Value::Null, json!(100)));
+    check(Wish::Off, Thinking::Off, (json!("none"), json!(100)));
+    // In place of not thinking.
+    check(
+        Wish::Level(Level::Low),
+        Thinking::Off,
+        (json!("low"), json!(1_124)),
+    );
+    check(
+        Wish::Level(Level::High),
+        Thinking::High,
+        (json!("high"), json!(24_676)),
     );
 }

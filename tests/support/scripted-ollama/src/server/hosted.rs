@@ -20,8 +20,8 @@ use crate::{
     format::Format,
     prompt::Prompt,
     record::Entry,
-    script::{Endpoint, Keys, Kind, ModelSpec},
-    wire::{Asked, Refused, anthropic, gemini, openai, refuse},
+    script::{Endpoint, Keys, Kind, ModelSpec, Thinks},
+    wire::{Asked, Refused, anthropic, gemini, openai, refuse, thinking::Wish},
 };
 
 /// Versions of Anthropic's API.
@@ -85,6 +85,7 @@ async fn run(
     let begin = tokio::time::Instant::now();
     let accepted = asked.and_then(|mut asked| {
         let spec = model(&server, entry.format, &asked.model)?;
+        thinks(entry.format, &spec, asked.thinking)?;
         let prompt = Prompt::whole(std::mem::take(&mut asked.messages));
         fits(entry.format, &spec, prompt.tokens)?;
         Ok((asked, spec, prompt))
@@ -133,6 +134,39 @@ pub(super) fn unknown_model(format: Format, name: &str) -> Refused {
         ),
     };
     Refused::new(404, message)
+}
+
+/// Refuses what the model cannot be told of its thinking.
+fn thinks(format: Format, spec: &ModelSpec, wish: Option<Wish>) -> Result<(), Refused> {
+    let Some(wish) = wish else { return Ok(()) };
+    let is_taken = match spec.thinks {
+        Thinks::Anything => true,
+        Thinks::Levels => wish == Wish::Level,
+        Thinks::Tokens => wish != Wish::Level,
+        Thinks::Nothing => false,
+    };
+    if is_taken {
+        return Ok(());
+    }
+    let message = match (format, wish, spec.thinks) {
+        (Format::Ollama | Format::OpenAi, Wish::Off, Thinks::Levels) => {
+            "Unsupported value: 'reasoning_effort' does not support 'none' with this model. Supported values are: \
+             'low', 'medium', and 'high'."
+        }
+        (Format::Ollama | Format::OpenAi, ..) => "Unrecognized request argument supplied: reasoning_effort",
+        (Format::Anthropic, Wish::Off, _) => "\"thinking.type.disabled\" is not supported for this model.",
+        (Format::Anthropic, Wish::Level, _) => "adaptive thinking is not supported on this model",
+        (Format::Anthropic, Wish::Tokens, _) => {
+            "\"thinking.type.enabled\" is not supported for this model. Use \"thinking.type.adaptive\" and \
+             \"output_config.effort\" to control thinking behavior."
+        }
+        (Format::Gemini, Wish::Off, Thinks::Levels) => {
+            "Budget 0 is invalid. This model only works in thinking mode."
+        }
+        (Format::Gemini, Wish::Level, _) => "Thinking level is not supported for this model.",
+        (Format::Gemini, ..) => "Thinking is not supported for this model.",
+    };
+    refuse(400, message)
 }
 
 /// Refuses what is longer than the model's context.

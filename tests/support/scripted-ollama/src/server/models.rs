@@ -19,7 +19,7 @@ use crate::{
     clock,
     fault::Fault,
     record::{Entry, Outcome},
-    script::{Endpoint, Kind, ModelSpec, canonical},
+    script::{Endpoint, Kind, ModelSpec, Thinks, canonical},
     wire::{
         ollama::{Named, parse},
         refuse,
@@ -210,7 +210,9 @@ fn details(spec: &ModelSpec) -> Value {
 
 fn family(spec: &ModelSpec) -> &'static str {
     match spec.kind {
-        Kind::Chat | Kind::Thinking => "llama",
+        Kind::Chat => "llama",
+        Kind::Thinking if spec.thinks == Thinks::Levels => "gptoss",
+        Kind::Thinking => "qwen3",
         Kind::Embedding => "nomic-bert",
     }
 }

@@ -20,11 +20,12 @@ use crate::{
     format::Format,
     prompt,
     record::Entry,
-    script::{Endpoint, Kind, ModelSpec},
+    script::{Endpoint, Kind, ModelSpec, Thinks},
     wire::{
         Asked, Choice, Message, Output, Refused, Tool,
         ollama::{ChatMessage, Generation, NUM_CTX_DEFAULT, integer, keep_alive, parse},
         refuse, texts,
+        thinking::{self, Wish},
     },
 };
 
@@ -76,6 +77,7 @@ async fn run(server: Arc<Server>, endpoint: Endpoint, variant: Variant, body: By
 /// Checks a request in the order of the real server, and loads the model.
 async fn accept(server: &Server, entry: &Entry, variant: Variant, body: &[u8]) -> Result<Accepted, Refused> {
     let mut request: Generation = parse(body)?;
+    let thinking = thinking::of_ollama(request.think.as_ref())?;
     let keep = keep_alive(request.keep_alive.as_ref())?;
     if request.model.is_empty() {
         return refuse(400, "model is required");
@@ -91,12 +93,15 @@ async fn accept(server: &Server, entry: &Entry, variant: Variant, body: &[u8]) -
             };
             return refuse(400, format!("{:?} does not support {what}", request.model));
         }
-        Kind::Chat if wants_thinking(request.think.as_ref()) => {
+        Kind::Chat if matches!(thinking, Some(Wish::Level | Wish::Tokens)) => {
             return refuse(400, format!("{:?} does not support thinking", request.model));
         }
         Kind::Chat | Kind::Thinking => {}
     }
     let mut asked = asked(&mut request, variant);
+    asked.thinking = thinking;
+    // One that takes levels always thinks.
+    asked.shows_thinking = thinking != Some(Wish::Off) || spec.thinks == Thinks::Levels;
     if asked.messages.is_empty() && keep == Some(Duration::ZERO) {
         return Ok(Accepted {
             asked,
@@ -164,13 +169,10 @@ fn asked(request: &mut Generation, variant: Variant) -> Asked {
         stops: texts(request.options.as_ref().and_then(|options| options.get("stop"))),
         streamed: request.stream.unwrap_or(true),
         goes_on: true,
+        thinking: None,
         shows_thinking: true,
         wants_usage: true,
     }
-}
-
-fn wants_thinking(think: Option<&Value>) -> bool {
-    think.is_some_and(|think| *think != Value::Bool(false))
 }
 
 fn prompt_messages(request: &Generation) -> Vec<Message> {

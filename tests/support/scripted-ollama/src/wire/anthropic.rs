@@ -3,7 +3,11 @@
 
 use serde_json::{Map, Value};
 
-use super::{Asked, Choice, Message, Output, Refused, Tool, given, is_base64, refuse, texts, unknown};
+use super::{
+    Asked, Choice, Message, Output, Refused, Tool, given, is_base64, refuse, texts,
+    thinking::{self, Wish},
+    unknown,
+};
 
 /// Fields of a request.
 const FIELDS: &[&str] = &[
@@ -31,9 +35,6 @@ const FIELDS: &[&str] = &[
 
 /// Kinds of images.
 const IMAGE_TYPES: &[&str] = &["image/jpeg", "image/png", "image/gif", "image/webp"];
-
-/// Fewest tokens to think with.
-const BUDGET_MIN: u64 = 1_024;
 
 /// Longest name of a tool, in characters.
 const NAME_CHARS_MAX: usize = 128;
@@ -68,7 +69,8 @@ pub(crate) fn read(body: &Value) -> Result<Asked, Refused> {
             Some(None) => return refuse(400, format!("{field}: Input should be a valid number")),
         }
     }
-    let thinks = thinks(body, limit)?;
+    let thinking = thinking::of_anthropic(body, limit)?;
+    let thinks = matches!(thinking, Some(Wish::Level | Wish::Tokens));
     let tools = tools(body)?;
     let mut conversation = Conversation::default();
     conversation.system(body.get("system"))?;
@@ -79,6 +81,16 @@ pub(crate) fn read(body: &Value) -> Result<Asked, Refused> {
             400,
             "messages: final message must not be from the assistant when thinking is enabled",
         );
+    }
+    if let Some((index, kind)) = &conversation.thought_at
+        && thinking == Some(Wish::Tokens)
+        && !["thinking", "redacted_thinking"].contains(&kind.as_str())
+    {
+        let message = format!(
+            "messages.{index}.content.0.type: Expected `thinking` or `redacted_thinking`, but found `{kind}`. When \
+             `thinking` is enabled, a final `assistant` message must start with a thinking block."
+        );
+        return refuse(400, message);
     }
     Ok(Asked {
         model: model.to_owned(),
@@ -91,37 +103,10 @@ pub(crate) fn read(body: &Value) -> Result<Asked, Refused> {
         stops: texts(body.get("stop_sequences")),
         streamed: given(body, "stream") == Some(&Value::Bool(true)),
         goes_on,
+        thinking,
         shows_thinking: thinks,
         wants_usage: true,
     })
-}
-
-fn thinks(body: &Map<String, Value>, limit: u64) -> Result<bool, Refused> {
-    let Some(thinking) = given(body, "thinking") else {
-        return Ok(false);
-    };
-    match thinking.get("type").and_then(Value::as_str) {
-        Some("disabled") => Ok(false),
-        Some("adaptive") => Ok(true),
-        Some("enabled") => match thinking.get("budget_tokens").and_then(Value::as_u64) {
-            None => refuse(400, "thinking.enabled.budget_tokens: Field required"),
-            Some(budget) if budget < BUDGET_MIN => {
-                let message = format!(
-                    "thinking.enabled.budget_tokens: Input should be greater than or equal to {BUDGET_MIN}"
-                );
-                refuse(400, message)
-            }
-            Some(budget) if budget >= limit => {
-                refuse(400, "`max_tokens` must be greater than `thinking.budget_tokens`.")
-            }
-            Some(_) => Ok(true),
-        },
-        None | Some(_) => refuse(
-            400,
-            "thinking: Input tag found using 'type' does not match any of the expected tags: 'adaptive', \
-             'disabled', 'enabled'",
-        ),
-    }
 }
 
 #[derive(Default)]
@@ -131,6 +116,9 @@ struct Conversation {
     /// Calls of the message before, if it was the assistant's, and where it is.
     calls: Vec<String>,
     calls_at: usize,
+    /// Where the last calls were, and with what kind of block their message begins;
+    /// none once the person has said something else.
+    thought_at: Option<(usize, String)>,
 }
 
 impl Conversation {
@@ -314,6 +302,13 @@ impl Conversation {
             .extend(results.iter().map(|text| Message::new("tool", text.as_str())));
         if results.is_empty() || !texts.is_empty() {
             self.list.push(Message::new(role, texts.join("\n")));
+        }
+        if role == "assistant" {
+            let first = blocks.first().and_then(|block| block.get("type")?.as_str());
+            let first = first.filter(|_| !calls.is_empty());
+            self.thought_at = first.map(|kind| (index, kind.to_owned()));
+        } else if results.is_empty() {
+            self.thought_at = None;
         }
         self.calls = calls;
         self.calls_at = index;

@@ -8,7 +8,7 @@ mod schema;
 use serde_json::{Map, Value};
 
 use self::schema::translated;
-use super::{Asked, Choice, Message, Output, Refused, Tool, is_base64, refuse, texts};
+use super::{Asked, Choice, Message, Output, Refused, Tool, is_base64, refuse, texts, thinking};
 
 /// Fields of a request.
 const FIELDS: &[&str] = &[
@@ -145,13 +145,14 @@ pub(crate) fn read(model: &str, streamed: bool, body: &Value) -> Result<Asked, R
         stops: texts(get(config, "stopSequences")),
         streamed,
         goes_on: false,
+        thinking: thinking::of_gemini(config)?,
         shows_thinking: shows_thinking == Some(&Value::Bool(true)),
         wants_usage: true,
     })
 }
 
 /// A field under its name in camel case or in snake case.
-fn get<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+pub(super) fn get<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     let value = object.get(name).or_else(|| object.get(&snake(name)));
     value.filter(|value| !value.is_null())
 }
@@ -167,7 +168,7 @@ fn snake(name: &str) -> String {
     snake
 }
 
-fn known(object: &Map<String, Value>, fields: &[&str], at: &str) -> Result<(), Refused> {
+pub(super) fn known(object: &Map<String, Value>, fields: &[&str], at: &str) -> Result<(), Refused> {
     let is_known = |key: &str| fields.iter().any(|field| *field == key || snake(field) == key);
     match object.keys().find(|key| !is_known(key)) {
         None => Ok(()),

@@ -7,7 +7,9 @@ use serde_json::{Map, Value};
 
 use self::strict::not_strict;
 use super::{
-    Asked, Choice, Message, Output, Refused, Tool, given, is_base64, refuse, texts, type_name, unknown,
+    Asked, Choice, Message, Output, Refused, Tool, given, is_base64, refuse, texts,
+    thinking::{self, Wish},
+    type_name, unknown,
 };
 
 /// Fields of a request.
@@ -85,6 +87,7 @@ pub(crate) fn read(body: &Value) -> Result<Asked, Refused> {
     numbers(body)?;
     let messages = messages(body)?;
     let tools = tools(body)?;
+    let thinking = thinking::of_openai(body)?;
     let streamed = given(body, "stream") == Some(&Value::Bool(true));
     if given(body, "stream_options").is_some() && !streamed {
         let message = "The 'stream_options' parameter is only allowed when 'stream' is enabled.";
@@ -101,7 +104,8 @@ pub(crate) fn read(body: &Value) -> Result<Asked, Refused> {
         stops: texts(body.get("stop")),
         streamed,
         goes_on: false,
-        shows_thinking: true,
+        thinking,
+        shows_thinking: thinking != Some(Wish::Off),
         wants_usage: body
             .get("stream_options")
             .and_then(|options| options.get("include_usage"))
@@ -115,7 +119,7 @@ fn missing(param: &str) -> Refused {
         .code("missing_required_parameter")
 }
 
-fn wrong_type(param: &str, expected: &str, found: &Value) -> Refused {
+pub(super) fn wrong_type(param: &str, expected: &str, found: &Value) -> Refused {
     let found = type_name(found);
     Refused::new(
         400,
@@ -125,7 +129,7 @@ fn wrong_type(param: &str, expected: &str, found: &Value) -> Refused {
     .code("invalid_type")
 }
 
-fn wrong_value(param: &str, found: &str, supported: &str) -> Refused {
+pub(super) fn wrong_value(param: &str, found: &str, supported: &str) -> Refused {
     Refused::new(
         400,
         format!("Invalid value: '{found}'. Supported values are: {supported}."),
