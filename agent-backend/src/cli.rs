@@ -10,6 +10,8 @@ mod render;
 mod run;
 mod search;
 mod serve;
+mod tool_server;
+mod trust;
 mod workflows;
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
@@ -79,6 +81,10 @@ enum Command {
     Acp,
     /// Serve the code search as an MCP server on standard input and output
     Mcp(mcp::Arguments),
+    /// Serve tools (git, format, language) as an MCP server on standard input and output
+    ToolServer(tool_server::Arguments),
+    /// List the MCP servers that the repository names, accept or revoke them
+    Trust(trust::Arguments),
     /// Run one workflow in the terminal
     Run(run::Arguments),
     /// Bring the search index of a workspace up to date, watch, pause or delete it
@@ -211,6 +217,8 @@ async fn dispatch(cli: Cli, config: Config) -> Result<Exit, Error> {
         Command::Serve(arguments) => serve::serve(config, arguments.listen, arguments.port_file).await,
         Command::Acp => acp::run(config, backend).await,
         Command::Mcp(arguments) => mcp::run(config, arguments).await,
+        Command::ToolServer(arguments) => tool_server::run(config, arguments).await,
+        Command::Trust(arguments) => trust::run(&config, &arguments),
         Command::Run(arguments) => run::run(config, backend, cli.options.model, arguments).await,
         Command::Index(arguments) => index::run(config, backend, arguments).await,
         Command::Search(arguments) => search::search(config, arguments).await,

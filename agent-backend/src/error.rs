@@ -99,6 +99,7 @@ macro_rules! from_coded {
 from_coded!(
     inference::Error,
     journal::Error,
+    ::mcp::Error,
     models::Error,
     retrieval::Error,
     tools::Error

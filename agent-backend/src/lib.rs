@@ -18,6 +18,7 @@ pub mod runtime;
 pub mod search;
 mod sizes;
 pub mod status;
+pub mod toolboxes;
 pub mod trials;
 pub mod wiring;
 pub mod workflows;

@@ -189,6 +189,8 @@ codes! {
     McpCallRefused = "E2003", "A call of an MCP tool was refused";
     McpToolsNotOffered = "E2004", "Tools of an MCP server are not offered";
     McpServerInvalid = "E2005", "The definition of an MCP server cannot be used";
+    McpServerUntrusted = "E2006", "The repository names an MCP server that nobody has trusted";
+    McpTrustUnusable = "E2007", "The trusted MCP servers cannot be read or kept";
 }
 
 impl Code {

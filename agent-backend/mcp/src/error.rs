@@ -63,6 +63,12 @@ pub enum Error {
         /// What came.
         what: &'static str,
     },
+    /// Which servers of repositories are trusted is not known, or cannot be kept.
+    #[error("the trusted MCP servers of repositories cannot be read or kept: {reason}")]
+    Trust {
+        /// Why not.
+        reason: String,
+    },
     /// No such tool is offered.
     #[error("there is no tool `{name}`")]
     UnknownTool {
@@ -89,6 +95,7 @@ impl Error {
             Self::Refused { .. } | Self::Unexpected { .. } => Class::Permanent,
             Self::Invalid { .. }
             | Self::NotStarted { .. }
+            | Self::Trust { .. }
             | Self::UnknownTool { .. }
             | Self::ArgumentsTooLarge { .. } => Class::User,
         }
@@ -99,6 +106,7 @@ impl Error {
         match self {
             Self::Invalid { .. } => Code::McpServerInvalid,
             Self::NotStarted { .. } => Code::McpServerNotStarted,
+            Self::Trust { .. } => Code::McpTrustUnusable,
             Self::Broken { .. } | Self::TimedOut { .. } | Self::Unexpected { .. } => Code::McpServerFailed,
             Self::Refused { .. } | Self::UnknownTool { .. } | Self::ArgumentsTooLarge { .. } => {
                 Code::McpCallRefused

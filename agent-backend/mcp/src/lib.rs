@@ -14,8 +14,11 @@ mod connection;
 mod error;
 pub mod limits;
 mod problem;
+pub mod repository;
 mod server;
 mod toolbox;
+mod trust;
+mod variables;
 
 pub use answer::Answer;
 pub use builtin::{Trying, serve};
@@ -23,3 +26,4 @@ pub use error::Error;
 pub use problem::Problem;
 pub use server::{BuiltIn, Server, Source, Transport};
 pub use toolbox::{Offered, Options, Toolbox};
+pub use trust::Trust;

@@ -10,6 +10,7 @@ use std::{collections::HashSet, fmt, path::Path, sync::Arc, time::Duration};
 use futures::future;
 use serde_json::{Map, Value};
 use shared::error::Code;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::host::Host;
 use crate::{
@@ -25,6 +26,8 @@ pub struct Options {
     /// Where the built-in servers run programs; without, what needs a sandbox
     /// says so.
     pub trying: Option<Arc<dyn Trying>>,
+    /// What is known to be wrong before, and told with the rest.
+    pub problems: Vec<Problem>,
 }
 
 impl fmt::Debug for Options {
@@ -40,6 +43,7 @@ impl Default for Options {
         Self {
             start: START_TIMEOUT,
             trying: None,
+            problems: Vec::new(),
         }
     }
 }
@@ -74,6 +78,8 @@ pub struct Toolbox {
 struct Inner {
     hosts: Vec<Arc<Host>>,
     refused: Vec<Problem>,
+    /// Ends what is under way for nobody.
+    _end: DropGuard,
 }
 
 impl Toolbox {
@@ -81,13 +87,19 @@ impl Toolbox {
     /// cannot be used is one of the [`Self::problems`]. Of two servers of one
     /// name the first counts. Asks for a tokio runtime with time and I/O.
     pub async fn open(workspace: &Path, servers: Vec<Server>, options: &Options) -> Self {
-        let (servers, refused) = accepted(servers);
+        let (servers, mut refused) = accepted(servers);
+        refused.extend(options.problems.iter().cloned());
+        let end = CancellationToken::new();
         let hosts = servers
             .into_iter()
-            .map(|server| Host::open(server, workspace.to_owned(), options));
+            .map(|server| Host::open(server, workspace.to_owned(), options, end.clone()));
         let hosts = Box::pin(future::join_all(hosts)).await;
         Self {
-            inner: Arc::new(Inner { hosts, refused }),
+            inner: Arc::new(Inner {
+                hosts,
+                refused,
+                _end: end.drop_guard(),
+            }),
         }
     }
 

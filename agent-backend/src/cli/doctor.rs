@@ -2,6 +2,7 @@
 
 use std::{process::Stdio, sync::Arc};
 
+use ::mcp::{BuiltIn, Options, Server, Toolbox};
 use clap::Args;
 use console::Style;
 use futures::future::join_all;
@@ -14,7 +15,11 @@ use sandbox::Held;
 
 use super::{Exit, backend, print};
 use crate::{
-    config::Config, error::Error, providers::Models, search::SearchModels, trials, wiring, workflows,
+    config::{self, Config},
+    error::Error,
+    providers::Models,
+    search::SearchModels,
+    toolboxes, trials, wiring, workflows,
 };
 
 #[derive(Debug, Clone, Copy, Args)]
@@ -45,6 +50,7 @@ pub(super) async fn run(config: Config, arguments: Arguments) -> Result<Exit, Er
         running(&config).await,
     ]);
     findings.extend(sandbox(&config).await);
+    findings.extend(tools(&config).await);
     for finding in &findings {
         let (mark, text) = match (&finding.outcome, finding.needed) {
             (Ok(text), _) => (Style::new().green().apply_to("✓"), text),
@@ -259,6 +265,60 @@ async fn sandbox(config: &Config) -> Vec<Finding> {
             std::iter::once(Ok(engine)).chain(promises).map(finding).collect()
         }
     }
+}
+
+/// The servers of tools for the workspace, each really asked.
+async fn tools(config: &Config) -> Vec<Finding> {
+    let finding = |outcome| Finding {
+        name: "tools",
+        outcome,
+        needed: false,
+    };
+    let workspace = match super::workspace(config) {
+        Ok(workspace) => workspace,
+        Err(error) => return vec![finding(Err(error.to_string()))],
+    };
+    let configured = match config::mcp_servers(&config.mcp_servers) {
+        Ok(configured) => configured,
+        Err(reason) => return vec![finding(Err(reason))],
+    };
+    let of_repository = toolboxes::of_repository(config, &workspace);
+    let built_in = if config.mcp.built_in {
+        &BuiltIn::ALL[..]
+    } else {
+        &[]
+    };
+    let mut servers: Vec<Server> = built_in.iter().copied().map(Server::built_in).collect();
+    servers.extend(configured);
+    servers.extend(of_repository.servers);
+    let known: Vec<(String, String)> = servers
+        .iter()
+        .map(|server| (server.name.clone(), server.transport.to_string()))
+        .collect();
+    let options = Options {
+        problems: of_repository.problems,
+        ..Options::default()
+    };
+    let toolbox = Box::pin(Toolbox::open(&workspace, servers, &options)).await;
+    let problems = toolbox.problems();
+    let offered = toolbox.offered(&[]);
+    let found = known.into_iter().filter_map(|(name, address)| {
+        let tools: Vec<&str> = offered
+            .iter()
+            .filter(|tool| tool.server == name)
+            .map(|tool| tool.tool.as_str())
+            .collect();
+        let told = format!("{name}, {address}: {}", tools.join(", "));
+        // What else there is to say of it is a problem of its own.
+        (!tools.is_empty()).then_some(Ok(told))
+    });
+    let wrong = problems.into_iter().map(|problem| {
+        Err(format!(
+            "{}: {}: {}",
+            problem.server, problem.code, problem.message
+        ))
+    });
+    found.chain(wrong).map(finding).collect()
 }
 
 async fn running(config: &Config) -> Finding {

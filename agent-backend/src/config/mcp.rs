@@ -16,6 +16,9 @@ pub struct Mcp {
     pub built_in: bool,
     /// Answers of a model in a row that may be calls; 0 gives it no tools.
     pub rounds_max: u32,
+    /// Tools that may be called although servers of the repository or of a
+    /// client do not say that they only read: by server; `*` for all.
+    pub allow: BTreeMap<String, Vec<String>>,
 }
 
 impl Default for Mcp {
@@ -23,6 +26,7 @@ impl Default for Mcp {
         Self {
             built_in: true,
             rounds_max: 8,
+            allow: BTreeMap::new(),
         }
     }
 }

@@ -15,8 +15,9 @@ use mcp::{BuiltIn, Options, Server, Toolbox};
 use shared::{error::Code, id::WorkflowId};
 
 use crate::{
-    config::{self, Config, Mcp},
+    config::{self, Config},
     error::Error,
+    toolboxes,
     trials::Trials,
 };
 
@@ -27,7 +28,7 @@ const WORKFLOWS_MAX: usize = 500;
 #[derive(Debug)]
 pub struct Servers {
     configured: Vec<Server>,
-    mcp: Mcp,
+    config: Config,
     brought: Mutex<VecDeque<(WorkflowId, Vec<Server>)>>,
 }
 
@@ -41,14 +42,14 @@ impl Servers {
             .map_err(|reason| Error::user(Code::ConfigInvalid, reason))?;
         Ok(Self {
             configured,
-            mcp: config.mcp.clone(),
+            config: config.clone(),
             brought: Mutex::default(),
         })
     }
 
     /// Answers of a model in a row that may be calls.
     pub(super) fn rounds_max(&self) -> u32 {
-        self.mcp.rounds_max
+        self.config.mcp.rounds_max
     }
 
     /// A client's servers, for a workflow that it asked for.
@@ -69,15 +70,22 @@ impl Servers {
     pub(super) async fn open(&self, state: &State, trials: &Arc<Trials>) -> Option<Toolbox> {
         let workspace = Path::new(&state.task.workspace);
         let mut servers = Vec::new();
-        if self.mcp.built_in {
+        if self.config.mcp.built_in {
             servers.extend(BuiltIn::ALL.map(Server::built_in));
         }
         servers.extend(self.configured.iter().cloned());
-        servers.extend(self.of_client(&state.workflow));
-        if servers.is_empty() || self.mcp.rounds_max == 0 {
+        if self.config.mcp.rounds_max == 0 {
+            return None;
+        }
+        let of_repository = toolboxes::of_repository(&self.config, workspace);
+        servers.extend(of_repository.servers);
+        let of_client = self.of_client(&state.workflow).into_iter();
+        servers.extend(of_client.map(|server| toolboxes::allow(&self.config, server)));
+        if servers.is_empty() && of_repository.problems.is_empty() {
             return None;
         }
         let options = Options {
+            problems: of_repository.problems,
             trying: Some(trials.clone()),
             ..Options::default()
         };

@@ -45,7 +45,8 @@ const NODE_TOOLS: &[&str] = &["typescript@7.0.2", "prettier@3.10.1", "pyright@1.
 /// The language server for the TypeScript of before, which needs one.
 const TYPESCRIPT_6_TOOLS: &[&str] = &["typescript-language-server@6.0.2", "typescript@6.0.3"];
 
-/// The protocol's official client for Python, which drives the MCP server.
+/// The protocol's official client and server for Python, which drive our server
+/// and are driven by our client.
 const MCP_CLIENT: &str = "mcp==2.3.0";
 
 /// Something that tests want and can do without, outside of CI.
@@ -99,7 +100,7 @@ pub(super) const WANTED: &[Wanted] = &[
     Wanted {
         step: "MCP client",
         variable: "AGENTIC_IDE_MCP_PYTHON",
-        without: "the test with the Python client of MCP will be left out",
+        without: "the tests with the Python client and server of MCP will be left out",
         installer: |paths| install_from_pypi(paths, &MCP_CLIENT.replace("==", "-"), MCP_CLIENT),
     },
     Wanted {

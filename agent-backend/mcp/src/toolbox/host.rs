@@ -8,6 +8,7 @@ use std::{
 
 use serde_json::{Map, Value};
 use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
 
 use super::{Options, survey::Survey};
 use crate::{
@@ -24,6 +25,8 @@ pub(super) struct Host {
     options: Options,
     link: Mutex<Link>,
     survey: RwLock<Arc<Survey>>,
+    /// The end of the toolbox.
+    end: CancellationToken,
 }
 
 #[derive(Debug, Default)]
@@ -34,13 +37,19 @@ struct Link {
 
 impl Host {
     /// Connects; what fails is a problem of the survey.
-    pub(super) async fn open(server: Server, workspace: PathBuf, options: &Options) -> Arc<Self> {
+    pub(super) async fn open(
+        server: Server,
+        workspace: PathBuf,
+        options: &Options,
+        end: CancellationToken,
+    ) -> Arc<Self> {
         let host = Arc::new(Self {
             server,
             workspace,
             options: options.clone(),
             link: Mutex::default(),
             survey: RwLock::default(),
+            end,
         });
         let mut link = host.link.lock().await;
         match host.connect().await {
@@ -133,7 +142,11 @@ async fn follow(host: Weak<Host>, connection: Weak<Connection>) {
         let (Some(host), Some(connection)) = (host.upgrade(), connection.upgrade()) else {
             return;
         };
-        match connection.tools(host.options.start).await {
+        let listed = tokio::select! {
+            listed = connection.tools(host.options.start) => listed,
+            () = host.end.cancelled() => return,
+        };
+        match listed {
             Ok((tools, more)) => host.learn(Survey::of(&host.server, tools, more)),
             // A call will say so.
             Err(error) => tracing::debug!(%error, "the tools could not be listed again"),
