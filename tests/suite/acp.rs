@@ -21,7 +21,7 @@ async fn a_client_of_the_agent_client_protocol_gets_to_a_commit() {
         "agentCapabilities": {
             "loadSession": true,
             "promptCapabilities": { "image": false, "audio": false, "embeddedContext": true },
-            "mcpCapabilities": { "http": false, "sse": false },
+            "mcpCapabilities": { "http": true, "sse": false },
             "sessionCapabilities": {
                 "list": {}, "delete": {}, "additionalDirectories": {}, "resume": {}, "close": {},
                 "fork": {}, "title": {}, "archive": {}, "status": {},
