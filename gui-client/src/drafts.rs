@@ -2,7 +2,7 @@
 //! is closed or killed loses nothing: everything else is the backend's.
 
 use std::{
-    io::{self, Write as _},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use shared::id::WorkflowId;
 
 use crate::{
+    files::write_atomically,
     model::layout::{Layout, View},
     screen::review,
 };
@@ -92,14 +93,8 @@ fn read(path: &Path) -> io::Result<Drafts> {
 }
 
 fn write(path: &Path, drafts: &Drafts) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
     // Readable by its owner only, as drafts may be.
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(&serde_json::to_vec(drafts)?)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    write_atomically(path, &serde_json::to_vec(drafts)?, None)
 }
 
 #[cfg(test)]

@@ -68,15 +68,15 @@ impl Servers {
     /// Connects to those of a workflow; none where there are none. Our own run
     /// programs as `trials` do.
     pub(super) async fn open(&self, state: &State, trials: &Arc<Trials>) -> Option<Toolbox> {
+        if self.config.mcp.rounds_max == 0 {
+            return None;
+        }
         let workspace = Path::new(&state.task.workspace);
         let mut servers = Vec::new();
         if self.config.mcp.built_in {
             servers.extend(BuiltIn::ALL.map(Server::built_in));
         }
         servers.extend(self.configured.iter().cloned());
-        if self.config.mcp.rounds_max == 0 {
-            return None;
-        }
         let of_repository = toolboxes::of_repository(&self.config, workspace);
         servers.extend(of_repository.servers);
         let of_client = self.of_client(&state.workflow).into_iter();

@@ -2,13 +2,10 @@
 //! is: comments, order, blank lines. The file is one level of scalars, so a key
 //! is a line.
 
-use std::{
-    io::{self, Write as _},
-    path::Path,
-};
+use std::{io, path::Path};
 
 use super::{Config, ThemeChoice};
-use crate::Error;
+use crate::{Error, files::write_atomically};
 
 /// A setting and what it is to be.
 type Change = (Key, Option<String>);
@@ -136,17 +133,9 @@ fn edited(text: &str, changes: &[Change]) -> String {
 fn write(path: &Path, text: &str) -> io::Result<()> {
     // A link stays one, and what it leads to is changed.
     let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(text.as_bytes())?;
     // A new one is its owner's alone: there may be a token in it.
-    if let Ok(known) = std::fs::metadata(&path) {
-        file.as_file().set_permissions(known.permissions())?;
-    }
-    file.as_file().sync_all()?;
-    file.persist(&path).map_err(|error| error.error)?;
-    Ok(())
+    let known = std::fs::metadata(&path).ok().map(|known| known.permissions());
+    write_atomically(&path, text.as_bytes(), known)
 }
 
 /// A text as YAML: plain where that is clear, else quoted.

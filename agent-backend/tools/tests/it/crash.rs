@@ -1,18 +1,15 @@
 //! Death at every step of an execution, then the same execution again: the
 //! same tree, the same status, one commit.
 
-use std::{os::unix::process::ExitStatusExt, path::Path, process::Command};
+use std::path::Path;
 
 use engine::artifact::{ApplyIntent, FileChange};
-use shared::crash;
 use tools::{Workspace, apply::CRASH_POINTS};
 
 use crate::support::Place;
 
 /// Names the place for the child process.
 const CHILD_VARIABLE: &str = "TOOLS_CRASH_HOME";
-
-const SIGABRT: i32 = 6;
 
 fn intent(place: &Place) -> (Workspace, Vec<FileChange>, ApplyIntent) {
     let workspace = place.open();
@@ -59,13 +56,7 @@ fn child() {
 }
 
 fn crash_at(place: &Place, point: &str) {
-    let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "crash::child", "--nocapture", "--test-threads=1"])
-        .env(CHILD_VARIABLE, &place.home)
-        .env(crash::AT, point)
-        .output()
-        .unwrap();
-    assert_eq!(output.status.signal(), Some(SIGABRT), "{point} was not reached");
+    place.crash_at("crash::child", CHILD_VARIABLE, point);
 }
 
 type Outcome = (String, String, Vec<String>, Vec<Option<String>>);

@@ -5,7 +5,7 @@ use std::{
     collections::BTreeMap,
     ffi::OsString,
     fs,
-    os::unix::fs::PermissionsExt,
+    os::unix::{fs::PermissionsExt, process::ExitStatusExt},
     path::{Path, PathBuf},
     process::Command,
 };
@@ -14,7 +14,7 @@ use engine::{
     artifact::{Applied, ApplyIntent, FileChange, Selection},
     blob::{Blob, BlobId},
 };
-use shared::{error::Code, id::WorkflowId};
+use shared::{crash, error::Code, id::WorkflowId};
 use tempfile::TempDir;
 use tools::{
     CommitMessage, Error, Workspace,
@@ -24,6 +24,8 @@ use tools::{
 
 /// The moment of every commit of ours.
 pub const NOW: i64 = 1_700_000_000;
+
+const SIGABRT: i32 = 6;
 
 /// A temporary home with a work tree below it.
 pub struct Place {
@@ -51,6 +53,18 @@ impl Place {
             root,
             blobs: RefCell::default(),
         }
+    }
+
+    /// Runs the test `child` as a process of its own, which is told of this place
+    /// by `variable` and dies at `point`.
+    pub fn crash_at(&self, child: &str, variable: &str, point: &str) {
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", child, "--nocapture", "--test-threads=1"])
+            .env(variable, &self.home)
+            .env(crash::AT, point)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.signal(), Some(SIGABRT), "{point} was not reached");
     }
 
     /// The place that another process has made.

@@ -4,13 +4,11 @@
 
 use std::{
     fs,
-    os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
-    process::Command,
 };
 
 use engine::artifact::{ApplyIntent, FileChange};
-use shared::{crash, error::Code};
+use shared::error::Code;
 use tools::{
     Workspace,
     apply::{self, CRASH_POINTS, Executed, SAVED_CRASH_POINT, Saved},
@@ -21,8 +19,6 @@ use crate::support::{Place, code};
 
 /// Names the place for the child process.
 const CHILD_VARIABLE: &str = "TOOLS_UNSAVED_HOME";
-
-const SIGABRT: i32 = 6;
 
 const DISK: &str = "1\n2\n3\n4\n5\n";
 /// With a line of the person's.
@@ -300,13 +296,7 @@ fn child() {
 }
 
 fn crash_at(place: &Place, point: &str) {
-    let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "unsaved::child", "--nocapture", "--test-threads=1"])
-        .env(CHILD_VARIABLE, &place.home)
-        .env(crash::AT, point)
-        .output()
-        .unwrap();
-    assert_eq!(output.status.signal(), Some(SIGABRT), "{point} was not reached");
+    place.crash_at("unsaved::child", CHILD_VARIABLE, point);
 }
 
 type Outcome = (String, String, Vec<String>, Vec<Option<String>>);
