@@ -1,7 +1,7 @@
 //! `cargo xtask demo`: from a fresh clone to a commit that the system made.
 
 mod model;
-mod programs;
+pub mod programs;
 mod report;
 mod workspace;
 

@@ -83,7 +83,8 @@ impl Display {
         if program == "magick" {
             command.arg("import");
         }
-        command.args(["-display", number, "-window", "root"]).arg(file);
+        command.args(["-display", number, "-window", "root"]);
+        command.args(["-depth", "8", "-strip"]).arg(file);
         let output = command.stdin(Stdio::null()).output()?;
         if !output.status.success() {
             bail!(

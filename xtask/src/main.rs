@@ -23,6 +23,7 @@ mod http;
 mod needs;
 mod paths;
 mod say;
+mod screenshots;
 mod sim;
 mod test;
 
@@ -53,6 +54,8 @@ enum Command {
     Bench(bench::Options),
     /// Measures the code search on real commits and prints a table.
     Eval(Box<eval::Options>),
+    /// Takes the pictures of the window in the documents.
+    Screenshots(screenshots::Options),
 }
 
 fn main() -> ExitCode {
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Command::Sim(options) => sim::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Eval(options) => eval::run(&options),
+        Command::Screenshots(options) => screenshots::run(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
