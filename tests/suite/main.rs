@@ -56,6 +56,7 @@ mod streams;
 mod support;
 mod thought_levels;
 mod tools;
+mod tool_servers;
 mod trials;
 mod vector_database;
 mod window;
