@@ -104,8 +104,7 @@ pub fn load<T: Serialize + DeserializeOwned + Default>(
             });
         }
     };
-    let figment = Figment::from(Serialized::defaults(T::default()));
-    let figment = figment.merge(Serialized::defaults(parse(path, &text)?));
+    let figment = merged::<T>(path, &text)?;
     let known = figment.data().map_err(|error| Error::Value(Box::new(error)))?;
     let known: Vec<String> = known.values().flat_map(|dict| dict.keys().cloned()).collect();
     let prefix = match prefix {
@@ -157,6 +156,17 @@ fn refuse_unknown(
     Ok(())
 }
 
+/// The defaults and the file. What the file says is read as what it is for:
+/// `off` is a word where words are chosen from, and a boolean where it is one or
+/// the other. A file that variables have to complete is read without that.
+fn merged<T: Serialize + DeserializeOwned + Default>(path: &Path, text: &str) -> Result<Figment, Error> {
+    let figment = Figment::from(Serialized::defaults(T::default()));
+    if let Ok(Some(whole)) = serde_saphyr::from_str::<Option<T>>(text) {
+        return Ok(figment.merge(Serialized::defaults(whole)));
+    }
+    Ok(figment.merge(Serialized::defaults(parse(path, text)?)))
+}
+
 /// Values that were merged do not know where they stood; the file alone, read
 /// once more, says so if the fault is in it.
 fn blame<T: DeserializeOwned>(path: &Path, text: &str, error: figment::Error) -> Error {
@@ -182,6 +192,8 @@ fn parse(path: &Path, text: &str) -> Result<serde_json::Value, Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[derive(Debug, Default, PartialEq, Serialize, serde::Deserialize)]
@@ -189,13 +201,24 @@ mod tests {
     struct Sample {
         port: u16,
         name: String,
+        mode: Mode,
+        modes: BTreeMap<String, Mode>,
+        verbose: bool,
+    }
+
+    #[derive(Debug, Default, PartialEq, Serialize, serde::Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Mode {
+        #[default]
+        Auto,
+        On,
+        Off,
     }
 
     fn check(text: &str, expect: Result<Sample, &str>) {
         let path = Path::new("sample.yaml");
-        let value = parse(path, text).and_then(|value| {
-            Figment::from(Serialized::defaults(Sample::default()))
-                .merge(Serialized::defaults(value))
+        let value = merged::<Sample>(path, text).and_then(|figment| {
+            figment
                 .extract::<Sample>()
                 .map_err(|error| blame::<Sample>(path, text, error))
         });
@@ -238,7 +261,7 @@ mod tests {
             "port: 7\n",
             Ok(Sample {
                 port: 7,
-                name: String::new(),
+                ..Sample::default()
             }),
         );
         check("prot: 7\n", Err("sample.yaml cannot be used: "));
@@ -246,5 +269,28 @@ mod tests {
         check("name: a\nport: [\n", Err("not valid YAML"));
         check("name: a\nport: [\n", Err("line 2 column 7"));
         check("name: a\nport: many\n", Err("line 2 column 7"));
+    }
+
+    #[test]
+    fn words_that_yaml_has_for_booleans() {
+        let sample = |mode, verbose| Sample {
+            mode,
+            verbose,
+            ..Sample::default()
+        };
+        check("mode: off\n", Ok(sample(Mode::Off, false)));
+        check("mode: on\nverbose: on\n", Ok(sample(Mode::On, true)));
+        check("mode: \"off\"\nverbose: true\n", Ok(sample(Mode::Off, true)));
+        check("mode: auto\nverbose: no\n", Ok(sample(Mode::Auto, false)));
+        check(
+            "modes: { a: off }\nname: on\n",
+            Ok(Sample {
+                name: "on".to_owned(),
+                modes: BTreeMap::from([("a".to_owned(), Mode::Off)]),
+                ..Sample::default()
+            }),
+        );
+        check("mode: no\n", Err("line 1 column 7"));
+        check("verbose: auto\n", Err("line 1 column 10"));
     }
 }

@@ -1,10 +1,12 @@
 //! The gRPC interface does what REST does.
 
+use std::fs;
+
 use proto::v1::{
     self, server_service_client::ServerServiceClient, workflow_service_client::WorkflowServiceClient,
 };
 
-use crate::world::World;
+use crate::world::{SCRIPT, World};
 
 #[tokio::test]
 async fn the_grpc_interface_does_the_same() {
@@ -160,5 +162,54 @@ async fn parts_and_own_texts_are_accepted_over_grpc() {
     assert_eq!(
         world.git(&["show", "--format=", "--name-only", "HEAD"]),
         "app.py\ngreeting.py"
+    );
+}
+
+#[tokio::test]
+async fn who_may_not_ask_is_told_as_grpc_tells_it() {
+    let mut world = World::prepared(SCRIPT).await;
+    let config = world.path("backend.yaml");
+    fs::write(&config, "auth_token: s3cret\n").unwrap();
+    world.argue(&["--config", config.to_str().unwrap()]);
+    world.start().await;
+    let channel = tonic::transport::Endpoint::from_shared(world.url().to_owned())
+        .unwrap()
+        .connect_lazy();
+    let check = async |token: Option<&'static str>, expect: Result<(), &str>| {
+        let authorize = move |mut request: tonic::Request<()>| {
+            if let Some(token) = token {
+                let token = format!("Bearer {token}").parse().unwrap();
+                request.metadata_mut().insert("authorization", token);
+            }
+            Ok(request)
+        };
+        let mut server = ServerServiceClient::with_interceptor(channel.clone(), authorize);
+        let answered = server.health(v1::HealthRequest {}).await;
+        let told = answered.map(|_| ()).map_err(|status| {
+            assert_eq!(status.code(), tonic::Code::Unauthenticated);
+            status.message().to_owned()
+        });
+        assert_eq!(told, expect.map_err(str::to_owned), "{token:?}");
+    };
+    let refused = "E1010: send the backend's token as `Authorization: Bearer …`";
+    check(None, Err(refused)).await;
+    check(Some("wrong"), Err(refused)).await;
+    check(Some("s3cret"), Ok(())).await;
+    // The status is gRPC's own, and not one that a client makes of HTTP's.
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let answer = client
+        .post(format!("{}/agentic_ide.v1.ServerService/Health", world.url()))
+        .header("content-type", "application/grpc")
+        .send()
+        .await
+        .unwrap();
+    let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
+    assert_eq!(
+        (
+            answer.status().as_u16(),
+            header("grpc-status"),
+            header("content-type")
+        ),
+        (200, "16".to_owned(), "application/grpc".to_owned())
     );
 }

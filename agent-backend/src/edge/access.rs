@@ -9,11 +9,15 @@ use axum::{
 };
 use sha2::{Digest, Sha256};
 use shared::error::Code;
+use tonic::Status;
 
 use crate::error::Error;
 
 /// Subprotocol prefix under which a browser's WebSocket carries the token.
 const SUBPROTOCOL: &str = "agentic-ide.token.";
+
+/// Content type of gRPC, before what it carries.
+const GRPC: &str = "application/grpc";
 
 /// What a request must show.
 #[derive(Clone, Default)]
@@ -107,8 +111,17 @@ pub(super) async fn guard(State(access): State<Access>, request: Request, next: 
             take_up(offered, &mut response);
             response
         }
+        Err(error) if speaks_grpc(request.headers()) => Status::from(error).into_http(),
         Err(error) => error.into_response(),
     }
+}
+
+/// Whether the client reads its answer as gRPC, with the error in the trailers.
+fn speaks_grpc(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .is_some_and(|kind| kind.starts_with(GRPC))
 }
 
 #[cfg(test)]
