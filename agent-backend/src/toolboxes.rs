@@ -1,7 +1,11 @@
 //! The servers of tools that a repository names: which of them may be used, and
 //! why others are left out. Knows no connection.
 
-use std::{env, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env,
+    path::{Path, PathBuf},
+};
 
 use mcp::{Problem, Server, Trust, repository};
 use shared::error::Code;
@@ -17,63 +21,82 @@ pub struct Named {
     pub problems: Vec<Problem>,
 }
 
-/// What the repository at `workspace` names, and the person trusts, now. Reads
-/// files.
-pub fn of_repository(config: &Config, workspace: &Path) -> Named {
-    named(config, workspace, &|name| env::var(name).ok())
+/// What the configuration says of servers that are not its own.
+#[derive(Debug, Clone, Default)]
+pub struct Policy {
+    /// Where trust is kept.
+    data_dir: PathBuf,
+    /// Names of servers that are not wanted.
+    disabled: BTreeSet<String>,
+    /// Tools that are allowed beyond those that only read, by server.
+    allow: BTreeMap<String, Vec<String>>,
 }
 
-/// With what the configuration allows of a server that is not its own.
-pub fn allow(config: &Config, mut server: Server) -> Server {
-    if let Some(tools) = config.mcp.allow.get(&server.name) {
-        server.allow.extend(tools.iter().cloned());
+impl Policy {
+    /// As it is configured.
+    pub fn new(config: &Config) -> Self {
+        let disabled = config.mcp_servers.iter().filter(|(_, server)| server.disabled);
+        Self {
+            data_dir: config.data_dir.clone(),
+            disabled: disabled.map(|(name, _)| name.clone()).collect(),
+            allow: config.mcp.allow.clone(),
+        }
     }
-    server
-}
 
-fn named(config: &Config, workspace: &Path, value: &dyn Fn(&str) -> Option<String>) -> Named {
-    let mut named = Named::default();
-    let mut definitions = match repository::definitions(workspace) {
-        Ok(definitions) => definitions,
-        Err(reason) => {
-            named.refuse(repository::FILE, Code::McpServerInvalid, reason);
+    /// What the repository at `workspace` names, and the person trusts, now. Reads
+    /// files, and so blocks.
+    pub fn of_repository(&self, workspace: &Path) -> Named {
+        self.named(workspace, &|name| env::var(name).ok())
+    }
+
+    /// With what is allowed of a server.
+    #[must_use]
+    pub fn allow(&self, mut server: Server) -> Server {
+        if let Some(tools) = self.allow.get(&server.name) {
+            server.allow.extend(tools.iter().cloned());
+        }
+        server
+    }
+
+    fn named(&self, workspace: &Path, value: &dyn Fn(&str) -> Option<String>) -> Named {
+        let mut named = Named::default();
+        let mut definitions = match repository::definitions(workspace) {
+            Ok(definitions) => definitions,
+            Err(reason) => {
+                named.refuse(repository::FILE, Code::McpServerInvalid, reason);
+                return named;
+            }
+        };
+        // What the person disables in the configuration is not asked about.
+        definitions.retain(|one| !self.disabled.contains(&one.name));
+        if definitions.is_empty() {
             return named;
         }
-    };
-    // What the person disables in the configuration is not asked about.
-    definitions.retain(|one| {
-        config
-            .mcp_servers
-            .get(&one.name)
-            .is_none_or(|server| !server.disabled)
-    });
-    if definitions.is_empty() {
-        return named;
+        let trusted = match Trust::new(&self.data_dir).trusted(workspace, &definitions) {
+            Ok(trusted) => trusted,
+            Err(error) => {
+                named.refuse(repository::FILE, error.code(), error.to_string());
+                return named;
+            }
+        };
+        for definition in &definitions {
+            let name = &definition.name;
+            if !trusted.contains(&definition) {
+                let message = format!(
+                    "the repository names it, and nobody has trusted it as it is now. In {}, `agentic-ide-backend trust` \
+                     shows what it would run; `agentic-ide-backend trust --accept {name}` lets it be used",
+                    workspace.display()
+                );
+                named.refuse(name, Code::McpServerUntrusted, message);
+                continue;
+            }
+            match definition.server(value) {
+                Ok(server) => named.servers.push(self.allow(server)),
+                Err(reason) => named.refuse(name, Code::McpServerInvalid, reason),
+            }
+        }
+        named
     }
-    let trusted = match Trust::new(&config.data_dir).trusted(workspace, &definitions) {
-        Ok(trusted) => trusted,
-        Err(error) => {
-            named.refuse(repository::FILE, error.code(), error.to_string());
-            return named;
-        }
-    };
-    for definition in &definitions {
-        let name = &definition.name;
-        if !trusted.contains(&definition) {
-            let message = format!(
-                "the repository names it, and nobody has trusted it as it is now. In {}, `agentic-ide-backend trust` \
-                 shows what it would run; `agentic-ide-backend trust --accept {name}` lets it be used",
-                workspace.display()
-            );
-            named.refuse(name, Code::McpServerUntrusted, message);
-            continue;
-        }
-        match definition.server(value) {
-            Ok(server) => named.servers.push(allow(config, server)),
-            Err(reason) => named.refuse(name, Code::McpServerInvalid, reason),
-        }
-    }
-    named
 }
 
 impl Named {
@@ -93,7 +116,7 @@ mod tests {
     /// Servers by name, address and what is allowed; problems by name and code.
     #[track_caller]
     fn check(config: &Config, workspace: &Path, servers: &[&str], problems: &[&str]) {
-        let found = named(config, workspace, &|_| None);
+        let found = Policy::new(config).named(workspace, &|_| None);
         let told = found.servers.iter();
         let told = told.map(|one| format!("{}: {} {:?}", one.name, one.transport, one.allow));
         assert_eq!(told.collect::<Vec<_>>(), servers);

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::{
     acp_client::{Acp, prompt, wire::Transport},
     support::root,
-    world::{PATIENCE, World, brief},
+    world::{PATIENCE, SCRIPT, World, brief},
 };
 
 /// A model that asks for the house's rules and writes what they say; `written` is
@@ -280,4 +280,30 @@ async fn the_tools_of_a_client_are_the_models_in_both_versions() {
         let refused = acp.call("session/new", bad).await;
         assert_eq!(refused["error"]["code"], -32602, "{refused}");
     }
+}
+
+#[tokio::test]
+async fn servers_are_started_for_a_model_that_can_call_them() {
+    let check = async |num_ctx: u32, expect: bool| {
+        let mut world = World::prepared(SCRIPT).await;
+        let mark = world.path("started");
+        let config = world.path("backend.yaml");
+        let started = format!("touch {}; exit 3", mark.display());
+        let servers = json!({ "house": { "command": "sh", "args": ["-c", started] } });
+        std::fs::write(
+            &config,
+            format!("ollama: {{ num_ctx: {num_ctx} }}\nmcp_servers: {servers}\n"),
+        )
+        .unwrap();
+        world.argue(&["--config", config.to_str().unwrap()]);
+        world.start().await;
+        let id = world.submit("Add greetings").await;
+        let events = world.accept(&id).await;
+        let said = events
+            .iter()
+            .any(|event| event["type"] == "notice" && event["code"] == "E2001");
+        assert_eq!((mark.exists(), said), (expect, expect), "{num_ctx}");
+    };
+    check(8_192, false).await;
+    check(16_384, true).await;
 }

@@ -19,7 +19,8 @@ use crate::{
     error::Error,
     providers::Models,
     search::SearchModels,
-    toolboxes, trials, wiring, workflows,
+    toolboxes::Policy,
+    trials, wiring, workflows,
 };
 
 #[derive(Debug, Clone, Copy, Args)]
@@ -282,7 +283,7 @@ async fn tools(config: &Config) -> Vec<Finding> {
         Ok(configured) => configured,
         Err(reason) => return vec![finding(Err(reason))],
     };
-    let of_repository = toolboxes::of_repository(config, &workspace);
+    let of_repository = Policy::new(config).of_repository(&workspace);
     let built_in = if config.mcp.built_in {
         &BuiltIn::ALL[..]
     } else {

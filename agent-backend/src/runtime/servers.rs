@@ -6,7 +6,7 @@
 
 use std::{
     collections::VecDeque,
-    path::Path,
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -14,10 +14,11 @@ use engine::State;
 use mcp::{BuiltIn, Options, Server, Toolbox};
 use shared::{error::Code, id::WorkflowId};
 
+use super::worker::blocking;
 use crate::{
     config::{self, Config},
     error::Error,
-    toolboxes,
+    toolboxes::Policy,
     trials::Trials,
 };
 
@@ -27,8 +28,11 @@ const WORKFLOWS_MAX: usize = 500;
 /// The servers of every workflow.
 #[derive(Debug)]
 pub struct Servers {
+    /// Our own and those of the configuration.
     configured: Vec<Server>,
-    config: Config,
+    /// What holds for the others.
+    policy: Policy,
+    rounds_max: u32,
     brought: Mutex<VecDeque<(WorkflowId, Vec<Server>)>>,
 }
 
@@ -38,18 +42,20 @@ impl Servers {
     /// # Errors
     /// E1014 for a server that cannot be meant.
     pub fn new(config: &Config) -> Result<Self, Error> {
-        let configured = config::mcp_servers(&config.mcp_servers)
+        let of_others = config::mcp_servers(&config.mcp_servers)
             .map_err(|reason| Error::user(Code::ConfigInvalid, reason))?;
+        let own = config.mcp.built_in.then_some(BuiltIn::ALL.map(Server::built_in));
         Ok(Self {
-            configured,
-            config: config.clone(),
+            configured: own.into_iter().flatten().chain(of_others).collect(),
+            policy: Policy::new(config),
+            rounds_max: config.mcp.rounds_max,
             brought: Mutex::default(),
         })
     }
 
     /// Answers of a model in a row that may be calls.
     pub(super) fn rounds_max(&self) -> u32 {
-        self.config.mcp.rounds_max
+        self.rounds_max
     }
 
     /// A client's servers, for a workflow that it asked for.
@@ -67,29 +73,34 @@ impl Servers {
 
     /// Connects to those of a workflow; none where there are none. Our own run
     /// programs as `trials` do.
-    pub(super) async fn open(&self, state: &State, trials: &Arc<Trials>) -> Option<Toolbox> {
-        if self.config.mcp.rounds_max == 0 {
-            return None;
+    ///
+    /// # Errors
+    /// A bug alone: what is wrong with a server is told by the toolbox.
+    pub(super) async fn open(&self, state: &State, trials: &Arc<Trials>) -> Result<Option<Toolbox>, Error> {
+        if self.rounds_max == 0 {
+            return Ok(None);
         }
-        let workspace = Path::new(&state.task.workspace);
-        let mut servers = Vec::new();
-        if self.config.mcp.built_in {
-            servers.extend(BuiltIn::ALL.map(Server::built_in));
-        }
-        servers.extend(self.configured.iter().cloned());
-        let of_repository = toolboxes::of_repository(&self.config, workspace);
-        servers.extend(of_repository.servers);
+        let workspace = PathBuf::from(&state.task.workspace);
+        let policy = self.policy.clone();
+        let read = move || Ok((policy.of_repository(&workspace), workspace));
+        let (of_repository, workspace) = blocking(read).await?;
         let of_client = self.of_client(&state.workflow).into_iter();
-        servers.extend(of_client.map(|server| toolboxes::allow(&self.config, server)));
+        let servers: Vec<Server> = self
+            .configured
+            .iter()
+            .cloned()
+            .chain(of_repository.servers)
+            .chain(of_client.map(|server| self.policy.allow(server)))
+            .collect();
         if servers.is_empty() && of_repository.problems.is_empty() {
-            return None;
+            return Ok(None);
         }
         let options = Options {
             problems: of_repository.problems,
             trying: Some(trials.clone()),
             ..Options::default()
         };
-        Some(Toolbox::open(workspace, servers, &options).await)
+        Ok(Some(Toolbox::open(&workspace, servers, &options).await))
     }
 
     fn of_client(&self, workflow: &WorkflowId) -> Vec<Server> {

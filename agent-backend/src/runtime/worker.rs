@@ -288,7 +288,7 @@ pub(super) async fn run(services: Arc<Services>, state: Arc<State>, job: Job, de
 type Done = (Output, Vec<Blob>);
 
 /// Runs blocking work without holding up the others.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     match tokio::task::spawn_blocking(work).await {

@@ -110,7 +110,15 @@ pub(super) async fn ask(
             Next::GiveUp(error) => return Err(returned(error)),
         };
         // How much it reads is known by then.
-        let _turn = turn(&link, desk, &mut told).await;
+        let slot = turn(&link, desk, &mut told).await;
+        let _slot = if tools.is_wanted(&link).await {
+            // Servers take their time to start, and others need the model.
+            drop(slot);
+            tools.open(services, state, desk).await?;
+            turn(&link, desk, &mut told).await
+        } else {
+            slot
+        };
         let who = link.identity();
         let wanted = thinking::wanted(services, state, who);
         let whole = window(services, who, link.provider().grants(wanted).await);

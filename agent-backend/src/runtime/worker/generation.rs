@@ -37,7 +37,7 @@ pub(super) async fn run(services: &Services, state: &State, desk: &Desk, what: W
     let refined = retrieval::refine(services, state, desk).await;
     let collected = Material::collect(services, state, desk, refined).await?;
     let shown = collected.borrow();
-    let tools = Toolbox::open(services, state, desk, collected.paths()).await?;
+    let tools = Toolbox::of(collected.paths());
     let answer = ask::ask(services, state, desk, tools, |window| {
         let facts = shown.facts(state, window);
         let built = match what {

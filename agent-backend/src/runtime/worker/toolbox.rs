@@ -34,13 +34,24 @@ const NO_ROOM: &str = "[there is no room for the answer: write with what you hav
 /// What is said with the last answers that there are.
 const LAST_ROUND: &str = "\n\n[These were the last calls. Write now.]";
 
-/// The tools of one attempt.
+/// The tools of one attempt. Their servers are started when a model is asked that
+/// can call them.
 pub(super) struct Toolbox {
-    open: Option<mcp::Toolbox>,
+    servers: Servers,
     offered: Vec<Offered>,
     rounds_max: u32,
     /// Answers that were calls, by what was asked.
     known: HashMap<BlobId, Turn>,
+}
+
+/// Whether the servers of an attempt were started.
+enum Servers {
+    /// There are none.
+    None,
+    /// No model has needed them yet; for these languages.
+    Closed(Vec<&'static str>),
+    /// They were.
+    Open(mcp::Toolbox),
 }
 
 /// An answer that was calls, and what came of them.
@@ -54,27 +65,38 @@ impl Toolbox {
     /// Without a tool.
     pub fn empty() -> Self {
         Self {
-            open: None,
+            servers: Servers::None,
             offered: Vec::new(),
             rounds_max: 0,
             known: HashMap::new(),
         }
     }
 
-    /// Those for the languages of `files`.
-    pub async fn open(
-        services: &Services,
-        state: &State,
-        desk: &Desk,
-        files: impl Iterator<Item = &str>,
-    ) -> Result<Self, Error> {
-        let Some(open) = services.tools.open(state, &services.trials).await else {
-            return Ok(Self::empty());
-        };
+    /// Those for the languages of `files`. Nothing is started yet.
+    pub fn of<'a>(files: impl Iterator<Item = &'a str>) -> Self {
         let languages: BTreeSet<&str> = files.map(|path| syntax::Language::of(path).as_str()).collect();
-        let languages: Vec<&str> = languages.into_iter().collect();
+        Self {
+            servers: Servers::Closed(languages.into_iter().collect()),
+            ..Self::empty()
+        }
+    }
+
+    /// Whether the model of a link can call tools, and their servers were not
+    /// started yet.
+    pub async fn is_wanted(&self, link: &Link) -> bool {
+        matches!(self.servers, Servers::Closed(_)) && takes_tools(link).await
+    }
+
+    /// Starts the servers, once.
+    pub async fn open(&mut self, services: &Services, state: &State, desk: &Desk) -> Result<(), Error> {
+        let Servers::Closed(languages) = std::mem::replace(&mut self.servers, Servers::None) else {
+            return Ok(());
+        };
         let Phase::Running(running) = &state.phase else {
-            return Ok(Self::empty());
+            return Ok(());
+        };
+        let Some(open) = services.tools.open(state, &services.trials).await? else {
+            return Ok(());
         };
         // Once is enough for a person.
         if state.iteration == 1 && running.attempt == 1 {
@@ -83,27 +105,18 @@ impl Toolbox {
                     .await;
             }
         }
-        let known = if state.resumes > 0 || running.attempt > 1 {
-            recall(services, state, &running.stage).await?
-        } else {
-            HashMap::new()
-        };
-        Ok(Self {
-            offered: open.offered(&languages),
-            open: Some(open),
-            rounds_max: services.tools.rounds_max(),
-            known,
-        })
+        if state.resumes > 0 || running.attempt > 1 {
+            self.known = recall(services, state, &running.stage).await?;
+        }
+        self.offered = open.offered(&languages);
+        self.rounds_max = services.tools.rounds_max();
+        self.servers = Servers::Open(open);
+        Ok(())
     }
 
     /// Those that the model of a link is given.
     pub async fn given(&self, link: &Link) -> Vec<Tool> {
-        let has_room = link.identity().context_tokens >= CONTEXT_TOKENS_MIN;
-        if self.offered.is_empty() || !has_room {
-            return Vec::new();
-        }
-        // A server that does not say so fails with the question itself.
-        if !link.provider().takes_tools().await.unwrap_or(false) {
+        if self.offered.is_empty() || !takes_tools(link).await {
             return Vec::new();
         }
         let tool = |offered: &Offered| Tool {
@@ -191,7 +204,7 @@ impl Toolbox {
 
     async fn call(&self, call: &ToolCall) -> (String, bool) {
         let wrong = |message: String| (message, true);
-        let Some(open) = &self.open else {
+        let Servers::Open(open) = &self.servers else {
             return wrong("there are no tools".to_owned());
         };
         if !self.offered.iter().any(|offered| offered.name == call.name) {
@@ -217,6 +230,13 @@ impl Toolbox {
             |offered| (offered.server.clone(), offered.tool.clone()),
         )
     }
+}
+
+/// Whether a model can call tools, and its context has room for them.
+async fn takes_tools(link: &Link) -> bool {
+    let has_room = link.identity().context_tokens >= CONTEXT_TOKENS_MIN;
+    // A server that does not say so fails with the question itself.
+    has_room && link.provider().takes_tools().await.unwrap_or(false)
 }
 
 /// An answer that is calls.
