@@ -21,7 +21,7 @@ use shared::{
 };
 
 pub use self::{
-    mcp::{Mcp, McpServer, servers as mcp_servers},
+    mcp::{ClientServers, Mcp, McpServer, servers as mcp_servers},
     memory::{GpuSource, Memory},
     models::{Cpu, Embedding, Provider, Rerank, Runtime},
     providers::{Kind, ModelProvider, NumCtx, OLLAMA, Price, Routing, Timeouts, check_roles},
@@ -286,4 +286,30 @@ pub fn load(named: Option<&PathBuf>) -> Result<Config, shared::config::Error> {
     let usual = paths::config_dir().join("backend.yaml");
     let source = named.map_or(Source::Usual(&usual), |path| Source::Named(path));
     shared::config::load(source, Prefix::Shared("AGENTIC_IDE_"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_that_yaml_has_for_booleans() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("backend.yaml");
+        let text = "retrieval: { agentic: off }\nollama: { thinking: off }\n\
+                    mcp: { built_in: off, client_servers: none }\nmcp_servers: { a: { disabled: on } }\n";
+        std::fs::write(&file, text).unwrap();
+        let got = load(Some(&file)).unwrap();
+        let mut expect = Config::default();
+        expect.retrieval.agentic = Agentic::Off;
+        expect.ollama.thinking = ::models::Thinking::Off;
+        expect.mcp.built_in = false;
+        expect.mcp.client_servers = Some(ClientServers::None);
+        let a = McpServer {
+            disabled: true,
+            ..McpServer::default()
+        };
+        expect.mcp_servers = BTreeMap::from([("a".to_owned(), a)]);
+        assert_eq!(got, expect);
+    }
 }

@@ -191,6 +191,7 @@ codes! {
     McpServerInvalid = "E2005", "The definition of an MCP server cannot be used";
     McpServerUntrusted = "E2006", "The repository names an MCP server that nobody has trusted";
     McpTrustUnusable = "E2007", "The trusted MCP servers cannot be read or kept";
+    McpClientServerRefused = "E2008", "An editor may not bring this MCP server";
 }
 
 impl Code {

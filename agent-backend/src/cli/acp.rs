@@ -2,6 +2,8 @@
 //! runs on this data folder, so that sessions are shared; otherwise one runs
 //! inside this process.
 
+use std::net::Ipv4Addr;
+
 use super::{Exit, backend, client::Client};
 use crate::{
     config::Config,
@@ -25,7 +27,9 @@ pub(super) async fn run(config: Config, named: Option<String>) -> Result<Exit, E
             let runtime = wiring::build(&config).await?;
             runtime.resume_all().await?;
             wiring::preload(&runtime);
-            stdio::serve(Hub::new(runtime.clone())).await?;
+            // Nobody but who has started it reaches it.
+            let client_servers = config.mcp.client_servers(Ipv4Addr::LOCALHOST.into());
+            stdio::serve(Hub::new(runtime.clone(), client_servers)).await?;
             runtime.park().await;
         }
     }

@@ -57,7 +57,9 @@ impl Backend {
         let any_port = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
         let bound = edge::bind(any_port, token.as_deref()).await?;
         let client = Client::new(&format!("http://{}", bound.address()), token.clone())?;
-        let app = edge::server::app(&runtime, &Hub::new(runtime.clone()), token.as_deref());
+        let client_servers = config.mcp.client_servers(bound.address().ip());
+        let hub = Hub::new(runtime.clone(), client_servers);
+        let app = edge::server::app(&runtime, &hub, token.as_deref());
         // Ends with the process.
         tokio::spawn(bound.serve(app, std::future::pending()));
         Ok(Self {

@@ -15,7 +15,7 @@ use sandbox::Held;
 
 use super::{Exit, backend, print};
 use crate::{
-    config::{self, Config},
+    config::{self, ClientServers, Config},
     error::Error,
     providers::Models,
     search::SearchModels,
@@ -275,13 +275,36 @@ async fn tools(config: &Config) -> Vec<Finding> {
         outcome,
         needed: false,
     };
+    let mut findings = vec![finding(of_clients(config))];
+    findings.extend(servers(config).await.into_iter().map(finding));
+    findings
+}
+
+/// Which servers clients may bring.
+fn of_clients(config: &Config) -> Result<String, String> {
+    let listen = config.listen.ip();
+    match config.mcp.client_servers(listen) {
+        ClientServers::All if !listen.is_loopback() => Err(format!(
+            "clients may bring MCP servers, so whoever has the token can run programs here, as {listen} can be reached \
+             from other machines; `mcp: {{ client_servers: http }}` in backend.yaml leaves them addresses alone"
+        )),
+        ClientServers::All => Ok("clients may bring MCP servers, programs and addresses".to_owned()),
+        ClientServers::Http => {
+            Ok("clients may bring MCP servers by their address, and no programs".to_owned())
+        }
+        ClientServers::None => Ok("clients may bring no MCP servers".to_owned()),
+    }
+}
+
+/// What each server offers, or what is wrong with it.
+async fn servers(config: &Config) -> Vec<Result<String, String>> {
     let workspace = match super::workspace(config) {
         Ok(workspace) => workspace,
-        Err(error) => return vec![finding(Err(error.to_string()))],
+        Err(error) => return vec![Err(error.to_string())],
     };
     let configured = match config::mcp_servers(&config.mcp_servers) {
         Ok(configured) => configured,
-        Err(reason) => return vec![finding(Err(reason))],
+        Err(reason) => return vec![Err(reason)],
     };
     let of_repository = Policy::new(config).of_repository(&workspace);
     let built_in = if config.mcp.built_in {
@@ -319,7 +342,7 @@ async fn tools(config: &Config) -> Vec<Finding> {
             problem.server, problem.code, problem.message
         ))
     });
-    found.chain(wrong).map(finding).collect()
+    found.chain(wrong).collect()
 }
 
 async fn running(config: &Config) -> Finding {

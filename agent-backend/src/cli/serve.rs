@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::Exit;
 use crate::{
-    config::Config,
+    config::{ClientServers, Config},
     edge::{self, acp::Hub},
     error::Error,
     wiring,
@@ -67,8 +67,13 @@ pub(super) async fn serve(
     if let Some(path) = &port_file {
         write_file(path, &bound.address().to_string())?;
     }
-    tracing::info!(version = version::VERSION, %url, resumed, indexes, data = %config.data_dir.display(), "ready");
-    let hub = Hub::new(runtime.clone());
+    let listen = bound.address().ip();
+    let client_servers = config.mcp.client_servers(listen);
+    tracing::info!(version = version::VERSION, %url, resumed, indexes, data = %config.data_dir.display(), %client_servers, "ready");
+    if !listen.is_loopback() && client_servers == ClientServers::All {
+        tracing::warn!("whoever has the token can run programs here: `mcp.client_servers` is `all`");
+    }
+    let hub = Hub::new(runtime.clone(), client_servers);
     let app = edge::server::app(&runtime, &hub, token.as_deref());
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let server = tokio::spawn(bound.serve(app, async move {

@@ -1,6 +1,6 @@
 //! Servers of tools that models may call, and how much they may.
 
-use std::{collections::BTreeMap, env, time::Duration};
+use std::{collections::BTreeMap, env, fmt, net::IpAddr, time::Duration};
 
 use ::mcp::{Server, Source, Transport};
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,55 @@ pub struct Mcp {
     /// Tools that may be called although servers of the repository or of a
     /// client do not say that they only read: by server; `*` for all.
     pub allow: BTreeMap<String, Vec<String>>,
+    /// Which servers a client of ACP may name; by default all, but no programs
+    /// where the backend can be reached from other machines.
+    pub client_servers: Option<ClientServers>,
+}
+
+/// Which servers of tools a client of ACP may name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientServers {
+    /// Programs, which run as the backend's user, and addresses.
+    All,
+    /// Addresses alone.
+    Http,
+    /// None at all.
+    None,
+}
+
+impl ClientServers {
+    /// Whether they may be reached like this.
+    pub fn allow(self, transport: &Transport) -> bool {
+        match (self, transport) {
+            (Self::All, _) => true,
+            (Self::Http, Transport::Http { .. }) => true,
+            (Self::Http, Transport::Stdio { .. } | Transport::BuiltIn(_)) | (Self::None, _) => false,
+        }
+    }
+}
+
+/// As the configuration has it.
+impl fmt::Display for ClientServers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::All => "all",
+            Self::Http => "http",
+            Self::None => "none",
+        })
+    }
+}
+
+impl Mcp {
+    /// Which servers clients may name of a backend that listens there.
+    pub fn client_servers(&self, listen: IpAddr) -> ClientServers {
+        let usual = if listen.is_loopback() {
+            ClientServers::All
+        } else {
+            ClientServers::Http
+        };
+        self.client_servers.unwrap_or(usual)
+    }
 }
 
 impl Default for Mcp {
@@ -27,6 +76,7 @@ impl Default for Mcp {
             built_in: true,
             rounds_max: 8,
             allow: BTreeMap::new(),
+            client_servers: None,
         }
     }
 }
@@ -57,8 +107,8 @@ pub struct McpServer {
 }
 
 /// Variables and headers may be secrets.
-impl std::fmt::Debug for McpServer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for McpServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("McpServer")
             .field("command", &self.command)
             .field("args", &self.args)
@@ -153,6 +203,35 @@ mod tests {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect()
+    }
+
+    #[test]
+    fn clients_of_other_machines_name_no_programs() {
+        let check = |configured: Option<ClientServers>, listen: &str, program: bool, address: bool| {
+            let mcp = Mcp {
+                client_servers: configured,
+                ..Mcp::default()
+            };
+            let servers = mcp.client_servers(listen.parse().unwrap());
+            let stdio = Transport::Stdio {
+                command: "serve".to_owned(),
+                args: Vec::new(),
+                env: BTreeMap::new(),
+            };
+            let http = Transport::Http {
+                url: "http://localhost/mcp".to_owned(),
+                headers: BTreeMap::new(),
+            };
+            let allowed = (servers.allow(&stdio), servers.allow(&http));
+            assert_eq!(allowed, (program, address), "{configured:?} {listen}");
+        };
+        check(None, "127.0.0.1", true, true);
+        check(None, "::1", true, true);
+        check(None, "0.0.0.0", false, true);
+        check(None, "10.0.0.7", false, true);
+        check(Some(ClientServers::All), "0.0.0.0", true, true);
+        check(Some(ClientServers::Http), "127.0.0.1", false, true);
+        check(Some(ClientServers::None), "127.0.0.1", false, false);
     }
 
     #[test]

@@ -63,7 +63,7 @@ use self::{
     connection::Connection,
     settings::Shelf,
 };
-use crate::error::Error;
+use crate::{config::ClientServers, error::Error};
 
 /// The one method of authentication.
 const AUTH_METHOD: &str = "local";
@@ -112,7 +112,8 @@ fn agent_of_one(connection: &Connection) -> impl ConnectTo<Client> + use<> {
         .on_receive_request(
             async move |request: InitializeRequest, responder, _cx| {
                 meeter.meet(Abilities::of(&request));
-                responder.respond(initialize(&request))
+                let servers = meeter.hub().client_servers();
+                responder.respond(initialize(&request, servers))
             },
             on_receive_request!(),
         )
@@ -382,7 +383,7 @@ fn gone(answered: Result<(), AcpError>) {
     }
 }
 
-fn initialize(request: &InitializeRequest) -> InitializeResponse {
+fn initialize(request: &InitializeRequest, servers: ClientServers) -> InitializeResponse {
     let prompts = PromptCapabilities::new().embedded_context(true);
     let sessions = SessionCapabilities::new()
         .list(SessionListCapabilities::new())
@@ -405,7 +406,7 @@ fn initialize(request: &InitializeRequest) -> InitializeResponse {
                 .auth(AgentAuthCapabilities::new().logout(LogoutCapabilities::new()))
                 .session_capabilities(sessions)
                 .prompt_capabilities(prompts)
-                .mcp_capabilities(McpCapabilities::new().http(true))
+                .mcp_capabilities(McpCapabilities::new().http(servers != ClientServers::None))
                 .meta(streaming::offer()),
         )
         .auth_methods(vec![AuthMethod::Agent(method)])

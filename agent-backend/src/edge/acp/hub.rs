@@ -22,7 +22,7 @@ use super::{
     session::{ConnectionId, Session},
     settings::{Settings, Shelf},
 };
-use crate::{clock, error::Error, runtime::Runtime};
+use crate::{clock, config::ClientServers, error::Error, runtime::Runtime};
 
 /// All sessions of this process. Cheap to clone.
 #[derive(Clone)]
@@ -30,15 +30,17 @@ pub struct Hub(Arc<Inner>);
 
 struct Inner {
     runtime: Runtime,
+    client_servers: ClientServers,
     live: Mutex<HashMap<SessionId, Weak<Session>>>,
     connections: AtomicU64,
 }
 
 impl Hub {
-    /// A hub over `runtime`.
-    pub fn new(runtime: Runtime) -> Self {
+    /// A hub over `runtime`, whose clients may bring these servers of tools.
+    pub fn new(runtime: Runtime, client_servers: ClientServers) -> Self {
         Self(Arc::new(Inner {
             runtime,
+            client_servers,
             live: Mutex::default(),
             connections: AtomicU64::default(),
         }))
@@ -46,6 +48,11 @@ impl Hub {
 
     pub(super) fn runtime(&self) -> &Runtime {
         &self.0.runtime
+    }
+
+    /// Which servers of tools a client may bring.
+    pub(super) fn client_servers(&self) -> ClientServers {
+        self.0.client_servers
     }
 
     /// A number for another connection.

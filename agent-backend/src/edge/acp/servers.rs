@@ -6,8 +6,38 @@ use std::{collections::BTreeMap, path::Path};
 
 use agent_client_protocol::{Error as AcpError, v1::schema as one, v2::schema as two};
 use mcp::{Server, Source, Transport};
+use shared::error::Code;
 
-use super::invalid;
+use super::{acp_error, invalid};
+use crate::{config::ClientServers, error::Error};
+
+/// What a client of version 2 is told of the ways on which its servers are
+/// reached; nothing where it may bring none.
+pub(super) fn told_two(allowed: ClientServers) -> Option<two::McpCapabilities> {
+    let http = two::McpCapabilities::new().http(two::McpHttpCapabilities::new());
+    match allowed {
+        ClientServers::All => Some(http.stdio(two::McpStdioCapabilities::new())),
+        ClientServers::Http => Some(http),
+        ClientServers::None => None,
+    }
+}
+
+/// Refuses those that a client may not bring.
+pub(super) fn admit(allowed: ClientServers, servers: &[Server]) -> Result<(), AcpError> {
+    let Some(refused) = servers.iter().find(|server| !allowed.allow(&server.transport)) else {
+        return Ok(());
+    };
+    let what = match allowed {
+        ClientServers::All | ClientServers::Http => "MCP servers that are programs",
+        ClientServers::None => "MCP servers",
+    };
+    let message = format!(
+        "`{}`: this backend takes no {what} from its clients. Name it under `mcp_servers` in backend.yaml, \
+         or allow it there with `mcp: {{ client_servers: all }}`",
+        refused.name
+    );
+    Err(acp_error(&Error::user(Code::McpClientServerRefused, message)))
+}
 
 /// Those of version 1.
 pub(super) fn of_one(servers: &[one::McpServer]) -> Result<Vec<Server>, AcpError> {

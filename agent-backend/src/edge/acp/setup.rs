@@ -59,6 +59,7 @@ pub(super) async fn begun(
     servers: Vec<Server>,
 ) -> Result<Open, AcpError> {
     connection.admit()?;
+    servers::admit(connection.hub().client_servers(), &servers)?;
     let folders = listing::folders(folders)?;
     let session = connection.hub().begin(cwd, folders).await?;
     session.bring(connection.hub().runtime(), servers);
@@ -256,6 +257,7 @@ async fn there(connection: &Connection, way: Way<'_>) -> Result<(Arc<Session>, A
 /// A session about the folder that is named.
 pub(super) async fn of(connection: &Connection, way: Way<'_>) -> Result<Arc<Session>, AcpError> {
     connection.admit()?;
+    servers::admit(connection.hub().client_servers(), way.servers)?;
     let folder = listing::folder(way.cwd)?;
     let session = connection.hub().open(way.id).await?;
     if !is_same(&session.cwd, Path::new(&folder)) {

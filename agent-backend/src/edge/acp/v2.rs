@@ -37,6 +37,7 @@ use super::{
     steering, streaming,
     terminal::Terminals,
 };
+use crate::config::ClientServers;
 
 /// Asks for everything in a session after a position.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonRpcRequest)]
@@ -59,7 +60,8 @@ pub(super) fn agent(connection: &Connection) -> impl ConnectTo<ClientRole> + use
         .on_receive_request(
             async move |request: two::InitializeRequest, responder, _cx| {
                 meeter.meet(abilities(&request));
-                responder.respond(initialize(&request))
+                let servers = meeter.hub().client_servers();
+                responder.respond(initialize(&request, servers))
             },
             on_receive_request!(),
         )
@@ -308,16 +310,12 @@ fn abilities(request: &two::InitializeRequest) -> Abilities {
     }
 }
 
-fn initialize(request: &two::InitializeRequest) -> two::InitializeResponse {
+fn initialize(request: &two::InitializeRequest, servers: ClientServers) -> two::InitializeResponse {
     let prompts =
         two::PromptCapabilities::new().embedded_context(two::PromptEmbeddedContextCapabilities::new());
     let sessions = two::SessionCapabilities::new()
         .prompt(prompts)
-        .mcp(
-            two::McpCapabilities::new()
-                .stdio(two::McpStdioCapabilities::new())
-                .http(two::McpHttpCapabilities::new()),
-        )
+        .mcp(servers::told_two(servers))
         .delete(two::SessionDeleteCapabilities::new())
         .additional_directories(two::SessionAdditionalDirectoriesCapabilities::new())
         .fork(two::SessionForkCapabilities::new())
