@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use retrieval::store::MemoryStore;
-use retrieval::{Models, Request, Reranking, Retrieved, Service, Session, Stores};
+use retrieval::{Change, Models, Request, Reranking, Retrieved, Service, Session, Stores};
 use retrieval::{pack, queries};
 
 use crate::options::{self, Options};
@@ -105,13 +105,12 @@ impl Bench {
             stores,
         );
         let (wall, cpu, memory) = (Instant::now(), cpu(), resident());
-        let session = service.open(root).await?;
+        // Watched, as the backend has it: no question looks at the files first.
+        service.catch_up(root, Change::everything()).await?;
         let (index_wall, index_cpu) = (wall.elapsed(), cpu_since(cpu));
         let index_memory = resident().saturating_sub(memory);
         let embed = Instant::now();
-        drop(session);
-        if models.embedder.is_some() {
-            let report = service.index(root, |_| {}).await?;
+        if let Some(report) = service.embed(root, |_| {}).await? {
             for notice in report.notices {
                 eprintln!("{}: {}", notice.code, notice.message);
             }
