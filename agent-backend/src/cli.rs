@@ -3,6 +3,7 @@
 mod acp;
 mod backend;
 mod client;
+mod consents;
 mod doctor;
 mod index;
 mod mcp;
@@ -12,6 +13,7 @@ mod search;
 mod serve;
 mod tool_server;
 mod trust;
+mod undo;
 mod workflows;
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
@@ -91,9 +93,14 @@ enum Command {
     Index(index::Arguments),
     /// Search the code of the workspace
     Search(search::Arguments),
+    /// Take back what a workflow has committed, by a new commit
+    Undo(undo::Arguments),
     /// List, show, follow, cancel or export workflows
     #[command(subcommand)]
     Workflows(workflows::Command),
+    /// Show or take back what may always, or never, run without a sandbox
+    #[command(subcommand)]
+    Consents(consents::Command),
     /// Say what is missing, and the command that mends it
     Doctor(doctor::Arguments),
     /// Print the version
@@ -222,9 +229,11 @@ async fn dispatch(cli: Cli, config: Config) -> Result<Exit, Error> {
         Command::Run(arguments) => run::run(config, backend, cli.options.model, arguments).await,
         Command::Index(arguments) => index::run(config, backend, arguments).await,
         Command::Search(arguments) => search::search(config, arguments).await,
+        Command::Undo(arguments) => undo::run(config, backend, arguments).await,
         Command::Workflows(command) => {
             Box::pin(workflows::run(config, backend, cli.options.model, command)).await
         }
+        Command::Consents(command) => consents::run(&config, command),
         Command::Doctor(arguments) => doctor::run(config, arguments).await,
         Command::Version => {
             print(&format!("agentic-ide-backend {}", version::VERSION))?;

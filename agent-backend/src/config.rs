@@ -25,7 +25,7 @@ pub use self::{
     memory::{GpuSource, Memory},
     models::{Cpu, Embedding, Provider, Rerank, Runtime},
     providers::{Kind, ModelProvider, NumCtx, OLLAMA, Price, Routing, Timeouts, check_roles},
-    sandbox::{Checks, Engine, EngineKind, ImageLanguage, Sandbox},
+    sandbox::{Checks, Engine, EngineKind, ImageLanguage, Sandbox, Without},
 };
 
 /// Default port of everything the backend serves.

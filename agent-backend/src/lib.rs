@@ -7,6 +7,7 @@
 pub mod cli;
 mod clock;
 pub mod config;
+pub mod consents;
 pub mod edge;
 pub mod error;
 pub mod indexing;

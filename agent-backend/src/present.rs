@@ -302,9 +302,13 @@ impl Presenter {
                 "attempt {attempt} at `{stage}` begins in {} s",
                 seconds(*delay_ms)
             )),
-            Event::HelpRequested { stage } => self.needed(wire::Question::Failure {
-                stage_id: stage.clone(),
-            }),
+            Event::HelpRequested { stage, question } => {
+                let stage_id = stage.clone();
+                self.needed(match question {
+                    event::Help::Failure => wire::Question::Failure { stage_id },
+                    event::Help::Unisolated => wire::Question::Unisolated { stage_id },
+                })
+            }
             Event::DeadlinePassed { stage } => info(format!(
                 "nobody answered `{stage}` in time: its default answer counts"
             )),
@@ -353,13 +357,14 @@ impl Presenter {
     }
 
     fn needed(&self, question: wire::Question) -> Body {
+        let mut options = vec![wire::Decision::Accept, wire::Decision::Reject];
+        match question {
+            wire::Question::Review | wire::Question::Failure { .. } => options.push(wire::Decision::Modify),
+            wire::Question::Unisolated { .. } => {}
+        }
         Body::DecisionNeeded {
             iteration: self.iteration,
-            options: vec![
-                wire::Decision::Accept,
-                wire::Decision::Reject,
-                wire::Decision::Modify,
-            ],
+            options,
             question,
         }
     }

@@ -18,6 +18,7 @@ mod replay;
 mod retention;
 pub mod servers;
 pub mod services;
+pub(crate) mod undo;
 mod watch;
 mod worker;
 
@@ -28,11 +29,12 @@ use std::{
 };
 
 use engine::{
-    Command, Graph, State,
+    Command, Graph, Phase, State,
     artifact::{Choices, Decision, Task, ThoughtLevel},
     blob::{Blob, BlobId},
     fold,
     ports::journal::{Created, Head, ListQuery, NewWorkflow},
+    state::Question,
 };
 pub use servers::Servers;
 pub use services::Services;
@@ -41,10 +43,11 @@ use shared::{
     id::{CorrelationId, Seq, WorkflowId},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+pub use undo::Undo;
 pub use watch::{Update, Watch};
 pub use worker::Answers;
 
-use crate::{clock, error::Error};
+use crate::{clock, consents::Standing, error::Error};
 
 /// Events read from the journal at a time.
 pub(crate) const PAGE: usize = 512;
@@ -59,6 +62,18 @@ pub struct Decided {
     pub decision: Decision,
     /// Their own texts of files.
     pub texts: Vec<Blob>,
+    /// What it holds for.
+    pub scope: Scope,
+}
+
+/// What an answer holds for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// This question.
+    Once,
+    /// The workspace, from now on. Only whether code may run without a sandbox is
+    /// answered so.
+    Workspace,
 }
 
 impl From<Decision> for Decided {
@@ -67,6 +82,7 @@ impl From<Decision> for Decided {
         Self {
             decision,
             texts: Vec::new(),
+            scope: Scope::Once,
         }
     }
 }
@@ -129,11 +145,15 @@ fn fingerprint(task: &Task) -> BlobId {
             thought_level,
             search,
             folders,
+            undoes,
         } = choices;
         text.push_str(&format!("\0{model:?}\0{search:?}\0{folders:?}"));
         // As before there were levels, where none was chosen.
         if *thought_level != ThoughtLevel::Default {
             text.push_str(&format!("\0{thought_level:?}"));
+        }
+        if let Some(undoes) = undoes {
+            text.push_str(&format!("\0{undoes}"));
         }
     }
     BlobId::of(text.as_bytes())
@@ -175,10 +195,9 @@ impl Runtime {
             );
             Error::user(Code::UnknownWorkflowType, message)
         })?;
-        let id = WorkflowId::new(uuid::Uuid::now_v7().to_string());
         let correlation = submission
             .correlation
-            .unwrap_or_else(|| CorrelationId::new(format!("req_{id}")));
+            .unwrap_or_else(|| CorrelationId::new(format!("req_{}", uuid::Uuid::now_v7())));
         let workspace = self.workspace(submission.workspace.as_deref())?;
         let task = Task {
             workflow_type: submission.workflow_type,
@@ -186,12 +205,27 @@ impl Runtime {
             workspace,
             choices: submission.choices,
         };
+        let (missing, servers) = (submission.missing, submission.servers);
+        self.begin(correlation, task, graph.clone(), missing, servers)
+            .await
+    }
+
+    /// Begins this, or finds what the correlation id has.
+    async fn begin(
+        &self,
+        correlation: CorrelationId,
+        task: Task,
+        graph: Graph,
+        missing: Missing,
+        servers: Vec<mcp::Server>,
+    ) -> Result<(WorkflowId, CorrelationId), Error> {
+        let id = WorkflowId::new(uuid::Uuid::now_v7().to_string());
         let fingerprint = fingerprint(&task);
         let ctx = engine::Ctx {
             now_ms: clock::now_ms(),
             random: 0,
         };
-        let events = engine::submit(id.clone(), correlation.clone(), task.clone(), graph.clone(), &ctx)?;
+        let events = engine::submit(id.clone(), correlation.clone(), task.clone(), graph, &ctx)?;
         // After the request itself is known to be good, so that a repeated
         // submit of a finished workflow is answered whatever became of its folders.
         let known = self.known(&correlation, fingerprint).await?;
@@ -199,7 +233,7 @@ impl Runtime {
             return Ok((workflow, correlation));
         }
         check_workspace(&task.workspace).await?;
-        self.check_choices(&task.choices, submission.missing).await?;
+        self.check_choices(&task.choices, missing).await?;
         self.check_room()?;
         let events = actor::record(Seq::default(), ctx.now_ms, events);
         let new = NewWorkflow {
@@ -216,7 +250,7 @@ impl Runtime {
                 let state = fold(&events).ok_or_else(|| Error::internal("a new workflow has no state"))?;
                 shared::crash::point("runtime:after_create");
                 meter::workflow_started();
-                self.0.services.tools.bring(&id, submission.servers);
+                self.0.services.tools.bring(&id, servers);
                 self.start(state, actor::Begin::New(events));
                 Ok((id, correlation))
             }
@@ -292,9 +326,44 @@ impl Runtime {
         iteration: Option<u32>,
         decided: impl Into<Decided>,
     ) -> Result<(), Error> {
-        let Decided { decision, texts } = decided.into();
+        let Decided {
+            decision,
+            texts,
+            scope,
+        } = decided.into();
+        match scope {
+            Scope::Once => {}
+            Scope::Workspace => self.remember(id, &decision).await?,
+        }
         self.bring(id, Command::Decide { iteration, decision }, texts)
             .await
+    }
+
+    /// Makes the answer to an open question hold for its workspace, before it is
+    /// given: where the process ends in between, it holds at the next one.
+    async fn remember(&self, id: &WorkflowId, decision: &Decision) -> Result<(), Error> {
+        let state = self.state(id).await?;
+        let asks = matches!(
+            state.phase,
+            Phase::AwaitingDecision {
+                question: Question::Unisolated,
+                ..
+            }
+        );
+        let answer = match decision {
+            Decision::Accept(_) => Standing::Always,
+            Decision::Reject { .. } | Decision::Modify { .. } => Standing::Never,
+        };
+        if !asks || matches!(decision, Decision::Modify { .. }) {
+            let message =
+                "`remember` is for the question whether code may run without a sandbox, and for yes or no";
+            return Err(Error::user(Code::InvalidRequest, message));
+        }
+        let consents = self.0.services.trials.consents().clone();
+        let workspace = state.task.workspace.clone();
+        tokio::task::spawn_blocking(move || consents.remember(&workspace, answer))
+            .await
+            .map_err(|error| Error::internal(error.to_string()))?
     }
 
     /// Tells the models that are asked from now on. The same words count once.

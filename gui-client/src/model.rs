@@ -12,6 +12,7 @@ pub mod selection;
 pub mod syntax;
 
 use shared::{
+    error::Code,
     id::{Seq, StageId, WorkflowId},
     wire::{
         Body, CallEnding, Decision, Envelope, ModelCall, NoticeLevel, Question, StageOutcome, WorkflowState,
@@ -198,6 +199,25 @@ impl Workflow {
             | StageStatus::Skipped(_) => None,
         });
         Some((stage_id, reason.unwrap_or_default()))
+    }
+
+    /// Why a person is asked whether code may run without a sandbox, if they are.
+    pub fn leave_asked(&self) -> Option<&str> {
+        let Phase::Review {
+            question: Question::Unisolated { .. },
+            ..
+        } = &self.phase
+        else {
+            return None;
+        };
+        let said = self.notices.iter().rev();
+        let mut said = said.filter(|notice| notice.code.as_deref() == Some(Code::UnisolatedRun.as_str()));
+        Some(
+            said.next()
+                .map_or("Nothing here isolates what is run.", |notice| {
+                    notice.message.as_str()
+                }),
+        )
     }
 
     /// Folds one event in.

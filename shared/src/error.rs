@@ -76,6 +76,7 @@ codes! {
     ForkRefused = "E1019", "A workflow cannot go on from this event";
     ImportRefused = "E1020", "An exported workflow cannot be imported";
     UnknownSession = "E1021", "There is no session with this id";
+    UndoRefused = "E1022", "The workflow cannot be undone";
     Internal = "E1099", "A bug in Agentic IDE";
 
     // E11xx: journal.
@@ -107,6 +108,7 @@ codes! {
     WriteFailed = "E1212", "A file could not be written";
     GitMissing = "E1213", "The git program is not installed";
     MergedChecksFailed = "E1214", "What would be written is not what was checked, and fails";
+    UndoConflict = "E1215", "Later changes touch what is to be undone";
 
     // E13xx: model answers (agents).
     AnswerEmpty = "E1301", "The model's answer is empty";
@@ -178,6 +180,7 @@ codes! {
     SandboxMountRefused = "E1802", "The sandbox cannot show a file";
     SandboxFailed = "E1803", "The sandbox could not be set up";
     SandboxImage = "E1804", "An image for the sandbox could not be made";
+    UnisolatedRun = "E1805", "Nothing here isolates what would be run";
 
     // E19xx: language servers.
     LanguageServerNotStarted = "E1901", "A language server cannot be started";

@@ -23,7 +23,8 @@ pub use index::{IndexCommand, IndexPage, IndexProgress, IndexRequest, IndexState
 pub use memory::{MemoryDevice, MemoryProblem, MemoryView};
 pub use rest::{
     Choices, DecisionRequest, ErrorBody, ForkRequest, HunkChoice, ImportResponse, RemarkRequest, Retrieval,
-    StageView, SubmitRequest, SubmitResponse, ThoughtLevel, WorkflowPage, WorkflowSummary, WorkflowView,
+    StageView, SubmitRequest, SubmitResponse, ThoughtLevel, UndoResponse, WorkflowPage, WorkflowSummary,
+    WorkflowView,
 };
 pub use sandbox::{SandboxGuarantee, SandboxPassedOver, SandboxView};
 pub use search::{

@@ -15,7 +15,8 @@ use serde_json::Value;
 use shared::wire::{
     CodeAnswer, CodeRequest, DecisionRequest, Envelope, ErrorBody, IndexPage, IndexRequest, IndexView,
     MemoryView, RemarkRequest, SandboxView, SearchAnswer, SearchRequest, SessionPosition,
-    SessionReplayRequest, SubmitRequest, SubmitResponse, WorkflowDecideRequest, WorkflowGetRequest,
+    SessionReplayRequest, SubmitRequest, SubmitResponse, UndoResponse, WorkflowDecideRequest,
+    WorkflowGetRequest,
     WorkflowListRequest, WorkflowPage, WorkflowView,
 };
 
@@ -70,6 +71,7 @@ fn the_committed_schemas_are_those_of_the_wire_types() {
     check("code-answer", &written::<CodeAnswer>());
     check("submit-request", &read::<SubmitRequest>());
     check("submit-response", &written::<SubmitResponse>());
+    check("undo-response", &written::<UndoResponse>());
     check("decision-request", &read::<DecisionRequest>());
     check("remark-request", &read::<RemarkRequest>());
     check("workflow-view", &written::<WorkflowView>());

@@ -51,6 +51,7 @@ async fn the_grpc_interface_does_the_same() {
                 decision: v1::Decision::Accept.into(),
                 feedback: String::new(),
                 selection: None,
+                remember: false,
             };
             workflows.decide(decide).await.unwrap();
         }
@@ -143,6 +144,7 @@ async fn parts_and_own_texts_are_accepted_over_grpc() {
                 })
                 .collect(),
         }),
+        remember: false,
     };
     let hunks = |indexes: &[u32]| {
         v1::file_choice::Part::Hunks(v1::HunkIndexes {

@@ -59,6 +59,8 @@ mod thought_levels;
 mod tool_servers;
 mod tools;
 mod trials;
+mod undo;
+mod unisolated;
 mod vector_database;
 mod window;
 mod world;

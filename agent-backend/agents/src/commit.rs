@@ -25,7 +25,12 @@ pub const WORKFLOW_TRAILER: &str = "Workflow-Id";
 /// Trailer that says what wrote the code.
 pub const GENERATOR_TRAILER: (&str, &str) = ("Generated-by", "Agentic IDE");
 
+/// Trailer of an undo that names the workflow whose commit it takes back.
+pub const UNDONE_TRAILER: &str = "Undoes-Workflow";
+
 const PREFIX: &str = "feat: ";
+
+const REVERT: &str = "Revert \"";
 
 /// Words of commit messages and the imperative that is written instead.
 const IMPERATIVES: [(&str, &str); 24] = [
@@ -122,6 +127,52 @@ pub struct Facts<'a> {
     pub edited: &'a [&'a str],
     /// The workflow.
     pub workflow: &'a WorkflowId,
+}
+
+/// What the message of an undo is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Reverted<'a> {
+    /// First line of the message of the commit that is taken back.
+    pub subject: &'a str,
+    /// Its id.
+    pub commit: &'a str,
+    /// The workflow that made it.
+    pub undoes: &'a WorkflowId,
+    /// Paths and what happens to them now.
+    pub changed: &'a [(&'a str, ChangeKind)],
+    /// The workflow of the undo.
+    pub workflow: &'a WorkflowId,
+}
+
+/// The message for what takes a commit back, as `git revert` begins it.
+pub fn revert(reverted: &Reverted<'_>) -> CommitText {
+    let Reverted {
+        subject,
+        commit,
+        undoes,
+        changed,
+        workflow,
+    } = reverted;
+    let room = SUBJECT_CHARS_MAX - REVERT.len() - "\"".len();
+    let subject = one_line(subject, NAME_CHARS_MAX);
+    let subject = if subject.chars().count() > room {
+        cut(&subject, room)
+    } else {
+        subject
+    };
+    CommitText {
+        subject: format!("{REVERT}{subject}\""),
+        body: format!(
+            "This reverts commit {}.\n\n{}",
+            one_line(commit, NAME_CHARS_MAX),
+            files(changed)
+        ),
+        trailers: vec![
+            (WORKFLOW_TRAILER.to_owned(), workflow.to_string()),
+            (UNDONE_TRAILER.to_owned(), undoes.to_string()),
+            (GENERATOR_TRAILER.0.to_owned(), GENERATOR_TRAILER.1.to_owned()),
+        ],
+    }
 }
 
 /// The message for a proposal.
@@ -407,6 +458,38 @@ mod tests {
             none,
             "feat: Change 0 files\n\n- no files\n\nChecks: none ran\n\nWorkflow-Id: wf_1\nGenerated-by: Agentic IDE\n"
         );
+    }
+
+    #[test]
+    fn an_undo_says_what_it_takes_back() {
+        let (id, other) = (id(), WorkflowId::new("wf_0"));
+        let text = |subject: &str| {
+            revert(&Reverted {
+                subject,
+                commit: "1f7a7a4",
+                undoes: &other,
+                changed: &[("a.py", ChangeKind::Modified)],
+                workflow: &id,
+            })
+            .to_string()
+        };
+        assert_eq!(
+            text("feat: Add a limit"),
+            "Revert \"feat: Add a limit\"\n\nThis reverts commit 1f7a7a4.\n\n- update a.py\n\n\
+             Workflow-Id: wf_1\nUndoes-Workflow: wf_0\nGenerated-by: Agentic IDE\n"
+        );
+        let again = text("Revert \"feat: Add a limit\"");
+        assert!(
+            again.starts_with("Revert \"Revert \"feat: Add a limit\"\"\n"),
+            "{again}"
+        );
+        let long = text(&format!("feat: {}\nWorkflow-Id: forged", "word ".repeat(30)));
+        let lines: Vec<&str> = long.lines().collect();
+        assert!(
+            lines[0].chars().count() <= SUBJECT_CHARS_MAX && lines[0].ends_with("word\""),
+            "{long}"
+        );
+        assert_eq!(lines.len(), 9, "{long}");
     }
 
     proptest! {

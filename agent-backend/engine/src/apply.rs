@@ -6,12 +6,12 @@ use shared::id::{Seq, StageId};
 
 use crate::{
     artifact::{CheckReport, Decision},
-    event::{Ending, Event, LanePlan, Recorded},
+    event::{Ending, Event, Help, LanePlan, Recorded},
     graph::{Graph, StageKind},
     recheck::Recheck,
     state::{
-        Fork, Joined, Joining, LaneOrigin, Phase, Question, Remark, Running, StageRecord, StageStatus, State,
-        Text,
+        Consent, Fork, Joined, Joining, LaneOrigin, Phase, Question, Remark, Running, StageRecord,
+        StageStatus, State, Text,
     },
 };
 
@@ -88,6 +88,7 @@ fn begin(recorded: &Recorded) -> Option<State> {
         recheck: None,
         intent: None,
         applied: None,
+        consent: None,
         resumes: 0,
     })
 }
@@ -177,18 +178,25 @@ fn change(state: &mut State, now: Moment, event: &Event) {
                 shown(state);
             }
         }
-        Event::HelpRequested { stage } => {
-            state.phase = asked(state, now, stage.clone(), Question::Failure);
+        Event::HelpRequested { stage, question } => {
+            let question = match question {
+                Help::Failure => Question::Failure,
+                Help::Unisolated => Question::Unisolated,
+            };
+            state.phase = asked(state, now, stage.clone(), question);
             shown(state);
         }
         Event::Decided(decision) => match decision {
-            Decision::Accept(selection) => {
-                if asks_about_failure(state) {
-                    return;
+            Decision::Accept(selection) => match question(state) {
+                Some(Question::Failure) => {}
+                Some(Question::Unisolated) => state.consent = Some(Consent::Given),
+                Some(Question::Review) | None => state.selection = Some(selection.clone()),
+            },
+            Decision::Reject { .. } => {
+                if question(state) == Some(Question::Unisolated) {
+                    state.consent = Some(Consent::Refused);
                 }
-                state.selection = Some(selection.clone());
             }
-            Decision::Reject { .. } => {}
             Decision::Modify { feedback } => Arc::make_mut(&mut state.feedback).push(feedback.clone()),
         },
         Event::IterationStarted { iteration } => {
@@ -376,10 +384,10 @@ fn asked(state: &State, now: Moment, stage: StageId, question: Question) -> Phas
     }
 }
 
-fn asks_about_failure(state: &State) -> bool {
+fn question(state: &State) -> Option<Question> {
     match &state.phase {
-        Phase::AwaitingDecision { question, .. } => *question == Question::Failure,
-        Phase::Running(_) | Phase::Waiting { .. } | Phase::Joining(_) | Phase::Finished(_) => false,
+        Phase::AwaitingDecision { question, .. } => Some(*question),
+        Phase::Running(_) | Phase::Waiting { .. } | Phase::Joining(_) | Phase::Finished(_) => None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use shared::{
     error::{Class, Code},
-    id::StageId,
+    id::{StageId, WorkflowId},
 };
 
 use crate::blob::BlobId;
@@ -31,6 +31,10 @@ pub struct Choices {
     pub search: Search,
     /// Absolute paths of further folders that are searched, and never written.
     pub folders: Vec<String>,
+    /// The workflow whose commit is taken back; for [`Graph::undo`] alone.
+    ///
+    /// [`Graph::undo`]: crate::Graph::undo
+    pub undoes: Option<WorkflowId>,
 }
 
 /// How much the models think before they answer.

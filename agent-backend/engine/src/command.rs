@@ -241,6 +241,9 @@ pub enum Reject {
         "the question is about a failed stage: accept tries it again, modify tries it with your words, reject ends the workflow"
     )]
     NothingToSelect,
+    /// Words where none are asked for.
+    #[error("the question is whether code may run without a sandbox: accept or reject")]
+    YesOrNo,
     /// Hunks of a text that is replaced.
     #[error("`{path}` is accepted with a text of its own: leave `hunks` out")]
     HunksOfOwnText {
@@ -284,6 +287,7 @@ impl Reject {
             | Self::UnknownFile { .. }
             | Self::SelectionEmpty
             | Self::HunksOfOwnText { .. }
+            | Self::YesOrNo
             | Self::NothingToSelect => Code::InvalidRequest,
             Self::NoDecisionPending | Self::OtherIteration { .. } | Self::Stale { .. } => {
                 Code::DecisionNotPending

@@ -51,7 +51,8 @@ pub enum Event {
     ContextRetrieved(Context),
     /// The planner answered; legal while a planning stage runs.
     Planned(Plan),
-    /// A proposal was made or replaced; legal while a generating stage runs.
+    /// A proposal was made or replaced; legal while a generating stage runs, or
+    /// one that takes back.
     Proposed(Proposal),
     /// One check ended; legal while a checks stage runs, and while an apply
     /// stage looks at what it would write.
@@ -152,10 +153,13 @@ pub enum Event {
         /// Milliseconds since the Unix epoch when it begins.
         due_at_ms: u64,
     },
-    /// A person is asked about a stage that failed; legal after its end.
+    /// A person is asked about a stage: after its end about its failure, while
+    /// it runs for their leave.
     HelpRequested {
         /// The stage.
         stage: StageId,
+        /// What they are asked.
+        question: Help,
     },
     /// Nobody answered in time; the default answer follows.
     DeadlinePassed {
@@ -297,6 +301,15 @@ impl Event {
     pub fn is_last(&self) -> bool {
         matches!(self, Self::Finished(_))
     }
+}
+
+/// What a person is asked about a stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Help {
+    /// What to do about its failure.
+    Failure,
+    /// Whether it may run code without a sandbox.
+    Unisolated,
 }
 
 /// Text that a model wrote.

@@ -218,10 +218,14 @@ pub enum StageKind {
     Review,
     /// Writes and commits.
     Apply,
+    /// Proposes what takes back what another workflow has committed, without a
+    /// model. Definitions cannot name it: [`Graph::undo`] alone has it.
+    Revert,
 }
 
 impl StageKind {
-    /// Every kind, in the order a workflow usually has them.
+    /// Every kind that a definition can name, in the order a workflow usually has
+    /// them.
     pub const ALL: [Self; 7] = [
         Self::Retrieval,
         Self::Planning,
@@ -242,6 +246,7 @@ impl StageKind {
             Self::Checks => "checks",
             Self::Review => "review",
             Self::Apply => "apply",
+            Self::Revert => "revert",
         }
     }
 }
@@ -294,7 +299,21 @@ impl std::fmt::Display for Error {
     }
 }
 
+/// Name of the definition that takes back what another workflow has committed.
+pub const UNDO: &str = "undo";
+
 impl Graph {
+    /// The definition of that name. Nobody is asked: whoever wants it has said so.
+    pub fn undo() -> Self {
+        let stage = |kind: StageKind| Stage::new(StageId::new(kind.as_str()), Work::Kind(kind));
+        Self {
+            name: UNDO.to_owned(),
+            version: 1,
+            source: None,
+            stages: vec![stage(StageKind::Revert), stage(StageKind::Apply)],
+        }
+    }
+
     /// The stage of this list with this id; not those of lanes.
     pub fn stage(&self, id: &StageId) -> Option<&Stage> {
         self.stages.iter().find(|stage| stage.id == *id)
@@ -374,7 +393,7 @@ impl Stage {
             | StageKind::Planning
             | StageKind::CodeGeneration
             | StageKind::TestGeneration => true,
-            StageKind::Checks | StageKind::Review | StageKind::Apply => false,
+            StageKind::Checks | StageKind::Review | StageKind::Apply | StageKind::Revert => false,
         })
     }
 

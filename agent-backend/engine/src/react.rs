@@ -98,6 +98,7 @@ fn start(state: &State, id: &StageId, attempt: u32) -> Option<Action> {
         | StageKind::CodeGeneration
         | StageKind::TestGeneration
         | StageKind::Checks
-        | StageKind::Apply => Some(Action::RunStage { stage, attempt, kind }),
+        | StageKind::Apply
+        | StageKind::Revert => Some(Action::RunStage { stage, attempt, kind }),
     }
 }

@@ -72,6 +72,9 @@ pub struct State {
     pub intent: Option<Arc<ApplyIntent>>,
     /// What was written.
     pub applied: Option<Arc<Applied>>,
+    /// What the person said about running code without a sandbox, if they were
+    /// asked.
+    pub consent: Option<Consent>,
     /// Restarts since a stage last ended.
     pub resumes: u32,
 }
@@ -155,6 +158,18 @@ pub enum Question {
     Review,
     /// What to do about a stage that failed.
     Failure,
+    /// Whether a stage may run code without a sandbox. Either answer lets it go
+    /// on.
+    Unisolated,
+}
+
+/// What a person said about running code without a sandbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consent {
+    /// It may.
+    Given,
+    /// It may not: nothing is run.
+    Refused,
 }
 
 /// The stage that runs.

@@ -3,6 +3,7 @@
 
 mod forks;
 mod groups;
+mod leave;
 mod policies;
 mod properties;
 mod rechecks;
@@ -10,6 +11,7 @@ mod remarks;
 mod support;
 mod timers;
 mod tools;
+mod undo;
 
 use shared::{
     error::Class,

@@ -25,7 +25,7 @@ use crate::{
     bubblewrap::{ENVIRONMENT, HELPER, check, on_path},
     images,
     inside::{Rules, Then, canary},
-    run::{self, Start},
+    run::{self, Start, Tail},
 };
 
 /// What containers are called, with the process that made them and a number.
@@ -160,8 +160,11 @@ impl Container {
             command_line: line,
             group: None,
             environment: CLIENT_ENVIRONMENT,
+            given: &[],
+            directory: None,
             kill,
             failures: FAILURES,
+            tail: Tail::Namespace,
         };
         run::run(start, job, on_output, stop)
     }

@@ -9,7 +9,7 @@ use crate::{
     container::Container,
     inside::Then,
     probe,
-    run::{self, Start},
+    run::{self, Start, Tail},
 };
 
 /// The runtime that is tried where the engine's own does not work: `crun` refuses some
@@ -95,8 +95,11 @@ impl Engine {
                     command_line: &words,
                     group,
                     environment: &[],
+                    given: &[],
+                    directory: None,
                     failures: &[],
                     kill: &|| {},
+                    tail: Tail::Namespace,
                 };
                 run::run(start, job, on_output, stop)
             }

@@ -7,6 +7,7 @@
 
 pub(crate) mod canary;
 mod filter;
+mod watch;
 
 use std::{
     ffi::{OsStr, OsString},
@@ -77,6 +78,13 @@ pub(crate) struct Rules {
 pub(crate) enum Then {
     /// Become this program.
     Run(Vec<OsString>),
+    /// Run this program, without any sandbox, until it or the backend ends.
+    Watch {
+        /// The process of the backend.
+        backend: u32,
+        /// The program.
+        program: Vec<OsString>,
+    },
     /// Try what is forbidden, and say what came of it.
     Canary(canary::Bait),
     /// Take this much memory.
@@ -107,6 +115,10 @@ impl Rules {
                 words.push("--".into());
                 words.extend(program.iter().cloned());
             }
+            Then::Watch { backend, program } => {
+                words.extend(["--watch".into(), backend.to_string().into()]);
+                words.extend(program.iter().cloned());
+            }
             Then::Canary(bait) => {
                 words.push("--canary".into());
                 words.extend(bait.arguments());
@@ -134,6 +146,11 @@ impl Rules {
                 Some("--processes") => rules.processes = Some(number(&value()?)?),
                 Some("--file-bytes") => rules.file_bytes = Some(number(&value()?)?),
                 Some("--") => return Ok((rules, Then::Run(words.collect()))),
+                Some("--watch") => {
+                    let backend = u32::try_from(number(&value()?)?).map_err(|error| error.to_string())?;
+                    let program = words.collect();
+                    return Ok((rules, Then::Watch { backend, program }));
+                }
                 Some("--canary") => return Ok((rules, Then::Canary(canary::Bait::parse(words)?))),
                 Some("--hog") => {
                     let bytes = usize::try_from(number(&value()?)?).map_err(|error| error.to_string())?;
@@ -160,10 +177,14 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         if matches!(then, Then::Run(_) | Then::Canary(_)) {
             restrict(&rules)?;
         }
+        if matches!(then, Then::Watch { .. }) {
+            bound(&rules)?;
+        }
         Ok(then)
     });
     match prepared {
         Ok(Then::Run(words)) => run(&words),
+        Ok(Then::Watch { backend, program }) => watch::run(backend, &program),
         Ok(Then::Canary(bait)) => canary::run(&bait),
         Ok(Then::Hog(bytes)) => canary::hog(bytes),
         Ok(Then::Grow(path, bytes)) => canary::grow(&path, bytes),
@@ -181,7 +202,11 @@ fn run(words: &[OsString]) -> ExitCode {
     };
     // What whoever started the backend left open leads out: a folder above all.
     close_fds::set_fds_cloexec(FIRST_OF_OTHERS, &[]);
-    let error = Command::new(program).args(arguments).exec();
+    not_run(program, &Command::new(program).args(arguments).exec())
+}
+
+/// Says why a program could not be executed, as a shell does.
+fn not_run(program: &OsStr, error: &std::io::Error) -> ExitCode {
     say(&format!("{}: {error}", program.display()));
     ExitCode::from(if error.kind() == std::io::ErrorKind::NotFound {
         STATUS_NOT_FOUND
@@ -255,6 +280,13 @@ mod tests {
         check(
             all.clone(),
             Then::Run(vec!["sh".into(), "--write".into(), "--".into()]),
+        );
+        check(
+            Rules::default(),
+            Then::Watch {
+                backend: 7,
+                program: vec!["sh".into(), "-c".into()],
+            },
         );
         check(Rules::default(), Then::Hog(7));
         check(Rules::default(), Then::Grow("/tmp/file".into(), 8));

@@ -6,7 +6,8 @@
 //! image, [bubblewrap](https://github.com/containers/bubblewrap) otherwise, with
 //! Landlock and seccomp as a second line inside (see [`inside`]). What an engine
 //! promises is tried when it is chosen, and what does not hold is said
-//! ([`Sandbox::guarantees`]). Without an engine nothing runs.
+//! ([`Sandbox::guarantees`]). Without an engine nothing runs, unless a caller takes
+//! [`Bare`], which isolates nothing, because a person said so.
 //!
 //! Everything here blocks; the backend calls it on a blocking thread.
 //!
@@ -15,6 +16,7 @@
 
 pub mod inside;
 
+mod bare;
 mod bubblewrap;
 mod cgroup;
 mod container;
@@ -33,6 +35,7 @@ mod probe;
 mod processes;
 mod run;
 
+pub use bare::Bare;
 pub use detect::Sandbox;
 pub use ended::{Ended, Ending, Recipe, Stop, Stream};
 pub use error::Error;

@@ -3,12 +3,14 @@
 //!
 //! To kill the engine is to kill all: bubblewrap's processes end with it, the process
 //! namespace with its first one, and no process of a namespace survives that, whatever
-//! session or parent it has given itself.
+//! session or parent it has given itself. Without an engine, the process group is all
+//! that can be killed.
 
 use std::{
     ffi::OsString,
     io::Read,
     os::unix::process::{CommandExt as _, ExitStatusExt as _},
+    path::Path,
     process::{Child, Command, Stdio},
     sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     thread,
@@ -54,10 +56,25 @@ pub(crate) struct Start<'a> {
     pub(crate) group: Option<Group>,
     /// The variables of ours that the engine needs, besides where programs are.
     pub(crate) environment: &'a [&'a str],
+    /// Further variables of the command itself.
+    pub(crate) given: &'a [(OsString, OsString)],
+    /// Where the command starts; where the backend is, without.
+    pub(crate) directory: Option<&'a Path>,
     /// What the engine's own failures begin with.
     pub(crate) failures: &'a [&'a str],
     /// What else must be told that the job is to end.
     pub(crate) kill: &'a dyn Fn(),
+    /// What becomes of what the first process leaves behind.
+    pub(crate) tail: Tail,
+}
+
+/// What becomes of what the first process of a job leaves behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tail {
+    /// It ends with the namespace, or the container.
+    Namespace,
+    /// It is killed with the process group.
+    Group,
 }
 
 /// The command for a command line, with nothing of our environment but where programs are
@@ -86,6 +103,10 @@ pub(crate) fn run(
 ) -> Result<Ended, Error> {
     let watch = Stopwatch::start();
     let mut command = command(start.command_line, start.environment)?;
+    command.envs(start.given.iter().map(|(name, value)| (name, value)));
+    if let Some(directory) = start.directory {
+        command.current_dir(directory);
+    }
     // A group of its own, so that a kill reaches what has not its own session yet.
     command
         .stdin(Stdio::null())
@@ -101,6 +122,7 @@ pub(crate) fn run(
         group: start.group,
         growth,
         kill: start.kill,
+        tail: start.tail,
         killed: None,
         job,
         stop,
@@ -162,6 +184,8 @@ struct Running<'a> {
     group: Option<Group>,
     growth: Growth,
     kill: &'a dyn Fn(),
+    /// [`Tail::Namespace`] once nothing is left behind.
+    tail: Tail,
     /// Why it was killed, and when.
     killed: Option<(Ending, Duration)>,
     job: &'a Job,
@@ -181,8 +205,17 @@ impl Running<'_> {
         receiver
     }
 
+    /// Kills what outlives the first process, where nothing else does.
+    fn cut_tail(&mut self) {
+        if self.tail == Tail::Group && matches!(self.child.try_wait(), Ok(Some(_))) {
+            self.tail = Tail::Namespace;
+            self.kill_group();
+        }
+    }
+
     /// Kills it if there is a reason.
     fn look(&mut self) {
+        self.cut_tail();
         if self.killed.is_some() {
             return;
         }
@@ -217,12 +250,16 @@ impl Running<'_> {
     fn kill(&mut self) {
         (self.kill)();
         // Each of these fails only if there is nothing left to kill.
-        if let Ok(pid) = i32::try_from(self.child.id()) {
-            let _gone = killpg(Pid::from_raw(pid), Signal::SIGKILL);
-        }
+        self.kill_group();
         let _gone = self.child.kill();
         if let Some(group) = &self.group {
             group.kill();
+        }
+    }
+
+    fn kill_group(&self) {
+        if let Ok(pid) = i32::try_from(self.child.id()) {
+            let _gone = killpg(Pid::from_raw(pid), Signal::SIGKILL);
         }
     }
 
@@ -235,6 +272,7 @@ impl Running<'_> {
     fn wait(&mut self) -> Result<std::process::ExitStatus, Error> {
         loop {
             if let Some(status) = self.child.try_wait().map_err(Error::io("be waited for"))? {
+                self.cut_tail();
                 return Ok(status);
             }
             self.look();

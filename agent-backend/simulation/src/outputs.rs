@@ -39,7 +39,7 @@ pub fn output(kind: StageKind, stage: &StageId, conflict: bool, failed: bool) ->
             }],
             estimates: Vec::new(),
         }),
-        StageKind::CodeGeneration | StageKind::TestGeneration => {
+        StageKind::CodeGeneration | StageKind::TestGeneration | StageKind::Revert => {
             let own = format!("{stage}.py");
             let files: &[&str] = if conflict { &["all.py", &own] } else { &[&own] };
             Output::Proposal(Proposal {
@@ -164,6 +164,15 @@ pub fn tool() -> ToolCall {
         result: BlobId::of(b"answered"),
         is_error: false,
         duration_ms: 1,
+    }
+}
+
+/// A stage that has to ask before it runs anything.
+pub fn needs_leave() -> Failure {
+    Failure {
+        class: Class::User,
+        code: Code::UnisolatedRun,
+        message: "no sandbox".to_owned(),
     }
 }
 

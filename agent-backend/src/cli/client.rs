@@ -11,7 +11,7 @@ use shared::{
     wire::{
         Body, CodeAnswer, CodeRequest, DecisionRequest, Envelope, ErrorBody, ForkRequest, ImportResponse,
         IndexPage, IndexRequest, IndexView, RemarkRequest, SearchAnswer, SearchRequest, SubmitRequest,
-        SubmitResponse, WorkflowPage, WorkflowView,
+        SubmitResponse, UndoResponse, WorkflowPage, WorkflowView,
     },
 };
 use tokio::net::TcpStream;
@@ -138,6 +138,11 @@ impl Client {
 
     pub(super) async fn remark(&self, id: &WorkflowId, remark: &RemarkRequest) -> Result<(), Error> {
         self.post(&format!("/api/workflow/{id}/remark"), remark).await
+    }
+
+    pub(super) async fn undo(&self, id: &WorkflowId) -> Result<UndoResponse, Error> {
+        self.send(self.request(Method::POST, &format!("/api/workflow/{id}/undo")))
+            .await
     }
 
     pub(super) async fn cancel(&self, id: &WorkflowId) -> Result<(), Error> {

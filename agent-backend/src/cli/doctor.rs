@@ -15,7 +15,8 @@ use sandbox::Held;
 
 use super::{Exit, backend, print};
 use crate::{
-    config::{self, ClientServers, Config},
+    config::{self, ClientServers, Config, Without},
+    consents::{Consents, Standing},
     error::Error,
     providers::Models,
     search::SearchModels,
@@ -52,6 +53,7 @@ pub(super) async fn run(config: Config, arguments: Arguments) -> Result<Exit, Er
     ]);
     findings.extend(sandbox(&config).await);
     findings.extend(tools(&config).await);
+    findings.extend(consents(&config));
     for finding in &findings {
         let (mark, text) = match (&finding.outcome, finding.needed) {
             (Ok(text), _) => (Style::new().green().apply_to("✓"), text),
@@ -343,6 +345,34 @@ async fn servers(config: &Config) -> Vec<Result<String, String>> {
         ))
     });
     found.chain(wrong).collect()
+}
+
+/// What may run, or may not, where there is no sandbox.
+fn consents(config: &Config) -> Vec<Finding> {
+    let finding = |outcome| Finding {
+        name: "without a sandbox",
+        outcome,
+        needed: false,
+    };
+    match config.sandbox.without {
+        Without::Never => vec![finding(Ok("nothing runs (`sandbox.without: never`)".to_owned()))],
+        Without::Always => {
+            let text = "everything runs with the backend's rights (`sandbox.without: always`)";
+            vec![finding(Err(text.to_owned()))]
+        }
+        Without::Ask => {
+            let all = Consents::of(&config.data_dir).all();
+            let told = all.iter().map(|consent| match consent.answer {
+                Standing::Never => Ok(super::consents::line(consent)),
+                Standing::Always => Err(format!(
+                    "{}; take it back with `agentic-ide-backend consents revoke --workspace {}`",
+                    super::consents::line(consent),
+                    consent.workspace
+                )),
+            });
+            told.map(finding).collect()
+        }
+    }
 }
 
 async fn running(config: &Config) -> Finding {

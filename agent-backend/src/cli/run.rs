@@ -26,6 +26,9 @@ pub(super) struct Arguments {
     /// Accept the proposal without asking
     #[arg(long)]
     yes: bool,
+    /// Build and test with your own rights, this once, where nothing isolates what is run
+    #[arg(long)]
+    unisolated: bool,
     /// Print every event as one line of JSON instead of text
     #[arg(long)]
     json: bool,
@@ -91,6 +94,28 @@ pub(super) struct Manner {
     pub yes: bool,
     /// Events as JSON.
     pub json: bool,
+    /// Whether code may run without a sandbox, where nobody can be asked.
+    pub unisolated: Unisolated,
+}
+
+impl Manner {
+    /// As text; code does not run without a sandbox unless a person says so then.
+    pub fn plain(yes: bool) -> Self {
+        Self {
+            yes,
+            json: false,
+            unisolated: Unisolated::Refused,
+        }
+    }
+}
+
+/// Whether code may run without a sandbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unisolated {
+    /// No.
+    Refused,
+    /// Yes: the person said so beforehand.
+    Allowed,
 }
 
 /// `model` is what the command line names, if it does.
@@ -124,6 +149,11 @@ pub(super) async fn run(
     let manner = Manner {
         yes: arguments.yes,
         json: arguments.json,
+        unisolated: if arguments.unisolated {
+            Unisolated::Allowed
+        } else {
+            Unisolated::Refused
+        },
     };
     let exit = follow(&backend.client, submitted.workflow_id, manner).await;
     backend.close().await;
@@ -213,15 +243,21 @@ fn decision(
             decision,
             feedback,
             hunks: None,
+            remember: false,
         })
     };
+    let is_alone = manner.json || !std::io::stdin().is_terminal();
     match question {
         Question::Review if manner.yes => return Ok(of(Decision::Accept, None)),
         // Accepting would try what failed again and again.
         Question::Failure { .. } if manner.yes => return Ok(None),
-        Question::Review | Question::Failure { .. } => {}
+        Question::Unisolated { .. } if manner.unisolated == Unisolated::Allowed => {
+            return Ok(of(Decision::Accept, None));
+        }
+        Question::Unisolated { .. } if manner.yes || is_alone => return Ok(of(Decision::Reject, None)),
+        Question::Review | Question::Failure { .. } | Question::Unisolated { .. } => {}
     }
-    if manner.json || !std::io::stdin().is_terminal() {
+    if is_alone {
         return Ok(None);
     }
     let asked =
@@ -235,6 +271,7 @@ fn decision(
                 "try again and say what to do differently",
             ],
         ),
+        Question::Unisolated { .. } => return leave(),
         Question::Review if nothing_proposed => (
             "Go on with this plan?".to_owned(),
             ["go on", "reject", "modify: say what to change"],
@@ -260,6 +297,34 @@ fn decision(
                 .map_err(asked)?;
             of(Decision::Modify, Some(feedback))
         }
+        None => None,
+    })
+}
+
+/// Asks whether code may run without a sandbox.
+fn leave() -> Result<Option<DecisionRequest>, Error> {
+    let choice = Select::new()
+        .with_prompt("Nothing here isolates what is run. Build and test with your own rights?")
+        .items([
+            "this once",
+            "always in this workspace",
+            "no",
+            "never in this workspace",
+        ])
+        .default(2)
+        .interact_opt()
+        .map_err(|error| Error::internal(format!("the question could not be asked: {error}")))?;
+    let of = |decision, remember| DecisionRequest {
+        decision,
+        feedback: None,
+        hunks: None,
+        remember,
+    };
+    Ok(match choice {
+        Some(0) => Some(of(Decision::Accept, false)),
+        Some(1) => Some(of(Decision::Accept, true)),
+        Some(2) => Some(of(Decision::Reject, false)),
+        Some(_) => Some(of(Decision::Reject, true)),
         None => None,
     })
 }

@@ -147,7 +147,7 @@ pub(super) async fn run(
     exit
 }
 
-fn parse(id: &str) -> Result<WorkflowId, Error> {
+pub(super) fn parse(id: &str) -> Result<WorkflowId, Error> {
     WorkflowId::parse(id).map_err(|_| Error::unknown_workflow(id))
 }
 
@@ -185,7 +185,7 @@ async fn act(backend: &Backend, model: Option<String>, command: Command) -> Resu
             let request = ForkRequest { at: Seq(at), model };
             let fork = backend.client.fork(&parse(&id)?, &request).await?;
             print(&format!("workflow {}", fork.workflow_id))?;
-            return run::follow(&backend.client, fork.workflow_id, Manner { yes, json: false }).await;
+            return run::follow(&backend.client, fork.workflow_id, Manner::plain(yes)).await;
         }
         Command::Diff { a, b } => {
             let a = backend.client.view(&parse(&a)?).await?;
@@ -203,7 +203,7 @@ async fn act(backend: &Backend, model: Option<String>, command: Command) -> Resu
         Command::Resume { id, yes } => {
             let id = parse(&id)?;
             backend.client.view(&id).await?;
-            return run::follow(&backend.client, id, Manner { yes, json: false }).await;
+            return run::follow(&backend.client, id, Manner::plain(yes)).await;
         }
         Command::Remark { id, text } => {
             let remark = RemarkRequest { text };

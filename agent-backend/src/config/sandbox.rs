@@ -41,6 +41,8 @@ pub struct Sandbox {
     pub images: BTreeMap<ImageLanguage, String>,
     /// The `bwrap` program; a plain name is looked for in PATH.
     pub bubblewrap: PathBuf,
+    /// What happens where no engine can be used.
+    pub without: Without,
     /// Most memory of one command with all that it starts, MiB.
     pub memory_mb: u64,
     /// Most processes and threads of it.
@@ -90,6 +92,19 @@ pub enum ImageLanguage {
     Rust,
 }
 
+/// What happens where nothing isolates what is run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Without {
+    /// The person is asked, once for a workflow, or once for a workspace.
+    #[default]
+    Ask,
+    /// Nothing runs.
+    Never,
+    /// It runs with the rights of the backend.
+    Always,
+}
+
 impl Default for Checks {
     fn default() -> Self {
         Self {
@@ -113,6 +128,7 @@ impl Default for Sandbox {
             image: sandbox::IMAGE.to_owned(),
             images: BTreeMap::new(),
             bubblewrap: "bwrap".into(),
+            without: Without::default(),
             memory_mb: 4096,
             processes: 1024,
         }

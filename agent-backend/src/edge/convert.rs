@@ -18,7 +18,7 @@ use shared::{
 use crate::{
     error::Error,
     runtime::{
-        Decided,
+        Decided, Scope,
         choices::{self, CONFIGURED},
     },
 };
@@ -52,6 +52,16 @@ const BY_CODE: &[(Code, StatusCode, tonic::Code)] = &[
     ),
     (
         Code::StillRunning,
+        StatusCode::CONFLICT,
+        tonic::Code::FailedPrecondition,
+    ),
+    (
+        Code::UndoRefused,
+        StatusCode::CONFLICT,
+        tonic::Code::FailedPrecondition,
+    ),
+    (
+        Code::UndoConflict,
         StatusCode::CONFLICT,
         tonic::Code::FailedPrecondition,
     ),
@@ -120,7 +130,16 @@ pub(crate) fn decision(request: DecisionRequest) -> Result<Decided, Error> {
             None => return Err(engine::Reject::FeedbackEmpty.into()),
         },
     };
-    Ok(Decided { decision, texts })
+    let scope = if request.remember {
+        Scope::Workspace
+    } else {
+        Scope::Once
+    };
+    Ok(Decided {
+        decision,
+        texts,
+        scope,
+    })
 }
 
 /// What is taken of one file; a text of the person's own goes to `texts`.
@@ -159,6 +178,7 @@ pub(crate) fn choices(
             Some(wire::Retrieval::Off) => Search::Off,
         },
         folders: choices::folders(folders)?,
+        undoes: None,
     })
 }
 

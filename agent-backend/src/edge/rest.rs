@@ -19,7 +19,7 @@ use shared::{
     id::Seq,
     wire::{
         DecisionRequest, ForkRequest, ImportResponse, MemoryView, RemarkRequest, SandboxView, SubmitRequest,
-        SubmitResponse, WorkflowPage, WorkflowView,
+        SubmitResponse, UndoResponse, WorkflowPage, WorkflowView,
     },
 };
 
@@ -27,7 +27,7 @@ use super::{convert, stream};
 use crate::{
     error::Error,
     present,
-    runtime::{Missing, Runtime, Submission},
+    runtime::{Missing, Runtime, Submission, Undo},
     status,
 };
 
@@ -48,6 +48,7 @@ pub(super) fn routes() -> Router<Runtime> {
         .route("/api/workflow/{id}/decision", post(decide))
         .route("/api/workflow/{id}/remark", post(remark))
         .route("/api/workflow/{id}/cancel", post(cancel))
+        .route("/api/workflow/{id}/undo", post(undo))
         .route("/api/workflow/{id}/checks/{name}/log", get(log))
         .route("/api/workflow/{id}/fork", post(fork))
         .route("/api/workflow/{id}/readmit", post(readmit))
@@ -209,6 +210,19 @@ async fn cancel(State(runtime): State<Runtime>, Path(id): Path<String>) -> Resul
     Ok(StatusCode::NO_CONTENT)
 }
 
+async fn undo(State(runtime): State<Runtime>, Path(id): Path<String>) -> Result<Json<UndoResponse>, Error> {
+    let Undo {
+        workflow,
+        commit,
+        branch,
+    } = runtime.undo(&convert::workflow_id(&id)?).await?;
+    Ok(Json(UndoResponse {
+        workflow_id: workflow,
+        commit,
+        branch,
+    }))
+}
+
 async fn delete(State(runtime): State<Runtime>, Path(id): Path<String>) -> Result<StatusCode, Error> {
     runtime.delete(&convert::workflow_id(&id)?).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -271,8 +285,7 @@ async fn vram(State(runtime): State<Runtime>) -> Json<MemoryView> {
 async fn sandbox(State(runtime): State<Runtime>) -> Result<Json<SandboxView>, Error> {
     let trials = Arc::clone(&runtime.services().trials);
     let view = tokio::task::spawn_blocking(move || {
-        let found = trials.ready().sandbox.as_ref();
-        present::sandbox(found.map_err(String::as_str))
+        present::sandbox(trials.sandbox())
     });
     let view = view
         .await

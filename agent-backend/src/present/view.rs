@@ -11,7 +11,7 @@ use engine::{
 use shared::wire;
 
 use super::{check, diff};
-use crate::error::Error;
+use crate::{error::Error, runtime::undo};
 
 /// A list entry.
 pub fn summary(head: &Head) -> wire::WorkflowSummary {
@@ -77,6 +77,8 @@ pub async fn view(journal: &dyn Journal, state: &State) -> Result<wire::Workflow
         diff,
         evidence: state.checks.iter().map(check).collect(),
         commit: state.applied.as_ref().and_then(|applied| applied.commit.clone()),
+        undone_by: undo::undone_by(journal, state).await?,
+        undoes: state.task.choices.undoes.clone(),
         error,
     })
 }
@@ -104,6 +106,8 @@ fn choices(state: &State) -> wire::Choices {
         thought_level,
         search,
         folders,
+        // The view has it beside `undone_by`.
+        undoes: _,
     } = &state.task.choices;
     wire::Choices {
         model: state.model().map(str::to_owned),

@@ -15,6 +15,7 @@ mod material;
 mod planning;
 mod questions;
 mod retrieval;
+mod revert;
 mod runs;
 mod shown;
 mod stream;
@@ -270,6 +271,7 @@ pub(super) async fn run(services: Arc<Services>, state: Arc<State>, job: Job, de
             StageKind::Apply => Box::pin(apply::plan(&services, &state, &desk))
                 .await
                 .map(|()| None),
+            StageKind::Revert => Box::pin(revert::run(&services, &state)).await.map(Some),
             // A person works on it.
             StageKind::Review => Ok(None),
         },

@@ -42,7 +42,7 @@ mod plan;
 mod write;
 
 pub use execute::{Executed, execute, execute_through};
-pub use plan::{Planned, accepted, plan};
+pub use plan::{Planned, accepted, plan, require_commit};
 pub use write::{Save, Saved};
 
 use engine::blob::BlobId;

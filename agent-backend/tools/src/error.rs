@@ -86,6 +86,23 @@ pub enum Error {
         /// What collides.
         reason: &'static str,
     },
+    /// The same of several files.
+    #[error(
+        "files have changed since the proposal was made, and both changes cannot be kept: {}",
+        listed(files)
+    )]
+    Conflicts {
+        /// Each with what collides.
+        files: Vec<(String, &'static str)>,
+    },
+    /// A commit that is to be taken back is not in what is checked out.
+    #[error(
+        "commit {commit} is not on the branch that is checked out: check its branch out, and undo it there"
+    )]
+    Elsewhere {
+        /// The commit.
+        commit: String,
+    },
     /// The branch or a file moved between the plan and its execution. Planning
     /// again on what is there now can succeed.
     #[error("{what} changed while the changes were being written: {detail}")]
@@ -144,6 +161,14 @@ pub enum Error {
     },
 }
 
+fn listed(files: &[(String, &'static str)]) -> String {
+    let each: Vec<String> = files
+        .iter()
+        .map(|(path, reason)| format!("`{path}` ({reason})"))
+        .collect();
+    each.join(", ")
+}
+
 impl Error {
     /// What a caller may do about it.
     pub fn class(&self) -> Class {
@@ -160,6 +185,8 @@ impl Error {
             | Self::NotText { .. }
             | Self::TooLarge { .. }
             | Self::Conflict { .. }
+            | Self::Conflicts { .. }
+            | Self::Elsewhere { .. }
             | Self::Staged { .. }
             | Self::Selection { .. }
             | Self::GitMissing => Class::User,
@@ -177,7 +204,8 @@ impl Error {
             Self::Protected { .. } => Code::PathProtected,
             Self::NotText { .. } => Code::FileNotText,
             Self::TooLarge { .. } => Code::FileTooLarge,
-            Self::Conflict { .. } | Self::Moved { .. } => Code::WorkspaceChanged,
+            Self::Conflict { .. } | Self::Conflicts { .. } | Self::Moved { .. } => Code::WorkspaceChanged,
+            Self::Elsewhere { .. } => Code::UndoRefused,
             Self::Staged { .. } => Code::StagedConflict,
             Self::Selection { .. } => Code::InvalidRequest,
             Self::Write { .. } => Code::WriteFailed,

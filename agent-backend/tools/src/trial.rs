@@ -4,6 +4,8 @@
 //!
 //! What runs sees the copy in the workspace's place, the machine's own tools,
 //! and what the project has installed, read-only; no network, no other file.
+//! Where a person has allowed it to run without a sandbox, it runs on the copy,
+//! and what it says is marked.
 
 mod dependents;
 mod diagnostics;
@@ -17,7 +19,7 @@ use std::{collections::BTreeSet, fs, path::PathBuf, time::Duration};
 
 use engine::artifact::CheckReport;
 use language::Installed;
-use sandbox::{Sandbox, Stop};
+use sandbox::{Bare, Ended, Job, Sandbox, Stop, Stream};
 
 pub use self::evidence::Evidence;
 use self::{evidence::none, session::Session};
@@ -37,11 +39,51 @@ pub(crate) const PROOF: &str = "new-tests";
 #[derive(Debug)]
 pub struct Trials {
     /// Where they run; why nowhere, in words for a person.
-    pub sandbox: Result<Sandbox, String>,
+    pub runner: Result<Runner, String>,
     /// Folder for copies and for what builds leave for the next one.
     pub cache: PathBuf,
     /// What one command may take.
     pub bounds: Bounds,
+}
+
+/// What runs the commands.
+#[derive(Debug, Clone)]
+pub enum Runner {
+    /// A sandbox.
+    Sandbox(Sandbox),
+    /// Nothing that isolates them: the person was asked, and allowed it.
+    Bare(Bare),
+}
+
+impl Runner {
+    fn run(
+        &self,
+        job: &Job,
+        on_output: &mut dyn FnMut(Stream, &[u8]),
+        stop: &Stop,
+    ) -> Result<Ended, sandbox::Error> {
+        match self {
+            Self::Sandbox(sandbox) => sandbox.run(job, on_output, stop),
+            Self::Bare(bare) => bare.run(job, on_output, stop),
+        }
+    }
+
+    /// What is said with everything that was run so.
+    fn mark(&self) -> &'static str {
+        match self {
+            Self::Sandbox(_) => "",
+            Self::Bare(_) => "not isolated; ",
+        }
+    }
+}
+
+/// What would run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// Builds and tests.
+    Commands,
+    /// Language servers alone.
+    Servers,
 }
 
 /// What one command may take.
@@ -97,31 +139,36 @@ pub enum Told<'a> {
 }
 
 /// Builds and tests the workspace with these changes; `trials` is asked only if
-/// there is something to run. Never fails: what cannot be tried is a skipped
-/// check that says why.
-pub fn run<'a>(
-    trials: impl FnOnce() -> &'a Trials,
+/// there is something to run. What cannot be tried is a skipped check that says
+/// why.
+///
+/// # Errors
+/// Those of `trials`, before anything has run.
+pub fn run<'a, E>(
+    trials: impl FnOnce(Wanted) -> Result<&'a Trials, E>,
     workspace: &Workspace,
     changes: &Changes,
     stop: &Stop,
     tell: &mut dyn FnMut(Told<'_>),
-) -> Evidence {
+) -> Result<Evidence, E> {
     let files = match overlay::listed(workspace) {
         Ok(files) => files,
-        Err(error) => return Evidence::of(vec![none("build", error.to_string())]),
+        Err(error) => return Ok(Evidence::of(vec![none("build", error.to_string())])),
     };
     let planned = plan(workspace, &files, changes);
     let runs = |planned: &Planned| matches!(planned, Planned::Run(_));
     let servers = diagnostics::servers(workspace.root(), changes);
-    if !planned.iter().any(runs) && servers.is_empty() {
-        return Evidence::of(skip_all(&planned, ""));
-    }
-    let trials = trials();
+    let wanted = match (planned.iter().any(runs), servers.is_empty()) {
+        (true, _) => Wanted::Commands,
+        (false, false) => Wanted::Servers,
+        (false, true) => return Ok(Evidence::of(skip_all(&planned, ""))),
+    };
+    let trials = trials(wanted)?;
     let servers = diagnostics::where_nothing_is_built(servers, &planned, trials.bounds);
-    match Session::begin(trials, workspace, &files, stop) {
+    Ok(match Session::begin(trials, workspace, &files, stop) {
         Ok(session) => session.run(planned, &servers, changes, tell),
         Err(reason) => Evidence::of(skip_with(&servers, &planned, &reason)),
-    }
+    })
 }
 
 /// What [`run`] would try within these bounds of a proposal that is wrong at

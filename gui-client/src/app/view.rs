@@ -243,6 +243,10 @@ fn main(app: &App, look: Look) -> Element<'_, Message> {
             question: Question::Failure { .. },
             ..
         } => Some("A stage failed and waits for your decision."),
+        Phase::Review {
+            question: Question::Unisolated { .. },
+            ..
+        } => Some("Nothing isolates what is run: your decision is needed."),
         Phase::Review { .. } if workflow.files.is_empty() => Some("A plan is waiting for your decision."),
         Phase::Review { .. } => Some("A proposal is waiting for your decision."),
         Phase::Submitted

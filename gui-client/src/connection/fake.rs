@@ -290,6 +290,8 @@ impl Connection for Fake {
             diff: None,
             evidence: Vec::new(),
             commit: None,
+            undone_by: None,
+            undoes: None,
             error: None,
         });
         async { view.ok_or_else(|| refused("E1003", "there is no workflow")) }.boxed()

@@ -384,6 +384,7 @@ impl Review {
             decision,
             feedback,
             hunks,
+            remember: false,
         }))
     }
 

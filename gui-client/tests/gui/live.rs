@@ -280,6 +280,7 @@ async fn requests_as_the_contract_says() {
         decision: Decision::Modify,
         feedback: Some("shorter".to_owned()),
         hunks: None,
+        remember: false,
     };
     assert_eq!(live.submit(request).await, Ok(id.clone()));
     assert_eq!(live.decide(&id, decision.clone()).await, Ok(()));

@@ -395,6 +395,7 @@ fn cancel_stops_it() {
                 decision: Decision::Accept,
                 feedback: None,
                 hunks: None,
+                remember: false,
             },
         );
         assert!(gone.await.is_err());

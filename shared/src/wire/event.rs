@@ -433,6 +433,14 @@ pub enum Question {
         /// The stage that failed; its `stage_finished` says why.
         stage_id: StageId,
     },
+    /// Whether the project's build and tests may run although nothing here
+    /// isolates what is run; the notice before says why. `accept` runs them with
+    /// the person's own rights, `reject` leaves them out; `remember` makes either
+    /// hold for the workspace.
+    Unisolated {
+        /// The stage that would run them.
+        stage_id: StageId,
+    },
 }
 
 /// What a person can answer.

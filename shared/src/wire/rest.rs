@@ -142,6 +142,10 @@ pub struct DecisionRequest {
     /// Which parts of the diff an `accept` takes; all where it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hunks: Option<Vec<HunkChoice>>,
+    /// Whether the answer holds for the workspace from now on; only for the
+    /// question whether code may run without a sandbox.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub remember: bool,
 }
 
 /// `POST /api/workflow/{id}/remark`.
@@ -164,6 +168,18 @@ pub struct HunkChoice {
     /// made of it. `hunks` is left out then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+}
+
+/// `200` of `POST /api/workflow/{id}/undo`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct UndoResponse {
+    /// The workflow that did it.
+    pub workflow_id: WorkflowId,
+    /// The commit that takes the other one back; none where nothing of it was
+    /// left.
+    pub commit: Option<String>,
+    /// Branch that moved; none with a detached HEAD.
+    pub branch: Option<String>,
 }
 
 /// Body of every error answer.
@@ -196,6 +212,12 @@ pub struct WorkflowView {
     pub evidence: Vec<Body>,
     /// The commit, once applied.
     pub commit: Option<String>,
+    /// The workflow that has taken that commit back, if one has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undone_by: Option<WorkflowId>,
+    /// The workflow whose commit this one takes back, if it is an undo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<WorkflowId>,
     /// Why it failed.
     pub error: Option<ErrorBody>,
 }

@@ -20,9 +20,10 @@ pub(super) fn complete(turn: &mut Turn<'_>, output: Output) {
     let result = match (stage.kind(), output) {
         (Some(StageKind::Retrieval), Output::Context(context)) => Event::ContextRetrieved(context),
         (Some(StageKind::Planning), Output::Plan(plan)) => Event::Planned(plan),
-        (Some(StageKind::CodeGeneration | StageKind::TestGeneration), Output::Proposal(proposal)) => {
-            Event::Proposed(proposal)
-        }
+        (
+            Some(StageKind::CodeGeneration | StageKind::TestGeneration | StageKind::Revert),
+            Output::Proposal(proposal),
+        ) => Event::Proposed(proposal),
         (
             Some(StageKind::Checks),
             Output::Checks {

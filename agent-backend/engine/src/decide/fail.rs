@@ -8,7 +8,7 @@ use shared::{
 use super::{steps, turn::Turn};
 use crate::{
     artifact::Failure,
-    event::{Ending, Event, Notice, NoticeLevel},
+    event::{Ending, Event, Help, Notice, NoticeLevel},
     graph::{OnFailure, Presence, Stage, StageKind},
     state::Outcome,
 };
@@ -24,6 +24,9 @@ pub(super) fn fail(turn: &mut Turn<'_>, failure: Failure) {
             reason: failure.message.clone(),
         });
     }
+    if failure.code == Code::UnisolatedRun {
+        return ask_leave(turn, &stage, &failure);
+    }
     turn.end(
         &stage.id,
         running.attempt,
@@ -31,6 +34,15 @@ pub(super) fn fail(turn: &mut Turn<'_>, failure: Failure) {
         Ending::Failed(failure.clone()),
     );
     settle(turn, &stage, failure);
+}
+
+/// Nothing went wrong: the stage begins again with the answer.
+fn ask_leave(turn: &mut Turn<'_>, stage: &Stage, failure: &Failure) {
+    warn(turn, failure);
+    turn.emit(Event::HelpRequested {
+        stage: stage.id.clone(),
+        question: Help::Unisolated,
+    });
 }
 
 /// What follows an attempt that has ended with a failure.
@@ -58,6 +70,7 @@ pub(super) fn settle(turn: &mut Turn<'_>, stage: &Stage, failure: Failure) {
             warn(turn, &failure);
             turn.emit(Event::HelpRequested {
                 stage: stage.id.clone(),
+                question: Help::Failure,
             });
         }
         Some(OnFailure::Fail | OnFailure::Retry) => steps::finish(turn, Outcome::Failed(failure)),
@@ -69,10 +82,13 @@ pub(super) fn settle(turn: &mut Turn<'_>, stage: &Stage, failure: Failure) {
 fn give_up(turn: &mut Turn<'_>, stage: &Stage, failure: Failure) {
     if stage.is(StageKind::Apply) && failure.class != Class::Fatal {
         // Nothing is lost: the person sees why, and decides again.
-        warn(turn, &failure);
         return match last_review(turn, &stage.id) {
-            Some(review) => steps::begin_again(turn, &review),
-            None => steps::finish(turn, Outcome::Failed(internal("an apply stage without a review"))),
+            Some(review) => {
+                warn(turn, &failure);
+                steps::begin_again(turn, &review);
+            }
+            // An undo: whoever asked for it sees why, and asks again.
+            None => steps::finish(turn, Outcome::Failed(failure)),
         };
     }
     if stage.presence == Presence::Optional && failure.class != Class::Fatal {

@@ -30,6 +30,10 @@ pub(super) fn answer(turn: &mut Turn<'_>, iteration: Option<u32>, decision: &Dec
     match question {
         Question::Review => review(turn, &stage, since_ms, decision),
         Question::Failure => help(turn, &stage, decision),
+        Question::Unisolated => {
+            turn.emit(Event::Decided(decision.clone()));
+            steps::begin_again(turn, &stage);
+        }
     }
     Ok(())
 }
@@ -46,10 +50,11 @@ fn check(state: &State, stage: &StageId, question: Question, decision: &Decision
     match decision {
         Decision::Accept(selection) => match question {
             Question::Review => check_selection(state, selection),
-            Question::Failure if *selection == Selection::All => Ok(()),
-            Question::Failure => Err(Reject::NothingToSelect),
+            Question::Failure | Question::Unisolated if *selection == Selection::All => Ok(()),
+            Question::Failure | Question::Unisolated => Err(Reject::NothingToSelect),
         },
         Decision::Reject { .. } => Ok(()),
+        Decision::Modify { .. } if question == Question::Unisolated => Err(Reject::YesOrNo),
         Decision::Modify { feedback } => {
             if feedback.trim().is_empty() {
                 return Err(Reject::FeedbackEmpty);

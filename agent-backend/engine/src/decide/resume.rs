@@ -82,7 +82,8 @@ fn begin_again(turn: &mut Turn<'_>, stage: &StageId, attempt: u32) {
             | StageKind::CodeGeneration
             | StageKind::TestGeneration
             | StageKind::Checks
-            | StageKind::Apply,
+            | StageKind::Apply
+            | StageKind::Revert,
         ) => {
             if !turn.state().continuing().is_empty() {
                 return;

@@ -45,7 +45,8 @@ pub(super) fn begin(turn: &mut Turn<'_>, stage: &Stage, attempt: u32) {
             | StageKind::CodeGeneration
             | StageKind::TestGeneration
             | StageKind::Checks
-            | StageKind::Apply,
+            | StageKind::Apply
+            | StageKind::Revert,
         ) => {}
         Work::Group(group) => lanes::begin(turn, &stage.id, group, attempt),
     }

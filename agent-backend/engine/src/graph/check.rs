@@ -269,6 +269,8 @@ impl Check<'_> {
                 (!shown).then_some(StageKind::CodeGeneration)
             }
             StageKind::Apply => (!reviewed).then_some(StageKind::Review),
+            // No definition can name it.
+            StageKind::Revert => None,
         };
         if let Some(missing) = missing {
             let message = format!("it needs a stage of kind `{}` before it", missing.as_str());
@@ -281,7 +283,8 @@ impl Check<'_> {
                 | StageKind::CodeGeneration
                 | StageKind::TestGeneration
                 | StageKind::Checks
-                | StageKind::Review => "add one, or move this stage behind it",
+                | StageKind::Review
+                | StageKind::Revert => "add one, or move this stage behind it",
             };
             self.stage(stage, "kind", &message, advice);
         }

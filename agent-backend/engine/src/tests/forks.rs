@@ -122,7 +122,7 @@ fn every_point_of_a_workflow_can_be_forked() {
             let output = match kind.unwrap() {
                 Kind::Retrieval => crate::Output::Context(context()),
                 Kind::Planning => crate::Output::Plan(planned(&["a/x.py", "b/y.py", "c/z.py"])),
-                Kind::CodeGeneration | Kind::TestGeneration => {
+                Kind::CodeGeneration | Kind::TestGeneration | Kind::Revert => {
                     crate::Output::Proposal(proposal(&[&format!("{stage}.py")]))
                 }
                 Kind::Checks => checks(CheckStatus::Passed),

@@ -73,7 +73,7 @@ fn command(run: &Run, step: Step, pick: usize) -> Option<Command> {
         Some(match kind {
             Kind::Retrieval => Output::Context(context()),
             Kind::Planning => Output::Plan(planned(&["a/x.py", "a/y.py", "b/z.py"])),
-            Kind::CodeGeneration | Kind::TestGeneration => {
+            Kind::CodeGeneration | Kind::TestGeneration | Kind::Revert => {
                 let files = ["all.py", file.as_deref().unwrap_or_default()];
                 Output::Proposal(proposal(&files[usize::from(!pick.is_multiple_of(3))..]))
             }

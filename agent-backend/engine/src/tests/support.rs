@@ -13,7 +13,7 @@ use crate::{
     },
     blob::BlobId,
     decide,
-    event::Origin,
+    event::{Help, Origin},
     graph, react, submit,
 };
 
@@ -343,7 +343,10 @@ pub fn line(event: &Event) -> String {
             delay_ms,
             ..
         } => format!("retry {stage} {attempt} in {delay_ms}"),
-        Event::HelpRequested { stage } => format!("help {stage}"),
+        Event::HelpRequested { stage, question } => match question {
+            Help::Failure => format!("help {stage}"),
+            Help::Unisolated => format!("leave {stage}"),
+        },
         Event::DeadlinePassed { stage } => format!("too late {stage}"),
         Event::LanesPlanned { stage, lanes } => {
             let lanes: Vec<String> = lanes

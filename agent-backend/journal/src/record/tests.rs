@@ -14,7 +14,9 @@ use engine::{
         Proposal, RetrievalMode, Search, Selection, Span, StageChoice, Task, ThoughtLevel,
     },
     blob::BlobId,
-    event::{Ending, Event, GenerationTotal, LanePlan, Notice, NoticeLevel, Origin, Recorded, Streamed},
+    event::{
+        Ending, Event, GenerationTotal, Help, LanePlan, Notice, NoticeLevel, Origin, Recorded, Streamed,
+    },
     graph::{
         Backoff, Branch, Deadline, DefaultAnswer, Expr, Graph, Group, Join, Lanes, List, OnFailure, Presence,
         Retry, Stage, StageKind, Work,
@@ -29,8 +31,8 @@ use shared::{
 
 use self::{
     later::{
-        choice_samples, edit_samples, estimate_samples, read_samples, recheck_samples, role_samples,
-        thought_samples, trial_samples,
+        choice_samples, edit_samples, estimate_samples, leave_samples, read_samples, recheck_samples,
+        role_samples, thought_samples, trial_samples, undo_samples,
     },
     strategies::events,
 };
@@ -46,6 +48,8 @@ const TRIALS: &str = include_str!("fixtures/v1-trials.jsonl");
 const EDITS: &str = include_str!("fixtures/v1-edits.jsonl");
 const RECHECKS: &str = include_str!("fixtures/v1-rechecks.jsonl");
 const ESTIMATES: &str = include_str!("fixtures/v1-estimates.jsonl");
+const LEAVES: &str = include_str!("fixtures/v1-leaves.jsonl");
+const UNDOS: &str = include_str!("fixtures/v1-undos.jsonl");
 const CHOICES: &str = include_str!("fixtures/v1-choices.jsonl");
 const THOUGHTS: &str = include_str!("fixtures/v1-thoughts.jsonl");
 const HISTORY: &str = include_str!("fixtures/v1-history.jsonl");
@@ -352,7 +356,10 @@ fn added_samples() -> Vec<Event> {
             delay_ms: 480,
             due_at_ms: 1_700_000_000_480,
         },
-        Event::HelpRequested { stage: id("code") },
+        Event::HelpRequested {
+            stage: id("code"),
+            question: Help::Failure,
+        },
         Event::DeadlinePassed { stage: id("review") },
         Event::LanesPlanned {
             stage: id("parts"),
@@ -491,6 +498,10 @@ fn the_text_of_every_kind_of_event() {
     insta::assert_snapshot!("rechecks", lines.join("\n"));
     let lines: Vec<String> = estimate_samples().iter().map(text).collect();
     insta::assert_snapshot!("estimates", lines.join("\n"));
+    let lines: Vec<String> = leave_samples().iter().map(text).collect();
+    insta::assert_snapshot!("leaves", lines.join("\n"));
+    let lines: Vec<String> = undo_samples().iter().map(text).collect();
+    insta::assert_snapshot!("undos", lines.join("\n"));
 }
 
 #[test]
@@ -510,6 +521,8 @@ fn what_was_once_written_is_still_read() {
     assert_eq!(read(TRIALS), trial_samples());
     assert_eq!(read(EDITS), edit_samples());
     assert_eq!(read(RECHECKS), recheck_samples());
+    assert_eq!(read(LEAVES), leave_samples());
+    assert_eq!(read(UNDOS), undo_samples());
 }
 
 /// A whole workflow as an earlier version wrote it.

@@ -22,7 +22,7 @@ use self::{
     graph::Graph,
     intent::ApplyIntent,
     tool::ToolCalled,
-    words::Level,
+    words::{Help, Level},
 };
 use super::Unreadable;
 
@@ -139,10 +139,7 @@ pub(super) enum Event {
         due_at_ms: u64,
     },
     #[serde(rename = "help_requested")]
-    HelpRequested {
-        #[serde(rename = "st")]
-        stage: String,
-    },
+    HelpRequested(HelpRequested),
     #[serde(rename = "deadline_passed")]
     DeadlinePassed {
         #[serde(rename = "st")]
@@ -190,6 +187,15 @@ pub(super) enum Event {
         #[serde(rename = "hist")]
         history: String,
     },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HelpRequested {
+    #[serde(rename = "st")]
+    stage: String,
+    #[serde(rename = "q", default, skip_serializing_if = "Help::is_failure")]
+    question: Help,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -363,9 +369,10 @@ impl From<&event::Event> for Event {
                 delay_ms: *delay_ms,
                 due_at_ms: *due_at_ms,
             },
-            event::Event::HelpRequested { stage } => Self::HelpRequested {
+            event::Event::HelpRequested { stage, question } => Self::HelpRequested(HelpRequested {
                 stage: stage.to_string(),
-            },
+                question: (*question).into(),
+            }),
             event::Event::DeadlinePassed { stage } => Self::DeadlinePassed {
                 stage: stage.to_string(),
             },
@@ -421,7 +428,7 @@ impl TryFrom<Event> for event::Event {
             } => Self::Submitted {
                 workflow: WorkflowId::parse(&workflow)?,
                 correlation: CorrelationId::parse(&correlation)?,
-                task: task.into(),
+                task: task.try_into()?,
                 graph: graph.try_into()?,
             },
             Event::StageStarted { stage, attempt } => Self::StageStarted {
@@ -488,8 +495,9 @@ impl TryFrom<Event> for event::Event {
                 delay_ms,
                 due_at_ms,
             },
-            Event::HelpRequested { stage } => Self::HelpRequested {
+            Event::HelpRequested(HelpRequested { stage, question }) => Self::HelpRequested {
                 stage: StageId::parse(&stage)?,
+                question: question.into(),
             },
             Event::DeadlinePassed { stage } => Self::DeadlinePassed {
                 stage: StageId::parse(&stage)?,

@@ -6,6 +6,7 @@
     reason = "a test that meets an error has failed; who runs it learns what was left out"
 )]
 
+mod bare;
 mod command;
 mod containers;
 mod detect;

@@ -79,6 +79,16 @@ impl Life<'_> {
                 }
             });
         }
+        let may_ask =
+            state.consent.is_none() && state.running().is_some_and(|(running, _)| running.stage == stage);
+        if kind == StageKind::Checks && may_ask && !self.calm && self.rng.percent(20) {
+            let failure = outputs::needs_leave();
+            return Some(Command::FailStage {
+                stage,
+                attempt,
+                failure,
+            });
+        }
         let fails = |class| Command::FailStage {
             stage: stage.clone(),
             attempt,

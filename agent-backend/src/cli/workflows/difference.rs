@@ -119,6 +119,8 @@ mod tests {
             }]),
             evidence: Vec::new(),
             commit: None,
+            undone_by: None,
+            undoes: None,
             error: None,
         }
     }

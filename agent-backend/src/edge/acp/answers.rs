@@ -2,7 +2,14 @@
 
 use std::{fmt::Write as _, path::Path};
 
-use crate::{error::Error, indexing::Command, runtime::Runtime};
+use shared::{error::Code, id::WorkflowId};
+
+use crate::{
+    edge::convert,
+    error::Error,
+    indexing::Command,
+    runtime::{Runtime, undo},
+};
 
 /// Places of one answer.
 const PLACES_MAX: usize = 20;
@@ -48,6 +55,48 @@ async fn places(runtime: &Runtime, root: &Path, before: &Path, query: &str) -> R
         text.push_str("Nothing was found.");
     }
     Ok(text)
+}
+
+/// The commit that takes back what a workflow has committed: the one that is named,
+/// or the last of the session's that has committed something and stands.
+pub(super) async fn undo(
+    runtime: &Runtime,
+    workflows: &[WorkflowId],
+    named: Option<&str>,
+) -> Result<String, Error> {
+    let workflow = match named {
+        Some(id) => convert::workflow_id(id)?,
+        None => match last_that_stands(runtime, workflows).await? {
+            Some(workflow) => workflow,
+            None => {
+                return Ok("Nothing in this session has committed anything that could be undone.".to_owned());
+            }
+        },
+    };
+    let undone = runtime.undo(&workflow).await?;
+    let place = undone
+        .branch
+        .map(|branch| format!(" on {branch}"))
+        .unwrap_or_default();
+    Ok(match undone.commit {
+        Some(commit) => format!("Undone by commit {commit}{place}."),
+        None => "Nothing of it was left to undo.".to_owned(),
+    })
+}
+
+async fn last_that_stands(runtime: &Runtime, workflows: &[WorkflowId]) -> Result<Option<WorkflowId>, Error> {
+    for workflow in workflows.iter().rev() {
+        let state = match runtime.state(workflow).await {
+            Ok(state) => state,
+            Err(error) if error.code == Code::UnknownWorkflow => continue,
+            Err(error) => return Err(error),
+        };
+        let journal = runtime.services().journal.as_ref();
+        if undo::stands(journal, &state).await? {
+            return Ok(Some(workflow.clone()));
+        }
+    }
+    Ok(None)
 }
 
 /// The index of the folder after its files were looked at again.

@@ -114,6 +114,8 @@ pub(super) enum Question {
     Review,
     /// About a stage that failed: only this time.
     Help,
+    /// About running code without a sandbox: also for the workspace.
+    Unisolated,
 }
 
 /// The other end of a connection, in the version of the protocol that was agreed
@@ -325,6 +327,12 @@ impl Client {
                 (ACCEPT, "Try again", PermissionOptionKind::AllowOnce),
                 (REJECT, "Stop", PermissionOptionKind::RejectOnce),
                 (MODIFY, "Say what to change", PermissionOptionKind::RejectOnce),
+            ],
+            Question::Unisolated => &[
+                (ACCEPT, "Run it this time", PermissionOptionKind::AllowOnce),
+                (ALWAYS, "Always in this folder", PermissionOptionKind::AllowAlways),
+                (REJECT, "Do not run it", PermissionOptionKind::RejectOnce),
+                (NEVER, "Never in this folder", PermissionOptionKind::RejectAlways),
             ],
         };
         let chosen = match &self.way {

@@ -28,10 +28,12 @@ pub(super) enum Asked {
     Review,
     /// What is not over.
     Resume,
+    /// The commit of this workflow taken back; of the session's last without one.
+    Undo(Option<String>),
 }
 
 /// A command: its name, what it does, and what follows it.
-const ALL: [(&str, &str, Option<&str>); 9] = [
+const ALL: [(&str, &str, Option<&str>); 10] = [
     (
         "feature",
         "Implement something: plan, code, tests, review, commit",
@@ -59,6 +61,11 @@ const ALL: [(&str, &str, Option<&str>); 9] = [
     ),
     ("review", "Ask about the open proposal once more", None),
     ("resume", "Go on with what is not over in this session", None),
+    (
+        "undo",
+        "Take back the last commit of this session, or that of the workflow whose id follows",
+        None,
+    ),
     (
         "search",
         "Find code by words and by meaning",
@@ -107,6 +114,7 @@ pub(super) fn parse(prompt: &str) -> Result<Asked, Error> {
         "test" => work("tests", format!("Write tests: {words}")),
         "review" => Asked::Review,
         "resume" => Asked::Resume,
+        "undo" => Asked::Undo(Some(words.to_owned()).filter(|id| !id.is_empty())),
         "search" => Asked::Search(words.to_owned()),
         "index" => Asked::Index,
         _ => Asked::Words,
@@ -143,6 +151,8 @@ mod tests {
         check("/feature \n", None);
         check("/index now", Some(Asked::Index));
         check("/review", Some(Asked::Review));
+        check("/undo", Some(Asked::Undo(None)));
+        check("/undo  w1 ", Some(Asked::Undo(Some("w1".to_owned()))));
         check("/usr/bin/env is missing", Some(Asked::Words));
         check("/featured", Some(Asked::Words));
         check("", Some(Asked::Words));

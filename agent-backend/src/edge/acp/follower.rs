@@ -13,6 +13,7 @@ use agent_client_protocol::v1::schema::{SessionUpdate, ToolCallUpdate};
 use engine::{
     Event, Outcome, Phase, Recorded,
     artifact::{Decision, Selection},
+    event::Help,
 };
 use shared::{
     error::Code,
@@ -35,7 +36,7 @@ use super::{
 use crate::{
     error::Error,
     present::{Mode, Presenter},
-    runtime::{Runtime, Update, Watch},
+    runtime::{Decided, Runtime, Scope, Update, Watch},
 };
 
 /// What is said when a question waits for words.
@@ -510,6 +511,12 @@ impl Following {
         match answer {
             Some(Answer::Accept) => self.decide(workflow, Decision::Accept(Selection::All)).await,
             Some(Answer::Reject) => self.decide(workflow, Decision::Reject { feedback: None }).await,
+            Some(Answer::Always) if question == Question::Unisolated => {
+                self.for_good(workflow, Decision::Accept(Selection::All)).await
+            }
+            Some(Answer::Never) if question == Question::Unisolated => {
+                self.for_good(workflow, Decision::Reject { feedback: None }).await
+            }
             // Whoever follows the session answers then.
             Some(Answer::Always) => self.always(workflow, Review::Accept).await,
             Some(Answer::Never) => self.always(workflow, Review::Reject).await,
@@ -546,9 +553,18 @@ impl Following {
         self.decide(workflow, decision).await
     }
 
+    /// Answers for this workspace from now on.
+    async fn for_good(&self, workflow: &WorkflowId, decision: Decision) -> Waits {
+        let decided = Decided {
+            scope: Scope::Workspace,
+            ..decision.into()
+        };
+        self.decide(workflow, decided).await
+    }
+
     /// Somebody else's answer that came first stands.
-    async fn decide(&self, workflow: &WorkflowId, decision: Decision) -> Waits {
-        match self.runtime.decide(workflow, None, decision).await {
+    async fn decide(&self, workflow: &WorkflowId, decided: impl Into<Decided>) -> Waits {
+        match self.runtime.decide(workflow, None, decided).await {
             Ok(()) => Waits::Nothing,
             Err(error) if error.code == Code::DecisionNotPending => Waits::Nothing,
             Err(error) => {
@@ -577,5 +593,11 @@ fn kind(event: &Event) -> Option<Question> {
     if matches!(event, Event::DecisionRequested) {
         return Some(Question::Review);
     }
-    matches!(event, Event::HelpRequested { .. }).then_some(Question::Help)
+    let Event::HelpRequested { question, .. } = event else {
+        return None;
+    };
+    Some(match question {
+        Help::Failure => Question::Help,
+        Help::Unisolated => Question::Unisolated,
+    })
 }

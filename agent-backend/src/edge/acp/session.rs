@@ -227,6 +227,16 @@ impl Session {
         }
     }
 
+    /// The workflows of the session, the oldest first.
+    pub(super) fn workflows(&self) -> Vec<WorkflowId> {
+        let entries = self.entries.borrow();
+        let of = |entry: &Arc<Entry>| match &entry.came {
+            Came::Workflow(workflow) => Some(workflow.clone()),
+            Came::Nothing | Came::Answer(_) => None,
+        };
+        entries.iter().filter_map(of).collect()
+    }
+
     /// The request at a place.
     pub(super) fn key_of(&self, place: usize) -> Option<CorrelationId> {
         self.entries.borrow().get(place).map(|entry| entry.key.clone())

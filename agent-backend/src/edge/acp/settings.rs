@@ -238,6 +238,7 @@ impl Settings {
                 Retrieval::Off => Search::Off,
             },
             folders: self.folders.clone(),
+            undoes: None,
         })
     }
 
@@ -444,6 +445,7 @@ mod tests {
                 thought_level: engine::artifact::ThoughtLevel::Off,
                 search: Search::Off,
                 folders: vec!["/x".to_owned()],
+                undoes: None,
             }),
         );
         check(r#"{"model":"gone/m"}"#, None);

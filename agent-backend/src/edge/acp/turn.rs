@@ -138,6 +138,11 @@ impl Turn<'_> {
                 let answer = answers::index(self.runtime(), &self.session.cwd).await?;
                 self.answer(text, answer).await
             }
+            (Asked::Undo(workflow), _) => {
+                let workflows = self.session.workflows();
+                let answer = answers::undo(self.runtime(), &workflows, workflow.as_deref()).await?;
+                self.answer(text, answer).await
+            }
             (Asked::Review | Asked::Resume, Some((entry, state))) => Ok(self.go_on(entry, &state)),
             (Asked::Review | Asked::Resume, None) => {
                 let answer = "Everything in this session is over.".to_owned();

@@ -14,7 +14,7 @@ use agent_client_protocol::v1::schema::{
 use engine::{
     Event, Graph, Outcome, StageKind,
     artifact::{CallEnding, CheckReport, CheckStatus, Decision, Estimate, ModelCall},
-    event::{self, Ending, NoticeLevel, Streamed},
+    event::{self, Ending, Help, NoticeLevel, Streamed},
     ports::Journal,
 };
 use serde_json::json;
@@ -32,6 +32,9 @@ use crate::{error::Error, present};
 /// What is said of a file beside its texts, where these do not tell.
 const CHANGE: &str = "change";
 const DELETE: &str = "delete";
+
+/// What a person is asked where there is no sandbox.
+const UNISOLATED: &str = "Nothing here isolates what is run. Build and test with your own rights?";
 
 /// Maps the events of one workflow, in order.
 pub(super) struct Updates<'a> {
@@ -182,10 +185,21 @@ impl<'a> Updates<'a> {
                     failure.message
                 ))]
             }
+            // The stage begins again with the answer, as another call.
+            Event::HelpRequested {
+                question: Help::Unisolated,
+                ..
+            } => {
+                let fields = ToolCallUpdateFields::new();
+                vec![self.update(fields.status(ToolCallStatus::Completed))]
+            }
             Event::Submitted { .. }
             | Event::LaneStarted { .. }
             | Event::LaneJoined { .. }
-            | Event::HelpRequested { .. }
+            | Event::HelpRequested {
+                question: Help::Failure,
+                ..
+            }
             | Event::Forked { .. }
             | Event::Continued { .. }
             | Event::StageFinished { .. }
@@ -266,6 +280,7 @@ impl<'a> Updates<'a> {
             StageKind::Checks => ("Check", ToolKind::Execute),
             StageKind::Review => ("Review", ToolKind::Edit),
             StageKind::Apply => ("Apply and commit", ToolKind::Execute),
+            StageKind::Revert => ("Take back the commit", ToolKind::Edit),
         };
         let mut call = ToolCall::new(self.call.clone(), title)
             .kind(tool)
@@ -358,6 +373,17 @@ impl<'a> Updates<'a> {
 
     /// What is asked, as the subject of a permission request.
     pub(super) fn question(&self, asked: &Event) -> ToolCallUpdate {
+        if let Event::HelpRequested {
+            question: Help::Unisolated,
+            ..
+        } = asked
+        {
+            let fields = ToolCallUpdateFields::new()
+                .title(UNISOLATED.to_owned())
+                .kind(ToolKind::Execute)
+                .status(ToolCallStatus::Pending);
+            return ToolCallUpdate::new(self.call.clone(), fields);
+        }
         let title = if matches!(asked, Event::HelpRequested { .. }) {
             "A stage failed. Try it again?"
         } else if self.diffs.is_empty() {

@@ -104,6 +104,7 @@ impl WorkflowService for Service {
             hunks: request
                 .selection
                 .map(|selection| selection.files.into_iter().map(choice).collect()),
+            remember: request.remember,
         })?;
         self.0.decide(&id, None, decision).await?;
         Ok(Response::new(v1::DecideResponse {}))
@@ -126,6 +127,16 @@ impl WorkflowService for Service {
         let id = convert::workflow_id(&request.into_inner().workflow_id)?;
         self.0.cancel(&id).await?;
         Ok(Response::new(v1::CancelResponse {}))
+    }
+
+    async fn undo(&self, request: Request<v1::UndoRequest>) -> Result<Response<v1::UndoResponse>, Status> {
+        let id = convert::workflow_id(&request.into_inner().workflow_id)?;
+        let undo = self.0.undo(&id).await?;
+        Ok(Response::new(v1::UndoResponse {
+            workflow_id: undo.workflow.to_string(),
+            commit: undo.commit.unwrap_or_default(),
+            branch: undo.branch.unwrap_or_default(),
+        }))
     }
 }
 
@@ -274,6 +285,8 @@ fn get_response(view: wire::WorkflowView) -> v1::GetResponse {
         diff: view.diff.unwrap_or_default().into_iter().map(file).collect(),
         evidence: view.evidence.into_iter().filter_map(check).collect(),
         commit: view.commit.unwrap_or_default(),
+        undone_by: view.undone_by.map(|id| id.to_string()).unwrap_or_default(),
+        undoes: view.undoes.map(|id| id.to_string()).unwrap_or_default(),
         error_code,
         error_message,
     }

@@ -14,7 +14,7 @@ use engine::{
 };
 use shared::error::{Class, Code};
 
-use super::{Desk, Done, checks, shown::Texts};
+use super::{Desk, Done, checks, revert::Undone, shown::Texts};
 use crate::{clock, error::Error, runtime::services::Services};
 
 /// How often what would be written is checked while the person goes on editing.
@@ -50,14 +50,22 @@ pub(super) async fn plan(services: &Services, state: &State, desk: &Desk) -> Res
         let blob = |id| contents.get(&id).cloned();
         tools::apply::accepted(&proposal.files, &blob, &selection)?
     };
+    let undone = Undone::by(services, state).await?;
     let mut state = state.clone();
     let mut told = Vec::new();
     for _ in 0..=RECHECKS_MAX {
-        let message = message(&state, &accepted, &selection, &proposal.summary);
+        let message = match &undone {
+            Some(undone) => message_of_undo(&state, &accepted, undone),
+            None => message(&state, &accepted, &selection, &proposal.summary),
+        };
         // Each time as the editors show it then.
         let paths = accepted.iter().map(|file| file.path.clone()).collect();
         let shown = Texts::of(services, &state, &workspace, paths).await?;
-        let planned = merge(&workspace, shown, &proposal.files, &contents, &selection, message).await?;
+        let planned = merge(&workspace, shown, &proposal.files, &contents, &selection, message).await;
+        let planned = planned.map_err(|error| match &undone {
+            Some(undone) => conflict_of_undo(error, undone),
+            None => error,
+        })?;
         for notice in planned.notices {
             if !told.contains(&notice) {
                 told.push(notice.clone());
@@ -78,8 +86,7 @@ pub(super) async fn plan(services: &Services, state: &State, desk: &Desk) -> Res
             .iter()
             .map(|blob| (blob.id(), blob.bytes().to_vec()));
         let what = (planned.intent.files, merged.collect());
-        let (evidence, problems) =
-            checks::again(services, desk, workspace.clone(), &state.checks, what).await?;
+        let (evidence, problems) = checks::again(services, desk, workspace.clone(), &state, what).await?;
         state.checks = Arc::new(evidence.reports.clone());
         state.recheck = Some(Arc::new(Recheck {
             of,
@@ -145,17 +152,56 @@ fn own_texts(selection: &Selection) -> Vec<(&str, BlobId)> {
     }
 }
 
+fn kind(file: &FileChange) -> ChangeKind {
+    match (file.old, file.new) {
+        (None, _) => ChangeKind::Added,
+        (Some(_), Some(_)) => ChangeKind::Modified,
+        (Some(_), None) => ChangeKind::Removed,
+    }
+}
+
+fn message_of_undo(state: &State, files: &[FileChange], undone: &Undone) -> tools::CommitMessage {
+    let changed: Vec<(&str, ChangeKind)> = files
+        .iter()
+        .map(|file| (file.path.as_str(), kind(file)))
+        .collect();
+    let text = commit::revert(&commit::Reverted {
+        subject: &undone.subject,
+        commit: &undone.commit,
+        undoes: &undone.workflow,
+        changed: &changed,
+        workflow: &state.workflow,
+    });
+    tools::CommitMessage {
+        subject: text.subject,
+        body: text.body,
+        trailers: text.trailers,
+    }
+}
+
+/// What a person can do where what was done since stands in the way of an undo.
+fn conflict_of_undo(error: Error, undone: &Undone) -> Error {
+    if error.code != Code::WorkspaceChanged || error.class != Class::User {
+        return error;
+    }
+    let message = format!(
+        "commit {} cannot be undone by itself, and nothing was written: {}. Take back what was done since and \
+         undo it again, or run `git revert {}` and resolve it by hand",
+        undone.commit, error.message, undone.commit
+    );
+    Error {
+        code: Code::UndoConflict,
+        message,
+        ..error
+    }
+}
+
 fn message(
     state: &State,
     files: &[FileChange],
     selection: &Selection,
     summary: &str,
 ) -> tools::CommitMessage {
-    let kind = |file: &FileChange| match (file.old, file.new) {
-        (None, _) => ChangeKind::Added,
-        (Some(_), Some(_)) => ChangeKind::Modified,
-        (Some(_), None) => ChangeKind::Removed,
-    };
     let changed: Vec<(&str, ChangeKind)> = files
         .iter()
         .map(|file| (file.path.as_str(), kind(file)))

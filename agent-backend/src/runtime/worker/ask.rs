@@ -394,7 +394,9 @@ fn role(stage: Option<&Stage>) -> &str {
         Some(StageKind::CodeGeneration) => "code",
         Some(StageKind::TestGeneration) => "tests",
         Some(StageKind::Checks | StageKind::Review) => "review",
-        Some(StageKind::Retrieval | StageKind::Planning | StageKind::Apply) | None => "orchestrator",
+        Some(StageKind::Retrieval | StageKind::Planning | StageKind::Apply | StageKind::Revert) | None => {
+            "orchestrator"
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use super::{
     Desk, Done,
     apply::{Contents, contents},
 };
-use crate::{error::Error, runtime::services::Services};
+use crate::{error::Error, runtime::services::Services, trials::Leave};
 
 /// Whether the models that wrote the proposal have read what they were sent.
 const CONTEXT: &str = "context";
@@ -43,7 +43,8 @@ pub(super) async fn run(services: &Services, state: &State, desk: &Desk) -> Resu
     let workspace = super::open(state).await?;
     let proposal = state.proposal.as_deref().cloned().unwrap_or_default();
     let contents = contents(services, &proposal.files).await?;
-    let mut evidence = collect(services, desk, workspace, proposal.files, contents).await?;
+    let leave = Leave::of(state);
+    let mut evidence = collect(services, desk, workspace, leave, (proposal.files, contents)).await?;
     let problems = evidence.problems().into_iter();
     let problems = problems
         .map(|report| format!("{}: {}", report.name, report.output))
@@ -66,10 +67,11 @@ pub(super) async fn again(
     services: &Services,
     desk: &Desk,
     workspace: tools::Workspace,
-    shown: &[CheckReport],
-    (files, contents): (Vec<FileChange>, Contents),
+    state: &State,
+    what: (Vec<FileChange>, Contents),
 ) -> Result<(Evidence, Vec<String>), Error> {
-    let mut evidence = collect(services, desk, workspace, files, contents).await?;
+    let shown = state.checks.as_slice();
+    let mut evidence = collect(services, desk, workspace, Leave::of(state), what).await?;
     let problems = recheck::new_problems(shown, &evidence.problems());
     for before in shown {
         if evidence.reports.iter().any(|report| report.name == before.name) {
@@ -99,8 +101,8 @@ async fn collect(
     services: &Services,
     desk: &Desk,
     workspace: tools::Workspace,
-    files: Vec<FileChange>,
-    contents: Contents,
+    leave: Leave,
+    (files, contents): (Vec<FileChange>, Contents),
 ) -> Result<Evidence, Error> {
     let changes: trial::Changes = files
         .iter()
@@ -116,7 +118,7 @@ async fn collect(
     })
     .await?;
     let holds = !reports.iter().any(tools::checks::blocks);
-    let tried = tried(services, desk, workspace, changes, holds).await?;
+    let tried = tried(services, desk, workspace, changes, holds.then_some(leave)).await?;
     reports.extend(tried.reports);
     Ok(Evidence {
         reports,
@@ -126,18 +128,19 @@ async fn collect(
 }
 
 /// Builds and tests the proposal; what runs is streamed, and ends with the
-/// worker. A proposal that does not even `hold` when looked at is not tried.
+/// worker. A proposal that does not even hold when looked at comes without a leave
+/// and is not tried.
 async fn tried(
     services: &Services,
     desk: &Desk,
     workspace: tools::Workspace,
     changes: trial::Changes,
-    holds: bool,
+    leave: Option<Leave>,
 ) -> Result<trial::Evidence, Error> {
-    if !holds {
+    let Some(leave) = leave else {
         let bounds = services.trials.bounds();
         return super::blocking(move || Ok(trial::left_out(bounds, &workspace, &changes))).await;
-    }
+    };
     let stop = Stop::default();
     let _stopped = StopOnDrop(stop.clone());
     let (tell, log) = Log::new();
@@ -145,7 +148,8 @@ async fn tried(
     let work = super::blocking(move || {
         let mut tell = tell;
         let told = &mut |told: trial::Told<'_>| tell.tell(told);
-        Ok(trial::run(|| trials.ready(), &workspace, &changes, &stop, told))
+        let allowed = |wanted| trials.allowed(wanted, &leave);
+        trial::run(allowed, &workspace, &changes, &stop, told)
     });
     let (evidence, ()) = tokio::join!(work, log.stream(desk));
     evidence

@@ -44,9 +44,11 @@ fn stages(state: &State, plan: &Plan) -> Vec<(StageId, Growth)> {
             let growth = match stage.kind()? {
                 StageKind::CodeGeneration | StageKind::TestGeneration => Growth::Files,
                 StageKind::Checks => Growth::Nothing,
-                StageKind::Retrieval | StageKind::Planning | StageKind::Review | StageKind::Apply => {
-                    return None;
-                }
+                StageKind::Retrieval
+                | StageKind::Planning
+                | StageKind::Review
+                | StageKind::Apply
+                | StageKind::Revert => return None,
             };
             Some((stage.id.clone(), growth))
         })

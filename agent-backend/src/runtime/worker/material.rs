@@ -225,5 +225,6 @@ fn description(kind: Option<StageKind>) -> &'static str {
         StageKind::Checks => "check the syntax and formatting of the new code",
         StageKind::Review => "ask the person",
         StageKind::Apply => "write and commit",
+        StageKind::Revert => "take back what was committed",
     }
 }

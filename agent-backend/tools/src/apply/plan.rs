@@ -75,14 +75,31 @@ pub fn plan(
         notices: Vec::new(),
     };
     let mut contents = BTreeMap::new();
+    let mut conflicts = Vec::new();
     for selected in selected(files, blobs, selection)? {
-        let merged = merge_with_current(&workspace, &git, selected, &mut planned.notices)?;
+        let merged = match merge_with_current(&workspace, &git, selected, &mut planned.notices) {
+            Ok(merged) => merged,
+            // All of them are named at once.
+            Err(Error::Conflict { path, reason }) => {
+                conflicts.push((path, reason));
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         planned.intent.unsaved.extend(unsaved(&workspace, &merged.path)?);
         planned.intent.files.push(merged.change());
         for bytes in [merged.old, merged.new].into_iter().flatten() {
             let blob = Blob::new(bytes);
             contents.insert(blob.id(), blob);
         }
+    }
+    match conflicts.pop() {
+        Some((path, reason)) if conflicts.is_empty() => return Err(Error::Conflict { path, reason }),
+        Some(last) => {
+            conflicts.push(last);
+            return Err(Error::Conflicts { files: conflicts });
+        }
+        None => {}
     }
     planned.notices.extend(saved_too(&planned.intent.unsaved));
     if let Repository::Git(repository) = workspace.repository() {
@@ -120,6 +137,29 @@ pub fn accepted(
         .iter()
         .map(Bytes::change)
         .collect())
+}
+
+/// Makes sure that a commit is in what is checked out.
+///
+/// # Errors
+/// [`Error::Elsewhere`] (E1022) if it is not, or is gone; those of git.
+pub fn require_commit(workspace: &Workspace, commit: &str) -> Result<(), Error> {
+    let elsewhere = || Error::Elsewhere {
+        commit: commit.chars().take(10).collect(),
+    };
+    match workspace.repository() {
+        Repository::Git(_) => {}
+        Repository::None(_) => return Err(elsewhere()),
+    }
+    let answer = workspace
+        .git()
+        .read(&["merge-base", "--is-ancestor", commit, "HEAD"])?;
+    match answer.code() {
+        Some(0) => Ok(()),
+        // 128 where nobody knows it any more.
+        Some(1 | 128) => Err(elsewhere()),
+        Some(_) | None => Err(answer.into_error()),
+    }
 }
 
 /// A file's change in bytes.

@@ -174,10 +174,10 @@ impl Session<'_> {
             args: installed.server.arguments().iter().map(Into::into).collect(),
             ..self.tooled(ecosystem, tooling, overlay, time)?
         };
-        let command = self.sandbox.command(&job, self.stop);
+        let command = self.served(&job)?;
         let stop = self.stop.clone();
         Ok(Conversation {
-            command: command.map_err(|error| error.to_string())?,
+            command,
             timeouts: Timeouts {
                 start: time,
                 diagnostics: time,

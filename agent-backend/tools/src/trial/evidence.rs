@@ -20,6 +20,8 @@ pub(super) struct Tried {
     pub(super) duration: Duration,
     /// The exact command line, sandbox included.
     pub(super) recipe: String,
+    /// What is said of how it was run.
+    pub(super) mark: &'static str,
     pub(super) ran: Result<Ran, String>,
 }
 
@@ -67,7 +69,10 @@ fn report(done: &Tried, verdict: &Verdict, log: Option<BlobId>) -> CheckReport {
         Verdict::Failed(words) => (CheckStatus::Failed, words),
         Verdict::Unknown(words) => (CheckStatus::Skipped, words),
     };
-    let mut output = words.clone();
+    let mut output = match done.ran {
+        Ok(_) => format!("{}{words}", done.mark),
+        Err(_) => words.clone(),
+    };
     let end = done
         .ran
         .as_ref()

@@ -1,12 +1,12 @@
 //! One proposal's trials: what is run, on which copy, and how it is compared.
 
-use std::{collections::BTreeSet, fs, path::Path, time::Duration};
+use std::{collections::BTreeSet, fs, path::Path, process::Command, time::Duration};
 
 use language::Installed;
-use sandbox::{Access, Job, Limits, Mount, Sandbox, Stop};
+use sandbox::{Access, Job, Limits, Mount, Stop};
 
 use super::{
-    Bounds, Changes, Evidence, PROOF, Told, Trials,
+    Bounds, Changes, Evidence, PROOF, Runner, Told, Trials,
     evidence::{Tried, none},
     place::Place,
     printed::Printed,
@@ -25,7 +25,7 @@ pub(super) const LEFT_OUT: &str = "the configuration leaves it out (`checks`)";
 
 /// What a run of all trials of one proposal works with.
 pub(super) struct Session<'a> {
-    pub(super) sandbox: &'a Sandbox,
+    pub(super) runner: &'a Runner,
     pub(super) bounds: Bounds,
     pub(super) workspace: &'a Workspace,
     /// The workspace's files when the trials began: all copies have the same.
@@ -45,11 +45,11 @@ impl<'a> Session<'a> {
         files: &'a BTreeSet<String>,
         stop: &'a Stop,
     ) -> Result<Self, String> {
-        let sandbox = trials.sandbox.as_ref().map_err(String::clone)?;
+        let runner = trials.runner.as_ref().map_err(String::clone)?;
         let place = Place::take(&trials.cache, workspace.root(), stop)
             .map_err(|error| format!("there is no place to build in: {error}"))?;
         Ok(Self {
-            sandbox,
+            runner,
             bounds: trials.bounds,
             workspace,
             files,
@@ -113,6 +113,15 @@ impl<'a> Session<'a> {
             tracing::warn!(%error, "the next build will begin from nothing");
         }
         evidence
+    }
+
+    /// The command of a language server, in the sandbox: it is not worth asking for
+    /// leave to run it without one.
+    pub(super) fn served(&self, job: &Job) -> Result<Command, String> {
+        match self.runner {
+            Runner::Sandbox(sandbox) => sandbox.command(job, self.stop).map_err(|error| error.to_string()),
+            Runner::Bare(_) => Err("a language server is not asked without a sandbox".to_owned()),
+        }
     }
 
     pub(super) fn lay(&mut self, name: &str, changes: &Changes) -> Result<Overlay, overlay::Error> {
@@ -210,7 +219,7 @@ impl<'a> Session<'a> {
             let mut printed = Printed::default();
             let mut on_output = |stream, bytes: &[u8]| tell(Told::Output(printed.push(stream, bytes)));
             let ended = self
-                .sandbox
+                .runner
                 .run(&job, &mut on_output, self.stop)
                 .map_err(|error| error.to_string())?;
             duration = ended.duration;
@@ -231,6 +240,7 @@ impl<'a> Session<'a> {
             command,
             duration,
             recipe,
+            mark: self.runner.mark(),
             ran,
         }
     }

@@ -59,7 +59,9 @@ impl Review {
         .spacing(12)
         .align_y(Alignment::Center);
         let summary = container(summary).width(Length::Fill).clip(true);
-        let [accept, reject, modify] = if workflow.failure_asked().is_some() {
+        let [accept, reject, modify] = if workflow.leave_asked().is_some() {
+            ["Run it this once", "Do not run it", "Modify"]
+        } else if workflow.failure_asked().is_some() {
             ["Try again", "End workflow", "Try again with a hint"]
         } else if workflow.files.is_empty() {
             ["Go on", "Reject", "Modify"]
@@ -113,8 +115,13 @@ impl Review {
     }
 }
 
-/// Why a person is asked, where something failed.
+/// Why a person is asked, where something failed, or needs their leave.
 pub(super) fn failure<'a>(look: Look, workflow: &'a Workflow) -> Option<Element<'a, Message>> {
+    if let Some(reason) = workflow.leave_asked() {
+        let title = "Build and test with your own rights?";
+        let card = pieces::card(look, Surface::Warning, title, reason);
+        return Some(container(card).padding(SPACE).into());
+    }
     let (stage, reason) = workflow.failure_asked()?;
     let title = format!("{} failed", progress::title(stage.as_str()));
     let card = pieces::card(look, Surface::Error, title, reason);

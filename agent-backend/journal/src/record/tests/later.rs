@@ -172,3 +172,29 @@ pub(super) fn recheck_samples() -> Vec<Event> {
     };
     vec![rechecked(&[]), rechecked(&["test-npm: exit status 1\n- adds"])]
 }
+
+/// A question about running code without a sandbox.
+pub(super) fn leave_samples() -> Vec<Event> {
+    vec![Event::HelpRequested {
+        stage: StageId::new("checks"),
+        question: Help::Unisolated,
+    }]
+}
+
+/// A request that takes back what another one has committed.
+pub(super) fn undo_samples() -> Vec<Event> {
+    vec![Event::Submitted {
+        workflow: WorkflowId::new("w2"),
+        correlation: CorrelationId::new("undo:w1"),
+        task: Task {
+            workflow_type: "undo".to_owned(),
+            query: "Undo 1f7a7a472a: add a sum".to_owned(),
+            workspace: "/shop".to_owned(),
+            choices: Choices {
+                undoes: Some(WorkflowId::new("w1")),
+                ..Choices::default()
+            },
+        },
+        graph: Graph::undo(),
+    }]
+}

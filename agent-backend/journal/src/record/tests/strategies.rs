@@ -15,7 +15,7 @@ use shared::{
     id::StageId,
 };
 
-use super::{added_samples, call_samples, recheck_samples, samples};
+use super::{added_samples, call_samples, leave_samples, recheck_samples, samples};
 
 fn texts() -> impl Strategy<Value = String> {
     prop_oneof!["[a-z ]{0,12}", "\\PC{0,12}", any::<String>()]
@@ -111,7 +111,16 @@ pub(super) fn events() -> impl Strategy<Value = Event> {
         0..3,
     );
     prop_oneof![
-        prop::sample::select([samples(), added_samples(), call_samples(), recheck_samples()].concat()),
+        prop::sample::select(
+            [
+                samples(),
+                added_samples(),
+                call_samples(),
+                recheck_samples(),
+                leave_samples()
+            ]
+            .concat()
+        ),
         (
             stage_ids(),
             any::<u32>(),

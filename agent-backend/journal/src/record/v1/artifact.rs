@@ -2,7 +2,7 @@
 
 use engine::{artifact, blob::BlobId, state};
 use serde::{Deserialize, Serialize};
-use shared::id::StageId;
+use shared::id::{StageId, WorkflowId};
 
 use super::{
     Unreadable, parse_code,
@@ -26,6 +26,8 @@ pub(in super::super) struct Task {
     search: Option<Search>,
     #[serde(rename = "dirs", default, skip_serializing_if = "Vec::is_empty")]
     folders: Vec<String>,
+    #[serde(rename = "undo", default, skip_serializing_if = "Option::is_none")]
+    undoes: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -235,6 +237,7 @@ impl From<&artifact::Task> for Task {
                     thought_level,
                     search,
                     folders,
+                    undoes,
                 },
         } = task.clone();
         Self {
@@ -245,12 +248,15 @@ impl From<&artifact::Task> for Task {
             thought_level: (thought_level != artifact::ThoughtLevel::default()).then(|| thought_level.into()),
             search: (search != artifact::Search::default()).then(|| search.into()),
             folders,
+            undoes: undoes.map(|workflow| workflow.to_string()),
         }
     }
 }
 
-impl From<Task> for artifact::Task {
-    fn from(task: Task) -> Self {
+impl TryFrom<Task> for artifact::Task {
+    type Error = Unreadable;
+
+    fn try_from(task: Task) -> Result<Self, Unreadable> {
         let Task {
             workflow_type,
             query,
@@ -259,8 +265,9 @@ impl From<Task> for artifact::Task {
             thought_level,
             search,
             folders,
+            undoes,
         } = task;
-        Self {
+        Ok(Self {
             workflow_type,
             query,
             workspace,
@@ -269,8 +276,9 @@ impl From<Task> for artifact::Task {
                 thought_level: thought_level.map(Into::into).unwrap_or_default(),
                 search: search.map(Into::into).unwrap_or_default(),
                 folders,
+                undoes: undoes.as_deref().map(WorkflowId::parse).transpose()?,
             },
-        }
+        })
     }
 }
 

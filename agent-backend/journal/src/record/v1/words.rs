@@ -41,7 +41,27 @@ words!(StageKind is graph::StageKind {
     Checks = "checks",
     Review = "review",
     Apply = "apply",
+    Revert = "revert",
 });
+
+words!(Help is event::Help {
+    Failure = "failure",
+    Unisolated = "unisolated",
+});
+
+impl Default for Help {
+    /// What every question was about before there were others.
+    fn default() -> Self {
+        Self::Failure
+    }
+}
+
+impl Help {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+    pub(super) fn is_failure(&self) -> bool {
+        matches!(self, Self::Failure)
+    }
+}
 
 words!(Presence is graph::Presence {
     Required = "required",

@@ -1,12 +1,16 @@
 //! With a real server in a real sandbox.
 
-use std::{env, fs, path::PathBuf, time::Duration};
+use std::{convert::Infallible, env, fs, path::PathBuf, time::Duration};
 
 use language::{Position, Range, find};
 use sandbox::{Options, Sandbox};
 
 use super::*;
-use crate::{Workspace, overlay, project::Step, trial::Trials};
+use crate::{
+    Workspace, overlay,
+    project::Step,
+    trial::{Runner, Trials},
+};
 
 /// Where the programs of PyPI are.
 const PYTHON: &str = "AGENTIC_IDE_PYTHON_TOOLS";
@@ -48,7 +52,7 @@ fn new_errors_fail_the_check_and_old_ones_do_not() {
     .unwrap();
     fs::write(root.join("a.py"), "from lib import twice\n\nprint(missing)\n").unwrap();
     let trials = Trials {
-        sandbox: Ok(sandbox),
+        runner: Ok(Runner::Sandbox(sandbox)),
         cache: dir.path().join("cache"),
         bounds: Bounds::default(),
     };
@@ -199,19 +203,20 @@ fn a_server_that_is_not_asked_is_named() {
     fs::write(&program, "").unwrap();
     fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let trials = Trials {
-        sandbox: Err("there is no sandbox".to_owned()),
+        runner: Err("there is no sandbox".to_owned()),
         cache: root.join("cache"),
         bounds: Bounds::default(),
     };
     let changes = Changes::from([("a.py".to_owned(), Some(b"x = 1\n".to_vec()))]);
     let workspace = Workspace::open(&root).unwrap();
     let evidence = crate::trial::run(
-        || &trials,
+        |_| Ok::<_, Infallible>(&trials),
         &workspace,
         &changes,
         &sandbox::Stop::default(),
         &mut |_| {},
-    );
+    )
+    .unwrap();
     let told = evidence
         .reports
         .iter()
