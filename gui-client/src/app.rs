@@ -9,6 +9,7 @@ mod following;
 mod keeping;
 mod subscription;
 mod talking;
+mod undoing;
 mod view;
 
 use std::{path::PathBuf, sync::Arc};
@@ -20,7 +21,7 @@ use iced::{
 use shared::{
     id::{Seq, WorkflowId},
     version::{Compatibility, VERSION},
-    wire::{WorkflowSummary, WorkflowView},
+    wire::{UndoResponse, WorkflowSummary, WorkflowView},
 };
 
 use crate::{
@@ -43,6 +44,7 @@ use crate::{
         remark::{self, Remark},
         review::{self, Review, Toward},
         settings::{self, Settings},
+        undo::Undo,
         writing,
     },
     shortcut::Shortcut,
@@ -125,6 +127,8 @@ pub struct App {
     theme: ThemeChoice,
     /// The settings, while they are changed.
     pub settings: Option<Settings>,
+    /// How far taking back the shown workflow's commit is.
+    pub undo: Undo,
     /// What is known of the server.
     pub server: Option<Server>,
     /// The workflow that is shown.
@@ -216,6 +220,10 @@ pub enum Message {
     Settings(settings::Message),
     /// Show or hide the help.
     ToggleHelp,
+    /// Take back what the workflow has committed.
+    Undo,
+    /// It was taken back, or not.
+    Undone(WorkflowId, Result<UndoResponse, Error>),
     /// Stop the workflow.
     Cancel,
     /// Leave a finished workflow and write the next request.
@@ -245,6 +253,7 @@ impl App {
             keeping: false,
             theme: config.theme,
             settings: None,
+            undo: Undo::default(),
             server: None,
             workflow: None,
             stream: Stream::Idle,
@@ -441,6 +450,8 @@ impl App {
                 self.help = !self.help;
                 Task::none()
             }
+            Message::Undo => self.take_back(),
+            Message::Undone(of, undone) => self.take_undone(&of, undone),
             Message::Cancel => match &self.workflow {
                 Some(workflow) if !workflow.phase.is_terminal() => {
                     Task::perform(self.connection.cancel(&workflow.id), Message::Cancelled)
@@ -458,6 +469,12 @@ impl App {
                 Task::none()
             }
         }
+    }
+
+    /// Whether the question about running without a sandbox lies over the window.
+    fn asks_leave(&self) -> bool {
+        let mut shown = self.workflow.iter().filter(|_| self.pane != Pane::Agents);
+        shown.any(|workflow| self.review.asks_leave(workflow))
     }
 
     fn take_server(&mut self, server: Server) -> Task<Message> {
@@ -559,6 +576,7 @@ impl App {
                 review(review::Message::Modify)
             }
             Shortcut::Cancel => Message::Cancel,
+            Shortcut::Undo => Message::Undo,
             Shortcut::ShowCode => Message::Pane(Pane::Writing),
             Shortcut::ShowDiff => Message::Pane(Pane::Review),
             Shortcut::ShowDetails => Message::Pane(Pane::Details),
@@ -586,6 +604,7 @@ impl App {
             Shortcut::Help => Message::ToggleHelp,
             Shortcut::Close if self.settings.is_some() => Message::ToggleSettings,
             Shortcut::Close if self.help => Message::ToggleHelp,
+            Shortcut::Close if self.asks_leave() => review(review::Message::Later),
             Shortcut::Close if self.review.text.is_some() => review(review::Message::Keep),
             Shortcut::Close if self.review.feedback.is_some() => review(review::Message::Back),
             Shortcut::Close if self.pane == Pane::Details && self.evidence.is_open() => {

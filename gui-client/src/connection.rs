@@ -16,7 +16,7 @@ use futures::{future::BoxFuture, stream::BoxStream};
 use shared::{
     id::{Seq, WorkflowId},
     version::Compatibility,
-    wire::{DecisionRequest, Envelope, SubmitRequest, WorkflowSummary, WorkflowView},
+    wire::{DecisionRequest, Envelope, SubmitRequest, UndoResponse, WorkflowSummary, WorkflowView},
 };
 
 use crate::Error;
@@ -39,6 +39,8 @@ pub trait Connection: Debug + Send + Sync {
     fn decide(&self, id: &WorkflowId, request: DecisionRequest) -> BoxFuture<'static, Result<(), Error>>;
     /// Says something to a workflow that runs. The same words count once.
     fn remark(&self, id: &WorkflowId, text: String) -> BoxFuture<'static, Result<(), Error>>;
+    /// Takes back what a workflow has committed. Asked again, it is the same commit.
+    fn undo(&self, id: &WorkflowId) -> BoxFuture<'static, Result<UndoResponse, Error>>;
     /// Stops a workflow.
     fn cancel(&self, id: &WorkflowId) -> BoxFuture<'static, Result<(), Error>>;
     /// Events after `after`, without gap or duplicate, across broken

@@ -12,4 +12,5 @@ pub mod progress;
 pub mod remark;
 pub mod review;
 pub mod settings;
+pub mod undo;
 pub mod writing;

@@ -16,6 +16,8 @@ pub enum Shortcut {
     Modify,
     /// Cancel the running workflow.
     Cancel,
+    /// Take back what the workflow has committed.
+    Undo,
     /// Show the code pane.
     ShowCode,
     /// Show the diff pane.
@@ -83,6 +85,11 @@ pub const TABLE: &[(Shortcut, &str, &str)] = &[
         "Ask for changes to the proposal",
     ),
     (Shortcut::Cancel, "Ctrl+Shift+X", "Cancel the running workflow"),
+    (
+        Shortcut::Undo,
+        "Ctrl+Shift+U",
+        "Take back what was committed, by a new commit",
+    ),
     (Shortcut::ShowCode, "Ctrl+1", "Show the code as it is written"),
     (Shortcut::ShowDiff, "Ctrl+2", "Show the diff"),
     (Shortcut::ShowDetails, "Ctrl+3", "Show plan, context and checks"),

@@ -16,8 +16,7 @@ use shared::wire::{
     CodeAnswer, CodeRequest, DecisionRequest, Envelope, ErrorBody, IndexPage, IndexRequest, IndexView,
     MemoryView, RemarkRequest, SandboxView, SearchAnswer, SearchRequest, SessionPosition,
     SessionReplayRequest, SubmitRequest, SubmitResponse, UndoResponse, WorkflowDecideRequest,
-    WorkflowGetRequest,
-    WorkflowListRequest, WorkflowPage, WorkflowView,
+    WorkflowGetRequest, WorkflowListRequest, WorkflowPage, WorkflowView,
 };
 
 /// Writes the files instead of comparing them.

@@ -177,6 +177,29 @@ async fn an_editor_that_is_of_no_use_leaves_the_disk(manner: Manner) {
 }
 
 #[tokio::test]
+async fn an_undo_keeps_what_is_not_saved() {
+    let transport = Transport::Socket;
+    let world = world(transport).await;
+    let mut editor = Editor::over(transport, &world).await;
+    let app = world.repo().join("app.py");
+    let session = editor.acp.session(&world).await;
+    let asked = proposed(&mut editor, &session).await;
+    accepted(&mut editor, asked).await;
+    editor.types(app.clone(), &louder(&typed()));
+    let turn = editor.acp.ask("session/prompt", prompt(&session, "/undo")).await;
+    let end = editor.until(turn).await;
+    assert_eq!(end["result"]["stopReason"], "end_turn", "{end}");
+    assert_eq!(
+        (editor.shows(&app), world.read("app.py")),
+        (typed(), typed()),
+        "{}",
+        said(&editor.acp)
+    );
+    assert_eq!(format!("{}\n", world.git(&["show", "HEAD:app.py"])), DISK);
+    assert_eq!(world.commits(), 4);
+}
+
+#[tokio::test]
 async fn an_editor_that_never_answers_leaves_the_disk() {
     an_editor_that_is_of_no_use_leaves_the_disk(Manner::Silent).await;
 }

@@ -154,6 +154,63 @@ async fn what_has_no_commit_here_cannot_be_undone() {
 }
 
 #[tokio::test]
+async fn it_holds_where_its_commit_is() {
+    let (world, id, commit) = committed().await;
+    let (_, first) = undo(&world, &id).await;
+    // Reset away by the person: it is asked for anew.
+    world.git(&["reset", "-q", "--hard", "HEAD~1"]);
+    let (status, second) = undo(&world, &id).await;
+    assert_eq!(status, 200, "{second}");
+    assert_ne!(second["workflow_id"], first["workflow_id"]);
+    assert_eq!(tree(&world, "HEAD"), tree(&world, "HEAD~2"));
+    assert_eq!(undo(&world, &id).await, (200, second.clone()));
+    assert_eq!(world.commits(), 3);
+    // A branch that has the commit and not the undo has one of its own.
+    world.git(&["checkout", "-q", "-b", "side", &commit]);
+    let (status, third) = undo(&world, &id).await;
+    assert_eq!((status, &third["branch"]), (200, &json!("side")), "{third}");
+    assert_eq!(tree(&world, "HEAD"), tree(&world, "HEAD~2"));
+    assert_eq!(undo(&world, &id).await, (200, third));
+    world.git(&["checkout", "-q", "main"]);
+    assert_eq!(undo(&world, &id).await, (200, second.clone()));
+    // Where neither is, whoever lost the answer still gets it.
+    world.git(&["checkout", "-q", "-b", "other", "HEAD~2"]);
+    assert_eq!(undo(&world, &id).await.0, 200);
+    assert_eq!(world.commits(), 1);
+}
+
+#[tokio::test]
+async fn what_the_person_has_reverted_is_not_undone() {
+    let (world, id, _) = committed().await;
+    world.git(&["revert", "--no-edit", "HEAD"]);
+    let (status, done) = undo(&world, &id).await;
+    assert_eq!((status, &done["commit"]), (200, &Value::Null), "{done}");
+    assert_eq!(view(&world, &id).await["undone_by"], Value::Null);
+    assert_eq!(world.commits(), 3);
+    // It comes back, and can be undone.
+    world.git(&["revert", "--no-edit", "HEAD"]);
+    let (status, done) = undo(&world, &id).await;
+    assert_eq!((status, &done["branch"]), (200, &json!("main")), "{done}");
+    assert_eq!(tree(&world, "HEAD"), tree(&world, "HEAD~2"));
+    assert_eq!(view(&world, &id).await["undone_by"], done["workflow_id"]);
+}
+
+#[tokio::test]
+async fn several_who_ask_at_once_get_one_commit() {
+    let (world, id, _) = committed().await;
+    // Somebody else's request, by chance of the same name, is no undo.
+    let mut request = world.request("Add greetings, and wait");
+    request["correlation_id"] = json!(format!("undo:{id}"));
+    assert_eq!(world.post("/api/workflow/submit", &request).await.0, 202);
+    let path = format!("/api/workflow/{id}/undo");
+    let body = json!({});
+    let all = futures::future::join_all((0..8).map(|_| world.post(&path, &body))).await;
+    assert!(all.iter().all(|answer| *answer == all[0]), "{all:?}");
+    assert_eq!((all[0].0, &all[0].1["branch"]), (200, &json!("main")), "{all:?}");
+    assert_eq!(world.commits(), 3);
+}
+
+#[tokio::test]
 async fn every_way_of_asking_gives_the_same_commit() {
     let (world, id, _) = committed().await;
     let output = world.cli(&["undo", &id]);

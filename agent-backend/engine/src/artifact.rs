@@ -251,6 +251,17 @@ pub struct ApplyIntent {
     /// Those of them that an editor showed with changes that were not saved: their
     /// old contents are the editor's.
     pub unsaved: Vec<Unsaved>,
+    /// Those of them that come back, each with the mode that it had.
+    pub restored: Vec<Restored>,
+}
+
+/// A file that was gone and comes back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restored {
+    /// Path as in the intent's files.
+    pub path: String,
+    /// Whether it was executable.
+    pub executable: bool,
 }
 
 /// A file that a person's editor showed otherwise than the disk had it.

@@ -87,6 +87,7 @@ pub fn intent(state: &State, head: String) -> ApplyIntent {
             .flat_map(|proposal| proposal.files.clone())
             .collect(),
         unsaved: Vec::new(),
+        restored: Vec::new(),
     }
 }
 

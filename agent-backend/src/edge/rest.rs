@@ -284,9 +284,7 @@ async fn vram(State(runtime): State<Runtime>) -> Json<MemoryView> {
 /// The first one who asks waits until every promise has been tried.
 async fn sandbox(State(runtime): State<Runtime>) -> Result<Json<SandboxView>, Error> {
     let trials = Arc::clone(&runtime.services().trials);
-    let view = tokio::task::spawn_blocking(move || {
-        present::sandbox(trials.sandbox())
-    });
+    let view = tokio::task::spawn_blocking(move || present::sandbox(trials.sandbox()));
     let view = view
         .await
         .map_err(|error| Error::internal(format!("the sandbox was not tried: {error}")))?;

@@ -2,20 +2,20 @@
 //! by a new commit. The correlation id of an undo is made of the undone
 //! workflow's, so that who asks twice, or after a crash, finds the same one.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use engine::{
     Graph, Outcome, Phase, State,
     artifact::{Choices, Task},
     graph,
-    ports::{Journal, journal::Status},
+    ports::Journal,
 };
 use shared::{
     error::{Class, Code},
     id::{CorrelationId, Seq, WorkflowId},
 };
 
-use super::{Missing, Runtime, Update};
+use super::{Missing, Runtime, Update, replay};
 use crate::error::Error;
 
 /// Undos of one workflow: those that failed, and those that were undone.
@@ -55,42 +55,94 @@ enum Standing {
     Not(u32),
 }
 
-async fn standing(journal: &dyn Journal, workflow: &WorkflowId) -> Result<Standing, Error> {
-    for number in 1..=UNDOS_MAX {
-        let Some((undo, _)) = journal.find(correlation(workflow, number)?).await? else {
-            return Ok(Standing::Not(number));
-        };
-        let status = journal.head(undo.clone()).await?.map(|head| head.status);
-        match status {
-            Some(Status::Completed) => {
-                // One that was itself undone is as good as none.
-                match Box::pin(standing(journal, &undo)).await? {
-                    Standing::Undone(_) => {}
-                    Standing::Underway(_) | Standing::Not(_) => return Ok(Standing::Undone(undo)),
-                }
-            }
-            Some(Status::Running | Status::AwaitingDecision) => return Ok(Standing::Underway(undo)),
-            Some(Status::Rejected | Status::Cancelled | Status::Failed) | None => {}
-        }
-    }
-    let message = format!("workflow `{workflow}` was undone {UNDOS_MAX} times, or could not be: use git");
-    Err(Error::user(Code::UndoRefused, message))
+/// Where it is looked whether an undo holds.
+#[derive(Debug, Clone, Copy)]
+enum Look {
+    /// In the journal alone.
+    Journal,
+    /// In what is checked out as well: a commit of an undo that was reset away, or is
+    /// of another branch, takes nothing back here.
+    Branch,
 }
 
-/// The workflow that has taken back what this one committed, if one has.
+async fn standing(journal: &dyn Journal, original: &State, look: Look) -> Result<Standing, Error> {
+    let workflow = &original.workflow;
+    for number in 1..=UNDOS_MAX {
+        let Some((id, _)) = journal.find(correlation(workflow, number)?).await? else {
+            return Ok(Standing::Not(number));
+        };
+        let undo = match replay::state(journal, &id).await {
+            Ok(undo) => undo,
+            Err(error) => {
+                tracing::warn!(%error, undo = %id, "an undo that cannot be read counts as none");
+                continue;
+            }
+        };
+        // Anybody can choose a correlation id.
+        if undo.task.choices.undoes.as_ref() != Some(workflow) {
+            continue;
+        }
+        match &undo.phase {
+            Phase::Finished(Outcome::Completed) => {
+                if Box::pin(holds(journal, original, &undo, look)).await? {
+                    return Ok(Standing::Undone(id));
+                }
+            }
+            Phase::Running(_)
+            | Phase::Waiting { .. }
+            | Phase::Joining(_)
+            | Phase::AwaitingDecision { .. } => return Ok(Standing::Underway(id)),
+            Phase::Finished(Outcome::Rejected | Outcome::Cancelled | Outcome::Failed(_)) => {}
+        }
+    }
+    Ok(Standing::Not(UNDOS_MAX + 1))
+}
+
+/// Whether a completed undo has taken something back, and nobody has taken that
+/// back.
+async fn holds(journal: &dyn Journal, original: &State, undo: &State, look: Look) -> Result<bool, Error> {
+    let (Some(commit), Some(reverting)) = (commit(original), commit(undo)) else {
+        return Ok(false);
+    };
+    if let Standing::Undone(_) = standing(journal, undo, look).await? {
+        return Ok(false);
+    }
+    match look {
+        Look::Journal => Ok(true),
+        Look::Branch => Ok(is_here(undo, reverting).await? || !is_here(original, commit).await?),
+    }
+}
+
+/// Whether a commit of a workflow is in what is checked out.
+async fn is_here(state: &State, commit: &str) -> Result<bool, Error> {
+    let (root, commit) = (PathBuf::from(&state.task.workspace), commit.to_owned());
+    let look = move || tools::apply::has_commit(&tools::Workspace::open(&root)?, &commit);
+    let looked = tokio::task::spawn_blocking(look).await;
+    Ok(looked.map_err(|error| Error::internal(error.to_string()))??)
+}
+
+/// The workflow that has taken back what this one committed, if one has; as the
+/// journal has it.
 pub(crate) async fn undone_by(journal: &dyn Journal, state: &State) -> Result<Option<WorkflowId>, Error> {
     if commit(state).is_none() {
         return Ok(None);
     }
-    Ok(match standing(journal, &state.workflow).await? {
+    Ok(match standing(journal, state, Look::Journal).await? {
         Standing::Undone(undo) => Some(undo),
         Standing::Underway(_) | Standing::Not(_) => None,
     })
 }
 
-/// Whether a workflow has committed something that nobody has taken back.
+/// Whether a workflow has committed something that nobody has taken back where it
+/// is checked out.
 pub(crate) async fn stands(journal: &dyn Journal, state: &State) -> Result<bool, Error> {
-    Ok(commit(state).is_some() && undone_by(journal, state).await?.is_none())
+    if commit(state).is_none() {
+        return Ok(false);
+    }
+    Ok(match standing(journal, state, Look::Branch).await? {
+        Standing::Undone(_) => false,
+        Standing::Underway(_) | Standing::Not(_) => true,
+    })
 }
 
 /// What a workflow that is completed has committed.
@@ -120,7 +172,7 @@ impl Runtime {
             return Err(Error::user(Code::UndoRefused, message));
         };
         let journal = self.services().journal.clone();
-        let workflow = match standing(journal.as_ref(), id).await? {
+        let workflow = match standing(journal.as_ref(), &original, Look::Branch).await? {
             Standing::Undone(undo) | Standing::Underway(undo) => undo,
             Standing::Not(number) => self.begin_undo(&original, commit, number).await?,
         };
@@ -128,6 +180,13 @@ impl Runtime {
     }
 
     async fn begin_undo(&self, original: &State, commit: &str, number: u32) -> Result<WorkflowId, Error> {
+        if number > UNDOS_MAX {
+            let message = format!(
+                "workflow `{}` was undone {UNDOS_MAX} times, or could not be: use git",
+                original.workflow
+            );
+            return Err(Error::user(Code::UndoRefused, message));
+        }
         let short: String = commit.chars().take(10).collect();
         let task = Task {
             workflow_type: graph::UNDO.to_owned(),

@@ -39,10 +39,12 @@ mod commit;
 mod execute;
 mod index;
 mod plan;
+mod undo;
 mod write;
 
 pub use execute::{Executed, execute, execute_through};
-pub use plan::{Planned, accepted, plan, require_commit};
+pub use plan::{Planned, accepted, plan};
+pub use undo::{has_commit, plan_undo, require_commit};
 pub use write::{Save, Saved};
 
 use engine::blob::BlobId;

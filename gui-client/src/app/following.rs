@@ -18,7 +18,7 @@ use crate::{
     clock::fraction,
     connection::{Followed, backoff::Backoff},
     model::{Folded, Workflow},
-    screen::{evidence::Evidence, footer::Stream, remark::Remark, review},
+    screen::{evidence::Evidence, footer::Stream, remark::Remark, review, undo::Undo},
 };
 
 impl App {
@@ -167,6 +167,7 @@ impl App {
         self.review = self.review.next();
         self.evidence = Evidence::default();
         self.remark = Remark::default();
+        self.undo = Undo::default();
         self.show(Pane::Writing);
         self.workflow = Some(workflow);
         self.follow(Seq::default());
@@ -177,6 +178,7 @@ impl App {
         self.workflow = None;
         self.review = self.review.next();
         self.evidence = Evidence::default();
+        self.undo = Undo::default();
         self.show(if self.narrow { Pane::Request } else { Pane::Writing });
         self.stream = Stream::Idle;
         self.generation += 1;

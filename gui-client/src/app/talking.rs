@@ -45,7 +45,11 @@ impl App {
                 Some(act) => agents::Message::Act(act),
                 None => return Some(Task::none()),
             },
-            Shortcut::Modify | Shortcut::ToggleHunk | Shortcut::ToggleFile | Shortcut::Edit => {
+            Shortcut::Modify
+            | Shortcut::Undo
+            | Shortcut::ToggleHunk
+            | Shortcut::ToggleFile
+            | Shortcut::Edit => {
                 return Some(Task::none());
             }
             Shortcut::Cancel => agents::Message::Act(Act::Stop),

@@ -41,7 +41,10 @@ pub fn view(app: &App) -> Element<'_, Message> {
     let window = container(window).width(Length::Fill).height(Length::Fill);
     // Always a stack: what is below must keep its place in the tree, and with
     // it focus and scroll positions, when the help comes and goes.
+    let leave = app.workflow.as_ref().filter(|_| app.pane != Pane::Agents);
+    let leave = leave.and_then(|workflow| app.review.leave(look, workflow));
     stack![window]
+        .push(leave.map(|dialog| dialog.map(Message::Review)))
         .push(app.help.then(|| help::view(look, Message::ToggleHelp)))
         .push(
             app.settings
@@ -157,6 +160,9 @@ fn side(app: &App, look: Look, width: Length) -> Element<'_, Message> {
             if let Phase::Submitted | Phase::Running | Phase::Decided(_) = workflow.phase {
                 parts = parts.push(app.remark.view(look, app.online()).map(Message::Remark));
             }
+            if let Some(undo) = app.undo.view(look, workflow, Message::Undo) {
+                parts = parts.push(undo);
+            }
             let action = if workflow.phase.is_terminal() {
                 pieces::action(look, Tone::Primary, "New request", Some(Message::NewRequest))
             } else {
@@ -264,15 +270,17 @@ fn main(app: &App, look: Look) -> Element<'_, Message> {
         return pane.into();
     };
     // The question must not be missed by somebody who reads another pane.
+    let is_leave = workflow.is_some_and(|workflow| workflow.leave_asked().is_some());
+    // Nothing is laid over what is said to an agent.
+    let (label, answer) = if is_leave && app.pane != Pane::Agents {
+        ("Answer", Message::Review(review::Message::AskLeave))
+    } else {
+        ("Look at it", Message::Pane(Pane::Review))
+    };
     let ask = row![
         text(asked).size(look.size),
         space::horizontal(),
-        pieces::action(
-            look,
-            Tone::Primary,
-            "Look at it",
-            Some(Message::Pane(Pane::Review))
-        ),
+        pieces::action(look, Tone::Primary, label, Some(answer)),
     ]
     .align_y(Alignment::Center);
     let ask = container(ask)

@@ -19,8 +19,8 @@ use shared::{
     id::{CorrelationId, Seq, WorkflowId},
     version::{Compatibility, VERSION},
     wire::{
-        Body, Choices, Decision, DecisionRequest, Envelope, SubmitRequest, WorkflowState, WorkflowSummary,
-        WorkflowView,
+        Body, Choices, Decision, DecisionRequest, Envelope, SubmitRequest, UndoResponse, WorkflowState,
+        WorkflowSummary, WorkflowView,
     },
 };
 use tokio::sync::watch;
@@ -34,6 +34,9 @@ pub const DEMO: &str = include_str!("../../transcripts/demo.jsonl");
 
 /// Id of the one workflow there is.
 const WORKFLOW: &str = "wf_demo";
+
+/// The commit that takes its commit back.
+const UNDOING: &str = "b7e41d0c9255aa1f3c0d84e6f1279a3350cd21e8";
 
 /// Plays a transcript.
 #[derive(Debug, Clone)]
@@ -345,6 +348,22 @@ impl Connection for Fake {
         let said = append(&self.journal, Body::Remarked { text }, (self.clock.now)());
         let over = || refused("E1008", "the workflow has already finished");
         async move { if said { Ok(()) } else { Err(over()) } }.boxed()
+    }
+
+    fn undo(&self, _id: &WorkflowId) -> BoxFuture<'static, Result<UndoResponse, Error>> {
+        let committed = self.journal.borrow().iter().find_map(|event| {
+            if let Body::Applied { commit, branch, .. } = &event.body {
+                commit.as_ref().map(|_| branch.clone())
+            } else {
+                None
+            }
+        });
+        let undone = committed.map(|branch| UndoResponse {
+            workflow_id: WorkflowId::new(format!("{WORKFLOW}_undo")),
+            commit: Some(UNDOING.to_owned()),
+            branch,
+        });
+        async { undone.ok_or_else(|| refused("E1022", "the workflow has committed nothing")) }.boxed()
     }
 
     fn cancel(&self, _id: &WorkflowId) -> BoxFuture<'static, Result<(), Error>> {

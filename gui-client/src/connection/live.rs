@@ -12,8 +12,8 @@ use shared::{
     id::{Seq, WorkflowId},
     version::{Compatibility, VERSION, compatibility},
     wire::{
-        DecisionRequest, RemarkRequest, SubmitRequest, SubmitResponse, WorkflowPage, WorkflowSummary,
-        WorkflowView,
+        DecisionRequest, RemarkRequest, SubmitRequest, SubmitResponse, UndoResponse, WorkflowPage,
+        WorkflowSummary, WorkflowView,
     },
 };
 use tonic::{metadata::MetadataValue, transport::Channel};
@@ -201,6 +201,10 @@ impl Connection for Live {
         let request = RemarkRequest { text };
         let answer = self.post::<serde_json::Value>(&format!("/api/workflow/{id}/remark"), &request);
         Box::pin(async move { answer.await.map(drop) })
+    }
+
+    fn undo(&self, id: &WorkflowId) -> BoxFuture<'static, Result<UndoResponse, Error>> {
+        self.post(&format!("/api/workflow/{id}/undo"), &serde_json::json!({}))
     }
 
     fn cancel(&self, id: &WorkflowId) -> BoxFuture<'static, Result<(), Error>> {

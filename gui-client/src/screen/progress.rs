@@ -198,6 +198,16 @@ pub fn remarks<'a, Message: 'a>(look: Look, workflow: &'a Workflow) -> Element<'
     list.into()
 }
 
+/// The beginning of a commit's id.
+pub(super) fn short(commit: &str) -> String {
+    commit.chars().take(COMMIT_CHARS).collect()
+}
+
+/// Where a commit is, as the end of a sentence.
+pub(super) fn place(branch: Option<&String>) -> String {
+    branch.map(|branch| format!(" on {branch}")).unwrap_or_default()
+}
+
 fn result<'a, Message: 'a>(look: Look, applied: &Applied) -> Element<'a, Message> {
     let files = match applied.paths.len() {
         0 => String::new(),
@@ -206,12 +216,8 @@ fn result<'a, Message: 'a>(look: Look, applied: &Applied) -> Element<'a, Message
     };
     let (title, content) = match (&applied.commit, &applied.branch) {
         (Some(commit), branch) => {
-            let short: String = commit.chars().take(COMMIT_CHARS).collect();
-            let place = branch
-                .as_ref()
-                .map(|branch| format!(" on {branch}"))
-                .unwrap_or_default();
-            (format!("✓ Committed {short}{place}"), files)
+            let title = format!("✓ Committed {}{}", short(commit), place(branch.as_ref()));
+            (title, files)
         }
         (None, _) if applied.paths.is_empty() => ("✓ Done".to_owned(), String::new()),
         (None, _) => (

@@ -2,7 +2,9 @@
 //! and the answer to it.
 
 mod answer;
+mod draft;
 mod files;
+mod leave;
 mod proposal;
 
 use std::collections::BTreeMap;
@@ -11,9 +13,10 @@ use iced::{
     Element, Length, Task,
     widget::{Id, column, container, operation, scrollable::AbsoluteOffset, text, text_editor},
 };
-use serde::{Deserialize, Serialize};
 use shared::wire::{Decision, DecisionRequest};
 
+pub use self::draft::Draft;
+use self::leave::{asks_about_proposal, for_good};
 use crate::{
     model::{
         Phase, Workflow,
@@ -66,18 +69,8 @@ pub struct Review {
     /// A decision that was sent and has not come back as an event: until then
     /// nothing else can be decided.
     pub deciding: Option<Decision>,
-}
-
-/// What would be lost when the window is closed.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Draft {
-    /// Feedback that is being written.
-    pub feedback: Option<String>,
-    /// What is taken.
-    pub selection: Selection,
-    /// The file that is edited, and its text as it is.
-    pub text: Option<(String, String)>,
+    /// Whether the question about running without a sandbox is to be answered later.
+    is_put_off: bool,
 }
 
 /// What happens here.
@@ -115,6 +108,13 @@ pub enum Message {
     Accept,
     /// Reject.
     Reject,
+    /// The same answer to the question about running without a sandbox, for the
+    /// workspace from now on.
+    ForGood(Decision),
+    /// Answer that question later.
+    Later,
+    /// Ask it now.
+    AskLeave,
     /// Open the feedback box.
     Modify,
     /// Close the feedback box.
@@ -161,42 +161,6 @@ impl Review {
         Self::new(self.view, self.layout)
     }
 
-    /// Goes on with what was being done when the window was closed.
-    pub fn restore(&mut self, draft: Draft, workflow: &Workflow) {
-        self.selection = draft.selection.fitting(&workflow.files);
-        self.own = workflow
-            .files
-            .iter()
-            .filter_map(|file| {
-                let text = self.selection.text(&file.path)?;
-                Some((file.path.clone(), file.rewritten(text)))
-            })
-            .collect();
-        self.feedback = draft.feedback.map(|text| text_editor::Content::with_text(&text));
-        let edited = draft.text.and_then(|(path, text)| {
-            let file = workflow.files.iter().position(|file| file.path == path)?;
-            Some((file, text))
-        });
-        if let Some((file, text)) = edited {
-            self.file = file;
-            self.text = Some(text_editor::Content::with_text(&text));
-        }
-    }
-
-    /// What is to be kept; nothing where nothing was done.
-    pub fn draft(&self, workflow: &Workflow) -> Option<Draft> {
-        let text = self.text.as_ref().and_then(|text| {
-            let file = workflow.files.get(self.file)?;
-            Some((file.path.clone(), text.text()))
-        });
-        let draft = Draft {
-            feedback: self.feedback.as_ref().map(text_editor::Content::text),
-            selection: self.selection.clone(),
-            text,
-        };
-        Some(draft).filter(|draft| *draft != Draft::default())
-    }
-
     /// A file as it would be written: with the person's own text, if it has one.
     pub fn file<'a>(&'a self, file: &'a FileView) -> &'a FileView {
         self.own.get(&file.path).unwrap_or(file)
@@ -239,6 +203,18 @@ impl Review {
             | Message::Revert => self.choose(message, workflow),
             Message::Accept => return (Task::none(), self.decide(Decision::Accept, None, workflow)),
             Message::Reject => return (Task::none(), self.decide(Decision::Reject, None, workflow)),
+            Message::ForGood(decision) => {
+                let event = self.decide(decision, None, workflow);
+                return (Task::none(), event.map(for_good));
+            }
+            Message::Later => {
+                self.is_put_off = true;
+                Task::none()
+            }
+            Message::AskLeave => {
+                self.is_put_off = false;
+                Task::none()
+            }
             Message::Modify if self.may(Decision::Modify, workflow) => {
                 self.feedback.get_or_insert_default();
                 operation::focus(feedback_id())
@@ -327,6 +303,9 @@ impl Review {
             | Message::ToggleLayout
             | Message::Accept
             | Message::Reject
+            | Message::ForGood(_)
+            | Message::Later
+            | Message::AskLeave
             | Message::Modify
             | Message::Back
             | Message::Edited(_)
@@ -344,6 +323,7 @@ impl Review {
     /// The decision is an event of the workflow, or another one is asked for.
     pub fn settled(&mut self) {
         self.deciding = None;
+        self.is_put_off = false;
     }
 
     /// The backend does not have the decision: what was written stays.
@@ -358,11 +338,11 @@ impl Review {
 
     /// Whether parts can be chosen: of a proposal that is asked about.
     fn may_choose(&self, workflow: &Workflow) -> bool {
-        self.deciding.is_none() && workflow.may(Decision::Accept) && workflow.failure_asked().is_none()
+        self.deciding.is_none() && workflow.may(Decision::Accept) && asks_about_proposal(workflow)
     }
 
     fn takes_something(&self, workflow: &Workflow) -> bool {
-        let asks_about_files = !workflow.files.is_empty() && workflow.failure_asked().is_none();
+        let asks_about_files = !workflow.files.is_empty() && asks_about_proposal(workflow);
         let (taken, _) = self.selection.count_all(&workflow.files);
         !asks_about_files || taken > 0
     }

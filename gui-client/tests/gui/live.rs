@@ -28,7 +28,7 @@ use shared::{
     error::{Class, Code},
     id::{Seq, WorkflowId},
     version::{Compatibility, VERSION},
-    wire::{Decision, DecisionRequest, Envelope, SubmitRequest, WorkflowState},
+    wire::{Decision, DecisionRequest, Envelope, SubmitRequest, UndoResponse, WorkflowState},
 };
 use tonic::{Request, Response as Reply, Status};
 
@@ -204,6 +204,10 @@ pub async fn server(token: Option<&'static str>) -> (u16, Asked) {
         )
         .route("/api/workflow/{id}/cancel", post(async || StatusCode::NO_CONTENT))
         .route(
+            "/api/workflow/{id}/undo",
+            post(async || Json(json!({ "workflow_id": "w3", "commit": "1f7a7a4", "branch": null }))),
+        )
+        .route(
             "/api/workflows",
             get(async || Json(json!({"workflows": [summary("w3", "completed"), summary("w2", "running"), summary("w1", "running")]}))),
         )
@@ -285,6 +289,12 @@ async fn requests_as_the_contract_says() {
     assert_eq!(live.submit(request).await, Ok(id.clone()));
     assert_eq!(live.decide(&id, decision.clone()).await, Ok(()));
     assert_eq!(live.cancel(&id).await, Ok(()));
+    let undone = UndoResponse {
+        workflow_id: WorkflowId::new("w3"),
+        commit: Some("1f7a7a4".to_owned()),
+        branch: None,
+    };
+    assert_eq!(live.undo(&id).await, Ok(undone));
     let newest = live.newest_unfinished().await.unwrap().unwrap();
     assert_eq!(newest.workflow_id, WorkflowId::new("w2"));
     assert_eq!(

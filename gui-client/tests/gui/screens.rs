@@ -5,13 +5,16 @@ use gui_client::{
     app::{Message, Options, Pane},
     connection::{Connection, Server},
     model::Phase,
-    screen::{footer, interaction, remark, review},
+    screen::{footer, interaction, remark, review, undo::Undo},
     shortcut::Shortcut,
 };
 use shared::{
+    error::Class,
     id::{StageId, WorkflowId},
     version::Compatibility,
-    wire::{Body, Decision, Question, StageOutcome, SubmitRequest, WorkflowState},
+    wire::{
+        Body, Decision, DecisionRequest, NoticeLevel, Question, StageOutcome, SubmitRequest, WorkflowState,
+    },
 };
 
 use crate::support::{Driver, events, proposed, run, started, state};
@@ -150,9 +153,14 @@ async fn asked(bodies: impl IntoIterator<Item = Body>, question: Question) -> Dr
 }
 
 fn needed(question: Question) -> Body {
+    let mut options = vec![Decision::Accept, Decision::Reject];
+    match question {
+        Question::Review | Question::Failure { .. } => options.push(Decision::Modify),
+        Question::Unisolated { .. } => {}
+    }
     Body::DecisionNeeded {
         iteration: 1,
-        options: vec![Decision::Accept, Decision::Reject, Decision::Modify],
+        options,
         question,
     }
 }
@@ -209,6 +217,97 @@ fn a_plan_can_be_answered_before_there_is_a_proposal() {
         driver.click("Go on").await;
         driver.follow().await;
         assert_eq!(decisions(&driver), [(Decision::Accept, None)]);
+    });
+}
+
+#[test]
+fn leave_to_run_without_a_sandbox_is_asked_for_in_a_dialog() {
+    let why = Body::Notice {
+        level: NoticeLevel::Warning,
+        code: Some("E1805".to_owned()),
+        message: "bubblewrap is not installed".to_owned(),
+    };
+    let question = Question::Unisolated {
+        stage_id: StageId::new("checks"),
+    };
+    let title = "Build and test without a sandbox?";
+    run(async {
+        for (label, decision, remember) in [
+            ("Run it this once", Decision::Accept, false),
+            ("Always in this workspace", Decision::Accept, true),
+            ("Do not run it", Decision::Reject, false),
+            ("Never in this workspace", Decision::Reject, true),
+        ] {
+            let mut driver = asked([why.clone()], question.clone()).await;
+            assert!(driver.sees(title).await && driver.sees("bubblewrap is not installed").await);
+            driver.click(label).await;
+            driver.follow().await;
+            let expect = DecisionRequest {
+                decision,
+                feedback: None,
+                hunks: None,
+                remember,
+            };
+            assert_eq!(driver.fake.decisions(), [expect], "{label}");
+            assert!(!driver.sees(title).await, "{label}");
+        }
+
+        // Put off, looked at something else, and answered by the keys.
+        let mut driver = asked([why], question).await;
+        driver.send(Message::Shortcut(Shortcut::Modify)).await;
+        assert!(driver.app.review.feedback.is_none(), "it is yes or no");
+        driver.send(Message::Shortcut(Shortcut::Close)).await;
+        assert!(!driver.sees(title).await);
+        driver.send(Message::Pane(Pane::Details)).await;
+        driver.click("Answer").await;
+        assert!(driver.sees(title).await);
+        driver.click("Later").await;
+        driver.send(Message::Pane(Pane::Review)).await;
+        driver.click("Answer").await;
+        assert!(driver.sees(title).await);
+        driver.send(Message::Shortcut(Shortcut::Reject)).await;
+        driver.follow().await;
+        assert_eq!(decisions(&driver), [(Decision::Reject, None)]);
+    });
+}
+
+#[test]
+fn a_commit_is_taken_back() {
+    let button = "Undo this commit";
+    run(async {
+        let mut driver = proposed().await;
+        // Nothing was committed yet.
+        assert!(!driver.sees(button).await);
+        driver.send(Message::Shortcut(Shortcut::Undo)).await;
+        assert_eq!(driver.app.undo, Undo::Not);
+        driver.click("Accept").await;
+        driver.follow().await;
+        driver.click(button).await;
+        assert!(driver.sees("✓ Taken back by b7e41d0c92 on main").await);
+        assert!(!driver.sees(button).await);
+        // The next one is another matter.
+        driver.click("New request").await;
+        assert_eq!(driver.app.undo, Undo::Not);
+
+        // By the key, and refused.
+        let mut driver = proposed().await;
+        driver.click("Accept").await;
+        driver.follow().await;
+        let id = driver.app.workflow.as_ref().unwrap().id.clone();
+        let error = Error::Refused {
+            code: "E1215".to_owned(),
+            message: "`app.py` (the same lines were changed)".to_owned(),
+            class: Class::User,
+        };
+        driver.send(Message::Undone(id, Err(error))).await;
+        assert!(driver.sees("Error · E1215").await && driver.sees(button).await);
+        driver.send(Message::Shortcut(Shortcut::Undo)).await;
+        assert!(!driver.sees(button).await && !driver.sees("Error · E1215").await);
+        // What comes for a workflow that is no longer shown changes nothing.
+        let stranger = WorkflowId::new("another");
+        let late = Err(Error::Unexpected("late".to_owned()));
+        driver.send(Message::Undone(stranger, late)).await;
+        assert!(driver.app.error.is_none());
     });
 }
 

@@ -17,6 +17,7 @@ fn merged(text: &str) -> ApplyIntent {
         commit: None,
         files,
         unsaved: Vec::new(),
+        restored: Vec::new(),
     }
 }
 

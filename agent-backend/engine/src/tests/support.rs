@@ -460,6 +460,7 @@ pub fn intent() -> ApplyIntent {
         commit: None,
         files: Vec::new(),
         unsaved: Vec::new(),
+        restored: Vec::new(),
     }
 }
 

@@ -2,10 +2,10 @@
 //! of event, `fixtures/v1.jsonl` the text they had when the version was made.
 
 mod beginnings;
+mod intents;
 mod later;
 mod strategies;
 mod tools;
-mod unsaved;
 
 use engine::{
     artifact::{
@@ -250,11 +250,13 @@ fn samples() -> Vec<Event> {
             }),
             files: vec![change()],
             unsaved: Vec::new(),
+            restored: Vec::new(),
         }),
         Event::ApplyIntended(ApplyIntent {
             commit: None,
             files: Vec::new(),
             unsaved: Vec::new(),
+            restored: Vec::new(),
         }),
         Event::Applied(Applied {
             commit: Some("1f7a7a472abf3dd9643fd615f6da379c4acb3e3a".to_owned()),

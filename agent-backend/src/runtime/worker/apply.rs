@@ -61,7 +61,11 @@ pub(super) async fn plan(services: &Services, state: &State, desk: &Desk) -> Res
         // Each time as the editors show it then.
         let paths = accepted.iter().map(|file| file.path.clone()).collect();
         let shown = Texts::of(services, &state, &workspace, paths).await?;
-        let planned = merge(&workspace, shown, &proposal.files, &contents, &selection, message).await;
+        let part = match &undone {
+            Some(undone) => Part::Undo(undone.commit.clone()),
+            None => Part::Of(selection.clone()),
+        };
+        let planned = merge(&workspace, shown, &proposal.files, &contents, part, message).await;
         let planned = planned.map_err(|error| match &undone {
             Some(undone) => conflict_of_undo(error, undone),
             None => error,
@@ -109,32 +113,32 @@ pub(super) async fn plan(services: &Services, state: &State, desk: &Desk) -> Res
     })
 }
 
+/// What is merged.
+enum Part {
+    /// The part of a proposal that a person took.
+    Of(Selection),
+    /// The reverse of this commit.
+    Undo(String),
+}
+
 /// Merges the accepted part with the workspace as it is now.
 async fn merge(
     workspace: &tools::Workspace,
     shown: Texts,
     files: &[FileChange],
     contents: &Contents,
-    selection: &Selection,
+    part: Part,
     message: tools::CommitMessage,
 ) -> Result<tools::apply::Planned, Error> {
-    let (workspace, files, contents, selection) = (
-        workspace.clone(),
-        files.to_vec(),
-        contents.clone(),
-        selection.clone(),
-    );
+    let (workspace, files, contents) = (workspace.clone(), files.to_vec(), contents.clone());
     let now = i64::try_from(clock::now_ms() / 1000).unwrap_or(i64::MAX);
     super::blocking(move || {
         let blob = |id| contents.get(&id).cloned();
-        Ok(tools::apply::plan(
-            &shown.over(workspace),
-            &files,
-            &blob,
-            &selection,
-            &message,
-            now,
-        )?)
+        let workspace = shown.over(workspace);
+        Ok(match part {
+            Part::Of(selection) => tools::apply::plan(&workspace, &files, &blob, &selection, &message, now)?,
+            Part::Undo(commit) => tools::apply::plan_undo(&workspace, &commit, &files, &blob, &message, now)?,
+        })
     })
     .await
 }

@@ -20,6 +20,7 @@ use crate::{
     error::Error,
     runtime::{
         editor::{Editor, Saved},
+        replay,
         services::Services,
     },
 };
@@ -70,7 +71,7 @@ impl Texts {
         workspace: &Workspace,
         paths: Vec<String>,
     ) -> Result<(), Error> {
-        let editors = services.editors.of(&state.correlation);
+        let editors = editors(services, state).await?;
         if editors.is_empty() {
             return Ok(());
         }
@@ -115,6 +116,19 @@ impl Texts {
             saved.unwrap_or(Saved::No)
         }
     }
+}
+
+/// The editors of whoever asked. Nobody follows an undo: those of what is undone
+/// show the same files.
+async fn editors(services: &Services, state: &State) -> Result<Vec<Arc<dyn Editor>>, Error> {
+    let mut editors = services.editors.of(&state.correlation);
+    let mut undoes = state.task.choices.undoes.clone();
+    while let Some(undone) = undoes {
+        let undone = replay::state(services.journal.as_ref(), &undone).await?;
+        editors.extend(services.editors.of(&undone.correlation));
+        undoes = undone.task.choices.undoes.clone();
+    }
+    Ok(editors)
 }
 
 /// The first answer that is a text.

@@ -20,7 +20,12 @@ const EXECUTABLE: &str = "100755";
 
 /// The permission bits that a committed entry stands for.
 pub(super) fn mode_of(entry: &Entry) -> u32 {
-    if entry.mode == EXECUTABLE { 0o755 } else { 0o644 }
+    if is_executable(entry) { 0o755 } else { 0o644 }
+}
+
+/// Whether an entry is a program.
+pub(super) fn is_executable(entry: &Entry) -> bool {
+    entry.mode == EXECUTABLE
 }
 
 /// How much of a file the commit takes.

@@ -10,7 +10,7 @@ use super::{
     Blobs,
     commit::{self, Change},
     index::{self, Entries},
-    write::{Save, Saved, Target, Writing, check_files, mode, targets},
+    write::{Save, Saved, Target, Writing, check_files, mode, mode_restored, targets},
 };
 use crate::{
     Error, Repository, Workspace,
@@ -136,7 +136,9 @@ fn with_commit(
             path,
             old: target.old.as_deref(),
             new: target.new.as_deref(),
-            mode: committed.map(commit::mode_of).or_else(|| mode(target, &targets)),
+            mode: mode_restored(target)
+                .or_else(|| committed.map(commit::mode_of))
+                .or_else(|| mode(target, &targets)),
         };
         let base = base.get(path).and_then(Option::as_ref);
         entries.insert(path.clone(), commit::entry(&git, base, &change)?.0);

@@ -70,6 +70,7 @@ pub fn plan(
             commit: None,
             files: Vec::new(),
             unsaved: Vec::new(),
+            restored: Vec::new(),
         },
         blobs: Vec::new(),
         notices: Vec::new(),
@@ -137,29 +138,6 @@ pub fn accepted(
         .iter()
         .map(Bytes::change)
         .collect())
-}
-
-/// Makes sure that a commit is in what is checked out.
-///
-/// # Errors
-/// [`Error::Elsewhere`] (E1022) if it is not, or is gone; those of git.
-pub fn require_commit(workspace: &Workspace, commit: &str) -> Result<(), Error> {
-    let elsewhere = || Error::Elsewhere {
-        commit: commit.chars().take(10).collect(),
-    };
-    match workspace.repository() {
-        Repository::Git(_) => {}
-        Repository::None(_) => return Err(elsewhere()),
-    }
-    let answer = workspace
-        .git()
-        .read(&["merge-base", "--is-ancestor", commit, "HEAD"])?;
-    match answer.code() {
-        Some(0) => Ok(()),
-        // 128 where nobody knows it any more.
-        Some(1 | 128) => Err(elsewhere()),
-        Some(_) | None => Err(answer.into_error()),
-    }
 }
 
 /// A file's change in bytes.

@@ -37,6 +37,8 @@ pub(super) struct Target {
     unsaved: Option<Unsaved>,
     /// For a new file: the index of the removed one that it was.
     pub(super) source: Option<usize>,
+    /// For one that comes back: whether it was executable.
+    restored: Option<bool>,
 }
 
 pub(super) fn targets(
@@ -57,6 +59,11 @@ pub(super) fn targets(
             current,
             unsaved: unsaved.cloned(),
             source: None,
+            restored: intent
+                .restored
+                .iter()
+                .find(|restored| restored.path == file.path)
+                .map(|restored| restored.executable),
         })
     };
     let mut targets: Vec<Target> = intent.files.iter().map(target).collect::<Result<_, Error>>()?;
@@ -92,6 +99,13 @@ fn sources(targets: &[Target]) -> Vec<Option<usize>> {
         (Some(_) | None, _) => None,
     };
     targets.iter().map(source).collect()
+}
+
+/// The permission bits of a file that comes back: those it has again, or else had.
+pub(super) fn mode_restored(target: &Target) -> Option<u32> {
+    let executable = target.restored?;
+    let current = target.current.as_ref().map(|file| file.mode);
+    current.or(Some(if executable { 0o755 } else { 0o644 }))
 }
 
 /// The permission bits of a target's file, or of the one that it was.
@@ -204,7 +218,12 @@ impl Writing<'_> {
         let root = self.workspace.root();
         match &target.new {
             Some(bytes) => {
-                let new = target.source.and_then(|_| mode(target, targets));
+                let new = match target.restored {
+                    Some(true) => mode_restored(target),
+                    // As any other new file.
+                    Some(false) => None,
+                    None => target.source.and_then(|_| mode(target, targets)),
+                };
                 files::write(root, &target.path, bytes, new)
             }
             None => files::remove(root, &target.path),

@@ -17,4 +17,6 @@ mod repositories;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod undo;
+#[cfg(test)]
 mod unsaved;

@@ -59,9 +59,7 @@ impl Review {
         .spacing(12)
         .align_y(Alignment::Center);
         let summary = container(summary).width(Length::Fill).clip(true);
-        let [accept, reject, modify] = if workflow.leave_asked().is_some() {
-            ["Run it this once", "Do not run it", "Modify"]
-        } else if workflow.failure_asked().is_some() {
+        let [accept, reject, modify] = if workflow.failure_asked().is_some() {
             ["Try again", "End workflow", "Try again with a hint"]
         } else if workflow.files.is_empty() {
             ["Go on", "Reject", "Modify"]
@@ -71,6 +69,10 @@ impl Review {
             ["Accept", "Reject", "Modify"]
         };
         let buttons = match &self.feedback {
+            None if workflow.leave_asked().is_some() => row![
+                summary,
+                pieces::action(look, Tone::Primary, "Answer", Some(Message::AskLeave)),
+            ],
             None => row![
                 summary,
                 pieces::action(
@@ -115,13 +117,8 @@ impl Review {
     }
 }
 
-/// Why a person is asked, where something failed, or needs their leave.
+/// Why a person is asked, where something failed.
 pub(super) fn failure<'a>(look: Look, workflow: &'a Workflow) -> Option<Element<'a, Message>> {
-    if let Some(reason) = workflow.leave_asked() {
-        let title = "Build and test with your own rights?";
-        let card = pieces::card(look, Surface::Warning, title, reason);
-        return Some(container(card).padding(SPACE).into());
-    }
     let (stage, reason) = workflow.failure_asked()?;
     let title = format!("{} failed", progress::title(stage.as_str()));
     let card = pieces::card(look, Surface::Error, title, reason);

@@ -16,6 +16,17 @@ pub(in super::super) struct ApplyIntent {
     files: Vec<FileChange>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     unsaved: Vec<Unsaved>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    restored: Vec<Restored>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Restored {
+    #[serde(rename = "p")]
+    path: String,
+    #[serde(rename = "x")]
+    executable: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -46,6 +57,7 @@ impl From<&artifact::ApplyIntent> for ApplyIntent {
             commit,
             files,
             unsaved,
+            restored,
         } = intent;
         let commit = commit.clone().map(|commit| {
             let artifact::CommitIntent {
@@ -67,10 +79,15 @@ impl From<&artifact::ApplyIntent> for ApplyIntent {
             path: file.path.clone(),
             disk: file.disk.map(BlobId::to_hex),
         });
+        let restored = restored.iter().map(|file| Restored {
+            path: file.path.clone(),
+            executable: file.executable,
+        });
         Self {
             commit,
             files: files.iter().map(Into::into).collect(),
             unsaved: unsaved.collect(),
+            restored: restored.collect(),
         }
     }
 }
@@ -83,6 +100,7 @@ impl TryFrom<ApplyIntent> for artifact::ApplyIntent {
             commit,
             files,
             unsaved,
+            restored,
         } = intent;
         let commit = commit.map(|commit| {
             let CommitIntent {
@@ -104,6 +122,9 @@ impl TryFrom<ApplyIntent> for artifact::ApplyIntent {
             let disk = disk.as_deref().map(blob).transpose()?;
             Ok(artifact::Unsaved { path, disk })
         });
+        let restored = restored
+            .into_iter()
+            .map(|Restored { path, executable }| artifact::Restored { path, executable });
         Ok(Self {
             commit,
             files: files
@@ -111,6 +132,7 @@ impl TryFrom<ApplyIntent> for artifact::ApplyIntent {
                 .map(TryInto::try_into)
                 .collect::<Result<_, _>>()?,
             unsaved: unsaved.collect::<Result<_, Unreadable>>()?,
+            restored: restored.collect(),
         })
     }
 }
