@@ -190,8 +190,8 @@ async fn an_undo_keeps_what_is_not_saved() {
     let end = editor.until(turn).await;
     assert_eq!(end["result"]["stopReason"], "end_turn", "{end}");
     assert_eq!(
-        (editor.shows(&app), world.read("app.py")),
-        (typed(), typed()),
+        [editor.shows(&app).to_owned(), world.read("app.py")],
+        [typed(), typed()],
         "{}",
         said(&editor.acp)
     );

@@ -71,7 +71,7 @@ impl Texts {
         workspace: &Workspace,
         paths: Vec<String>,
     ) -> Result<(), Error> {
-        let editors = editors(services, state).await?;
+        let editors = editors(services, state).await;
         if editors.is_empty() {
             return Ok(());
         }
@@ -120,15 +120,18 @@ impl Texts {
 
 /// The editors of whoever asked. Nobody follows an undo: those of what is undone
 /// show the same files.
-async fn editors(services: &Services, state: &State) -> Result<Vec<Arc<dyn Editor>>, Error> {
+async fn editors(services: &Services, state: &State) -> Vec<Arc<dyn Editor>> {
     let mut editors = services.editors.of(&state.correlation);
     let mut undoes = state.task.choices.undoes.clone();
     while let Some(undone) = undoes {
-        let undone = replay::state(services.journal.as_ref(), &undone).await?;
+        // One that was deleted has no editor either.
+        let Ok(undone) = replay::state(services.journal.as_ref(), &undone).await else {
+            break;
+        };
         editors.extend(services.editors.of(&undone.correlation));
         undoes = undone.task.choices.undoes.clone();
     }
-    Ok(editors)
+    editors
 }
 
 /// The first answer that is a text.
