@@ -268,7 +268,7 @@ async fn each_command_does_what_it_says() {
     assert_eq!(
         names,
         [
-            "feature", "plan", "modules", "fix", "test", "review", "resume", "search", "index"
+            "feature", "plan", "modules", "fix", "test", "review", "resume", "undo", "search", "index"
         ]
     );
     // Workflows: the definition, the question, and what the planner is told.
@@ -321,6 +321,7 @@ async fn each_command_does_what_it_says() {
         ("/index", "files"),
         ("/review", "Everything in this session is over."),
         ("/resume", "Everything in this session is over."),
+        ("/undo", "Nothing in this session has committed anything"),
     ] {
         let turn = acp.ask("session/prompt", prompt(&session, text)).await;
         ends(&mut acp, turn, "end_turn").await;

@@ -83,6 +83,7 @@ pub(super) fn choice_samples() -> Vec<Event> {
         thought_level: ThoughtLevel::Default,
         search: Search::Off,
         folders: vec!["/shared lib".to_owned(), "/docs".to_owned()],
+        undoes: None,
     };
     let context = Context {
         mode: RetrievalMode::Off,
