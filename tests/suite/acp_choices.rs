@@ -319,9 +319,9 @@ async fn each_command_does_what_it_says() {
     for (text, expect) in [
         ("/search print hello", "app.py:1-2"),
         ("/index", "files"),
+        ("/undo", "Nothing in this session has committed anything"),
         ("/review", "Everything in this session is over."),
         ("/resume", "Everything in this session is over."),
-        ("/undo", "Nothing in this session has committed anything"),
     ] {
         let turn = acp.ask("session/prompt", prompt(&session, text)).await;
         ends(&mut acp, turn, "end_turn").await;
