@@ -11,6 +11,7 @@ pkgs.mkShell {
     pkgs.postgresql
     pkgs.bubblewrap
     pkgs.cargo-deny
+    pkgs.dbus
     pkgs.imagemagick
     pkgs.xdotool
     pkgs.xorg.xauth

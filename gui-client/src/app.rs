@@ -4,9 +4,12 @@
 //! backend, the newest unfinished one is shown again after a start, and drafts
 //! are kept on the disk.
 
+mod calling;
 mod configuring;
 mod following;
 mod keeping;
+mod message;
+mod obeying;
 mod subscription;
 mod talking;
 mod undoing;
@@ -19,17 +22,17 @@ use iced::{
     widget::operation::{self, AbsoluteOffset},
 };
 use shared::{
-    id::{Seq, WorkflowId},
+    id::Seq,
     version::{Compatibility, VERSION},
-    wire::{UndoResponse, WorkflowSummary, WorkflowView},
 };
 
 use crate::{
     Error,
     agent::reach::Reach,
+    attention::Desktop,
     clock::Clock,
     config::{Config, ThemeChoice},
-    connection::{Connection, Followed, Server},
+    connection::{Connection, Server},
     drafts::{Drafts, Store},
     model::{Phase, Workflow},
     screen::{
@@ -41,17 +44,17 @@ use crate::{
         evidence::{self, Evidence},
         footer::Stream,
         interaction::{self, Interaction},
-        remark::{self, Remark},
-        review::{self, Review, Toward},
-        settings::{self, Settings},
+        remark::Remark,
+        review::{self, Review},
+        settings::Settings,
         undo::Undo,
         writing,
     },
-    shortcut::Shortcut,
     theme::Look,
     widget::pieces,
 };
 
+pub use message::{Focus, Message};
 pub use subscription::subscription;
 pub use view::view;
 
@@ -77,6 +80,8 @@ pub struct Options {
     pub agents: Vec<Arc<dyn Reach>>,
     /// Where what is said to them is kept.
     pub talks: Shelf,
+    /// What shows a person who looks elsewhere that they are asked, if anything does.
+    pub desktop: Option<Arc<dyn Desktop>>,
 }
 
 /// Reaches the backend of a configuration.
@@ -159,77 +164,14 @@ pub struct App {
     pub help: bool,
     /// Whether the window has room for one pane only.
     pub narrow: bool,
+    /// Whether the window is the one that a person writes in.
+    pub in_front: bool,
     /// Whether an unfinished workflow was, or is being, looked for.
     looked: bool,
     /// How often that failed.
     look_failures: u32,
     /// Seconds since the Unix epoch, as of the last tick.
     now: u64,
-}
-
-/// What happens.
-#[derive(Debug, Clone)]
-pub enum Message {
-    /// The server's state changed.
-    Server(Server),
-    /// The newest unfinished workflow, if any.
-    Found(Result<Option<WorkflowSummary>, Error>),
-    /// Look for the newest unfinished workflow again.
-    Look,
-    /// A snapshot of the workflow.
-    Viewed(Result<Box<WorkflowView>, Error>),
-    /// A request was submitted, or not.
-    Submitted(Result<WorkflowId, Error>),
-    /// Something came from the stream of this generation.
-    Followed(u32, Followed),
-    /// A decision was sent, or not.
-    Decided(Result<(), Error>),
-    /// From the line for a remark.
-    Remark(remark::Message),
-    /// A remark was sent, or not.
-    Remarked(Result<(), Error>),
-    /// Cancelling was asked for, or not.
-    Cancelled(Result<(), Error>),
-    /// A second passed.
-    Tick,
-    /// Drafts are to be kept.
-    Keep,
-    /// They are.
-    Kept,
-    /// The window has this width now, in logical pixels.
-    Resized(f32),
-    /// A shortcut was pressed.
-    Shortcut(Shortcut),
-    /// A page key: how many pages down.
-    Scroll(f32),
-    /// From the request pane.
-    Interaction(interaction::Message),
-    /// From the review pane.
-    Review(review::Message),
-    /// From what a check printed.
-    Evidence(evidence::Message),
-    /// From talking with agents.
-    Agents(agents::Message),
-    /// Show a pane.
-    Pane(Pane),
-    /// Switch between light and dark.
-    ToggleTheme,
-    /// Open or close the settings.
-    ToggleSettings,
-    /// From the settings.
-    Settings(settings::Message),
-    /// Show or hide the help.
-    ToggleHelp,
-    /// Take back what the workflow has committed.
-    Undo,
-    /// It was taken back, or not.
-    Undone(WorkflowId, Result<UndoResponse, Error>),
-    /// Stop the workflow.
-    Cancel,
-    /// Leave a finished workflow and write the next request.
-    NewRequest,
-    /// Take the error away.
-    DismissError,
 }
 
 impl App {
@@ -267,6 +209,7 @@ impl App {
             error: None,
             help: false,
             narrow: false,
+            in_front: false,
             looked: false,
             look_failures: 0,
             now: (clock.now)(),
@@ -365,10 +308,16 @@ impl App {
                 self.interaction.not_sent(&error);
                 self.fail(error)
             }
-            Message::Followed(generation, followed) if generation == self.generation => {
-                self.take_followed(followed)
+            Message::Followed(generation, all) => {
+                let mut tasks = Vec::new();
+                for followed in all {
+                    // What came may have begun another subscription.
+                    if generation == self.generation {
+                        tasks.push(self.take_followed(followed));
+                    }
+                }
+                Task::batch(tasks)
             }
-            Message::Followed(..) => Task::none(),
             Message::Decided(Ok(())) => {
                 self.review.decided();
                 self.error = None;
@@ -410,6 +359,10 @@ impl App {
                     self.pane = Pane::Request;
                 }
                 self.narrow = narrow;
+                Task::none()
+            }
+            Message::Focused(focus) => {
+                self.in_front = focus == Focus::Gained;
                 Task::none()
             }
             Message::Shortcut(shortcut) => self.obey(shortcut),
@@ -551,68 +504,6 @@ impl App {
         let log = self.connection.log(&workflow.id, &check);
         let loaded = move |log| Message::Evidence(evidence::Message::Loaded(check.clone(), log));
         Task::batch([task, Task::perform(log, loaded)])
-    }
-
-    fn obey(&mut self, shortcut: Shortcut) -> Task<Message> {
-        let over_settings = matches!(
-            shortcut,
-            Shortcut::Settings | Shortcut::Close | Shortcut::NextField | Shortcut::PreviousField
-        );
-        if self.settings.is_some() && !over_settings {
-            // What lies under them is not acted on unseen.
-            return Task::none();
-        }
-        if let Some(task) = self.obey_for_agents(shortcut) {
-            return task;
-        }
-        let review = |message| Message::Review(message);
-        let message = match shortcut {
-            Shortcut::Send if self.review.feedback.is_some() => review(review::Message::Send),
-            Shortcut::Send => Message::Interaction(interaction::Message::Send),
-            Shortcut::Accept => review(review::Message::Accept),
-            Shortcut::Reject => review(review::Message::Reject),
-            Shortcut::Modify => {
-                self.pane = Pane::Review;
-                review(review::Message::Modify)
-            }
-            Shortcut::Cancel => Message::Cancel,
-            Shortcut::Undo => Message::Undo,
-            Shortcut::ShowCode => Message::Pane(Pane::Writing),
-            Shortcut::ShowDiff => Message::Pane(Pane::Review),
-            Shortcut::ShowDetails => Message::Pane(Pane::Details),
-            Shortcut::ShowAgents => Message::Pane(Pane::Agents),
-            Shortcut::NextField => return operation::focus_next(),
-            Shortcut::PreviousField => return operation::focus_previous(),
-            // They have a meaning among the agents alone.
-            Shortcut::NextAct | Shortcut::PreviousAct | Shortcut::Act => return Task::none(),
-            Shortcut::NextChange => review(review::Message::Jump(Toward::Next)),
-            Shortcut::PreviousChange => review(review::Message::Jump(Toward::Previous)),
-            Shortcut::NextFile => review(review::Message::Step(Toward::Next)),
-            Shortcut::PreviousFile => review(review::Message::Step(Toward::Previous)),
-            Shortcut::ToggleFold => review(review::Message::ToggleView),
-            Shortcut::ToggleLayout => review(review::Message::ToggleLayout),
-            Shortcut::ToggleHunk => review(review::Message::ToggleHunk),
-            Shortcut::ToggleFile => review(review::Message::ToggleFile),
-            Shortcut::Edit => review(review::Message::Edit),
-            Shortcut::ShowLog => Message::Evidence(evidence::Message::Next),
-            Shortcut::Find => Message::Evidence(evidence::Message::Find),
-            Shortcut::FocusRequest => Message::NewRequest,
-            Shortcut::Settings => Message::ToggleSettings,
-            Shortcut::ToggleTheme => Message::ToggleTheme,
-            Shortcut::ScrollDown => Message::Scroll(1.0),
-            Shortcut::ScrollUp => Message::Scroll(-1.0),
-            Shortcut::Help => Message::ToggleHelp,
-            Shortcut::Close if self.settings.is_some() => Message::ToggleSettings,
-            Shortcut::Close if self.help => Message::ToggleHelp,
-            Shortcut::Close if self.asks_leave() => review(review::Message::Later),
-            Shortcut::Close if self.review.text.is_some() => review(review::Message::Keep),
-            Shortcut::Close if self.review.feedback.is_some() => review(review::Message::Back),
-            Shortcut::Close if self.pane == Pane::Details && self.evidence.is_open() => {
-                Message::Evidence(evidence::Message::Close)
-            }
-            Shortcut::Close => Message::DismissError,
-        };
-        self.update(message)
     }
 
     fn fail(&mut self, error: Error) -> Task<Message> {

@@ -45,6 +45,8 @@ pub struct Config {
     pub theme: ThemeChoice,
     /// Size of text, in logical pixels.
     pub font_size: u16,
+    /// Whether the desktop tells a person who looks elsewhere that they are asked.
+    pub notifications: bool,
     /// Other agents that can be talked with, by the name they are shown under.
     pub agents: BTreeMap<String, Agent>,
 }
@@ -70,6 +72,7 @@ impl Default for Config {
             workflow_type: "feature_implementation".to_owned(),
             theme: ThemeChoice::Dark,
             font_size: 14,
+            notifications: true,
             agents: BTreeMap::new(),
         }
     }
@@ -315,5 +318,7 @@ mod tests {
         check_file("backnd: x\n", Err("backnd"));
         check_file("font_size: 3\n", Err("font_size must be 10 to 24"));
         check_file("backend: [\n", Err("not valid YAML"));
+        check_file("backend: [\n", Err("line 2 column 1"));
+        check_file("theme: dark\nfont_size: large\n", Err("line 2 column 12"));
     }
 }

@@ -8,6 +8,7 @@ pub mod dial;
 pub mod fake;
 pub mod follow;
 pub mod live;
+pub mod pace;
 mod socket;
 
 use std::fmt::Debug;

@@ -10,6 +10,7 @@ use gui_client::{
         reach::{self, Reach},
     },
     app::{self, App, Exit, Options},
+    attention::desktop::Session,
     clock::Clock,
     config::Config,
     connection::{
@@ -24,6 +25,8 @@ use gui_client::{
 };
 use iced::{Size, window};
 
+/// Name of the program for the desktop.
+const ID: &str = "agentic-ide";
 /// First size of the window, in logical pixels.
 const SIZE: Size = Size::new(1280.0, 800.0);
 /// Below this nothing can be read.
@@ -120,6 +123,7 @@ fn run(arguments: Arguments) -> Result<(), Error> {
         },
         agents,
         talks,
+        desktop: Some(Arc::new(Session)),
     };
     let size = config.font_size;
     let boot = move || {
@@ -128,7 +132,7 @@ fn run(arguments: Arguments) -> Result<(), Error> {
         (app, task)
     };
     let settings = iced::Settings {
-        id: Some("agentic-ide".to_owned()),
+        id: Some(ID.to_owned()),
         fonts: theme::fonts(),
         default_font: theme::UI,
         default_text_size: f32::from(size).into(),
@@ -137,6 +141,11 @@ fn run(arguments: Arguments) -> Result<(), Error> {
     let window = window::Settings {
         size: SIZE,
         min_size: Some(SIZE_MIN),
+        // What desktops find the program's entry and icon by.
+        platform_specific: window::settings::PlatformSpecific {
+            application_id: ID.to_owned(),
+            ..Default::default()
+        },
         ..window::Settings::default()
     };
     iced::application(boot, App::update, app::view)

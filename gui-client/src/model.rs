@@ -15,15 +15,15 @@ use shared::{
     error::Code,
     id::{Seq, StageId, WorkflowId},
     wire::{
-        Body, CallEnding, Decision, Envelope, ModelCall, NoticeLevel, Question, StageOutcome, WorkflowState,
-        WorkflowView,
+        Body, CallEnding, Decision, Envelope, ModelCall, NoticeLevel, Question, Span, StageOutcome,
+        WorkflowState, WorkflowView,
     },
 };
 
 use diff::FileView;
 use live::Live;
 
-pub use parts::{Applied, Check, ModelUse, Notice, Plan, Retrieval, Stage, StageStatus};
+pub use parts::{Applied, Check, Folded, ModelUse, Notice, Phase, Plan, Retrieval, Stage, StageStatus};
 
 /// Notices kept; older ones are dropped first.
 pub const NOTICES_MAX: usize = 50;
@@ -63,62 +63,6 @@ pub struct Workflow {
     pub files: Vec<FileView>,
     /// What a person should know, oldest first.
     pub notices: Vec<Notice>,
-}
-
-/// Where a workflow stands. Only `Review` can be decided on.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Phase {
-    /// Nothing came from the backend yet.
-    Submitted,
-    /// Stages are running.
-    Running,
-    /// A person has to decide about `iteration`.
-    Review {
-        /// The iteration that is asked about.
-        iteration: u32,
-        /// What may be answered.
-        options: Vec<Decision>,
-        /// What the answer is about.
-        question: Question,
-    },
-    /// The person decided; the backend is carrying it out.
-    Decided(Decision),
-    /// The proposal is in the workspace.
-    Completed(Applied),
-    /// The person rejected it.
-    Rejected,
-    /// The person cancelled it.
-    Cancelled,
-    /// It ended with an error.
-    Failed {
-        /// `E1001` …
-        code: String,
-        /// What went wrong.
-        message: String,
-    },
-}
-
-impl Phase {
-    /// Whether nothing more will happen.
-    pub fn is_terminal(&self) -> bool {
-        match self {
-            Self::Submitted | Self::Running | Self::Review { .. } | Self::Decided(_) => false,
-            Self::Completed(_) | Self::Rejected | Self::Cancelled | Self::Failed { .. } => true,
-        }
-    }
-}
-
-/// What folding an event in did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Folded {
-    /// The state moved on.
-    Yes,
-    /// The event was known already, or is of another workflow.
-    Ignored,
-    /// Events are missing before it; nothing was changed.
-    Gap,
-    /// Everything was dropped: events follow from the first one on.
-    Restarted,
 }
 
 impl Workflow {
@@ -218,6 +162,21 @@ impl Workflow {
                     notice.message.as_str()
                 }),
         )
+    }
+
+    /// How many seconds a stage is likely to take, where there is a figure.
+    pub fn seconds_expected(&self, id: &StageId) -> Option<Span> {
+        let estimates = &self.plan.as_ref()?.estimates;
+        estimates
+            .iter()
+            .find(|estimate| estimate.stage_id == *id)?
+            .seconds
+    }
+
+    /// Whether a stage is at work, so that time is to be shown as it goes by.
+    pub fn is_working(&self) -> bool {
+        let running = |stage: &Stage| matches!(stage.status, StageStatus::Running(_));
+        self.stages.iter().any(running)
     }
 
     /// Folds one event in.
@@ -334,12 +293,13 @@ impl Workflow {
                 summary,
                 steps,
                 stages,
-                estimates: _,
+                estimates,
             } => {
                 self.plan = Some(Plan {
                     summary: summary.clone(),
                     steps: steps.clone(),
                     stages: stages.clone(),
+                    estimates: estimates.clone(),
                 });
             }
             Body::CheckResult {

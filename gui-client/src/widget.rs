@@ -3,5 +3,6 @@
 
 pub mod code;
 mod cut;
+pub mod keys;
 pub mod pieces;
 pub mod rows;

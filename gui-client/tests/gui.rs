@@ -9,6 +9,8 @@
 
 #[path = "gui/agents.rs"]
 mod agents;
+#[path = "gui/attention.rs"]
+mod attention;
 #[path = "gui/diff.rs"]
 mod diff;
 #[path = "gui/follow.rs"]

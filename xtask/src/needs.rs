@@ -129,6 +129,12 @@ pub const WINDOW_TESTS: &[Need] = &[
         apt: "xdotool",
         nix: "xdotool",
     },
+    Need {
+        name: "dbus-daemon",
+        sign: Sign::Program(&["dbus-daemon"]),
+        apt: "dbus-daemon",
+        nix: "dbus",
+    },
 ];
 
 const fn library(file: &'static str, apt: &'static str, nix: &'static str) -> Need {

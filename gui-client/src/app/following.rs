@@ -4,7 +4,6 @@
 use iced::{
     Task,
     widget::operation::{self, AbsoluteOffset},
-    window,
 };
 use shared::{
     error::Class,
@@ -40,10 +39,14 @@ impl App {
             }
             Followed::Events(events) => {
                 let mut tasks = Vec::new();
+                let mut asked = false;
                 for event in &events {
                     let Some(workflow) = &mut self.workflow else { break };
                     match workflow.fold(event) {
-                        Folded::Yes => tasks.push(self.notice(&event.body)),
+                        Folded::Yes => {
+                            asked |= matches!(event.body, Body::DecisionNeeded { .. });
+                            tasks.push(self.notice(&event.body));
+                        }
                         Folded::Ignored => {}
                         Folded::Restarted => self.review = self.review.next(),
                         Folded::Gap => {
@@ -51,6 +54,10 @@ impl App {
                             break;
                         }
                     }
+                }
+                // What was asked and answered long ago is nobody's call.
+                if asked && let Some(call) = self.call_for_decision() {
+                    tasks.push(self.call(call));
                 }
                 Task::batch(tasks)
             }
@@ -74,9 +81,7 @@ impl App {
                 self.review.settled();
                 self.restore();
                 self.show(Pane::Review);
-                window::latest().and_then(|id| {
-                    window::request_user_attention(id, Some(window::UserAttention::Informational))
-                })
+                Task::none()
             }
             // Writing begins anew: what was proposed before no longer counts.
             Body::AgentStreamingUpdate { offset: 0, .. } if self.pane == Pane::Review => {

@@ -15,10 +15,11 @@ use iced::{
 };
 use shared::id::{Seq, WorkflowId};
 
-use super::{App, Message};
+use super::{App, Focus, Message};
 use crate::{
     agent::{client, reach::Reach},
-    connection::Connection,
+    connection::{Connection, pace::paced},
+    model::Workflow,
     screen::agents,
     shortcut::resolve,
 };
@@ -27,7 +28,9 @@ use crate::{
 const TICK: Duration = Duration::from_secs(1);
 /// Longest time that a draft is in memory only.
 const KEEP: Duration = Duration::from_millis(300);
-/// Things heard from an agent that are taken in before the window is drawn.
+/// Batches of events, and things heard from an agent, that are taken in before the
+/// window is drawn.
+const FOLLOWED_MAX: usize = 64;
 const HEARD_MAX: usize = 256;
 
 /// What tells one subscription to the server from another.
@@ -85,6 +88,7 @@ pub fn subscription(app: &App) -> Subscription<Message> {
         ),
         keyboard::listen().filter_map(key),
         window::resize_events().map(|(_, size)| Message::Resized(size.width)),
+        window::events().filter_map(|(_, event)| focus(&event)),
     ];
     if let Some(workflow) = &app.workflow {
         let follow_key = Follow {
@@ -98,7 +102,8 @@ pub fn subscription(app: &App) -> Subscription<Message> {
     if let Some((generation, agent)) = app.agents.wanted() {
         all.push(Subscription::run_with(Talk { agent, generation }, talk));
     }
-    if app.busy() {
+    // Without a stage at work nothing on the screen changes by itself.
+    if app.workflow.as_ref().is_some_and(Workflow::is_working) {
         all.push(time::every(TICK).map(|_| Message::Tick));
     }
     if app.unkept {
@@ -114,16 +119,14 @@ fn watch(key: &Watch) -> BoxStream<'static, Message> {
 fn follow(key: &Follow) -> BoxStream<'static, Message> {
     let generation = key.generation;
     let followed = key.connection.follow(&key.id, key.after);
-    followed
+    paced(followed, FOLLOWED_MAX)
         .map(move |followed| Message::Followed(generation, followed))
         .boxed()
 }
 
 fn talk(key: &Talk) -> BoxStream<'static, Message> {
     let generation = key.generation;
-    // What an agent says at once is shown at once.
-    let heard = client::connect(Arc::clone(&key.agent)).ready_chunks(HEARD_MAX);
-    heard
+    paced(client::connect(Arc::clone(&key.agent)), HEARD_MAX)
         .map(move |heard| Message::Agents(agents::Message::Heard(generation, heard)))
         .boxed()
 }
@@ -145,4 +148,14 @@ fn key(event: keyboard::Event) -> Option<Message> {
     .into_iter()
     .find(|(other, _)| *other == named)
     .map(|(_, pages)| Message::Scroll(pages))
+}
+
+fn focus(event: &window::Event) -> Option<Message> {
+    if matches!(event, window::Event::Focused) {
+        Some(Message::Focused(Focus::Gained))
+    } else if matches!(event, window::Event::Unfocused) {
+        Some(Message::Focused(Focus::Lost))
+    } else {
+        None
+    }
 }

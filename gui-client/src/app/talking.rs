@@ -1,10 +1,11 @@
 //! Talking with agents: what the screen wants of the window, and which shortcuts
 //! mean something else there.
 
-use iced::{Task, window};
+use iced::Task;
 
 use super::{App, Message, Pane};
 use crate::{
+    attention::Call,
     screen::{
         agents::{self, Act, Plain},
         review::Toward,
@@ -19,10 +20,12 @@ impl App {
         match event {
             Some(agents::Event::Shortcut(shortcut)) => Task::batch([task, self.obey(shortcut)]),
             Some(agents::Event::Attention) => {
-                let attention = window::latest().and_then(|id| {
-                    window::request_user_attention(id, Some(window::UserAttention::Informational))
-                });
-                Task::batch([task, attention])
+                let name = self.agents.info().and_then(|info| info.name.clone());
+                let call = Call {
+                    title: "An agent waits for your answer".to_owned(),
+                    content: name.unwrap_or_default(),
+                };
+                Task::batch([task, self.call(call)])
             }
             None => task,
         }

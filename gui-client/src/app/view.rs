@@ -87,9 +87,11 @@ fn bar(app: &App, look: Look) -> Element<'_, Message> {
     let asked = app.agents.question().is_some();
     let talk = if asked { "Agents ●" } else { "Agents" }.to_owned();
     let sign = text("◆").size(look.large()).color(look.colors.accent);
-    let mut line = row![].spacing(4).align_y(Alignment::Center);
+    // The smallest window has room for the tabs and nothing else.
+    let (space_between, space_around) = if app.narrow { (0, 4.0) } else { (4, SPACE) };
+    let mut line = row![].spacing(space_between).align_y(Alignment::Center);
     line = if app.narrow {
-        line.push(sign).push(tab("Request".to_owned(), Pane::Request))
+        line.push(tab("Request".to_owned(), Pane::Request))
     } else {
         let name = row![sign, text("Agentic IDE").font(UI_STRONG).size(look.large())]
             .spacing(GAP)
@@ -122,7 +124,7 @@ fn bar(app: &App, look: Look) -> Element<'_, Message> {
     let help = if app.narrow { "?" } else { "Help  F1" };
     line = line.push(pieces::choice(look, Tone::Tab, help, Some(Message::ToggleHelp)));
     container(line)
-        .padding([0.0, SPACE])
+        .padding([0.0, space_around])
         .center_y(BAR_HEIGHT)
         .width(Length::Fill)
         .style(style::surface(look, Surface::Panel))

@@ -19,16 +19,18 @@ enum Key {
     Workspace,
     Theme,
     FontSize,
+    Notifications,
 }
 
 impl Key {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Backend,
         Self::Token,
         Self::CaFile,
         Self::Workspace,
         Self::Theme,
         Self::FontSize,
+        Self::Notifications,
     ];
 
     fn name(self) -> &'static str {
@@ -39,6 +41,7 @@ impl Key {
             Self::Workspace => "workspace",
             Self::Theme => "theme",
             Self::FontSize => "font_size",
+            Self::Notifications => "notifications",
         }
     }
 
@@ -60,6 +63,7 @@ impl Key {
                 .to_owned(),
             ),
             Self::FontSize => Some(config.font_size.to_string()),
+            Self::Notifications => Some(config.notifications.to_string()),
         }
     }
 
@@ -72,6 +76,7 @@ impl Key {
             Self::Workspace => to.workspace.clone_from(&from.workspace),
             Self::Theme => to.theme = from.theme,
             Self::FontSize => to.font_size = from.font_size,
+            Self::Notifications => to.notifications = from.notifications,
         }
     }
 }

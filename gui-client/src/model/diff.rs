@@ -185,9 +185,15 @@ impl FileView {
 /// `text` as it is drawn: one line, no tabs, no control characters, and not
 /// longer than [`LINE_CHARS_MAX`].
 pub fn display(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
+    display_within(text, LINE_CHARS_MAX)
+}
+
+/// The same with room for so many characters: what follows a beginning that is
+/// shown already.
+pub(super) fn display_within(text: &str, room: usize) -> String {
+    let mut shown = String::with_capacity(text.len().min(4 * LINE_CHARS_MAX));
     for (count, char) in text.chars().enumerate() {
-        if count == LINE_CHARS_MAX {
+        if count == room {
             shown.push_str(" … (line shortened)");
             break;
         }

@@ -3,7 +3,10 @@
 
 use shared::{id::StageId, wire::Body};
 
-use super::{diff::display, syntax::Language};
+use super::{
+    diff::{LINE_CHARS_MAX, display_within},
+    syntax::Language,
+};
 
 /// The text of one attempt at one stage.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +31,8 @@ pub struct Live {
     pub done: bool,
     /// Code points received, which is what offsets count.
     chars: u64,
+    /// Code points received of the last line.
+    line_chars: usize,
     /// Second and tokens of the first update, for the rate.
     first: Option<(u64, u64)>,
 }
@@ -46,6 +51,7 @@ impl Live {
             seconds: None,
             done: false,
             chars: 0,
+            line_chars: 0,
             first: None,
         }
     }
@@ -70,6 +76,7 @@ impl Live {
                 self.lines = vec![String::new()];
                 self.fences.clear();
                 self.chars = 0;
+                self.line_chars = 0;
                 self.push(whole);
             }
             Some(_) | None => self.push(delta),
@@ -92,14 +99,18 @@ impl Live {
         let last = self.lines.len().saturating_sub(1);
         self.fresh = (last, self.lines.last().map_or(0, String::len));
         for (index, part) in text.split('\n').enumerate() {
-            let part = display(part);
-            match self.lines.last_mut() {
-                Some(line) if index == 0 => line.push_str(&part),
-                Some(_) | None => {
-                    self.note_fence();
-                    self.lines.push(part);
-                }
+            if index > 0 {
+                self.note_fence();
+                self.lines.push(String::new());
+                self.line_chars = 0;
             }
+            // What is beyond that was said to be left out, once.
+            if self.line_chars <= LINE_CHARS_MAX
+                && let Some(line) = self.lines.last_mut()
+            {
+                line.push_str(&display_within(part, LINE_CHARS_MAX - self.line_chars));
+            }
+            self.line_chars += part.chars().count();
         }
     }
 
@@ -176,6 +187,19 @@ mod tests {
             &["def f(a):", "    return"],
             (0, 6),
             Some(5.0),
+        );
+        // A line without an end is shown up to where it can be read.
+        let long = "x".repeat(LINE_CHARS_MAX - 1);
+        check(
+            &[
+                (1, update(&long, 0, None, 5, None)),
+                (1, update("yzz", 1_999, None, 6, None)),
+                (1, update(&"z".repeat(1_000_000), 2_002, None, 7, None)),
+                (1, update("\nb", 1_002_002, None, 8, None)),
+            ],
+            &[&format!("{long}y … (line shortened)"), "b"],
+            (0, LINE_CHARS_MAX + " … (line shortened)".len()),
+            None,
         );
         // A hole is filled from the whole text.
         check(

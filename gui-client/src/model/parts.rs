@@ -2,8 +2,67 @@
 
 use shared::{
     id::StageId,
-    wire::{CallEnding, CheckStatus, ContextItem, ModelCall, NoticeLevel, PlanStage, RetrievalMode},
+    wire::{
+        CallEnding, CheckStatus, ContextItem, Decision, ModelCall, NoticeLevel, PlanStage, Question,
+        RetrievalMode, StageEstimate,
+    },
 };
+
+/// Where a workflow stands. Only `Review` can be decided on.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Phase {
+    /// Nothing came from the backend yet.
+    Submitted,
+    /// Stages are running.
+    Running,
+    /// A person has to decide about `iteration`.
+    Review {
+        /// The iteration that is asked about.
+        iteration: u32,
+        /// What may be answered.
+        options: Vec<Decision>,
+        /// What the answer is about.
+        question: Question,
+    },
+    /// The person decided; the backend is carrying it out.
+    Decided(Decision),
+    /// The proposal is in the workspace.
+    Completed(Applied),
+    /// The person rejected it.
+    Rejected,
+    /// The person cancelled it.
+    Cancelled,
+    /// It ended with an error.
+    Failed {
+        /// `E1001` …
+        code: String,
+        /// What went wrong.
+        message: String,
+    },
+}
+
+impl Phase {
+    /// Whether nothing more will happen.
+    pub fn is_terminal(&self) -> bool {
+        match self {
+            Self::Submitted | Self::Running | Self::Review { .. } | Self::Decided(_) => false,
+            Self::Completed(_) | Self::Rejected | Self::Cancelled | Self::Failed { .. } => true,
+        }
+    }
+}
+
+/// What folding an event in did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Folded {
+    /// The state moved on.
+    Yes,
+    /// The event was known already, or is of another workflow.
+    Ignored,
+    /// Events are missing before it; nothing was changed.
+    Gap,
+    /// Everything was dropped: events follow from the first one on.
+    Restarted,
+}
 
 /// What was applied.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -51,6 +110,8 @@ pub struct Plan {
     pub steps: Vec<String>,
     /// Optional stages and why they run or not.
     pub stages: Vec<PlanStage>,
+    /// What the stages that follow are likely to take.
+    pub estimates: Vec<StageEstimate>,
 }
 
 /// The context that was found.

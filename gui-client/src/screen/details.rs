@@ -94,10 +94,20 @@ pub(super) fn plan_of<'a, Message: 'a>(look: Look, plan: &'a Plan) -> Element<'a
         let label = format!("{}: {}", title(stage.stage_id.as_str()), stage.reason);
         pieces::sign(look, sign, color, label)
     });
+    let estimates = plan.estimates.iter().filter_map(|estimate| {
+        let tokens = estimate.tokens.map(|tokens| format!("{tokens} tokens"));
+        let seconds = estimate.seconds.map(|seconds| format!("{seconds} s"));
+        let figures: Vec<String> = [tokens, seconds].into_iter().flatten().collect();
+        // What has no figure yet says nothing.
+        let figures = Some(figures.join(", ")).filter(|figures| !figures.is_empty())?;
+        let label = format!("{}: likely {figures}", title(estimate.stage_id.as_str()));
+        Some(pieces::sign(look, "○", look.colors.faint, label))
+    });
     column![
         text(plan.summary.as_str()).size(look.size),
         column(steps).spacing(6),
-        column(stages).spacing(4)
+        column(stages).spacing(4),
+        column(estimates).spacing(4)
     ]
     .spacing(12)
     .into()

@@ -9,12 +9,12 @@ use shared::{id::CorrelationId, wire::SubmitRequest};
 use crate::{
     Error,
     model::Workflow,
-    shortcut::{Shortcut, resolve},
+    shortcut::Shortcut,
     theme::{
         GAP, Look,
         style::{self, Surface, Tone},
     },
-    widget::pieces,
+    widget::{keys, pieces},
 };
 
 /// Longest request, in characters; the backend has its own limit.
@@ -165,14 +165,7 @@ impl Interaction {
             .height(Length::Fixed(132.0))
             .wrapping(text::Wrapping::WordOrGlyph)
             .on_action(Message::Edited)
-            .key_binding(|press| {
-                let focused = matches!(press.status, text_editor::Status::Focused { .. });
-                match resolve(&press.key, press.modifiers) {
-                    Some(Shortcut::Send) if focused => Some(text_editor::Binding::Custom(Message::Send)),
-                    Some(shortcut) if focused => Some(text_editor::Binding::Custom(Message::Shortcut(shortcut))),
-                    Some(_) | None => text_editor::Binding::from_key_press(press),
-                }
-            })
+            .key_binding(|press| keys::bind(press, &[(Shortcut::Send, Message::Send)], Message::Shortcut))
             .style(style::editor(look));
         let placeholder = if default_workspace.is_empty() {
             "/path/on/the/backend"

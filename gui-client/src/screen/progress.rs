@@ -4,7 +4,7 @@ use iced::{
     Alignment, Color, Element, Length,
     widget::{column, container, row, space, text},
 };
-use shared::wire::{Dollars, NoticeLevel};
+use shared::wire::{Dollars, NoticeLevel, Span};
 
 use crate::{
     model::{Applied, Phase, Stage, StageStatus, Workflow},
@@ -50,20 +50,29 @@ pub fn stages<'a, Message: 'a>(look: Look, workflow: &'a Workflow, now: u64) -> 
         list = list.push(pieces::remark(look, "Starting…"));
     }
     for stage in &workflow.stages {
-        list = list.push(line(look, stage, now));
+        list = list.push(line(look, stage, workflow.seconds_expected(&stage.id), now));
     }
     list.into()
 }
 
-fn line<'a, Message: 'a>(look: Look, stage: &'a Stage, now: u64) -> Element<'a, Message> {
+fn line<'a, Message: 'a>(
+    look: Look,
+    stage: &'a Stage,
+    expected: Option<Span>,
+    now: u64,
+) -> Element<'a, Message> {
     let colors = look.colors;
+    let expected = expected.map(|seconds| format!("{seconds} s"));
     let (sign, color, time): (&str, Color, String) = match &stage.status {
-        StageStatus::Pending => ("○", colors.faint, String::new()),
-        StageStatus::Running(since) => (
-            "●",
-            colors.accent,
-            pieces::duration(now.saturating_sub(*since) * 1_000),
-        ),
+        StageStatus::Pending => ("○", colors.faint, expected.unwrap_or_default()),
+        StageStatus::Running(since) => {
+            let time = pieces::duration(now.saturating_sub(*since) * 1_000);
+            let time = match expected {
+                Some(expected) => format!("{time} · {expected}"),
+                None => time,
+            };
+            ("●", colors.accent, time)
+        }
         StageStatus::Succeeded(milliseconds) => ("✓", colors.good, pieces::duration(*milliseconds)),
         StageStatus::Skipped(_) => ("–", colors.faint, "skipped".to_owned()),
         StageStatus::Failed(milliseconds, _) => ("✗", colors.bad, pieces::duration(*milliseconds)),

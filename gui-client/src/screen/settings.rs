@@ -49,6 +49,8 @@ pub enum Message {
     Workspace(String),
     /// Other colours.
     Theme(ThemeChoice),
+    /// Tell through the desktop, or no longer.
+    ToggleNotifications,
     /// Text larger by this, or smaller.
     Larger(i16),
     /// Keep them.
@@ -102,6 +104,7 @@ impl Settings {
                 let size = self.after.font_size.saturating_add_signed(by);
                 self.after.font_size = size.clamp(*FONT_SIZE.start(), *FONT_SIZE.end());
             }
+            Message::ToggleNotifications => self.after.notifications = !self.after.notifications,
             Message::Close => return Some(Event::Close),
             Message::Save => {
                 let some = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
@@ -135,6 +138,7 @@ impl Settings {
             pieces::choice(look, tone, label, Some(message))
         };
         let (theme, size) = self.look();
+        let told = if self.after.notifications { "On" } else { "Off" };
         let one = |label: &'static str, content: Element<'static, Message>| {
             row![text(label).size(look.size).width(Length::Fill), content].align_y(Alignment::Center)
         };
@@ -172,6 +176,15 @@ impl Settings {
                 ]
                 .spacing(GAP)
                 .align_y(Alignment::Center)
+                .into()
+            ),
+            one(
+                "Tell me through the desktop",
+                row![choice(
+                    told,
+                    self.after.notifications,
+                    Message::ToggleNotifications
+                )]
                 .into()
             ),
         ]

@@ -102,6 +102,7 @@ mod tests {
     fn lines_of_other_widths_stay_whole() {
         check("a世界", 1, 1, ("a世界", 0));
         check("ab🦀", 0, 4, ("ab🦀", 0));
+        check("x = \"שלום עולם\"", 2, 4, ("x = \"שלום עולם\"", 0));
         check("e\u{301}a", 0, 1, ("e", 0));
         // Out of sight it does no harm.
         check("abcd世", 0, 4, ("abcd", 0));

@@ -11,7 +11,7 @@ use shared::{
     id::{Seq, StageId, WorkflowId},
     wire::{
         Body, CallEnding, CallNext, ChangeKind, CheckStatus, Decision, Envelope, FileDiff, ModelCall,
-        NoticeLevel, PlanStage, Question, RetrievalMode, StageOutcome, WorkflowState,
+        NoticeLevel, PlanStage, Question, RetrievalMode, Span, StageEstimate, StageOutcome, WorkflowState,
     },
 };
 
@@ -96,6 +96,11 @@ fn what_the_stages_found() {
         run: true,
         reason: "Python".to_owned(),
     };
+    let estimate = StageEstimate {
+        stage_id: StageId::new("checks"),
+        tokens: None,
+        seconds: Some(Span { least: 1, most: 4 }),
+    };
     check(
         [
             Body::RetrievalResult {
@@ -107,7 +112,7 @@ fn what_the_stages_found() {
                 summary: "do it".to_owned(),
                 steps: vec!["first".to_owned()],
                 stages: vec![plan.clone()],
-                estimates: Vec::new(),
+                estimates: vec![estimate.clone()],
             },
             Body::CheckResult {
                 name: "syntax".to_owned(),
@@ -144,6 +149,7 @@ fn what_the_stages_found() {
                 summary: "do it".to_owned(),
                 steps: vec!["first".to_owned()],
                 stages: vec![plan],
+                estimates: vec![estimate],
             }),
             checks: vec![Check {
                 name: "syntax".to_owned(),

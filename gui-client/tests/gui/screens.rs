@@ -13,7 +13,8 @@ use shared::{
     id::{StageId, WorkflowId},
     version::Compatibility,
     wire::{
-        Body, Decision, DecisionRequest, NoticeLevel, Question, StageOutcome, SubmitRequest, WorkflowState,
+        Body, Decision, DecisionRequest, NoticeLevel, Question, Span, StageEstimate, StageOutcome,
+        SubmitRequest, WorkflowState,
     },
 };
 
@@ -192,7 +193,7 @@ fn a_failure_can_be_answered_before_there_is_a_proposal() {
             assert_eq!(decisions(&driver), [(decision, None)]);
         }
         let mut driver = asked(failed.clone(), question.clone()).await;
-        driver.click("Try again with a hint").await;
+        driver.click("With a hint").await;
         driver.write(review::feedback_id(), "Edit app.py").await;
         driver.click("Send feedback").await;
         driver.follow().await;
@@ -205,15 +206,25 @@ fn a_failure_can_be_answered_before_there_is_a_proposal() {
 
 #[test]
 fn a_plan_can_be_answered_before_there_is_a_proposal() {
+    let estimate = StageEstimate {
+        stage_id: StageId::new("code_generation"),
+        tokens: Some(Span {
+            least: 400,
+            most: 1_200,
+        }),
+        seconds: Some(Span { least: 8, most: 31 }),
+    };
     let plan = Body::Plan {
         summary: "Count the attempts".to_owned(),
         steps: vec!["Add a counter".to_owned()],
         stages: Vec::new(),
-        estimates: Vec::new(),
+        estimates: vec![estimate],
     };
     run(async {
         let mut driver = asked([plan], Question::Review).await;
         assert!(driver.sees("Count the attempts").await && driver.sees("Add a counter").await);
+        let likely = "Code generation: likely 400 to 1200 tokens, 8 to 31 s";
+        assert!(driver.sees(likely).await);
         driver.click("Go on").await;
         driver.follow().await;
         assert_eq!(decisions(&driver), [(Decision::Accept, None)]);
@@ -498,6 +509,39 @@ fn cancel_stops_it() {
             },
         );
         assert!(gone.await.is_err());
+    });
+}
+
+#[test]
+fn in_the_smallest_window_everything_can_be_pressed() {
+    let small = iced::Size::new(400.0, 300.0);
+    run(async {
+        let mut driver = Driver::connected(Options::default()).await;
+        driver.resize(small).await;
+        driver.write(interaction::request_id(), "Lock accounts").await;
+        // The button is a turn of the wheel away.
+        driver.send(Message::Shortcut(Shortcut::Send)).await;
+        driver.follow().await;
+        for button in [
+            "Code", "Diff  3", "Details", "Agents", "?", "Reject", "Modify", "Accept",
+        ] {
+            assert!(driver.can_press(button).await, "{button}");
+        }
+        driver.click("Modify").await;
+        for button in ["Back", "Send feedback"] {
+            assert!(driver.can_press(button).await, "{button}");
+        }
+        let mut driver = asked(
+            [],
+            Question::Failure {
+                stage_id: StageId::new("checks"),
+            },
+        )
+        .await;
+        driver.resize(small).await;
+        for button in ["End workflow", "With a hint", "Try again"] {
+            assert!(driver.can_press(button).await, "{button}");
+        }
     });
 }
 

@@ -24,6 +24,7 @@ use gui_client::{
     },
     theme,
 };
+use iced::{Rectangle, Size};
 use iced_test::{
     Simulator,
     runtime::{Action, task},
@@ -135,6 +136,7 @@ pub struct Driver {
     pub fake: Fake,
     /// What is heard from an agent, and as which generation.
     talk: Option<(u32, BoxStream<'static, Heard>)>,
+    size: Size,
 }
 
 impl Driver {
@@ -161,6 +163,7 @@ impl Driver {
             app,
             fake,
             talk: None,
+            size: Size::new(1_280.0, 800.0),
         }
     }
 
@@ -177,13 +180,36 @@ impl Driver {
             ..iced::Settings::default()
         };
         let messages: Vec<Message> = {
-            let mut simulator = Simulator::with_size(settings, (1280.0, 800.0), app::view(&self.app));
+            let mut simulator = Simulator::with_size(settings, self.size, app::view(&self.app));
             act(&mut simulator);
             simulator.into_messages().collect()
         };
         for message in messages {
             self.send(message).await;
         }
+    }
+
+    /// Another size of the window.
+    pub async fn resize(&mut self, size: Size) {
+        self.size = size;
+        self.send(Message::Resized(size.width)).await;
+    }
+
+    /// Whether a label is in sight as a whole.
+    pub async fn can_press(&mut self, label: &str) -> bool {
+        let mut can = false;
+        let window = Rectangle::with_size(self.size);
+        self.act(|screen| {
+            let found = screen.find(label).ok();
+            let seen = found.and_then(|text| Some((text.bounds(), text.visible_bounds()?)));
+            // But for what is rounded.
+            can = seen.is_some_and(|(bounds, visible)| {
+                let cut = (bounds.width - visible.width).max(bounds.height - visible.height);
+                cut < 0.5 && bounds.width > 1.0 && bounds.shrink(0.5).is_within(&window)
+            });
+        })
+        .await;
+        can
     }
 
     pub async fn click(&mut self, label: &str) {
@@ -242,6 +268,13 @@ impl Driver {
         }
     }
 
+    /// Writes a request, sends it, and waits for the proposal.
+    pub async fn propose(&mut self) {
+        self.write(interaction::request_id(), "Lock accounts").await;
+        self.click("Send").await;
+        self.follow().await;
+    }
+
     /// Follows the workflow until a person is asked anew or it has ended.
     pub async fn follow(&mut self) {
         let workflow = self.app.workflow.as_ref().unwrap();
@@ -249,7 +282,8 @@ impl Driver {
         let mut followed = self.fake.follow(&workflow.id, before);
         loop {
             let next: Followed = followed.next().await.unwrap();
-            self.send(Message::Followed(self.app.generation, next)).await;
+            self.send(Message::Followed(self.app.generation, vec![next]))
+                .await;
             let workflow = self.app.workflow.as_ref().unwrap();
             let asked = workflow.phase.is_terminal() || matches!(workflow.phase, Phase::Review { .. });
             if asked && workflow.head > before {
@@ -267,9 +301,7 @@ pub async fn proposed() -> Driver {
 /// The same in a window that was started with `options`.
 pub async fn proposed_with(options: Options) -> Driver {
     let mut driver = Driver::connected(options).await;
-    driver.write(interaction::request_id(), "Lock accounts").await;
-    driver.click("Send").await;
-    driver.follow().await;
+    driver.propose().await;
     driver
 }
 

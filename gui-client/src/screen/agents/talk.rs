@@ -15,14 +15,14 @@ use crate::{
         update::{Notice, Severity, SlashCommand, Speaker, Usage},
     },
     model::layout::{Layout, View},
-    shortcut::{Shortcut, resolve},
+    shortcut::Shortcut,
     theme::{
         GAP, Look, MONO, SPACE, UI_STRONG,
         style::{self, Surface, Tone},
     },
     widget::{
         code::Code,
-        pieces,
+        keys, pieces,
         rows::{Diff, Rows},
     },
 };
@@ -333,14 +333,11 @@ fn prompt<'a>(agents: &'a Agents, session: &'a Session, buttons: &Buttons<'_>) -
         .wrapping(text::Wrapping::WordOrGlyph)
         .on_action(Message::Prompt)
         .key_binding(|press| {
-            let focused = matches!(press.status, text_editor::Status::Focused { .. });
-            match resolve(&press.key, press.modifiers) {
-                Some(Shortcut::Send) if focused => {
-                    Some(text_editor::Binding::Custom(Message::Act(Act::Send)))
-                }
-                Some(shortcut) if focused => Some(text_editor::Binding::Custom(Message::Shortcut(shortcut))),
-                Some(_) | None => text_editor::Binding::from_key_press(press),
-            }
+            keys::bind(
+                press,
+                &[(Shortcut::Send, Message::Act(Act::Send))],
+                Message::Shortcut,
+            )
         })
         .style(style::editor(look));
     let (sign, color, state) = match session.turn {

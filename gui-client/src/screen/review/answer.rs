@@ -2,7 +2,7 @@
 
 use iced::{
     Alignment, Element, Length,
-    widget::{column, container, row, scrollable, space, text, text_editor},
+    widget::{column, container, row, scrollable, text, text_editor},
 };
 use shared::wire::Decision;
 
@@ -10,12 +10,12 @@ use super::{Message, Review, feedback_id};
 use crate::{
     model::{Phase, Workflow},
     screen::{details, progress},
-    shortcut::{Shortcut, resolve},
+    shortcut::Shortcut,
     theme::{
         GAP, Look, SPACE, UI_STRONG,
         style::{self, Surface, Tone},
     },
-    widget::pieces,
+    widget::{keys, pieces},
 };
 
 impl Review {
@@ -60,7 +60,7 @@ impl Review {
         .align_y(Alignment::Center);
         let summary = container(summary).width(Length::Fill).clip(true);
         let [accept, reject, modify] = if workflow.failure_asked().is_some() {
-            ["Try again", "End workflow", "Try again with a hint"]
+            ["Try again", "End workflow", "With a hint"]
         } else if workflow.files.is_empty() {
             ["Go on", "Reject", "Modify"]
         } else if self.selection.choices(&workflow.files).is_some() {
@@ -90,8 +90,14 @@ impl Review {
                 ),
             ],
             Some(_) => row![
-                text("What should be different?").font(UI_STRONG).size(look.size),
-                space::horizontal(),
+                container(
+                    text("What should be different?")
+                        .font(UI_STRONG)
+                        .size(look.size)
+                        .wrapping(text::Wrapping::None)
+                )
+                .width(Length::Fill)
+                .clip(true),
                 pieces::action(look, Tone::Quiet, "Back", Some(Message::Back)),
                 pieces::action(
                     look,
@@ -148,13 +154,11 @@ fn editor(look: Look, feedback: &text_editor::Content) -> Element<'_, Message> {
         .wrapping(text::Wrapping::WordOrGlyph)
         .on_action(Message::Edited)
         .key_binding(|press| {
-            let focused = matches!(press.status, text_editor::Status::Focused { .. });
-            match resolve(&press.key, press.modifiers) {
-                Some(Shortcut::Send) if focused => Some(text_editor::Binding::Custom(Message::Send)),
-                Some(Shortcut::Close) if focused => Some(text_editor::Binding::Custom(Message::Back)),
-                Some(shortcut) if focused => Some(text_editor::Binding::Custom(Message::Shortcut(shortcut))),
-                Some(_) | None => text_editor::Binding::from_key_press(press),
-            }
+            keys::bind(
+                press,
+                &[(Shortcut::Send, Message::Send), (Shortcut::Close, Message::Back)],
+                Message::Shortcut,
+            )
         })
         .style(style::editor(look))
         .into()

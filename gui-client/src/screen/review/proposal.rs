@@ -13,14 +13,14 @@ use crate::{
         diff::FileView,
         layout::{Layout, View},
     },
-    shortcut::{Shortcut, resolve},
+    shortcut::Shortcut,
     theme::{
         GAP, Look, MONO, SPACE, UI_STRONG,
         style::{self, Tone},
     },
     widget::{
         code::Code,
-        pieces,
+        keys, pieces,
         rows::{Diff, Rows},
     },
 };
@@ -153,14 +153,7 @@ fn editor(look: Look, content: &text_editor::Content) -> Element<'_, Message> {
         .height(Length::Fill)
         .wrapping(text::Wrapping::None)
         .on_action(Message::Typed)
-        .key_binding(|press| {
-            let focused = matches!(press.status, text_editor::Status::Focused { .. });
-            match resolve(&press.key, press.modifiers) {
-                Some(Shortcut::Send) if focused => Some(text_editor::Binding::Custom(Message::Keep)),
-                Some(shortcut) if focused => Some(text_editor::Binding::Custom(Message::Shortcut(shortcut))),
-                Some(_) | None => text_editor::Binding::from_key_press(press),
-            }
-        })
+        .key_binding(|press| keys::bind(press, &[(Shortcut::Send, Message::Keep)], Message::Shortcut))
         .style(style::editor(look))
         .into()
 }
