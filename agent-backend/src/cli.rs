@@ -28,6 +28,7 @@ use shared::{
 use crate::{
     config::{self, Config},
     error::Error,
+    spool,
 };
 
 /// Runs workflows that turn a request into a reviewed commit, and serves them
@@ -128,15 +129,17 @@ enum Exit {
     Declined,
 }
 
-/// Runs the program. As the part of a sandbox that runs inside it, it is
-/// nothing else: no thread is started and no configuration is read before.
+/// Runs the program. As the part of a sandbox that runs inside it, and as what
+/// shows something in a terminal of a client, it is nothing else: no thread is
+/// started and no configuration is read before.
 pub fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
-    if arguments
-        .next()
-        .is_some_and(|first| first == sandbox::inside::ARGUMENT)
-    {
+    let first = arguments.next().unwrap_or_default();
+    if first == sandbox::inside::ARGUMENT {
         return sandbox::inside::main(arguments);
+    }
+    if first == spool::ARGUMENT {
+        return spool::main(arguments);
     }
     let cli = Cli::parse();
     let exit = configure(&cli).and_then(|config| {

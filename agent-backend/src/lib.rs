@@ -18,6 +18,7 @@ pub mod providers;
 pub mod runtime;
 pub mod search;
 mod sizes;
+mod spool;
 pub mod status;
 pub mod toolboxes;
 pub mod trials;

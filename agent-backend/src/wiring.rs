@@ -15,6 +15,7 @@ use crate::{
     runtime::{Answers, Runtime, Servers, Services},
     search::{CodeSearch, SearchModels},
     sizes::Sizes,
+    spool,
     trials::Trials,
     workflows,
 };
@@ -41,6 +42,7 @@ pub async fn build(config: &Config) -> Result<Runtime, Error> {
     let search = search(config, ollama)?;
     let indexing = Indexing::new(Arc::new(search.clone()), &config.data_dir);
     let journal = journal(config).await?;
+    spool::tidy(&config.data_dir);
     let services = Services {
         journal,
         pressure: Arc::default(),

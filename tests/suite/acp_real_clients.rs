@@ -13,6 +13,7 @@ use std::{
 use crate::{
     acp_client::wire::Transport,
     acp_schema::Conversation,
+    acp_terminals::{TEST, tested},
     world::{PATIENCE, World, until},
 };
 
@@ -137,6 +138,35 @@ async fn acpx_prompts_once_alone() {
 #[tokio::test]
 async fn acpx_prompts_once_joined() {
     acpx_prompts_once(Transport::Joined).await;
+}
+
+/// It has terminals, and runs in one what shows what the checks print.
+async fn acpx_runs_terminals(transport: Transport) {
+    let world = tested(transport, TEST).await;
+    let Some(acpx) = Acpx::new(&world) else { return };
+    let json = ["--approve-all", "--format", "json", "--json-strict"];
+    let said = acpx.good(&json, &["exec", "Add greetings"]);
+    assert!(Conversation::begin().follow(&said) > 10, "{said}");
+    let place = |part: &str| said.find(part).unwrap_or_else(|| panic!("no {part}: {said}"));
+    let order = [
+        place("\"method\":\"terminal/create\""),
+        place("\"type\":\"terminal\""),
+        place("\"method\":\"terminal/wait_for_exit\""),
+        place("{\"exitCode\":0"),
+        place("\"method\":\"terminal/release\""),
+    ];
+    assert!(order.is_sorted(), "{order:?}: {said}");
+    assert_eq!(world.commits(), 3);
+}
+
+#[tokio::test]
+async fn acpx_runs_terminals_alone() {
+    acpx_runs_terminals(Transport::Alone).await;
+}
+
+#[tokio::test]
+async fn acpx_runs_terminals_joined() {
+    acpx_runs_terminals(Transport::Joined).await;
 }
 
 async fn acpx_has_sessions(transport: Transport) {

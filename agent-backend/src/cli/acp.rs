@@ -4,25 +4,31 @@
 
 use std::net::Ipv4Addr;
 
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+
 use super::{Exit, backend, client::Client};
 use crate::{
     config::Config,
-    edge::acp::{Hub, stdio},
+    edge::acp::{self, Hub, stdio},
     error::Error,
     wiring,
 };
 
 pub(super) async fn run(config: Config, named: Option<String>) -> Result<Exit, Error> {
-    let client = match named {
-        Some(url) => {
-            let client = Client::new(&url, config.auth_token.clone())?;
-            client.alive().await?;
-            Some(client)
+    if let Some(url) = named {
+        let client = Client::new(&url, config.auth_token.clone())?;
+        client.alive().await?;
+        stdio::join(client.socket("/acp").await?).await?;
+        return Ok(Exit::Done);
+    }
+    match backend::running(&config).await {
+        Some(client) => {
+            let here = HeaderMap::from_iter([(
+                HeaderName::from_static(acp::SAME_FILES),
+                HeaderValue::from_static("1"),
+            )]);
+            stdio::join(client.socket_with("/acp", here).await?).await?;
         }
-        None => backend::running(&config).await,
-    };
-    match client {
-        Some(client) => stdio::join(client.socket("/acp").await?).await?,
         None => {
             let runtime = wiring::build(&config).await?;
             runtime.resume_all().await?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use reqwest::{Method, RequestBuilder};
+use reqwest::{Method, RequestBuilder, header::HeaderMap};
 use serde::{Serialize, de::DeserializeOwned};
 use shared::{
     error::{Class, Code},
@@ -230,10 +230,20 @@ impl Client {
         &self,
         path: &str,
     ) -> Result<WebSocketStream<MaybeTlsStream<TcpStream>>, Error> {
+        self.socket_with(path, HeaderMap::new()).await
+    }
+
+    /// The same with these headers.
+    pub(super) async fn socket_with(
+        &self,
+        path: &str,
+        headers: HeaderMap,
+    ) -> Result<WebSocketStream<MaybeTlsStream<TcpStream>>, Error> {
         let url = self.url.replacen("http", "ws", 1);
         let mut request = format!("{url}{path}")
             .into_client_request()
             .map_err(|error| unreachable(&self.url, &error))?;
+        request.headers_mut().extend(headers);
         if let Some(token) = &self.token {
             let value = format!("Bearer {token}").parse();
             let value = value.map_err(|_| {

@@ -57,6 +57,7 @@ use agent_client_protocol::{
 use axum::Router;
 pub use hub::Hub;
 use shared::{error::Class, version::VERSION};
+pub use transport::SAME_FILES;
 
 use self::{
     client::{Abilities, Peer},
@@ -111,7 +112,7 @@ fn agent_of_one(connection: &Connection) -> impl ConnectTo<Client> + use<> {
         .name("agentic-ide")
         .on_receive_request(
             async move |request: InitializeRequest, responder, _cx| {
-                meeter.meet(Abilities::of(&request));
+                meeter.meet(Abilities::of(&request, meeter.machine()));
                 let servers = meeter.hub().client_servers();
                 responder.respond(initialize(&request, servers))
             },

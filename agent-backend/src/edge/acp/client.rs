@@ -2,6 +2,7 @@
 //! and what it is asked.
 
 mod files;
+mod terminals;
 
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ pub(super) use files::Files;
 use shared::wire::{Envelope, SessionPosition};
 
 use super::{
+    connection::Machine,
     settings::Switches,
     streaming::{self, Positions, StreamingUpdate, Wish},
     terminal::Terminals,
@@ -80,8 +82,8 @@ pub(super) enum Forms {
 }
 
 impl Abilities {
-    /// What a client says of itself.
-    pub(super) fn of(request: &InitializeRequest) -> Self {
+    /// What a client on this machine says of itself.
+    pub(super) fn of(request: &InitializeRequest, machine: Machine) -> Self {
         let capabilities = &request.client_capabilities;
         let session = capabilities.session.as_ref();
         let elicitation = capabilities.elicitation.as_ref();
@@ -102,7 +104,7 @@ impl Abilities {
                 None => Switches::Select,
             },
             files: Files::of(capabilities),
-            terminals: Terminals::of(capabilities.meta.as_ref()),
+            terminals: Terminals::of(capabilities, machine),
         }
     }
 }

@@ -28,6 +28,15 @@ const FOLLOWED_MAX: usize = 200;
 /// The sessions that are followed, each kept alive by that.
 type Follows = HashMap<SessionId, (Arc<Session>, Arc<Follower>)>;
 
+/// Where a client is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Machine {
+    /// Where the backend is: it can run our program, and sees our files.
+    Ours,
+    /// Somewhere else, or nobody knows.
+    Other,
+}
+
 /// One connection. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Connection(Arc<Inner>);
@@ -35,6 +44,7 @@ pub(super) struct Connection(Arc<Inner>);
 struct Inner {
     hub: Hub,
     id: ConnectionId,
+    machine: Machine,
     /// Capabilities belong to the connection, and the first answer stands.
     abilities: OnceLock<Abilities>,
     signed_out: AtomicBool,
@@ -43,11 +53,12 @@ struct Inner {
 }
 
 impl Connection {
-    pub(super) fn new(hub: Hub) -> Self {
+    pub(super) fn new(hub: Hub, machine: Machine) -> Self {
         let id = hub.connection();
         Self(Arc::new(Inner {
             hub,
             id,
+            machine,
             abilities: OnceLock::new(),
             signed_out: AtomicBool::new(false),
             follows: Mutex::default(),
@@ -61,6 +72,11 @@ impl Connection {
 
     pub(super) fn id(&self) -> ConnectionId {
         self.0.id
+    }
+
+    /// Where its client is.
+    pub(super) fn machine(&self) -> Machine {
+        self.0.machine
     }
 
     /// What is on its way to the client.

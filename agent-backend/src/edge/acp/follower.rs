@@ -30,6 +30,7 @@ use super::{
     session::{self, At, Came, ConnectionId, Entry, Mark, News, Session, What},
     settings::{Offer, Review, Settings},
     streaming::{Positions, Wish},
+    terminal::Opener,
     updates::{self, Updates},
     usage::Usage,
 };
@@ -364,15 +365,15 @@ impl Following {
             Wish::Updates => Some(Presenter::new(journal.clone(), watch.head().clone(), Mode::Delta)),
             Wish::Nothing => None,
         };
-        let cwd = self.session.cwd.clone();
-        let mut updates = Updates::new(
-            journal,
-            cwd,
-            workflow.clone(),
-            &state.graph,
-            self.client.abilities(),
-            usage,
-        );
+        let opener = Opener {
+            client: self.client.clone(),
+            runtime: self.runtime.clone(),
+            ready: self.ready.clone(),
+            workflow: workflow.clone(),
+            cwd: self.session.cwd.clone(),
+            is_refused: false,
+        };
+        let mut updates = Updates::new(journal, &state.graph, opener, usage);
         drop(state);
         self.client.state(State::Running);
         let mut stop = Stop::Ended;

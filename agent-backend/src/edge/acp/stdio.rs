@@ -13,6 +13,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, tungstenite::Message};
 
 use super::{
     Hub,
+    connection::Machine,
     transport::{
         Link,
         frame::{Frame, Line, Lines},
@@ -41,7 +42,7 @@ async fn speak(
         inward,
         outward,
         running: _running,
-    } = Link::open(hub);
+    } = Link::open(hub, Machine::Ours);
     let (refuse, refused) = mpsc::channel(REFUSALS_MAX);
     let lines = sink::unfold(&mut output, |output, text: String| async move {
         line(output, &text).await?;

@@ -1,12 +1,18 @@
 //! What checks print, in a terminal that the client draws. Version 1 has no
 //! update for a terminal that is not the client's own; clients that draw one say
 //! so in `_meta`, and are told by `_meta` what is printed. The convention is
-//! that of other agents.
+//! that of other agents. Where there is none, a client on this machine runs
+//! a program in a terminal of its own that shows it.
+
+mod own;
 
 use agent_client_protocol::v1::schema::{
-    Meta, SessionUpdate, Terminal, ToolCallContent, ToolCallUpdate, ToolCallUpdateFields,
+    ClientCapabilities, Meta, SessionUpdate, Terminal, ToolCallContent, ToolCallUpdate, ToolCallUpdateFields,
 };
+pub(super) use own::{Opener, Own};
 use serde_json::{Value, json};
+
+use super::connection::Machine;
 
 /// The field by which a client says that it draws terminals.
 const ABILITY: &str = "terminal_output";
@@ -19,13 +25,18 @@ pub(super) enum Terminals {
     Thoughts,
     /// In a terminal, which is named as its tool call.
     Drawn,
+    /// In a terminal of the client's own.
+    Own,
 }
 
 impl Terminals {
-    /// What a client says of itself.
-    pub(super) fn of(meta: Option<&Meta>) -> Self {
+    /// What a client says of itself. One on another machine has neither our program
+    /// nor our files.
+    pub(super) fn of(capabilities: &ClientCapabilities, machine: Machine) -> Self {
+        let meta = capabilities.meta.as_ref();
         match meta.and_then(|meta| meta.get(ABILITY)) {
             Some(Value::Bool(true)) => Self::Drawn,
+            Some(_) | None if capabilities.terminal && machine == Machine::Ours => Self::Own,
             Some(_) | None => Self::Thoughts,
         }
     }
@@ -49,12 +60,8 @@ pub(super) fn prints(call: &str, text: &str) -> SessionUpdate {
 }
 
 /// Nothing is printed any more.
-pub(super) fn ends(call: &str, succeeded: Ended) -> Meta {
-    let code = match succeeded {
-        Ended::Well => 0,
-        Ended::Badly => 1,
-    };
-    let ended = json!({ "terminal_id": call, "exit_code": code, "signal": null });
+pub(super) fn ends(call: &str, ended: Ended) -> Meta {
+    let ended = json!({ "terminal_id": call, "exit_code": ended.code(), "signal": null });
     meta("terminal_exit", ended)
 }
 
@@ -63,6 +70,16 @@ pub(super) fn ends(call: &str, succeeded: Ended) -> Meta {
 pub(super) enum Ended {
     Well,
     Badly,
+}
+
+impl Ended {
+    /// As an exit code.
+    fn code(self) -> u8 {
+        match self {
+            Self::Well => 0,
+            Self::Badly => 1,
+        }
+    }
 }
 
 fn meta(name: &str, value: Value) -> Meta {

@@ -15,10 +15,14 @@ use agent_client_protocol::{Channel, ConnectTo, RawJsonRpcMessage, TransportFram
 use flow::{Flow, Receipt};
 use frame::Frame;
 use futures::{FutureExt as _, StreamExt as _, channel::mpsc};
+pub use http::SAME_FILES;
 pub(super) use http::routes;
 use tokio::task::JoinHandle;
 
-use super::{Hub, agent, connection::Connection};
+use super::{
+    Hub, agent,
+    connection::{Connection, Machine},
+};
 
 /// One client's agent, which runs until this is dropped or the client is gone.
 pub(super) struct Link {
@@ -56,9 +60,9 @@ impl Drop for Running {
 }
 
 impl Link {
-    /// An agent for one more client.
-    pub(super) fn open(hub: &Hub) -> Self {
-        let connection = Connection::new(hub.clone());
+    /// An agent for one more client, which is there.
+    pub(super) fn open(hub: &Hub, machine: Machine) -> Self {
+        let connection = Connection::new(hub.clone(), machine);
         let flow = connection.flow().clone();
         let (channel, driver) = agent(&connection).into_channel_and_future();
         let Channel { rx, tx, .. } = channel;

@@ -1,10 +1,6 @@
 //! A workflow's events as session updates.
 
-use std::{
-    collections::{HashMap, HashSet},
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use agent_client_protocol::v1::schema::{
     ContentBlock, ContentChunk, Diff, Meta, Notice, NoticeSeverity, Plan, PlanEntry, PlanEntryPriority,
@@ -24,7 +20,7 @@ use super::{
     called,
     client::{Abilities, Notices},
     streaming::VENDOR,
-    terminal::{self, Ended, Terminals},
+    terminal::{self, Ended, Opener, Own, Terminals},
     usage::Usage,
 };
 use crate::{error::Error, present};
@@ -43,26 +39,35 @@ pub(super) struct Updates<'a> {
     journal: Arc<dyn Journal>,
     cwd: PathBuf,
     workflow: WorkflowId,
+    opener: Opener,
     iteration: u32,
     kinds: Vec<(StageId, StageKind)>,
     call: String,
     /// Calls of stages that run side by side, in parts of the workflow.
     calls: HashMap<StageId, String>,
-    /// Calls that have a terminal.
-    drawn: HashSet<String>,
+    /// Where it is shown what calls print.
+    terminals: HashMap<String, Shown>,
     steps: Vec<String>,
     diffs: Vec<ToolCallContent>,
     checks: Vec<CheckReport>,
 }
 
+/// Where it is shown what a call prints.
+enum Shown {
+    /// In a terminal that the client draws.
+    Drawn,
+    /// In one of its own.
+    Own(Own),
+    /// In none.
+    Nowhere,
+}
+
 impl<'a> Updates<'a> {
-    /// For a workflow from its first event on.
+    /// For a workflow from its first event on; `opener` is for this one.
     pub(super) fn new(
         journal: Arc<dyn Journal>,
-        cwd: PathBuf,
-        workflow: WorkflowId,
         graph: &Graph,
-        abilities: Abilities,
+        opener: Opener,
         usage: &'a mut Usage,
     ) -> Self {
         let kinds = graph
@@ -71,16 +76,17 @@ impl<'a> Updates<'a> {
             .filter_map(|stage| Some((stage.id.clone(), stage.kind()?)))
             .collect();
         Self {
-            abilities,
+            abilities: opener.client.abilities(),
             usage,
             journal,
-            cwd,
-            workflow,
+            cwd: opener.cwd.clone(),
+            workflow: opener.workflow.clone(),
+            opener,
             iteration: 1,
             kinds,
             call: String::new(),
             calls: HashMap::new(),
-            drawn: HashSet::new(),
+            terminals: HashMap::new(),
             steps: Vec::new(),
             diffs: Vec::new(),
             checks: Vec::new(),
@@ -91,7 +97,7 @@ impl<'a> Updates<'a> {
     pub(super) async fn of(&mut self, event: &Event) -> Result<Vec<SessionUpdate>, Error> {
         Ok(match event {
             Event::StageStarted { stage, attempt } => self.started(stage, *attempt).into_iter().collect(),
-            Event::Streamed(streamed) => self.streamed(streamed).into_iter().collect(),
+            Event::Streamed(streamed) => self.streamed(streamed).await.into_iter().collect(),
             Event::ContextRetrieved(context) => {
                 let location = |item: &engine::artifact::ContextItem| {
                     ToolCallLocation::new(self.cwd.join(&item.path)).line(item.start_line)
@@ -174,7 +180,7 @@ impl<'a> Updates<'a> {
             }
             Event::DeadlinePassed { .. } => vec![say("\n\nNobody answered in time.")],
             Event::LanesPlanned { lanes, .. } => vec![think(&format!("{} parts.\n", lanes.len()))],
-            Event::Lane { event, .. } => self.part(event.innermost()),
+            Event::Lane { event, .. } => self.part(event.innermost()).await,
             Event::LaneJoined {
                 lane,
                 ending: Ending::Failed(failure),
@@ -212,7 +218,7 @@ impl<'a> Updates<'a> {
 
     /// What the client is told of an event in a part that runs beside others:
     /// its own tool calls, and never what is shown of the whole.
-    fn part(&mut self, event: &Event) -> Vec<SessionUpdate> {
+    async fn part(&mut self, event: &Event) -> Vec<SessionUpdate> {
         match event {
             Event::StageStarted { stage, attempt } => {
                 let whole = std::mem::take(&mut self.call);
@@ -230,7 +236,7 @@ impl<'a> Updates<'a> {
                 }
                 None => Vec::new(),
             },
-            Event::Streamed(streamed) => self.streamed(streamed).into_iter().collect(),
+            Event::Streamed(streamed) => self.streamed(streamed).await.into_iter().collect(),
             Event::AttemptDiscarded { reason, .. } => vec![think(&format!("{reason}\n"))],
             Event::AttemptResumed { tokens, .. } => vec![goes_on(*tokens)],
             Event::RetryScheduled { stage, .. } => vec![think(&format!("`{stage}` is tried again.\n"))],
@@ -289,32 +295,48 @@ impl<'a> Updates<'a> {
             call = call.status(ToolCallStatus::Pending).content(self.diffs.clone());
         }
         if kind == StageKind::Checks && self.abilities.terminals == Terminals::Drawn {
-            self.drawn.insert(self.call.clone());
+            self.terminals.insert(self.call.clone(), Shown::Drawn);
             call = call.content(self.drawn()).meta(terminal::begins(&self.call));
         }
         Some(SessionUpdate::ToolCall(call))
     }
 
-    fn streamed(&self, streamed: &Streamed) -> Option<SessionUpdate> {
+    async fn streamed(&mut self, streamed: &Streamed) -> Option<SessionUpdate> {
         if streamed.delta.is_empty() {
             return None;
         }
-        Some(match self.kind(&streamed.stage) {
-            Some(StageKind::CodeGeneration | StageKind::TestGeneration) => say(&streamed.delta),
-            _ => {
-                let call = self.calls.get(&streamed.stage).unwrap_or(&self.call);
-                match self.drawn.contains(call) {
-                    true => terminal::prints(call, &streamed.delta),
-                    false => think(&streamed.delta),
-                }
+        let kind = self.kind(&streamed.stage);
+        if matches!(kind, Some(StageKind::CodeGeneration | StageKind::TestGeneration)) {
+            return Some(say(&streamed.delta));
+        }
+        let call = self.calls.get(&streamed.stage).unwrap_or(&self.call).clone();
+        let prints = kind == Some(StageKind::Checks) && self.abilities.terminals == Terminals::Own;
+        let begins = prints && !self.terminals.contains_key(&call);
+        if begins {
+            let opened = Box::pin(self.opener.open(&streamed.stage)).await;
+            self.terminals
+                .insert(call.clone(), opened.map_or(Shown::Nowhere, Shown::Own));
+        }
+        match self.terminals.get_mut(&call) {
+            Some(Shown::Drawn) => Some(terminal::prints(&call, &streamed.delta)),
+            Some(Shown::Own(own)) => {
+                own.print(&streamed.delta).await;
+                let content = own.content().filter(|_| begins)?;
+                let fields = ToolCallUpdateFields::new().content(vec![content]);
+                Some(SessionUpdate::ToolCallUpdate(ToolCallUpdate::new(call, fields)))
             }
-        })
+            Some(Shown::Nowhere) | None => Some(think(&streamed.delta)),
+        }
     }
 
     /// The terminal of the call, if it has one.
     fn drawn(&self) -> Vec<ToolCallContent> {
-        let call = self.drawn.get(&self.call);
-        call.into_iter().map(|call| terminal::content(call)).collect()
+        let content = match self.terminals.get(&self.call) {
+            Some(Shown::Drawn) => Some(terminal::content(&self.call)),
+            Some(Shown::Own(own)) => own.content(),
+            Some(Shown::Nowhere) | None => None,
+        };
+        content.into_iter().collect()
     }
 
     fn finished(&mut self, ending: &Ending) -> Vec<SessionUpdate> {
@@ -335,8 +357,14 @@ impl<'a> Updates<'a> {
             }
         };
         let mut update = ToolCallUpdate::new(self.call.clone(), fields);
-        if self.drawn.remove(&self.call) {
-            update = update.meta(terminal::ends(&self.call, ended));
+        match self.terminals.remove(&self.call) {
+            Some(Shown::Drawn) => update = update.meta(terminal::ends(&self.call, ended)),
+            Some(Shown::Own(own)) => match ending {
+                // It was stopped: its terminal is killed.
+                Ending::Skipped { .. } => drop(own),
+                Ending::Succeeded | Ending::Failed(_) => own.end(ended),
+            },
+            Some(Shown::Nowhere) | None => {}
         }
         vec![SessionUpdate::ToolCallUpdate(update)]
     }

@@ -39,7 +39,7 @@ use super::{
     socket,
 };
 use crate::edge::{
-    acp::Hub,
+    acp::{Hub, connection::Machine},
     stream::{KEEP_ALIVE, asks_for_websocket},
 };
 
@@ -48,6 +48,10 @@ pub(super) const CONNECTION: &str = "acp-connection-id";
 
 /// Header with the id of a session.
 const SESSION: &str = "acp-session-id";
+
+/// Header of our own program where it has found the backend by the data folder:
+/// its client is on the same machine.
+pub const SAME_FILES: &str = "agentic-ide-same-files";
 
 /// Methods that are about a session, whatever their parameters say.
 const OF_SESSIONS: [&str; 14] = [
@@ -228,7 +232,7 @@ async fn initialize(
         inward,
         mut outward,
         running,
-    } = Link::open(&remote.hub);
+    } = Link::open(&remote.hub, Machine::Other);
     inward.give(message);
     let streams = Streams::default();
     let answer = loop {
@@ -369,7 +373,11 @@ async fn open(State(remote): State<Remote>, request: Request) -> Result<Response
         let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &remote).await;
         let upgrade = upgrade.map_err(IntoResponse::into_response)?;
         let id = uuid::Uuid::new_v4().to_string();
-        return Ok(socket::upgrade(upgrade, remote.hub, &id));
+        let machine = match named(&parts.headers, SAME_FILES) {
+            Some(_) => Machine::Ours,
+            None => Machine::Other,
+        };
+        return Ok(socket::upgrade(upgrade, remote.hub, machine, &id));
     }
     listen(&remote, &parts.headers).map_err(IntoResponse::into_response)
 }

@@ -20,7 +20,10 @@ use super::{
     Link, frame,
     write::{self, REFUSALS_MAX},
 };
-use crate::edge::{acp::Hub, stream::KEEP_ALIVE};
+use crate::edge::{
+    acp::{Hub, connection::Machine},
+    stream::KEEP_ALIVE,
+};
 
 /// Pings in a row without a word from the client, after which it is gone.
 const SILENT_PINGS_MAX: u32 = 3;
@@ -31,23 +34,23 @@ const LAST_WORD: Duration = Duration::from_secs(1);
 /// Why a connection is closed, as its last frame says (RFC 6455, 7.4.1).
 type Why = (u16, &'static str);
 
-pub(super) fn upgrade(upgrade: WebSocketUpgrade, hub: Hub, id: &str) -> Response {
+pub(super) fn upgrade(upgrade: WebSocketUpgrade, hub: Hub, machine: Machine, id: &str) -> Response {
     let mut response = upgrade
         .max_message_size(frame::FRAME_BYTES_MAX)
         .max_frame_size(frame::FRAME_BYTES_MAX)
-        .on_upgrade(async move |socket| serve(socket, &hub).await);
+        .on_upgrade(async move |socket| serve(socket, &hub, machine).await);
     if let Ok(id) = id.parse() {
         response.headers_mut().insert(super::http::CONNECTION, id);
     }
     response
 }
 
-async fn serve(socket: WebSocket, hub: &Hub) {
+async fn serve(socket: WebSocket, hub: &Hub, machine: Machine) {
     let Link {
         inward,
         outward,
         running: _running,
-    } = Link::open(hub);
+    } = Link::open(hub, machine);
     let (mut to_client, mut from_client) = socket.split();
     let (say, between) = mpsc::channel(REFUSALS_MAX);
     let silent_pings = AtomicU32::default();
