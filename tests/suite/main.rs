@@ -11,6 +11,7 @@ mod acp_bad_input;
 mod acp_choices;
 mod acp_client;
 mod acp_conformance;
+mod acp_editors;
 mod acp_extension;
 mod acp_files;
 mod acp_options;

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use crate::world::{SCRIPT, World};
 
-const QUESTION: &str = "Who is to be greeted: everybody, or one person by name?";
+/// What the planner of this script wants to know.
+pub const QUESTION: &str = "Who is to be greeted: everybody, or one person by name?";
 
 async fn asked(world: &World, id: &str) -> Value {
     let events = world
@@ -26,7 +27,8 @@ async fn asked(world: &World, id: &str) -> Value {
     question
 }
 
-fn script() -> String {
+/// The usual script, and a planner that asks before it plans.
+pub fn script() -> String {
     let unclear = format!(
         r#"rules:
   - name: unclear

@@ -62,6 +62,7 @@ pub use transport::SAME_FILES;
 use self::{
     client::{Abilities, Peer},
     connection::Connection,
+    follower::Waits,
     settings::Shelf,
 };
 use crate::{config::ClientServers, error::Error};
@@ -366,7 +367,14 @@ async fn delete(connection: &Connection, id: &SessionId) -> Result<(), AcpError>
 /// Nothing runs in a session that is not there.
 async fn cancel(connection: &Connection, id: &SessionId) {
     if let Ok(session) = connection.hub().open(id).await {
-        session.cancel(connection.hub().runtime()).await;
+        let runtime = connection.hub().runtime();
+        session.cancel(runtime).await;
+        // The client may have refused to answer first, and so ended its turn.
+        session.turn_over().await;
+        let follower = connection.follower(&session);
+        if follower.is_some_and(|follower| follower.place.borrow().waits == Waits::Others) {
+            session.give_up(runtime).await;
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! and what it is asked.
 
 mod files;
+mod spelled;
 mod terminals;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use agent_client_protocol::{
 };
 pub(super) use files::Files;
 use shared::wire::{Envelope, SessionPosition};
+use spelled::Spelled;
 
 use super::{
     connection::Machine,
@@ -35,6 +37,9 @@ const ALWAYS: &str = "accept_always";
 const REJECT: &str = "reject";
 const NEVER: &str = "reject_always";
 const MODIFY: &str = "modify";
+
+/// A client that knows its choices by their kinds, and takes the last one of a kind.
+const ONE_OF_A_KIND: &str = "CodeCompanion.nvim";
 
 /// The field of a form that asks for words.
 pub(super) const WORDS: &str = "feedback";
@@ -53,6 +58,8 @@ pub(super) struct Abilities {
     pub(super) notices: Notices,
     /// How it is asked for words.
     pub(super) forms: Forms,
+    /// Which choices it can tell apart.
+    pub(super) choices: Choices,
     /// How it shows what is either on or off.
     pub(super) switches: Switches,
     /// What it does with files.
@@ -81,6 +88,28 @@ pub(super) enum Forms {
     Fills,
 }
 
+/// Which choices of one question a client can tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Choices {
+    /// Each one, by its name.
+    #[default]
+    Each,
+    /// One of a kind: of two ways to say no it would show and choose the later one
+    /// for both.
+    OneOfAKind,
+}
+
+impl Choices {
+    /// By its name, since no client says it otherwise.
+    fn of(request: &InitializeRequest) -> Self {
+        let info = request.client_info.as_ref();
+        match info.is_some_and(|info| info.name == ONE_OF_A_KIND) {
+            true => Self::OneOfAKind,
+            false => Self::Each,
+        }
+    }
+}
+
 impl Abilities {
     /// What a client on this machine says of itself.
     pub(super) fn of(request: &InitializeRequest, machine: Machine) -> Self {
@@ -99,6 +128,7 @@ impl Abilities {
                 Some(_) => Forms::Fills,
                 None => Forms::None,
             },
+            choices: Choices::of(request),
             switches: match options.and_then(|options| options.boolean.as_ref()) {
                 Some(_) => Switches::Boolean,
                 None => Switches::Select,
@@ -118,6 +148,8 @@ pub(super) enum Question {
     Help,
     /// About running code without a sandbox: also for the workspace.
     Unisolated,
+    /// What a planner wants to know.
+    Unclear,
 }
 
 /// The other end of a connection, in the version of the protocol that was agreed
@@ -233,7 +265,8 @@ impl Client {
     pub(super) fn tell(&self, update: SessionUpdate) {
         match &self.way {
             Way::One(cx) => {
-                self.send(|| cx.send_notification(SessionNotification::new(self.session.clone(), update)))
+                let notification = Spelled(SessionNotification::new(self.session.clone(), update));
+                self.send(|| cx.send_notification(notification));
             }
             Way::Two(two) => self.notify(two, two.notification(update, None, false)),
         }
@@ -249,7 +282,7 @@ impl Client {
                     true => notification.meta(streaming::told(&position())),
                     false => notification,
                 };
-                self.send(|| cx.send_notification(notification));
+                self.send(|| cx.send_notification(Spelled(notification)));
             }
             Way::Two(two) => self.notify(two, two.notification(update, Some(&position()), says_where)),
         }
@@ -336,10 +369,18 @@ impl Client {
                 (REJECT, "Do not run it", PermissionOptionKind::RejectOnce),
                 (NEVER, "Never in this folder", PermissionOptionKind::RejectAlways),
             ],
+            Question::Unclear => &[
+                (ACCEPT, "Plan without an answer", PermissionOptionKind::AllowOnce),
+                (REJECT, "Stop", PermissionOptionKind::RejectOnce),
+                (MODIFY, "Answer", PermissionOptionKind::RejectOnce),
+            ],
         };
+        // What is left out is done by the next prompt, once the question is refused.
+        let shown = |choice: &&Choice| self.abilities.choices == Choices::Each || choice.0 != MODIFY;
+        let choices: Vec<Choice> = choices.iter().filter(shown).cloned().collect();
         let chosen = match &self.way {
-            Way::One(cx) => self.choose(cx, call, choices).await?,
-            Way::Two(two) => two.ask(call, choices).await?,
+            Way::One(cx) => self.choose(cx, call, &choices).await?,
+            Way::Two(two) => two.ask(call, &choices).await?,
         };
         match chosen.as_str() {
             ACCEPT => Some(Answer::Accept),
@@ -361,7 +402,7 @@ impl Client {
             .iter()
             .map(|(id, name, kind)| PermissionOption::new(*id, *name, *kind));
         let request = RequestPermissionRequest::new(self.session.clone(), call, options.collect());
-        let response = match cx.send_request(request).block_task().await {
+        let response = match cx.send_request(Spelled(request)).block_task().await {
             Ok(response) => response,
             Err(error) => {
                 tracing::debug!(%error, "a permission request was not answered");

@@ -13,7 +13,6 @@ use agent_client_protocol::v1::schema::{SessionUpdate, ToolCallUpdate};
 use engine::{
     Event, Outcome, Phase, Recorded,
     artifact::{Decision, Selection},
-    event::Help,
 };
 use shared::{
     error::Code,
@@ -42,6 +41,9 @@ use crate::{
 
 /// What is said when a question waits for words.
 const WORDS: &str = "What should be changed? Your next message is the feedback.";
+
+/// The same, where a planner has asked.
+const WORDS_OF_AN_ANSWER: &str = "Your next message is the answer.";
 
 /// What a form is headed with.
 const WORDS_OF_A_FORM: &str = "What should be changed?";
@@ -403,14 +405,14 @@ impl Following {
                         self.tell_held(from, held.hold(update, (seq, part)));
                     }
                 }
-                let asks = asked.is_some() || kind(&recorded.event).is_some();
+                let asks = asked.is_some() || is_asked(&recorded.event);
                 // What is read back is told in larger pieces, but to who counts them.
                 if counts_pieces == Positions::Untold && held.may_grow() && watch.has_read_on() && !asks {
                     break;
                 }
                 self.tell_held(from, held.take());
                 self.place.send_replace(Place::at(At { entry: place, seq }));
-                if kind(&recorded.event).is_some() {
+                if is_asked(&recorded.event) {
                     asked = Some(recorded.clone());
                 }
                 let Some(question) = &asked else { break };
@@ -418,8 +420,8 @@ impl Following {
                     asked = None;
                     break;
                 }
-                let call = updates.question(&question.event);
-                match Box::pin(self.ask(&mut watch, workflow, question, call)).await? {
+                let put = updates.question(&question.event);
+                match Box::pin(self.ask(&mut watch, workflow, question, put)).await? {
                     Some(Update::Event(later)) => {
                         self.client.state(State::Running);
                         recorded = later;
@@ -454,7 +456,7 @@ impl Following {
         watch: &mut Watch,
         workflow: &WorkflowId,
         asked: &Recorded,
-        call: ToolCallUpdate,
+        (question, call): (Question, ToolCallUpdate),
     ) -> Result<Option<Update>, Error> {
         let mut rounds = self.session.rounds();
         loop {
@@ -466,7 +468,7 @@ impl Following {
                 // A question that is not waited for any more is withdrawn.
                 next = watch.next() => return next,
                 Ok(()) = rounds.changed() => continue,
-                waits = self.put(workflow, asked, call.clone()) => waits,
+                waits = self.put(workflow, asked, question, call.clone()) => waits,
             };
             self.client.state(match waits {
                 Waits::Nothing => State::Running,
@@ -482,10 +484,31 @@ impl Following {
         }
     }
 
-    /// Puts a question to the client and gives its answer on.
-    async fn put(&self, workflow: &WorkflowId, asked: &Recorded, call: ToolCallUpdate) -> Waits {
+    /// Puts a question to the client and gives its answer on. Whoever stops the
+    /// turn does not answer, unless the answer was there before.
+    async fn put(
+        &self,
+        workflow: &WorkflowId,
+        asked: &Recorded,
+        question: Question,
+        call: ToolCallUpdate,
+    ) -> Waits {
+        let stopped = self.session.stopped(self.me);
+        tokio::select! {
+            biased;
+            waits = self.put_on(workflow, asked, question, call) => waits,
+            () = stopped => Waits::Others,
+        }
+    }
+
+    async fn put_on(
+        &self,
+        workflow: &WorkflowId,
+        asked: &Recorded,
+        question: Question,
+        call: ToolCallUpdate,
+    ) -> Waits {
         self.ready.cancelled().await;
-        let question = kind(&asked.event).unwrap_or(Question::Help);
         let here = Some((workflow.clone(), asked.seq));
         let (mut parked, mut settings) = (self.session.parked(), self.session.settings());
         let by_itself = async {
@@ -496,45 +519,63 @@ impl Following {
                 Err(_) => std::future::pending().await,
             }
         };
+        let heading = match question {
+            Question::Unclear => call.fields.title.clone(),
+            Question::Review | Question::Help | Question::Unisolated => None,
+        };
         let asks = async {
             self.client.state(State::Asks);
-            self.client.ask(call, question).await
+            // What a planner wants to know is asked for by a form, where there are any.
+            let words = match &heading {
+                Some(heading) => self.client.words(heading).await,
+                None => None,
+            };
+            match words {
+                Some(words) => Some((Answer::Modify, Some(words))),
+                None => self.client.ask(call, question).await.map(|answer| (answer, None)),
+            }
         };
         let answer = tokio::select! {
             biased;
             _ = parked.wait_for(|parked| *parked == here) => {
-                self.client.tell(updates::say(WORDS));
+                self.client.tell(updates::say(words_of(question)));
                 return Waits::Words;
             }
-            answer = by_itself, if question == Question::Review => Some(answer),
+            answer = by_itself, if question == Question::Review => Some((answer, None)),
             answer = asks => answer,
         };
+        let Some((answer, mut words)) = answer else {
+            return Waits::Others;
+        };
         match answer {
-            Some(Answer::Accept) => self.decide(workflow, Decision::Accept(Selection::All)).await,
-            Some(Answer::Reject) => self.decide(workflow, Decision::Reject { feedback: None }).await,
-            Some(Answer::Always) if question == Question::Unisolated => {
+            Answer::Accept => self.decide(workflow, Decision::Accept(Selection::All)).await,
+            Answer::Reject => self.decide(workflow, Decision::Reject { feedback: None }).await,
+            Answer::Always if question == Question::Unisolated => {
                 self.for_good(workflow, Decision::Accept(Selection::All)).await
             }
-            Some(Answer::Never) if question == Question::Unisolated => {
+            Answer::Never if question == Question::Unisolated => {
                 self.for_good(workflow, Decision::Reject { feedback: None }).await
             }
             // Whoever follows the session answers then.
-            Some(Answer::Always) => self.always(workflow, Review::Accept).await,
-            Some(Answer::Never) => self.always(workflow, Review::Reject).await,
-            Some(Answer::Modify) => match self.client.words(WORDS_OF_A_FORM).await {
-                Some(feedback) => {
-                    if !self.client.hears_itself() {
-                        self.said.add(&feedback);
-                    }
-                    self.decide(workflow, Decision::Modify { feedback }).await
+            Answer::Always => self.always(workflow, Review::Accept).await,
+            Answer::Never => self.always(workflow, Review::Reject).await,
+            Answer::Modify => {
+                if words.is_none() {
+                    words = self
+                        .client
+                        .words(heading.as_deref().unwrap_or(WORDS_OF_A_FORM))
+                        .await;
                 }
-                None => {
+                let Some(feedback) = words else {
                     self.session.park((workflow.clone(), asked.seq));
-                    self.client.tell(updates::say(WORDS));
-                    Waits::Words
+                    self.client.tell(updates::say(words_of(question)));
+                    return Waits::Words;
+                };
+                if !self.client.hears_itself() {
+                    self.said.add(&feedback);
                 }
-            },
-            None => Waits::Others,
+                self.decide(workflow, Decision::Modify { feedback }).await
+            }
         }
     }
 
@@ -589,16 +630,14 @@ fn stopped(outcome: &Outcome) -> Stop {
     }
 }
 
-/// Which question an event asks.
-fn kind(event: &Event) -> Option<Question> {
-    if matches!(event, Event::DecisionRequested) {
-        return Some(Question::Review);
+fn words_of(question: Question) -> &'static str {
+    match question {
+        Question::Review | Question::Help | Question::Unisolated => WORDS,
+        Question::Unclear => WORDS_OF_AN_ANSWER,
     }
-    let Event::HelpRequested { question, .. } = event else {
-        return None;
-    };
-    Some(match question {
-        Help::Failure => Question::Help,
-        Help::Unisolated => Question::Unisolated,
-    })
+}
+
+/// Whether an event asks a question.
+fn is_asked(event: &Event) -> bool {
+    matches!(event, Event::DecisionRequested | Event::HelpRequested { .. })
 }

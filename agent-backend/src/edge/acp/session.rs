@@ -518,6 +518,34 @@ impl Session {
         }
     }
 
+    /// Waits until the turn that this client runs now is stopped; forever, if it
+    /// runs none.
+    pub(super) fn stopped(&self, client: ConnectionId) -> impl Future<Output = ()> + use<> {
+        let turn = lock(&self.turn);
+        let stopped = turn.as_ref().filter(|turn| turn.by == client);
+        let stopped = stopped.map(|turn| turn.cancelled.clone());
+        async move {
+            match stopped {
+                Some(stopped) => stopped.cancelled_owned().await,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Cancels the workflow whose question nobody is to answer any more.
+    pub(super) async fn give_up(&self, runtime: &Runtime) {
+        let Some((_, workflow)) = self.last() else {
+            return;
+        };
+        let asks = matches!(
+            runtime.state(&workflow).await.map(|state| state.phase.clone()),
+            Ok(Phase::AwaitingDecision { .. })
+        );
+        if asks && let Err(error) = runtime.cancel(&workflow).await {
+            tracing::debug!(%workflow, %error, "not cancelled");
+        }
+    }
+
     /// The workflow of the turn that runs, as soon as it is known; none where
     /// no turn runs, or it ends before.
     pub(super) async fn works_on(&self) -> Option<WorkflowId> {

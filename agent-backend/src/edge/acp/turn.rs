@@ -92,13 +92,25 @@ impl Turn<'_> {
                 biased;
                 () = self.lease.cancelled(), if !stopped => {
                     stopped = true;
-                    self.stop(about.workflow.as_ref()).await;
+                    // Who asks hears of it as well, and knows what was answered before.
+                    if !self.asks(about.workflow.as_ref()).await {
+                        self.stop(about.workflow.as_ref()).await;
+                    }
                     continue;
                 }
                 told = told => told,
             };
             match told {
-                _ if self.lease.is_cancelled() => return Ok(StopReason::Cancelled),
+                Ok(place) if self.lease.is_cancelled() => {
+                    if place.waits == Waits::Others {
+                        self.stop(about.workflow.as_ref()).await;
+                    }
+                    return Ok(StopReason::Cancelled);
+                }
+                Err(_) if self.lease.is_cancelled() => {
+                    self.stop(about.workflow.as_ref()).await;
+                    return Ok(StopReason::Cancelled);
+                }
                 Ok(place) if place.at.entry == about.since.at.entry && place.waits == Waits::Others => {
                     return Ok(StopReason::Cancelled);
                 }
@@ -114,6 +126,15 @@ impl Turn<'_> {
 
     fn runtime(&self) -> &Runtime {
         self.connection.hub().runtime()
+    }
+
+    /// Whether the workflow waits for an answer.
+    async fn asks(&self, workflow: Option<&WorkflowId>) -> bool {
+        let Some(workflow) = workflow else {
+            return false;
+        };
+        let state = self.runtime().state(workflow).await;
+        state.is_ok_and(|state| matches!(state.phase, Phase::AwaitingDecision { .. }))
     }
 
     /// A workflow that ended a moment ago refuses, which is as good.

@@ -9,16 +9,19 @@ use agent_client_protocol::v1::schema::{
 };
 use engine::{
     Event, Graph, Outcome, StageKind,
-    artifact::{CallEnding, CheckReport, CheckStatus, Decision, Estimate, ModelCall},
+    artifact::{CallEnding, CheckReport, CheckStatus, Decision, Estimate, Failure, ModelCall},
     event::{self, Ending, Help, NoticeLevel, Streamed},
     ports::Journal,
 };
 use serde_json::json;
-use shared::id::{StageId, WorkflowId};
+use shared::{
+    error::Code,
+    id::{StageId, WorkflowId},
+};
 
 use super::{
     called,
-    client::{Abilities, Notices},
+    client::{Abilities, Notices, Question},
     streaming::VENDOR,
     terminal::{self, Ended, Opener, Own, Terminals},
     usage::Usage,
@@ -50,6 +53,8 @@ pub(super) struct Updates<'a> {
     steps: Vec<String>,
     diffs: Vec<ToolCallContent>,
     checks: Vec<CheckReport>,
+    /// The last stage that failed.
+    failure: Option<Failure>,
 }
 
 /// Where it is shown what a call prints.
@@ -90,6 +95,7 @@ impl<'a> Updates<'a> {
             steps: Vec::new(),
             diffs: Vec::new(),
             checks: Vec::new(),
+            failure: None,
         }
     }
 
@@ -350,8 +356,8 @@ impl<'a> Updates<'a> {
                 (fields, Ended::Badly)
             }
             Ending::Failed(failure) => {
-                let words = format!("{}: {}", failure.code, failure.message);
-                content.push(ToolCallContent::from(text(&words)));
+                self.failure = Some(failure.clone());
+                content.push(why(failure));
                 let fields = fields.status(ToolCallStatus::Failed).content(content);
                 (fields, Ended::Badly)
             }
@@ -399,8 +405,8 @@ impl<'a> Updates<'a> {
         SessionUpdate::ToolCallUpdate(ToolCallUpdate::new(self.call.clone(), fields))
     }
 
-    /// What is asked, as the subject of a permission request.
-    pub(super) fn question(&self, asked: &Event) -> ToolCallUpdate {
+    /// What is asked, and as what it is the subject of a permission request.
+    pub(super) fn question(&self, asked: &Event) -> (Question, ToolCallUpdate) {
         if let Event::HelpRequested {
             question: Help::Unisolated,
             ..
@@ -410,23 +416,30 @@ impl<'a> Updates<'a> {
                 .title(UNISOLATED.to_owned())
                 .kind(ToolKind::Execute)
                 .status(ToolCallStatus::Pending);
-            return ToolCallUpdate::new(self.call.clone(), fields);
+            return (
+                Question::Unisolated,
+                ToolCallUpdate::new(self.call.clone(), fields),
+            );
         }
-        let title = if matches!(asked, Event::HelpRequested { .. }) {
-            "A stage failed. Try it again?"
-        } else if self.diffs.is_empty() {
-            "Go on with this plan?"
-        } else {
-            "Apply these changes?"
+        let failure = matches!(asked, Event::HelpRequested { .. }).then_some(self.failure.as_ref());
+        let (question, kind, title) = match failure {
+            Some(Some(failure)) if failure.code == Code::RequestUnclear => {
+                (Question::Unclear, ToolKind::Think, failure.message.as_str())
+            }
+            Some(_) => (Question::Help, ToolKind::Other, "A stage failed. Try it again?"),
+            None if self.diffs.is_empty() => (Question::Review, ToolKind::Edit, "Go on with this plan?"),
+            None => (Question::Review, ToolKind::Edit, "Apply these changes?"),
         };
-        let mut content = self.diffs.clone();
+        // It takes the place of what the call has shown.
+        let mut content: Vec<_> = failure.flatten().map(why).into_iter().collect();
+        content.extend(self.diffs.iter().cloned());
         content.extend(self.checks.iter().map(evidence));
         let fields = ToolCallUpdateFields::new()
             .title(title.to_owned())
-            .kind(ToolKind::Edit)
+            .kind(kind)
             .status(ToolCallStatus::Pending)
             .content(content);
-        ToolCallUpdate::new(self.call.clone(), fields)
+        (question, ToolCallUpdate::new(self.call.clone(), fields))
     }
 }
 
@@ -482,6 +495,10 @@ fn think(words: &str) -> SessionUpdate {
 
 fn text(words: &str) -> ContentBlock {
     ContentBlock::Text(TextContent::new(words))
+}
+
+fn why(failure: &Failure) -> ToolCallContent {
+    ToolCallContent::from(text(&format!("{}: {}", failure.code, failure.message)))
 }
 
 fn evidence(report: &CheckReport) -> ToolCallContent {

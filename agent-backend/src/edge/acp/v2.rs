@@ -24,7 +24,7 @@ use shared::{version::VERSION, wire::SessionReplayRequest};
 
 use super::{
     AUTH_METHOD,
-    client::{Abilities, Files, Forms, Notices, Peer},
+    client::{Abilities, Choices, Files, Forms, Notices, Peer},
     commands,
     connection::Connection,
     extension,
@@ -303,6 +303,8 @@ fn abilities(request: &two::InitializeRequest) -> Abilities {
             Some(_) => Forms::Fills,
             None => Forms::None,
         },
+        // Nobody is known to speak this version and not to.
+        choices: Choices::Each,
         switches: Switches::Boolean,
         // This version has no files.
         files: Files::None,
