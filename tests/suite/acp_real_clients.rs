@@ -10,12 +10,18 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
+use serde_json::{Value, json};
+
 use crate::{
-    acp_client::wire::Transport,
+    acp_client::{on_each_transport, wire::Transport},
     acp_schema::Conversation,
     acp_terminals::{TEST, tested},
+    questions::{QUESTION, script},
+    support::root,
     world::{PATIENCE, World, until},
 };
+
+on_each_transport![the_python_sdk_goes_through_a_session];
 
 /// What `cargo xtask test` has installed; it says which tests are left out where
 /// it could not.
@@ -295,4 +301,87 @@ async fn the_example_client_for_standard_input_gets_to_a_commit_alone() {
 #[tokio::test]
 async fn the_example_client_for_standard_input_gets_to_a_commit_joined() {
     the_example_client_for_standard_input_gets_to_a_commit(Transport::Joined).await;
+}
+
+/// What the client of `tests/fixtures/acp_client.py` has seen.
+fn python(world: &World, transport: Transport) -> Option<Value> {
+    let python = installed("AGENTIC_IDE_ACP_PYTHON")?;
+    let mut command = Command::new(python);
+    world
+        .hermetic(&mut command)
+        .arg(root().join("tests/fixtures/acp_client.py"))
+        .arg(world.repo());
+    let url = || format!("{}/acp", world.url());
+    match transport {
+        Transport::Alone | Transport::Joined => command.arg("stdio").arg(agent(world, "agent.sh")),
+        Transport::Socket => command.args(["websocket", &url().replace("http", "ws")]),
+        Transport::Http => command.args(["http", &url()]),
+    };
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", shown(&output));
+    Some(serde_json::from_slice(&output.stdout).unwrap())
+}
+
+/// A model of the protocol that is neither the SDK's of Rust nor that of TypeScript.
+async fn the_python_sdk_goes_through_a_session(transport: Transport) {
+    let world = transport.world_with(&script()).await;
+    let Some(mut seen) = python(&world, transport) else {
+        return;
+    };
+    let said = |turn: &mut Value| turn["said"].take().as_str().unwrap().to_owned();
+    let files = ["app.py", "greeting.py"];
+    let kinds = [
+        "allow_once",
+        "allow_always",
+        "reject_once",
+        "reject_always",
+        "reject_once",
+    ];
+    let turn = |stop: &str, files: &[&str], questions: Value| {
+        json!({
+            "stop": stop, "said": null, "questions": questions,
+            "reviews": [{ "files": files, "choices": kinds }],
+        })
+    };
+    let asked = json!([{ "message": QUESTION, "fields": ["feedback"] }]);
+    let mut told = vec![
+        (said(&mut seen["refused"]), "Rejected; nothing was changed."),
+        (said(&mut seen["accepted"]), "Committed "),
+        (said(&mut seen["cancelled"]), "HELLO"),
+        (said(&mut seen["again"]), "Committed "),
+    ];
+    // Over HTTP the SDK does not listen to a session that it loads.
+    if transport != Transport::Http {
+        let mut loaded = seen.as_object_mut().unwrap().remove("loaded").unwrap();
+        told.push((said(&mut loaded), "Rejected; nothing was changed."));
+        let kinds = loaded["kinds"].as_array().unwrap();
+        for kind in [
+            "user_message_chunk",
+            "agent_message_chunk",
+            "plan",
+            "tool_call",
+            "tool_call_update",
+        ] {
+            assert!(kinds.contains(&json!(kind)), "{kind}: {kinds:?}");
+        }
+    }
+    for (said, part) in &told {
+        assert!(said.contains(part), "{part}: {told:#?}");
+    }
+    assert_eq!(
+        seen,
+        json!({
+            "agent": [1, "agentic-ide"],
+            "modes": ["feature_implementation", "modules", "plan_first", "tests"],
+            "options": ["mode", "model", "thought_level", "retrieval", "review"],
+            "set": ["tests", "high"],
+            "refused": turn("end_turn", &files, asked.clone()),
+            "accepted": turn("end_turn", &files, asked.clone()),
+            "written": { "app.py": "from greeting import greet\n\n\ndef main():\n    print(greet(\"world\"))\n" },
+            "cancelled": turn("cancelled", &files[1..], asked.clone()),
+            "listed": [true],
+            "again": turn("end_turn", &files[1..], asked),
+        })
+    );
+    assert_eq!(world.commits(), 3);
 }

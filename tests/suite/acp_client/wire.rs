@@ -33,9 +33,14 @@ pub enum Transport {
 impl Transport {
     /// A world in which an agent can be reached on this way.
     pub async fn world(self) -> World {
+        self.world_with(SCRIPT).await
+    }
+
+    /// The same, whose model answers from `script`.
+    pub async fn world_with(self, script: &str) -> World {
         match self {
-            Self::Alone => World::prepared(SCRIPT).await,
-            Self::Joined | Self::Socket | Self::Http => World::new().await,
+            Self::Alone => World::prepared(script).await,
+            Self::Joined | Self::Socket | Self::Http => World::with(script).await,
         }
     }
 }

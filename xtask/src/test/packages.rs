@@ -17,6 +17,10 @@ use crate::{needs, paths::Paths};
 /// The client that drives a whole workflow over ACP.
 const ACPX: &str = "acpx@0.19.1";
 
+/// The protocol's SDK for Python, which is another implementation than ours and that of
+/// acpx, and what it needs for the network.
+const ACP_PYTHON: &str = "agent-client-protocol[http]==0.12.1";
+
 /// The package that carries the protocol's official JSON Schema.
 const ACP_SDK: &str = "@agentclientprotocol/sdk@2.4.0";
 
@@ -75,6 +79,12 @@ pub(super) const WANTED: &[Wanted] = &[
             let folder = "node_modules/@agentclientprotocol/sdk/dist/examples";
             install_from_npm(paths, ACP_EXAMPLES, folder)
         },
+    },
+    Wanted {
+        step: "ACP for Python",
+        variable: "AGENTIC_IDE_ACP_PYTHON",
+        without: "the tests with the Python SDK of ACP will be left out",
+        installer: |paths| install_from_pypi(paths, "acp-python-0.12.1", ACP_PYTHON),
     },
     Wanted {
         step: "ACP schema",
