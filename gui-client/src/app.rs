@@ -8,6 +8,7 @@ mod calling;
 mod configuring;
 mod following;
 mod keeping;
+mod listing;
 mod message;
 mod obeying;
 mod subscription;
@@ -43,11 +44,13 @@ use crate::{
         details,
         evidence::{self, Evidence},
         footer::Stream,
-        interaction::{self, Interaction},
+        fork::Fork,
+        interaction::{self, Interaction, attach},
         remark::Remark,
         review::{self, Review},
         settings::Settings,
         undo::Undo,
+        workflows::{self, Workflows},
         writing,
     },
     theme::Look,
@@ -109,6 +112,8 @@ pub enum Pane {
     Review,
     /// Plan, context and checks.
     Details,
+    /// The workflows of the backend.
+    Workflows,
     /// What is said with an agent.
     Agents,
 }
@@ -152,6 +157,10 @@ pub struct App {
     pub review: Review,
     /// What a check printed, if that is shown.
     pub evidence: Evidence,
+    /// The list of workflows.
+    pub workflows: Workflows,
+    /// Beginning anew from a stage.
+    pub fork: Fork,
     /// Talking with agents.
     pub agents: Agents,
     /// What is kept of that.
@@ -205,6 +214,8 @@ impl App {
             review: Review::new(kept.view, kept.layout),
             kept,
             evidence: Evidence::default(),
+            workflows: Workflows::default(),
+            fork: Fork::default(),
             pane: Pane::Writing,
             error: None,
             help: false,
@@ -342,6 +353,7 @@ impl App {
                 self.remark.not_sent();
                 self.fail(error)
             }
+            Message::Cancelled(Ok(())) if self.pane == Pane::Workflows => self.list(),
             Message::Cancelled(Ok(())) => Task::none(),
             Message::Cancelled(Err(error)) => self.fail(error),
             Message::Tick => {
@@ -372,6 +384,7 @@ impl App {
                     Pane::Review => review::scroll_id(),
                     Pane::Details if self.evidence.is_open() => evidence::scroll_id(),
                     Pane::Details => details::scroll_id(),
+                    Pane::Workflows => workflows::scroll_id(),
                     Pane::Agents => agents::scroll_id(),
                 };
                 operation::scroll_by(
@@ -382,13 +395,28 @@ impl App {
                     },
                 )
             }
+            Message::Dropped(path) => self.attach_file(path),
+            Message::Attached(Ok(words)) => {
+                self.interaction.insert(words);
+                self.unkept = true;
+                Task::none()
+            }
+            Message::Attached(Err(error)) => self.fail(error),
             Message::Interaction(message) => self.take_interaction(message),
             Message::Review(message) => self.take_review(message),
             Message::Evidence(message) => self.take_evidence(message),
+            Message::Workflows(message) => self.take_workflows(message),
+            Message::Fork(message) => self.take_fork(message),
+            Message::Forked(forked) => self.take_forked(forked),
             Message::Agents(message) => self.take_agents(message),
             Message::Pane(pane) => {
                 self.pane = pane;
-                Task::none()
+                match pane {
+                    Pane::Workflows => self.list(),
+                    Pane::Request | Pane::Writing | Pane::Review | Pane::Details | Pane::Agents => {
+                        Task::none()
+                    }
+                }
             }
             Message::ToggleTheme => {
                 self.theme = match self.theme {
@@ -417,6 +445,7 @@ impl App {
                 }
                 operation::focus(interaction::request_id())
             }
+            Message::Leave => self.leave(),
             Message::DismissError => {
                 self.error = None;
                 Task::none()
@@ -473,6 +502,24 @@ impl App {
             Some(interaction::Event::Shortcut(shortcut)) => Task::batch([task, self.obey(shortcut)]),
             None => task,
         }
+    }
+
+    /// A dropped file becomes words of the request that is being written.
+    fn attach_file(&self, path: PathBuf) -> Task<Message> {
+        if self.workflow.is_some() || self.pane == Pane::Agents {
+            return Task::none();
+        }
+        let workspace = match (self.interaction.workspace.trim(), &self.server) {
+            ("", Some(Server::Up(info))) => info.default_workspace.clone(),
+            (own, _) => own.to_owned(),
+        };
+        let words = tokio::task::spawn_blocking(move || attach::words(&path, &workspace));
+        let told = async {
+            words
+                .await
+                .unwrap_or_else(|error| Err(Error::Unexpected(error.to_string())))
+        };
+        Task::perform(told, Message::Attached)
     }
 
     fn take_review(&mut self, message: review::Message) -> Task<Message> {

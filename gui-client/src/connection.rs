@@ -17,7 +17,9 @@ use futures::{future::BoxFuture, stream::BoxStream};
 use shared::{
     id::{Seq, WorkflowId},
     version::Compatibility,
-    wire::{DecisionRequest, Envelope, SubmitRequest, UndoResponse, WorkflowSummary, WorkflowView},
+    wire::{
+        DecisionRequest, Envelope, SubmitRequest, UndoResponse, WorkflowPage, WorkflowSummary, WorkflowView,
+    },
 };
 
 use crate::Error;
@@ -32,6 +34,8 @@ pub trait Connection: Debug + Send + Sync {
     fn submit(&self, request: SubmitRequest) -> BoxFuture<'static, Result<WorkflowId, Error>>;
     /// The newest workflow that has not finished.
     fn newest_unfinished(&self) -> BoxFuture<'static, Result<Option<WorkflowSummary>, Error>>;
+    /// A page of the workflows, newest first: those behind `cursor`.
+    fn page(&self, cursor: Option<&str>) -> BoxFuture<'static, Result<WorkflowPage, Error>>;
     /// A snapshot of one workflow.
     fn view(&self, id: &WorkflowId) -> BoxFuture<'static, Result<WorkflowView, Error>>;
     /// What a check of the present proposal printed; its end, where that is long.
@@ -42,6 +46,8 @@ pub trait Connection: Debug + Send + Sync {
     fn remark(&self, id: &WorkflowId, text: String) -> BoxFuture<'static, Result<(), Error>>;
     /// Takes back what a workflow has committed. Asked again, it is the same commit.
     fn undo(&self, id: &WorkflowId) -> BoxFuture<'static, Result<UndoResponse, Error>>;
+    /// Begins a workflow that goes on from an event of this one.
+    fn fork(&self, id: &WorkflowId, at: Seq) -> BoxFuture<'static, Result<WorkflowId, Error>>;
     /// Stops a workflow.
     fn cancel(&self, id: &WorkflowId) -> BoxFuture<'static, Result<(), Error>>;
     /// Events after `after`, without gap or duplicate, across broken
@@ -89,6 +95,30 @@ pub struct ServerInfo {
     pub components: Vec<Component>,
     /// The search index of the workspace, if the server speaks of it.
     pub index: Option<Index>,
+    /// The memory that models run in, if the server knows how much there is.
+    pub memory: Option<Memory>,
+}
+
+/// Memory that models run in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    /// Whose it is.
+    pub kind: MemoryKind,
+    /// By everybody, MiB.
+    pub used_mb: u64,
+    /// All of it, MiB.
+    pub total_mb: u64,
+    /// Whether it is running out.
+    pub is_tight: bool,
+}
+
+/// Whose memory models run in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MemoryKind {
+    /// The graphics card's.
+    Gpu,
+    /// The machine's.
+    System,
 }
 
 /// The search index of a workspace.

@@ -105,6 +105,7 @@ impl Workflow {
                     id: stage.stage_id.clone(),
                     attempt: 0,
                     status: StageStatus::Pending,
+                    began: None,
                 },
             });
         }
@@ -226,11 +227,7 @@ impl Workflow {
             } => {
                 self.begin_iteration(*iteration);
                 let status = StageStatus::Running(event.timestamp);
-                self.set_stage(Stage {
-                    id: stage_id.clone(),
-                    attempt: *attempt,
-                    status,
-                });
+                self.set_stage(stage_id, *attempt, status, Some(event.seq));
             }
             Body::StageFinished {
                 stage_id,
@@ -245,11 +242,7 @@ impl Workflow {
                     StageOutcome::Skipped => StageStatus::Skipped(reason),
                     StageOutcome::Failed => StageStatus::Failed(*duration_ms, reason),
                 };
-                self.set_stage(Stage {
-                    id: stage_id.clone(),
-                    attempt: *attempt,
-                    status,
-                });
+                self.set_stage(stage_id, *attempt, status, None);
             }
             Body::AttemptDiscarded {
                 stage_id,
@@ -432,8 +425,16 @@ impl Workflow {
         self.phase = Phase::Running;
     }
 
-    fn set_stage(&mut self, stage: Stage) {
-        match self.stages.iter_mut().find(|known| known.id == stage.id) {
+    /// `began` is the event if it begins now.
+    fn set_stage(&mut self, id: &StageId, attempt: u32, status: StageStatus, began: Option<Seq>) {
+        let known = self.stages.iter_mut().find(|known| known.id == *id);
+        let stage = Stage {
+            id: id.clone(),
+            attempt,
+            status,
+            began: began.or(known.as_ref().and_then(|known| known.began)),
+        };
+        match known {
             Some(known) => *known = stage,
             None => {
                 // Stages that are waiting come after the one that runs.
@@ -488,5 +489,6 @@ fn pending(stage: Stage) -> Stage {
         id: stage.id,
         attempt: 0,
         status: StageStatus::Pending,
+        began: None,
     }
 }

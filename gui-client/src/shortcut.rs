@@ -26,7 +26,10 @@ pub enum Shortcut {
     ShowDetails,
     /// Show the agents.
     ShowAgents,
-    /// Go on to the next thing that can be done with an agent.
+    /// Show the workflows.
+    ShowWorkflows,
+    /// Go on to the next thing that can be done: a workflow of the list, a stage to
+    /// begin anew from, an act with an agent.
     NextAct,
     /// Go back to the one before.
     PreviousAct,
@@ -94,17 +97,18 @@ pub const TABLE: &[(Shortcut, &str, &str)] = &[
     (Shortcut::ShowDiff, "Ctrl+2", "Show the diff"),
     (Shortcut::ShowDetails, "Ctrl+3", "Show plan, context and checks"),
     (Shortcut::ShowAgents, "Ctrl+4", "Talk with agents"),
+    (Shortcut::ShowWorkflows, "Ctrl+5", "Show the workflows"),
     (
         Shortcut::NextAct,
         "Ctrl+Shift+ArrowDown",
-        "Agents: to the next thing that can be done",
+        "To the next workflow, stage or act",
     ),
+    (Shortcut::PreviousAct, "Ctrl+Shift+ArrowUp", "To the one before"),
     (
-        Shortcut::PreviousAct,
-        "Ctrl+Shift+ArrowUp",
-        "Agents: to the one before",
+        Shortcut::Act,
+        "Ctrl+Shift+Enter",
+        "Open it, begin anew from it, do it",
     ),
-    (Shortcut::Act, "Ctrl+Shift+Enter", "Agents: do it"),
     (Shortcut::NextField, "Tab", "Next field"),
     (Shortcut::PreviousField, "Shift+Tab", "Previous field"),
     (Shortcut::NextChange, "F7", "Next change"),

@@ -35,3 +35,5 @@ mod support;
 mod talk;
 #[path = "gui/tls.rs"]
 mod tls;
+#[path = "gui/workflows.rs"]
+mod workflows;

@@ -1,11 +1,12 @@
 //! The vocabulary that every program of Agentic IDE speaks: ids, the event
 //! envelope that is streamed, error classes and codes, configuration loading,
-//! redaction, logging set-up, the lock of a data directory, stopwatches and
+//! commands that a request begins with, redaction, logging set-up, the lock of a data directory, stopwatches and
 //! where programs are.
 //!
 //! It must never know how anything is done: no sockets, no database, no model.
 
 pub mod clock;
+pub mod command;
 pub mod config;
 pub mod crash;
 pub mod error;

@@ -119,6 +119,13 @@ const SHOTS: &[Shot] = &[
         acts: &[Keys(&["ctrl+3"]), Look],
     },
     Shot {
+        name: "workflows",
+        request: Some(REQUEST),
+        pace: FAST,
+        ready: REVIEW,
+        acts: &[Keys(&["ctrl+5", NEXT, NEXT]), Look],
+    },
+    Shot {
         name: "settings",
         request: None,
         pace: FAST,

@@ -112,9 +112,10 @@ impl App {
         }
     }
 
-    /// Shows a pane, unless somebody talks with an agent meanwhile.
+    /// Shows a pane, unless somebody talks with an agent or looks through workflows
+    /// meanwhile.
     fn show(&mut self, pane: Pane) {
-        if self.pane != Pane::Agents {
+        if !matches!(self.pane, Pane::Agents | Pane::Workflows) {
             self.pane = pane;
         }
     }

@@ -1,5 +1,7 @@
 //! Everything that can happen in the window.
 
+use std::path::PathBuf;
+
 use shared::{
     id::WorkflowId,
     wire::{UndoResponse, WorkflowSummary, WorkflowView},
@@ -9,7 +11,7 @@ use super::Pane;
 use crate::{
     Error,
     connection::{Followed, Server},
-    screen::{agents, evidence, interaction, remark, review, settings},
+    screen::{agents, evidence, fork, interaction, remark, review, settings, workflows},
     shortcut::Shortcut,
 };
 
@@ -50,12 +52,23 @@ pub enum Message {
     Shortcut(Shortcut),
     /// A page key: how many pages down.
     Scroll(f32),
+    /// A file was dropped on the window.
+    Dropped(PathBuf),
+    /// Its words for the request, or why there are none.
+    Attached(Result<String, Error>),
     /// From the request pane.
     Interaction(interaction::Message),
     /// From the review pane.
     Review(review::Message),
     /// From what a check printed.
     Evidence(evidence::Message),
+    /// From the list of workflows.
+    Workflows(workflows::Message),
+    /// About beginning anew from a stage.
+    Fork(fork::Message),
+    /// A workflow that goes on from a stage of the one that is shown has begun, or
+    /// not.
+    Forked(Result<WorkflowId, Error>),
     /// From talking with agents.
     Agents(agents::Message),
     /// Show a pane.
@@ -76,6 +89,8 @@ pub enum Message {
     Cancel,
     /// Leave a finished workflow and write the next request.
     NewRequest,
+    /// Leave the workflow, finished or not, and write the next request.
+    Leave,
     /// Take the error away.
     DismissError,
 }

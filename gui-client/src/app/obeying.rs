@@ -5,7 +5,7 @@ use iced::{Task, widget::operation};
 use super::{App, Message, Pane};
 use crate::{
     screen::{
-        evidence, interaction,
+        evidence, fork, interaction,
         review::{self, Toward},
     },
     shortcut::Shortcut,
@@ -24,6 +24,9 @@ impl App {
         if let Some(task) = self.obey_for_agents(shortcut) {
             return task;
         }
+        if let Some(task) = self.obey_for_workflows(shortcut) {
+            return task;
+        }
         let review = |message| Message::Review(message);
         let message = match shortcut {
             Shortcut::Send if self.review.feedback.is_some() => review(review::Message::Send),
@@ -39,11 +42,13 @@ impl App {
             Shortcut::ShowCode => Message::Pane(Pane::Writing),
             Shortcut::ShowDiff => Message::Pane(Pane::Review),
             Shortcut::ShowDetails => Message::Pane(Pane::Details),
+            Shortcut::ShowWorkflows => Message::Pane(Pane::Workflows),
             Shortcut::ShowAgents => Message::Pane(Pane::Agents),
             Shortcut::NextField => return operation::focus_next(),
             Shortcut::PreviousField => return operation::focus_previous(),
-            // They have a meaning among the agents alone.
-            Shortcut::NextAct | Shortcut::PreviousAct | Shortcut::Act => return Task::none(),
+            Shortcut::NextAct => Message::Fork(fork::Message::Step(Toward::Next)),
+            Shortcut::PreviousAct => Message::Fork(fork::Message::Step(Toward::Previous)),
+            Shortcut::Act => Message::Fork(fork::Message::Press),
             Shortcut::NextChange => review(review::Message::Jump(Toward::Next)),
             Shortcut::PreviousChange => review(review::Message::Jump(Toward::Previous)),
             Shortcut::NextFile => review(review::Message::Step(Toward::Next)),

@@ -88,7 +88,7 @@ pub fn subscription(app: &App) -> Subscription<Message> {
         ),
         keyboard::listen().filter_map(key),
         window::resize_events().map(|(_, size)| Message::Resized(size.width)),
-        window::events().filter_map(|(_, event)| focus(&event)),
+        window::events().filter_map(|(_, event)| of_window(&event)),
     ];
     if let Some(workflow) = &app.workflow {
         let follow_key = Follow {
@@ -150,8 +150,10 @@ fn key(event: keyboard::Event) -> Option<Message> {
     .map(|(_, pages)| Message::Scroll(pages))
 }
 
-fn focus(event: &window::Event) -> Option<Message> {
-    if matches!(event, window::Event::Focused) {
+fn of_window(event: &window::Event) -> Option<Message> {
+    if let window::Event::FileDropped(path) = event {
+        Some(Message::Dropped(path.clone()))
+    } else if matches!(event, window::Event::Focused) {
         Some(Message::Focused(Focus::Gained))
     } else if matches!(event, window::Event::Unfocused) {
         Some(Message::Focused(Focus::Lost))

@@ -65,6 +65,7 @@ impl App {
             | Shortcut::ShowDiff
             | Shortcut::ShowDetails
             | Shortcut::ShowAgents
+            | Shortcut::ShowWorkflows
             | Shortcut::NextField
             | Shortcut::PreviousField
             | Shortcut::NextChange

@@ -14,7 +14,7 @@ use crate::{
     Error,
     connection::Server,
     model::Phase,
-    screen::{agents, details, evidence, footer, help, interaction, progress, review, writing},
+    screen::{agents, details, evidence, footer, help, interaction, progress, review, workflows, writing},
     theme::{
         BAR_HEIGHT, GAP, Look, SIDE_WIDTH, SPACE, UI_STRONG,
         style::{self, Surface, Tone},
@@ -102,9 +102,11 @@ fn bar(app: &App, look: Look) -> Element<'_, Message> {
     line = line
         .push(tab("Code".to_owned(), Pane::Writing))
         .push(tab(diff, Pane::Review))
-        .push(tab("Details".to_owned(), Pane::Details))
-        .push(tab(talk, Pane::Agents))
-        .push(space::horizontal());
+        .push(tab("Details".to_owned(), Pane::Details));
+    if !app.narrow {
+        line = line.push(tab("Workflows".to_owned(), Pane::Workflows));
+    }
+    line = line.push(tab(talk, Pane::Agents)).push(space::horizontal());
     if !app.narrow {
         line = line.push(pieces::choice(
             look,
@@ -151,7 +153,7 @@ fn side(app: &App, look: Look, width: Length) -> Element<'_, Message> {
         }
         Some(workflow) => {
             parts = parts.push(interaction::asked(look, workflow));
-            parts = parts.push(progress::stages(look, workflow, app.now));
+            parts = parts.push(progress::stages(look, workflow, app.now, &app.fork).map(Message::Fork));
             if !workflow.remarks.is_empty() {
                 parts = parts.push(progress::said(look, workflow));
             }
@@ -168,10 +170,21 @@ fn side(app: &App, look: Look, width: Length) -> Element<'_, Message> {
             let action = if workflow.phase.is_terminal() {
                 pieces::action(look, Tone::Primary, "New request", Some(Message::NewRequest))
             } else {
-                pieces::choice(look, Tone::Quiet, "Cancel", Some(Message::Cancel))
+                // Left alone, it goes on in the backend.
+                row![
+                    pieces::choice(look, Tone::Quiet, "Cancel", Some(Message::Cancel)),
+                    pieces::choice(look, Tone::Quiet, "New request", Some(Message::Leave)),
+                ]
+                .spacing(GAP)
+                .into()
             };
             parts = parts.push(action);
         }
+    }
+    if app.narrow {
+        // There is no room for it above.
+        let list = Some(Message::Pane(Pane::Workflows));
+        parts = parts.push(pieces::choice(look, Tone::Quiet, "Workflows", list));
     }
     framed(parts, look, width)
 }
@@ -244,6 +257,10 @@ fn main(app: &App, look: Look) -> Element<'_, Message> {
                 details::view(look, workflow, on_log)
             }
         },
+        Pane::Workflows => {
+            let shown = workflow.map(|workflow| &workflow.id);
+            workflows::view(&app.workflows, look, shown, app.now).map(Message::Workflows)
+        }
         Pane::Agents => agents::talk(&app.agents, look).map(Message::Agents),
     };
     let asked = workflow.and_then(|workflow| match &workflow.phase {

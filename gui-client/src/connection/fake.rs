@@ -19,13 +19,13 @@ use shared::{
     id::{CorrelationId, Seq, WorkflowId},
     version::{Compatibility, VERSION},
     wire::{
-        Body, Choices, Decision, DecisionRequest, Envelope, SubmitRequest, UndoResponse, WorkflowState,
-        WorkflowSummary, WorkflowView,
+        Body, Choices, Decision, DecisionRequest, Envelope, SubmitRequest, UndoResponse, WorkflowPage,
+        WorkflowState, WorkflowSummary, WorkflowView,
     },
 };
 use tokio::sync::watch;
 
-use super::{Component, Connection, Followed, Server, ServerInfo};
+use super::{Component, Connection, Followed, Memory, MemoryKind, Server, ServerInfo};
 use crate::{Error, clock::Clock};
 
 /// The transcript that comes with the program: a request, a proposal, a
@@ -51,6 +51,8 @@ pub struct Fake {
     request: Arc<Mutex<Option<SubmitRequest>>>,
     /// What was decided, as it was sent.
     decisions: Arc<Mutex<Vec<DecisionRequest>>>,
+    /// The events that forks go on from.
+    forks: Arc<Mutex<Vec<Seq>>>,
     /// How many more times the list of workflows is not to be had.
     lists_failing: Arc<AtomicU32>,
 }
@@ -67,6 +69,7 @@ impl Fake {
             journal,
             request: Arc::default(),
             decisions: Arc::default(),
+            forks: Arc::default(),
             lists_failing: Arc::default(),
         })
     }
@@ -87,6 +90,11 @@ impl Fake {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// The events that forks go on from, as they were asked for.
+    pub fn forks(&self) -> Vec<Seq> {
+        self.forks.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Parts of the transcript between the events that need a decision.
@@ -128,7 +136,8 @@ impl Fake {
         tokio::spawn(self.play(bodies));
     }
 
-    fn request(&self) -> Option<SubmitRequest> {
+    /// The request, once there is one.
+    pub fn sent(&self) -> Option<SubmitRequest> {
         self.request
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -136,7 +145,7 @@ impl Fake {
     }
 
     fn summary(&self) -> Option<WorkflowSummary> {
-        let request = self.request()?;
+        let request = self.sent()?;
         let journal = self.journal.borrow();
         let state = journal.iter().rev().find_map(|event| {
             if let Body::WorkflowState { state, .. } = &event.body {
@@ -153,10 +162,40 @@ impl Fake {
             workspace: request.workspace.unwrap_or_else(|| "/home/ada/shop".to_owned()),
             state: state.unwrap_or(WorkflowState::Running),
             head: journal.last().map(|event| event.seq).unwrap_or_default(),
-            created_at: 0,
-            updated_at: 0,
+            created_at: journal.first().map_or(0, |event| event.timestamp),
+            updated_at: journal.last().map_or(0, |event| event.timestamp),
         })
     }
+}
+
+/// Workflows that were there before.
+fn before(now: u64) -> Vec<WorkflowSummary> {
+    const HOUR: u64 = 3_600;
+    let all = [
+        (
+            "Show the delivery date on the order page",
+            WorkflowState::Completed,
+            2,
+        ),
+        ("Export orders as CSV, with a test", WorkflowState::Completed, 26),
+        ("Send the invoice again on request", WorkflowState::Rejected, 49),
+        ("Move sessions to Redis", WorkflowState::Failed, 76),
+    ];
+    let summary = |(number, (query, state, hours)): (usize, (&str, WorkflowState, u64))| {
+        let at = now.saturating_sub(hours * HOUR);
+        WorkflowSummary {
+            workflow_id: WorkflowId::new(format!("wf_before_{number}")),
+            correlation_id: CorrelationId::new(format!("req_before_{number}")),
+            workflow_type: "feature_implementation".to_owned(),
+            user_query: query.to_owned(),
+            workspace: "/home/ada/shop".to_owned(),
+            state,
+            head: Seq(1),
+            created_at: at,
+            updated_at: at,
+        }
+    };
+    all.into_iter().enumerate().map(summary).collect()
 }
 
 /// The body as it is in another iteration than the transcript's.
@@ -236,6 +275,12 @@ impl Connection for Fake {
                 component("vectordb", "embedded"),
             ],
             index: None,
+            memory: Some(Memory {
+                kind: MemoryKind::Gpu,
+                used_mb: 5_222,
+                total_mb: 8_192,
+                is_tight: false,
+            }),
         });
         stream::once(async { up }).chain(stream::pending()).boxed()
     }
@@ -249,6 +294,22 @@ impl Connection for Fake {
             Ok(WorkflowId::new(WORKFLOW))
         }
         .boxed()
+    }
+
+    fn page(&self, cursor: Option<&str>) -> BoxFuture<'static, Result<WorkflowPage, Error>> {
+        let workflows = match cursor {
+            None => self
+                .summary()
+                .into_iter()
+                .chain(before((self.clock.now)()))
+                .collect(),
+            Some(_) => Vec::new(),
+        };
+        let page = WorkflowPage {
+            workflows,
+            next_cursor: None,
+        };
+        async { Ok(page) }.boxed()
     }
 
     fn newest_unfinished(&self) -> BoxFuture<'static, Result<Option<WorkflowSummary>, Error>> {
@@ -364,6 +425,15 @@ impl Connection for Fake {
             branch,
         });
         async { undone.ok_or_else(|| refused("E1022", "the workflow has committed nothing")) }.boxed()
+    }
+
+    /// Plays the transcript anew.
+    fn fork(&self, _id: &WorkflowId, at: Seq) -> BoxFuture<'static, Result<WorkflowId, Error>> {
+        self.forks.lock().unwrap_or_else(PoisonError::into_inner).push(at);
+        match self.sent() {
+            Some(request) => self.submit(request),
+            None => async { Err(refused("E1003", "there is no workflow")) }.boxed(),
+        }
     }
 
     fn cancel(&self, _id: &WorkflowId) -> BoxFuture<'static, Result<(), Error>> {

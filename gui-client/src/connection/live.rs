@@ -4,7 +4,9 @@
 use std::{sync::Arc, time::Duration};
 
 use futures::{StreamExt, future::BoxFuture, stream::BoxStream};
-use proto::v1::{HealthRequest, IndexStatusRequest, InfoRequest, server_service_client::ServerServiceClient};
+use proto::v1::{
+    HealthRequest, IndexStatusRequest, InfoRequest, VramRequest, server_service_client::ServerServiceClient,
+};
 use reqwest::header::HeaderValue;
 use serde::{Serialize, de::DeserializeOwned};
 use shared::{
@@ -12,14 +14,14 @@ use shared::{
     id::{Seq, WorkflowId},
     version::{Compatibility, VERSION, compatibility},
     wire::{
-        DecisionRequest, RemarkRequest, SubmitRequest, SubmitResponse, UndoResponse, WorkflowPage,
-        WorkflowSummary, WorkflowView,
+        DecisionRequest, ForkRequest, RemarkRequest, SubmitRequest, SubmitResponse, UndoResponse,
+        WorkflowPage, WorkflowSummary, WorkflowView,
     },
 };
 use tonic::{metadata::MetadataValue, transport::Channel};
 
 use super::{
-    Component, Connection, Followed, Index, IndexState, Server, ServerInfo,
+    Component, Connection, Followed, Index, IndexState, Memory, MemoryKind, Server, ServerInfo,
     backoff::Backoff,
     dial::{Dialer, advised},
     follow,
@@ -35,7 +37,7 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 const PROBE_INTERVAL: Duration = Duration::from_secs(5);
 /// The same while an index gets on.
 const PROBE_INTERVAL_BUSY: Duration = Duration::from_secs(1);
-/// Workflows looked through for one that has not finished.
+/// Workflows of a page, and those looked through for one that has not finished.
 const RECENT_MAX: u32 = 50;
 
 /// A backend over the network.
@@ -146,7 +148,7 @@ impl Connection for Live {
     }
 
     fn newest_unfinished(&self) -> BoxFuture<'static, Result<Option<WorkflowSummary>, Error>> {
-        let page = self.get::<WorkflowPage>(&format!("/api/workflows?limit={RECENT_MAX}"));
+        let page = self.page(None);
         Box::pin(async move {
             let page = page.await?;
             Ok(page
@@ -154,6 +156,13 @@ impl Connection for Live {
                 .into_iter()
                 .find(|workflow| !workflow.state.is_terminal()))
         })
+    }
+
+    fn page(&self, cursor: Option<&str>) -> BoxFuture<'static, Result<WorkflowPage, Error>> {
+        // A cursor is the id of a workflow, and needs no escaping.
+        let behind = cursor.map(|cursor| format!("&cursor={cursor}"));
+        let behind = behind.unwrap_or_default();
+        self.get(&format!("/api/workflows?limit={RECENT_MAX}{behind}"))
     }
 
     fn view(&self, id: &WorkflowId) -> BoxFuture<'static, Result<WorkflowView, Error>> {
@@ -205,6 +214,12 @@ impl Connection for Live {
 
     fn undo(&self, id: &WorkflowId) -> BoxFuture<'static, Result<UndoResponse, Error>> {
         self.post(&format!("/api/workflow/{id}/undo"), &serde_json::json!({}))
+    }
+
+    fn fork(&self, id: &WorkflowId, at: Seq) -> BoxFuture<'static, Result<WorkflowId, Error>> {
+        let request = ForkRequest { at, model: None };
+        let answer = self.post::<SubmitResponse>(&format!("/api/workflow/{id}/fork"), &request);
+        Box::pin(async move { answer.await.map(|answer| answer.workflow_id) })
     }
 
     fn cancel(&self, id: &WorkflowId) -> BoxFuture<'static, Result<(), Error>> {
@@ -270,6 +285,8 @@ async fn probe(
     };
     let index = client.index_status(request).await.ok();
     let index = index.map(|answer| index_of(answer.into_inner()));
+    let memory = client.vram(VramRequest {}).await.ok();
+    let memory = memory.and_then(|answer| memory_of(&answer.into_inner()));
     let components = health
         .components
         .into_iter()
@@ -292,6 +309,22 @@ async fn probe(
         default_workspace: info.default_workspace,
         components,
         index,
+        memory,
+    })
+}
+
+/// Nothing where models run elsewhere, or nobody knows how much there is.
+fn memory_of(answer: &proto::v1::VramResponse) -> Option<Memory> {
+    let kind = match answer.kind.as_str() {
+        "gpu" => MemoryKind::Gpu,
+        "system" => MemoryKind::System,
+        _ => return None,
+    };
+    Some(Memory {
+        kind,
+        used_mb: answer.vram_used_mb,
+        total_mb: answer.vram_total_mb?,
+        is_tight: answer.level != "normal",
     })
 }
 

@@ -1,7 +1,7 @@
 //! What a workflow consists of, as the window shows it.
 
 use shared::{
-    id::StageId,
+    id::{Seq, StageId},
     wire::{
         CallEnding, CheckStatus, ContextItem, Decision, ModelCall, NoticeLevel, PlanStage, Question,
         RetrievalMode, StageEstimate,
@@ -84,6 +84,8 @@ pub struct Stage {
     pub attempt: u32,
     /// Where it stands.
     pub status: StageStatus,
+    /// The event with which it began last, if it has.
+    pub began: Option<Seq>,
 }
 
 /// Where a stage stands.

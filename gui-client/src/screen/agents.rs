@@ -33,6 +33,7 @@ use crate::{
     },
     screen::review::Toward,
     shortcut::Shortcut,
+    widget::pieces,
 };
 
 use kept::Kept;
@@ -152,6 +153,8 @@ pub enum Message {
     Act(Act),
     /// The prompt was edited.
     Prompt(text_editor::Action),
+    /// The name of a command is to be completed.
+    Complete(String),
     /// The folder was edited.
     Folder(String),
     /// The line of a form's field was edited.
@@ -284,6 +287,7 @@ impl Agents {
             Message::Heard(..) => {}
             Message::Act(act) => return (self.act(act), None),
             Message::Prompt(action) => self.prompt.perform(action),
+            Message::Complete(command) => self.prompt = pieces::begun_with(&command),
             Message::Folder(folder) => self.folder = folder,
             Message::Field(name, line) => {
                 if let Some((_, draft)) = &mut self.form {

@@ -7,7 +7,7 @@ use iced::{
 use shared::version::Compatibility;
 
 use crate::{
-    connection::{Index, IndexState, Server},
+    connection::{Index, IndexState, Memory, MemoryKind, Server},
     model::{Phase, Workflow},
     theme::{
         FOOTER_HEIGHT, GAP, Look, SPACE,
@@ -96,6 +96,7 @@ pub fn states(name: &str, server: Option<&Server>) -> Vec<(Option<bool>, String)
                 component("Model", "model"),
             ];
             all.extend(info.index.as_ref().and_then(index));
+            all.extend(info.memory.map(memory));
             all
         }
     }
@@ -120,6 +121,31 @@ pub fn index(index: &Index) -> Option<(Option<bool>, String)> {
         (IndexState::Ready, _) => (Some(true), format!("Index {files} files")),
     };
     Some((good, label.trim_end().to_owned()))
+}
+
+/// What the footer says of the memory that models run in.
+fn memory(memory: Memory) -> (Option<bool>, String) {
+    let Memory {
+        kind,
+        used_mb,
+        total_mb,
+        is_tight,
+    } = memory;
+    let title = match kind {
+        MemoryKind::Gpu => "VRAM",
+        MemoryKind::System => "RAM",
+    };
+    let used = gigabytes(used_mb);
+    (
+        Some(!is_tight),
+        format!("{title} {used}/{} GB", gigabytes(total_mb)),
+    )
+}
+
+/// With one decimal.
+fn gigabytes(megabytes: u64) -> String {
+    let tenths = (megabytes * 10).div_ceil(1_024);
+    format!("{}.{}", tenths / 10, tenths % 10)
 }
 
 fn writing(look: Look, server: Option<&Server>, workflow: Option<&Workflow>) -> (String, Color) {

@@ -1,10 +1,18 @@
 //! The pane on the left, upper part: what to build, and where.
 
+pub mod attach;
+
+use std::sync::Arc;
+
 use iced::{
     Alignment, Element, Length, Task,
-    widget::{Id, column, container, row, space, text, text_editor, text_input},
+    widget::{Id, column, container, operation, row, space, text, text_editor, text_input},
 };
-use shared::{id::CorrelationId, wire::SubmitRequest};
+use shared::{
+    command::{self, Asked, Command},
+    id::CorrelationId,
+    wire::SubmitRequest,
+};
 
 use crate::{
     Error,
@@ -53,6 +61,8 @@ pub enum Message {
     Edited(text_editor::Action),
     /// The workspace was edited.
     Workspace(String),
+    /// The name of a command is to be completed.
+    Complete(Command),
     /// The request is to be sent.
     Send,
     /// A shortcut was pressed while writing.
@@ -78,10 +88,29 @@ impl Interaction {
         }
     }
 
+    /// Writes words where the cursor is.
+    pub fn insert(&mut self, words: String) {
+        let paste = text_editor::Edit::Paste(Arc::new(words));
+        self.request.perform(text_editor::Action::Edit(paste));
+    }
+
     /// Whether there is something to send.
     pub fn can_send(&self) -> bool {
         let text = self.request.text();
-        !self.sending && !text.trim().is_empty() && text.chars().count() <= REQUEST_CHARS_MAX
+        let is_whole = !matches!(command::parse(&text), Asked::Incomplete(_));
+        is_whole && !self.sending && !text.trim().is_empty() && text.chars().count() <= REQUEST_CHARS_MAX
+    }
+
+    /// The commands that begin as what is written does.
+    fn offered(&self) -> Vec<Command> {
+        let text = self.request.text();
+        match text.trim_end_matches('\n').strip_prefix('/') {
+            Some(beginning) => {
+                let fits = |command: &Command| command.name.starts_with(beginning);
+                command::ALL.into_iter().filter(fits).collect()
+            }
+            None => Vec::new(),
+        }
     }
 
     /// Reacts.
@@ -100,6 +129,10 @@ impl Interaction {
                 self.workspace = workspace;
                 (Task::none(), None)
             }
+            Message::Complete(command) => {
+                self.request = pieces::begun_with(command.name);
+                (operation::focus(request_id()), None)
+            }
             Message::Shortcut(shortcut) => (Task::none(), Some(Event::Shortcut(shortcut))),
             Message::Send => {
                 if !self.can_send() {
@@ -116,9 +149,14 @@ impl Interaction {
 
     fn compose(&mut self, workflow_type: &str, new_id: fn() -> CorrelationId) -> SubmitRequest {
         let workspace = Some(self.workspace.trim().to_owned()).filter(|path| !path.is_empty());
+        let text = self.request.text();
+        let (workflow_type, user_query) = match command::parse(&text) {
+            Asked::Work { definition, query } => (definition, query),
+            Asked::Words | Asked::Incomplete(_) => (workflow_type, text.trim().to_owned()),
+        };
         let mut request = SubmitRequest {
             workflow_type: workflow_type.to_owned(),
-            user_query: self.request.text().trim().to_owned(),
+            user_query,
             correlation_id: None,
             workspace,
             model: None,
@@ -157,15 +195,21 @@ impl Interaction {
 
     /// The pane while nothing runs: the editor.
     pub fn view<'a>(&'a self, look: Look, online: bool, default_workspace: &'a str) -> Element<'a, Message> {
+        let offered = self.offered();
+        let first = offered.first().copied();
         let editor = text_editor(&self.request)
             .id(request_id())
-            .placeholder("Describe a feature. For example: “Lock an account for 15 minutes after five wrong passwords.”")
+            .placeholder("Describe a feature, or begin with / for another kind of work. For example: “Lock an account for 15 minutes after five wrong passwords.”")
             .size(look.size)
             .padding(12)
             .height(Length::Fixed(132.0))
             .wrapping(text::Wrapping::WordOrGlyph)
             .on_action(Message::Edited)
-            .key_binding(|press| keys::bind(press, &[(Shortcut::Send, Message::Send)], Message::Shortcut))
+            .key_binding(move |press| {
+                let mut own = vec![(Shortcut::Send, Message::Send)];
+                own.extend(first.map(|command| (Shortcut::NextField, Message::Complete(command))));
+                keys::bind(press, &own, Message::Shortcut)
+            })
             .style(style::editor(look));
         let placeholder = if default_workspace.is_empty() {
             "/path/on/the/backend"
@@ -181,26 +225,31 @@ impl Interaction {
             .style(style::field(look));
         let send = (online && self.can_send()).then_some(Message::Send);
         let hint = if self.sending {
-            "Sending…"
-        } else if online {
-            "Ctrl+Enter"
+            "Sending…".to_owned()
+        } else if !online {
+            "Waiting for the backend".to_owned()
+        } else if let Asked::Incomplete(command) = command::parse(&self.request.text()) {
+            format!("Write {}", command.hint)
         } else {
-            "Waiting for the backend"
+            "Ctrl+Enter".to_owned()
         };
-        column![
-            pieces::heading(look, "Request"),
-            editor,
-            pieces::heading(look, "Workspace"),
-            workspace,
-            row![
-                text(hint).size(look.small()).color(look.colors.faint),
-                space::horizontal(),
-                pieces::action(look, Tone::Primary, "Send", send),
-            ]
-            .align_y(Alignment::Center),
-        ]
-        .spacing(GAP)
-        .into()
+        let mut parts = column![pieces::heading(look, "Request"), editor].spacing(GAP);
+        if !offered.is_empty() {
+            parts = parts.push(column(offered.into_iter().map(|command| {
+                let completed = Message::Complete(command);
+                pieces::command(look, command.name, command.hint, command.about, Some(completed))
+            })));
+        }
+        let end = row![
+            text(hint).size(look.small()).color(look.colors.faint),
+            space::horizontal(),
+            pieces::action(look, Tone::Primary, "Send", send),
+        ];
+        parts
+            .push(pieces::heading(look, "Workspace"))
+            .push(workspace)
+            .push(end.align_y(Alignment::Center))
+            .into()
     }
 }
 

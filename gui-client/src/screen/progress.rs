@@ -6,6 +6,7 @@ use iced::{
 };
 use shared::wire::{Dollars, NoticeLevel, Span};
 
+use super::fork::{self, Fork};
 use crate::{
     model::{Applied, Phase, Stage, StageStatus, Workflow},
     theme::{
@@ -32,8 +33,9 @@ pub fn title(id: &str) -> String {
         .unwrap_or_default()
 }
 
-/// Stages with their state and time; `now` in seconds since the Unix epoch.
-pub fn stages<'a, Message: 'a>(look: Look, workflow: &'a Workflow, now: u64) -> Element<'a, Message> {
+/// Stages with their state and time, and those from which a new workflow can go
+/// on; `now` in seconds since the Unix epoch.
+pub fn stages<'a>(look: Look, workflow: &'a Workflow, now: u64, fork: &Fork) -> Element<'a, fork::Message> {
     let heading = if workflow.iteration > 1 {
         text(format!("Stages · iteration {}", workflow.iteration))
     } else {
@@ -50,7 +52,17 @@ pub fn stages<'a, Message: 'a>(look: Look, workflow: &'a Workflow, now: u64) -> 
         list = list.push(pieces::remark(look, "Starting…"));
     }
     for stage in &workflow.stages {
-        list = list.push(line(look, stage, workflow.seconds_expected(&stage.id), now));
+        let line = line(look, stage, workflow.seconds_expected(&stage.id), now);
+        let mut line = row![line].align_y(Alignment::Center);
+        if fork::stages(workflow).any(|other| other.id == stage.id) {
+            let from = fork::Message::From(stage.id.clone());
+            line = line.push(pieces::mark(look, "Fork", look.colors.faint, from));
+        }
+        list = list.push(if fork.is_on(&stage.id) {
+            container(line).style(style::surface(look, Surface::Focus))
+        } else {
+            container(line)
+        });
     }
     list.into()
 }

@@ -136,6 +136,20 @@ pub enum Toward {
     Previous,
 }
 
+impl Toward {
+    /// The place that comes after `at` among `count`, which ends at both ends; the
+    /// first in this direction where nothing was chosen.
+    pub fn step(self, at: Option<usize>, count: usize) -> Option<usize> {
+        let last = count.checked_sub(1)?;
+        Some(match (at, self) {
+            (None, Self::Next) => 0,
+            (None, Self::Previous) => last,
+            (Some(at), Self::Next) => (at + 1).min(last),
+            (Some(at), Self::Previous) => at.saturating_sub(1),
+        })
+    }
+}
+
 /// What the window must do.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {

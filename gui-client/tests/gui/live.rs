@@ -1,6 +1,9 @@
 //! The real connection against a small server of our own on a local port.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
 
 use axum::{
     Json, Router,
@@ -18,8 +21,8 @@ use gui_client::{
     Error,
     config::{Address, Token},
     connection::{
-        Component, Connection, Followed, Index, IndexState, Server, ServerInfo, backoff::Backoff,
-        dial::Dialer, live::Live,
+        Component, Connection, Followed, Index, IndexState, Memory, MemoryKind, Server, ServerInfo,
+        backoff::Backoff, dial::Dialer, live::Live,
     },
 };
 use proto::v1;
@@ -28,7 +31,7 @@ use shared::{
     error::{Class, Code},
     id::{Seq, WorkflowId},
     version::{Compatibility, VERSION},
-    wire::{Decision, DecisionRequest, Envelope, SubmitRequest, UndoResponse, WorkflowState},
+    wire::{Decision, DecisionRequest, Envelope, SubmitRequest, UndoResponse, WorkflowPage, WorkflowState},
 };
 use tonic::{Request, Response as Reply, Status};
 
@@ -75,7 +78,13 @@ impl v1::server_service_server::ServerService for Info {
     }
 
     async fn vram(&self, _: Request<v1::VramRequest>) -> Result<Reply<v1::VramResponse>, Status> {
-        Err(Status::unimplemented("not here"))
+        Ok(Reply::new(v1::VramResponse {
+            vram_used_mb: 900,
+            vram_total_mb: Some(8_192),
+            kind: "gpu".to_owned(),
+            level: "warning".to_owned(),
+            ..v1::VramResponse::default()
+        }))
     }
 
     async fn index_status(
@@ -202,6 +211,13 @@ pub async fn server(token: Option<&'static str>) -> (u16, Asked) {
                 if id == "w1" { (StatusCode::OK, Json(json!({}))) } else { (StatusCode::CONFLICT, Json(refusal)) }
             }),
         )
+        .route(
+            "/api/workflow/{id}/fork",
+            post(async |State(asked): State<Asked>, Path(id): Path<String>, Json(body): Json<Value>| {
+                asked.note(format!("fork {id}"), body);
+                (StatusCode::ACCEPTED, Json(json!({"workflow_id": "w4", "correlation_id": "c4"})))
+            }),
+        )
         .route("/api/workflow/{id}/cancel", post(async || StatusCode::NO_CONTENT))
         .route(
             "/api/workflow/{id}/undo",
@@ -209,7 +225,10 @@ pub async fn server(token: Option<&'static str>) -> (u16, Asked) {
         )
         .route(
             "/api/workflows",
-            get(async || Json(json!({"workflows": [summary("w3", "completed"), summary("w2", "running"), summary("w1", "running")]}))),
+            get(async |Query(query): Query<HashMap<String, String>>| match query.get("cursor") {
+                None => Json(json!({"next_cursor": "w1", "workflows": [summary("w3", "completed"), summary("w2", "running"), summary("w1", "running")]})),
+                Some(cursor) => Json(json!({"workflows": [summary(&format!("older than {cursor}"), "failed")]})),
+            }),
         )
         .route("/api/workflow/{id}/stream", get(stream))
         .with_state(asked.clone());
@@ -303,6 +322,20 @@ async fn requests_as_the_contract_says() {
     );
     let missing = live.log(&id, "format").await.unwrap_err();
     assert_eq!(missing.to_string(), "format has no log");
+    let page = live.page(None).await.unwrap();
+    let older = live.page(page.next_cursor.as_deref()).await.unwrap();
+    let ids = |page: &WorkflowPage| -> Vec<String> {
+        let all = page.workflows.iter();
+        all.map(|workflow| workflow.workflow_id.to_string()).collect()
+    };
+    assert_eq!(
+        (ids(&page), ids(&older)),
+        (
+            vec!["w3".to_owned(), "w2".to_owned(), "w1".to_owned()],
+            vec!["older than w1".to_owned()],
+        )
+    );
+    assert_eq!(live.fork(&id, Seq(4)).await, Ok(WorkflowId::new("w4")));
     let refused = live.decide(&WorkflowId::new("w9"), decision).await.unwrap_err();
     assert_eq!(
         refused,
@@ -325,7 +358,12 @@ async fn requests_as_the_contract_says() {
     };
     assert_eq!(
         asked.all(),
-        [("submit".to_owned(), submit), decide("w1"), decide("w9")]
+        [
+            ("submit".to_owned(), submit),
+            decide("w1"),
+            ("fork w1".to_owned(), json!({"at": 4})),
+            decide("w9")
+        ]
     );
 }
 
@@ -348,6 +386,12 @@ async fn version_and_health_over_grpc_on_the_same_port() {
             progress: Some((3, 4)),
             seconds_left: Some(9),
             code: String::new(),
+        }),
+        memory: Some(Memory {
+            kind: MemoryKind::Gpu,
+            used_mb: 900,
+            total_mb: 8_192,
+            is_tight: true,
         }),
     };
     assert_eq!(live.watch().next().await, Some(Server::Up(info)));

@@ -38,6 +38,15 @@ fn stage(id: &str, attempt: u32, status: StageStatus) -> Stage {
         id: StageId::new(id),
         attempt,
         status,
+        began: None,
+    }
+}
+
+/// One that began with this event.
+fn begun(seq: u64, id: &str, attempt: u32, status: StageStatus) -> Stage {
+    Stage {
+        began: Some(Seq(seq)),
+        ..stage(id, attempt, status)
     }
 }
 
@@ -81,8 +90,8 @@ fn stages_run_one_after_the_other() {
             head: Seq(4),
             phase: Phase::Running,
             stages: vec![
-                stage("retrieval", 1, StageStatus::Succeeded(412)),
-                stage("planning", 1, StageStatus::Running(100)),
+                begun(2, "retrieval", 1, StageStatus::Succeeded(412)),
+                begun(4, "planning", 1, StageStatus::Running(100)),
             ],
             ..blank()
         },
@@ -407,7 +416,7 @@ fn ends() {
     check(
         [started("checks", 1), state(WorkflowState::Cancelled, 1)],
         Workflow {
-            stages: vec![stage("checks", 1, StageStatus::Skipped("stopped".to_owned()))],
+            stages: vec![begun(1, "checks", 1, StageStatus::Skipped("stopped".to_owned()))],
             ..ended(Phase::Cancelled, 2)
         },
     );
@@ -429,13 +438,13 @@ fn a_failed_stage_is_tried_again_in_its_place() {
     };
     let one = Workflow {
         head: Seq(2),
-        stages: vec![stage("checks", 1, StageStatus::Failed(5, "syntax".to_owned()))],
+        stages: vec![begun(1, "checks", 1, StageStatus::Failed(5, "syntax".to_owned()))],
         ..blank()
     };
     check([started("checks", 1), failed.clone()], one);
     let two = Workflow {
         head: Seq(3),
-        stages: vec![stage("checks", 2, StageStatus::Running(100))],
+        stages: vec![begun(3, "checks", 2, StageStatus::Running(100))],
         ..blank()
     };
     check([started("checks", 1), failed, again], two);

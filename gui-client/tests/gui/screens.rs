@@ -50,6 +50,69 @@ fn a_request_is_typed_sent_and_proposed() {
 }
 
 #[test]
+fn a_command_is_completed_and_names_the_workflow() {
+    run(async {
+        let mut driver = Driver::connected(Options::default()).await;
+        driver.write(interaction::request_id(), "/").await;
+        assert!(driver.sees("/plan ‹what to plan›").await && driver.sees("/fix ‹what is wrong›").await);
+        driver.click("/fix ‹what is wrong›").await;
+        assert_eq!(
+            driver.app.interaction.request.text().trim_end_matches('\n'),
+            "/fix "
+        );
+        assert!(driver.sees("Write what is wrong").await && !driver.app.interaction.can_send());
+        driver.write(interaction::request_id(), "it hangs").await;
+        driver.click("Send").await;
+        let sent = driver.fake.sent().unwrap();
+        let query = "Find the cause of this problem and remove it: it hangs";
+        assert_eq!(
+            (sent.workflow_type.as_str(), sent.user_query.as_str()),
+            ("feature_implementation", query)
+        );
+    });
+}
+
+#[test]
+fn tab_completes_the_first_command_that_fits() {
+    run(async {
+        let mut driver = Driver::connected(Options::default()).await;
+        driver.write(interaction::request_id(), "/te").await;
+        driver
+            .act(|screen| {
+                screen.click(interaction::request_id()).unwrap();
+                screen.tap_key(iced::keyboard::key::Named::Tab);
+            })
+            .await;
+        assert_eq!(
+            driver.app.interaction.request.text().trim_end_matches('\n'),
+            "/test "
+        );
+    });
+}
+
+#[test]
+fn a_dropped_file_is_named_or_told() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let note = folder.path().join("note.txt");
+        std::fs::write(&note, "five times\n").unwrap();
+        let mut driver = Driver::connected(Options::default()).await;
+        driver.write(interaction::request_id(), "As in ").await;
+        driver
+            .send(Message::Dropped("/home/ada/shop/shop/auth.py".into()))
+            .await;
+        driver.send(Message::Dropped(note.clone())).await;
+        assert_eq!(
+            driver.app.interaction.request.text(),
+            "As in `shop/auth.py` \n`note.txt`:\n```\nfive times\n```\n"
+        );
+        std::fs::write(&note, [0xff]).unwrap();
+        driver.send(Message::Dropped(note)).await;
+        assert!(driver.sees("Error · E1709").await);
+    });
+}
+
+#[test]
 fn a_remark_is_said_while_the_workflow_runs() {
     run(async {
         let mut driver = Driver::connected(Options::default()).await;
@@ -436,6 +499,16 @@ fn the_footer_tells_how_the_index_gets_on() {
     check("waiting", None, None, Some((Some(false), "Index waiting E1501")));
     check("failed", None, None, Some((Some(false), "Index failed")));
     check("ready", None, None, Some((Some(true), "Index 120 files")));
+}
+
+#[test]
+fn the_footer_tells_how_full_the_memory_of_the_models_is() {
+    run(async {
+        let mut driver = Driver::connected(Options::default()).await;
+        let said = footer::states("b", driver.app.server.as_ref());
+        assert_eq!(said.last(), Some(&(Some(true), "VRAM 5.1/8.0 GB".to_owned())));
+        assert!(driver.sees("VRAM 5.1/8.0 GB").await);
+    });
 }
 
 #[test]

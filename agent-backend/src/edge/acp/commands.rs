@@ -4,7 +4,7 @@
 use agent_client_protocol::v1::schema::{
     AvailableCommand, AvailableCommandInput, AvailableCommandsUpdate, SessionUpdate, UnstructuredCommandInput,
 };
-use shared::error::Code;
+use shared::{command, error::Code};
 
 use crate::error::Error;
 
@@ -32,33 +32,8 @@ pub(super) enum Asked {
     Undo(Option<String>),
 }
 
-/// A command: its name, what it does, and what follows it.
-const ALL: [(&str, &str, Option<&str>); 10] = [
-    (
-        "feature",
-        "Implement something: plan, code, tests, review, commit",
-        Some("what to implement"),
-    ),
-    (
-        "plan",
-        "The same, and the plan is put to you before any code is written",
-        Some("what to plan"),
-    ),
-    (
-        "modules",
-        "The same, each folder of the plan written by itself",
-        Some("what to implement"),
-    ),
-    (
-        "fix",
-        "Find the cause of a problem and remove it",
-        Some("what is wrong"),
-    ),
-    (
-        "test",
-        "Write tests, always, and whatever code they need",
-        Some("what to test"),
-    ),
+/// A command that begins no workflow: its name, what it does, and what follows it.
+const OF_SESSIONS: [(&str, &str, Option<&str>); 5] = [
     ("review", "Ask about the open proposal once more", None),
     ("resume", "Go on with what is not over in this session", None),
     (
@@ -76,42 +51,39 @@ const ALL: [(&str, &str, Option<&str>); 10] = [
 
 /// What clients are told there is.
 pub(super) fn available() -> SessionUpdate {
-    let command = |(name, what, input): &(&str, &str, Option<&str>)| {
-        let input =
-            input.map(|hint| AvailableCommandInput::Unstructured(UnstructuredCommandInput::new(hint)));
-        AvailableCommand::new(*name, *what).input(input)
+    let command = |name: &str, about: &str, hint: Option<&str>| {
+        let input = hint.map(|hint| AvailableCommandInput::Unstructured(UnstructuredCommandInput::new(hint)));
+        AvailableCommand::new(name, about).input(input)
     };
-    SessionUpdate::AvailableCommandsUpdate(AvailableCommandsUpdate::new(ALL.iter().map(command).collect()))
+    let works = command::ALL.iter();
+    let works = works.map(|work| command(work.name, work.about, Some(work.hint)));
+    let others = OF_SESSIONS
+        .iter()
+        .map(|(name, about, hint)| command(name, about, *hint));
+    SessionUpdate::AvailableCommandsUpdate(AvailableCommandsUpdate::new(works.chain(others).collect()))
 }
 
 /// What `prompt` asks for. A command that needs words and has none is refused.
 pub(super) fn parse(prompt: &str) -> Result<Asked, Error> {
-    let Some(rest) = prompt.trim_start().strip_prefix('/') else {
+    let lacking =
+        |name: &str, hint: &str| Error::user(Code::QueryEmpty, format!("/{name} needs to know {hint}"));
+    match command::parse(prompt) {
+        command::Asked::Work { definition, query } => return Ok(Asked::Work { definition, query }),
+        command::Asked::Incomplete(command) => return Err(lacking(command.name, command.hint)),
+        command::Asked::Words => {}
+    }
+    let Some((name, words)) = command::split(prompt) else {
         return Ok(Asked::Words);
     };
-    let (name, words) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
-    let Some((name, _, input)) = ALL.iter().find(|(known, ..)| *known == name) else {
+    let Some((_, _, hint)) = OF_SESSIONS.iter().find(|(known, ..)| *known == name) else {
         return Ok(Asked::Words);
     };
-    let words = words.trim();
-    if let Some(hint) = input
+    if let Some(hint) = hint
         && words.is_empty()
     {
-        return Err(Error::user(
-            Code::QueryEmpty,
-            format!("/{name} needs to know {hint}"),
-        ));
+        return Err(lacking(name, hint));
     }
-    let work = |definition, query: String| Asked::Work { definition, query };
-    Ok(match *name {
-        "feature" => work("feature_implementation", words.to_owned()),
-        "plan" => work("plan_first", words.to_owned()),
-        "modules" => work("modules", words.to_owned()),
-        "fix" => work(
-            "feature_implementation",
-            format!("Find the cause of this problem and remove it: {words}"),
-        ),
-        "test" => work("tests", format!("Write tests: {words}")),
+    Ok(match name {
         "review" => Asked::Review,
         "resume" => Asked::Resume,
         "undo" => Asked::Undo(Some(words.to_owned()).filter(|id| !id.is_empty())),

@@ -360,7 +360,11 @@ fn prompt<'a>(agents: &'a Agents, session: &'a Session, buttons: &Buttons<'_>) -
     .align_y(Alignment::Center);
     let mut parts = column![].spacing(GAP);
     if let Some(commands) = offered(&session.commands, &agents.prompt.text()) {
-        let lines = commands.into_iter().map(|command| command_line(command, look));
+        let lines = commands.into_iter().map(|command| {
+            let hint = command.hint.as_deref().unwrap_or_default();
+            let completed = Message::Complete(command.name.clone());
+            pieces::command(look, &command.name, hint, &command.description, Some(completed))
+        });
         parts = parts.push(column(lines).spacing(2));
     }
     container(parts.push(editor).push(line))
@@ -377,25 +381,6 @@ fn offered<'a>(commands: &'a [SlashCommand], written: &str) -> Option<Vec<&'a Sl
         .filter(|command| command.name.starts_with(beginning));
     let fit: Vec<_> = fit.take(COMMANDS_MAX).collect();
     (!fit.is_empty()).then_some(fit)
-}
-
-fn command_line(command: &SlashCommand, look: Look) -> Element<'_, Message> {
-    let hint = command
-        .hint
-        .as_deref()
-        .map(|hint| format!(" ‹{hint}›"))
-        .unwrap_or_default();
-    row![
-        text(format!("/{}{hint}", command.name))
-            .font(MONO)
-            .size(look.small())
-            .color(look.colors.accent),
-        text(pieces::shortened(&command.description, 100))
-            .size(look.small())
-            .color(look.colors.muted),
-    ]
-    .spacing(GAP)
-    .into()
 }
 
 #[cfg(test)]
