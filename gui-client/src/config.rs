@@ -318,7 +318,7 @@ mod tests {
         check_file("backnd: x\n", Err("backnd"));
         check_file("font_size: 3\n", Err("font_size must be 10 to 24"));
         check_file("backend: [\n", Err("not valid YAML"));
-        check_file("backend: [\n", Err("line 2 column 1"));
+        check_file("backend: [\n", Err("line 1 column 10"));
         check_file("theme: dark\nfont_size: large\n", Err("line 2 column 12"));
     }
 }
