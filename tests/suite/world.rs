@@ -340,6 +340,11 @@ impl World {
         answer(self.http.get(format!("{}{path}", self.url))).await
     }
 
+    /// The same, of a backend that may die; none if it did.
+    pub async fn try_get(&self, path: &str) -> Option<(u16, Value)> {
+        try_answer(self.http.get(format!("{}{path}", self.url))).await.ok()
+    }
+
     /// Status and body of a POST of raw text.
     pub async fn post_text(&self, path: &str, body: impl Into<String>) -> (u16, Value) {
         answer(self.http.post(format!("{}{path}", self.url)).body(body.into())).await
