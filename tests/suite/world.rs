@@ -342,7 +342,9 @@ impl World {
 
     /// The same, of a backend that may die; none if it did.
     pub async fn try_get(&self, path: &str) -> Option<(u16, Value)> {
-        try_answer(self.http.get(format!("{}{path}", self.url))).await.ok()
+        try_answer(self.http.get(format!("{}{path}", self.url)))
+            .await
+            .ok()
     }
 
     /// Status and body of a POST of raw text.

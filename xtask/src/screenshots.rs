@@ -202,10 +202,13 @@ fn take(shot: &Shot, paths: &Paths, file: &Path) -> anyhow::Result<()> {
     }
     display.apply(&mut window);
     let program = crew.start(GUI, &mut window)?;
-    let found = || xdotool(&display, &["search", "--name", shot.ready]).ok();
-    let id = program.wait_until(shot.ready, READY_WAIT, found)?;
-    let id = id.lines().next().unwrap_or_default().to_owned();
-    xdotool(&display, &["windowfocus", "--sync", &id])?;
+    // A window that is not drawn yet cannot have the keyboard.
+    let focused = || {
+        let found = xdotool(&display, &["search", "--onlyvisible", "--name", shot.ready]).ok()?;
+        let id = found.lines().next()?;
+        xdotool(&display, &["windowfocus", "--sync", id]).ok()
+    };
+    program.wait_until(shot.ready, READY_WAIT, focused)?;
     for act in shot.acts {
         match act {
             Keys(keys) => {
