@@ -61,6 +61,8 @@ pub struct Workflow {
     pub checks: Vec<Check>,
     /// The proposed diff, one entry a file.
     pub files: Vec<FileView>,
+    /// Whether the proposal was accepted, so that what begins now writes it.
+    pub accepted: bool,
     /// What a person should know, oldest first.
     pub notices: Vec<Notice>,
 }
@@ -84,6 +86,7 @@ impl Workflow {
             live: None,
             checks: Vec::new(),
             files: Vec::new(),
+            accepted: false,
             notices: Vec::new(),
         }
     }
@@ -227,7 +230,9 @@ impl Workflow {
             } => {
                 self.begin_iteration(*iteration);
                 let status = StageStatus::Running(event.timestamp);
-                self.set_stage(stage_id, *attempt, status, Some(event.seq));
+                // Whoever goes on from there would write without being asked.
+                let began = (!self.accepted).then_some(event.seq);
+                self.set_stage(stage_id, *attempt, status, began);
             }
             Body::StageFinished {
                 stage_id,
@@ -328,6 +333,7 @@ impl Workflow {
                 question,
             } => {
                 self.begin_iteration(*iteration);
+                self.accepted = false;
                 self.phase = Phase::Review {
                     iteration: *iteration,
                     options: options.clone(),
@@ -338,6 +344,14 @@ impl Workflow {
                 if *decision == Decision::Modify {
                     self.feedback.push(feedback.clone().unwrap_or_default());
                 }
+                let is_asked = matches!(
+                    &self.phase,
+                    Phase::Review {
+                        question: Question::Review,
+                        ..
+                    }
+                );
+                self.accepted = is_asked && *decision == Decision::Accept && !self.files.is_empty();
                 self.phase = Phase::Decided(*decision);
             }
             Body::Applied {
@@ -422,6 +436,7 @@ impl Workflow {
         self.live = None;
         self.checks.clear();
         self.files.clear();
+        self.accepted = false;
         self.phase = Phase::Running;
     }
 

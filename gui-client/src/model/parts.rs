@@ -84,7 +84,8 @@ pub struct Stage {
     pub attempt: u32,
     /// Where it stands.
     pub status: StageStatus,
-    /// The event with which it began last, if it has.
+    /// The event with which it began last, if it has and a new workflow may go on
+    /// from there.
     pub began: Option<Seq>,
 }
 

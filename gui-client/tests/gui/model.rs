@@ -343,6 +343,36 @@ fn an_answer_can_be_given_once() {
 }
 
 #[test]
+fn nothing_goes_on_from_where_an_accepted_proposal_is_written() {
+    let taken = Body::DecisionTaken {
+        decision: Decision::Accept,
+        feedback: None,
+    };
+    let proposed = Body::DiffReady {
+        iteration: 1,
+        files: vec![file()],
+    };
+    let began = |bodies: Vec<Body>| -> Vec<Option<Seq>> {
+        let workflow = fold(&events(bodies));
+        workflow.stages.iter().map(|stage| stage.began).collect()
+    };
+    let review = [proposed, started("review", 1), needed(1), taken.clone()];
+    let apply = started("apply", 1);
+    assert_eq!(
+        began([review.as_slice(), &[apply]].concat()),
+        [Some(Seq(2)), None]
+    );
+    // An accepted plan has written nothing yet.
+    let plan = vec![
+        started("plan_review", 1),
+        needed(1),
+        taken,
+        started("code_generation", 1),
+    ];
+    assert_eq!(began(plan), [Some(Seq(1)), Some(Seq(4))]);
+}
+
+#[test]
 fn a_modification_begins_anew_and_keeps_plan_and_context() {
     let retrieval = Retrieval {
         mode: RetrievalMode::Hybrid,
