@@ -2,6 +2,7 @@
 //! seen, and small pieces that every screen uses.
 
 pub mod code;
+pub mod commands;
 mod cut;
 pub mod keys;
 pub mod pieces;

@@ -33,7 +33,7 @@ use crate::{
     },
     screen::review::Toward,
     shortcut::Shortcut,
-    widget::pieces,
+    widget::commands,
 };
 
 use kept::Kept;
@@ -287,7 +287,7 @@ impl Agents {
             Message::Heard(..) => {}
             Message::Act(act) => return (self.act(act), None),
             Message::Prompt(action) => self.prompt.perform(action),
-            Message::Complete(command) => self.prompt = pieces::begun_with(&command),
+            Message::Complete(command) => self.prompt = commands::begun_with(&command),
             Message::Folder(folder) => self.folder = folder,
             Message::Field(name, line) => {
                 if let Some((_, draft)) = &mut self.form {

@@ -22,7 +22,7 @@ use crate::{
         GAP, Look,
         style::{self, Surface, Tone},
     },
-    widget::{keys, pieces},
+    widget::{commands, keys, pieces},
 };
 
 /// Longest request, in characters; the backend has its own limit.
@@ -101,18 +101,6 @@ impl Interaction {
         is_whole && !self.sending && !text.trim().is_empty() && text.chars().count() <= REQUEST_CHARS_MAX
     }
 
-    /// The commands that begin as what is written does.
-    fn offered(&self) -> Vec<Command> {
-        let text = self.request.text();
-        match text.trim_end_matches('\n').strip_prefix('/') {
-            Some(beginning) => {
-                let fits = |command: &Command| command.name.starts_with(beginning);
-                command::ALL.into_iter().filter(fits).collect()
-            }
-            None => Vec::new(),
-        }
-    }
-
     /// Reacts.
     pub fn update(
         &mut self,
@@ -130,7 +118,7 @@ impl Interaction {
                 (Task::none(), None)
             }
             Message::Complete(command) => {
-                self.request = pieces::begun_with(command.name);
+                self.request = commands::begun_with(command.name);
                 (operation::focus(request_id()), None)
             }
             Message::Shortcut(shortcut) => (Task::none(), Some(Event::Shortcut(shortcut))),
@@ -195,8 +183,9 @@ impl Interaction {
 
     /// The pane while nothing runs: the editor.
     pub fn view<'a>(&'a self, look: Look, online: bool, default_workspace: &'a str) -> Element<'a, Message> {
-        let offered = self.offered();
-        let first = offered.first().copied();
+        let written = self.request.text();
+        let offered = commands::offered(&command::ALL, |command| command.name, &written).unwrap_or_default();
+        let first = offered.first().map(|command| **command);
         let editor = text_editor(&self.request)
             .id(request_id())
             .placeholder("Describe a feature, or begin with / for another kind of work. For example: “Lock an account for 15 minutes after five wrong passwords.”")
@@ -228,7 +217,7 @@ impl Interaction {
             "Sending…".to_owned()
         } else if !online {
             "Waiting for the backend".to_owned()
-        } else if let Asked::Incomplete(command) = command::parse(&self.request.text()) {
+        } else if let Asked::Incomplete(command) = command::parse(&written) {
             format!("Write {}", command.hint)
         } else {
             "Ctrl+Enter".to_owned()
@@ -236,8 +225,8 @@ impl Interaction {
         let mut parts = column![pieces::heading(look, "Request"), editor].spacing(GAP);
         if !offered.is_empty() {
             parts = parts.push(column(offered.into_iter().map(|command| {
-                let completed = Message::Complete(command);
-                pieces::command(look, command.name, command.hint, command.about, Some(completed))
+                let completed = Message::Complete(*command);
+                commands::line(look, command.name, command.hint, command.about, completed)
             })));
         }
         let end = row![

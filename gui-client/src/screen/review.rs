@@ -137,6 +137,17 @@ pub enum Toward {
 }
 
 impl Toward {
+    /// As [`Toward::step`], from one end on to the other.
+    pub fn around(self, at: Option<usize>, count: usize) -> Option<usize> {
+        let last = count.checked_sub(1)?;
+        Some(match (at, self) {
+            (None, Self::Next) => 0,
+            (None, Self::Previous) => last,
+            (Some(at), Self::Next) => (at + 1) % count,
+            (Some(at), Self::Previous) => (at + last) % count,
+        })
+    }
+
     /// The place that comes after `at` among `count`, which ends at both ends; the
     /// first in this direction where nothing was chosen.
     pub fn step(self, at: Option<usize>, count: usize) -> Option<usize> {
@@ -190,12 +201,8 @@ impl Review {
         let task = match message {
             Message::File(file) => self.show(file, workflow),
             Message::Step(direction) => {
-                let count = workflow.files.len().max(1);
-                let file = match direction {
-                    Toward::Next => (self.file + 1) % count,
-                    Toward::Previous => (self.file + count - 1) % count,
-                };
-                self.show(file, workflow)
+                let file = direction.around(Some(self.file), workflow.files.len());
+                self.show(file.unwrap_or_default(), workflow)
             }
             Message::Jump(direction) => self.jump(direction, workflow, look),
             Message::ToggleView => {
@@ -407,14 +414,8 @@ impl Review {
             return Task::none();
         };
         let changes = self.file(file).changes(self.view, self.layout);
-        if changes.is_empty() {
+        let Some(change) = direction.around(self.change, changes.len()) else {
             return Task::none();
-        }
-        let change = match (direction, self.change) {
-            (Toward::Next, None) => 0,
-            (Toward::Next, Some(change)) => (change + 1) % changes.len(),
-            (Toward::Previous, None) => changes.len() - 1,
-            (Toward::Previous, Some(change)) => (change + changes.len() - 1) % changes.len(),
         };
         self.change = Some(change);
         let y = row_top(look, changes[change].saturating_sub(ROWS_ABOVE));

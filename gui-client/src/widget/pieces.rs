@@ -2,19 +2,16 @@
 
 use iced::{
     Alignment, Color, Element, Length,
-    widget::{button, column, container, row, text, text_editor},
+    widget::{button, column, container, row, text},
 };
 
 use crate::{
     model::diff::display,
     theme::{
-        GAP, Look, MONO, UI_STRONG,
+        GAP, Look, UI_STRONG,
         style::{self, Surface, Tone},
     },
 };
-
-/// Characters of what a command does that are shown.
-const COMMAND_CHARS_MAX: usize = 100;
 
 /// A button with a label; grey and dead without a message.
 pub fn action<'a, Message: Clone + 'a>(
@@ -51,42 +48,6 @@ pub fn choice<'a, Message: Clone + 'a>(
     .style(style::button(look, tone))
     .on_press_maybe(message)
     .into()
-}
-
-/// A command that is offered: its name, what follows it, and what it does.
-pub fn command<'a, Message: Clone + 'a>(
-    look: Look,
-    name: &str,
-    hint: &str,
-    about: &str,
-    message: Option<Message>,
-) -> Element<'a, Message> {
-    let hint = if hint.is_empty() {
-        String::new()
-    } else {
-        format!(" ‹{hint}›")
-    };
-    let line = row![
-        text(format!("/{name}{hint}"))
-            .font(MONO)
-            .size(look.small())
-            .color(look.colors.accent),
-        text(shortened(about, COMMAND_CHARS_MAX))
-            .size(look.small())
-            .color(look.colors.muted),
-    ];
-    button(line.spacing(GAP).wrap())
-        .padding([2, 4])
-        .style(style::button(look, Tone::Tab))
-        .on_press_maybe(message)
-        .into()
-}
-
-/// A draft that begins with a command and goes on behind it.
-pub fn begun_with(command: &str) -> text_editor::Content {
-    let mut draft = text_editor::Content::with_text(&format!("/{command} "));
-    draft.perform(text_editor::Action::Move(text_editor::Motion::DocumentEnd));
-    draft
 }
 
 /// A coloured sign that can be pressed.

@@ -9,7 +9,7 @@ use crate::{
         event::{Answer, Ask, QuestionId, SessionId, Set, SignInBy},
         form::{FieldKind, Form},
         session::ENTRIES_MAX,
-        update::{Setting, SettingKey, SettingValue, Switch},
+        update::{Choice, Setting, SettingKey, SettingValue, Switch},
     },
     screen::review::Toward,
 };
@@ -170,21 +170,13 @@ impl Agents {
     /// The keyboard goes on to the next thing, or back.
     pub(super) fn step(&mut self, toward: Toward) {
         let acts = self.acts();
-        if acts.is_empty() {
-            return;
-        }
         let at = self
             .cursor
             .as_ref()
             .and_then(|act| acts.iter().position(|other| other == act));
-        let count = acts.len();
-        let next = match (at, toward) {
-            (Some(at), Toward::Next) => (at + 1) % count,
-            (Some(at), Toward::Previous) => (at + count - 1) % count,
-            (None, Toward::Next) => 0,
-            (None, Toward::Previous) => count - 1,
-        };
-        self.cursor = acts.get(next).cloned();
+        if let Some(next) = toward.around(at, acts.len()) {
+            self.cursor = acts.get(next).cloned();
+        }
     }
 
     /// The answer to the oldest question that is a yes, or the one that is a no.
@@ -226,15 +218,20 @@ fn settings(setting: &Setting) -> Vec<Act> {
                 .collect()
         }
         SettingValue::Select { current, choices } => {
-            let count = choices.len();
-            let at = choices
-                .iter()
-                .position(|choice| choice.value == *current)
-                .unwrap_or(0);
-            let near = [(at + count - 1) % count, (at + 1) % count];
-            near.map(|at| set(Set::Choice(choices[at].value.clone()))).into()
+            let (_, near) = near(current, choices);
+            near.map(|choice| set(Set::Choice(choice.value.clone()))).into()
         }
     }
+}
+
+/// Of a list that is stepped through: the chosen one, and those before and after
+/// it, around the ends.
+pub(super) fn near<'a>(current: &str, choices: &'a [Choice]) -> (&'a Choice, [&'a Choice; 2]) {
+    let count = choices.len();
+    let at = choices.iter().position(|choice| choice.value == current);
+    let at = at.unwrap_or(0);
+    let near = [(at + count - 1) % count, (at + 1) % count];
+    (&choices[at], near.map(|at| &choices[at]))
 }
 
 /// What can be chosen in a form.

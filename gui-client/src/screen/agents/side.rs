@@ -5,7 +5,11 @@ use iced::{
     widget::{Row, column, container, row, text, text_input},
 };
 
-use super::{Act, Agents, Identity, Link, Message, act::BUTTONS_MAX, folder_id};
+use super::{
+    Act, Agents, Identity, Link, Message,
+    act::{BUTTONS_MAX, near},
+    folder_id,
+};
 use crate::{
     agent::{
         event::{AgentInfo, Call, Listed, Set, SignIn, SignInBy},
@@ -309,16 +313,12 @@ fn choose<'a>(setting: &'a Setting, buttons: &Buttons<'_>) -> Element<'a, Messag
             Row::from_iter(all).wrap().into()
         }
         SettingValue::Select { current, choices } => {
-            let count = choices.len();
-            let at = choices
-                .iter()
-                .position(|choice| choice.value == *current)
-                .unwrap_or(0);
-            let near = |at: usize| set(Set::Choice(choices[at % count].value.clone()));
+            let (chosen, near) = near(current, choices);
+            let [before, after] = near.map(|choice| set(Set::Choice(choice.value.clone())));
             row![
-                buttons.choice(Tone::Quiet, "‹", near(at + count - 1)),
-                text(choices[at].name.as_str()).size(look.small()),
-                buttons.choice(Tone::Quiet, "›", near(at + 1)),
+                buttons.choice(Tone::Quiet, "‹", before),
+                text(chosen.name.as_str()).size(look.small()),
+                buttons.choice(Tone::Quiet, "›", after),
             ]
             .spacing(GAP)
             .align_y(iced::Alignment::Center)

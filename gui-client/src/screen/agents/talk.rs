@@ -12,7 +12,7 @@ use crate::{
     agent::{
         session::{Entry, Said, Session, Turn},
         tool::{FileChange, ToolCall, ToolContent, ToolStatus},
-        update::{Notice, Severity, SlashCommand, Speaker, Usage},
+        update::{Notice, Severity, Speaker, Usage},
     },
     model::layout::{Layout, View},
     shortcut::Shortcut,
@@ -22,7 +22,7 @@ use crate::{
     },
     widget::{
         code::Code,
-        keys, pieces,
+        commands, keys, pieces,
         rows::{Diff, Rows},
     },
 };
@@ -31,8 +31,6 @@ use crate::{
 const DIFF_ROWS_MAX: usize = 12;
 /// Lines of what a tool said that are shown.
 const TOOL_LINES_MAX: usize = 12;
-/// Commands that are offered at once.
-const COMMANDS_MAX: usize = 6;
 /// Width of a conversation; longer lines are hard to read.
 const WIDTH_MAX: f32 = 1_000.0;
 
@@ -359,11 +357,12 @@ fn prompt<'a>(agents: &'a Agents, session: &'a Session, buttons: &Buttons<'_>) -
     .spacing(GAP)
     .align_y(Alignment::Center);
     let mut parts = column![].spacing(GAP);
-    if let Some(commands) = offered(&session.commands, &agents.prompt.text()) {
-        let lines = commands.into_iter().map(|command| {
+    let written = agents.prompt.text();
+    if let Some(offered) = commands::offered(&session.commands, |command| &command.name, &written) {
+        let lines = offered.into_iter().map(|command| {
             let hint = command.hint.as_deref().unwrap_or_default();
             let completed = Message::Complete(command.name.clone());
-            pieces::command(look, &command.name, hint, &command.description, Some(completed))
+            commands::line(look, &command.name, hint, &command.description, completed)
         });
         parts = parts.push(column(lines).spacing(2));
     }
@@ -371,16 +370,6 @@ fn prompt<'a>(agents: &'a Agents, session: &'a Session, buttons: &Buttons<'_>) -
         .padding(SPACE)
         .style(style::surface(look, Surface::Panel))
         .into()
-}
-
-/// The commands that begin as what is written does.
-fn offered<'a>(commands: &'a [SlashCommand], written: &str) -> Option<Vec<&'a SlashCommand>> {
-    let beginning = written.trim_end_matches('\n').strip_prefix('/')?;
-    let fit = commands
-        .iter()
-        .filter(|command| command.name.starts_with(beginning));
-    let fit: Vec<_> = fit.take(COMMANDS_MAX).collect();
-    (!fit.is_empty()).then_some(fit)
 }
 
 #[cfg(test)]
@@ -398,27 +387,6 @@ mod tests {
         );
         check("```\nx", &[Block::Code("x")]);
         check("a ``` b", &[Block::Words("a ``` b")]);
-    }
-
-    #[test]
-    fn commands_are_offered_as_they_are_written() {
-        let command = |name: &str| SlashCommand {
-            name: name.to_owned(),
-            description: String::new(),
-            hint: None,
-        };
-        let all = [command("review"), command("resume"), command("test")];
-        let check = |written: &str, expect: Option<&[&str]>| {
-            let names = |fit: Vec<&SlashCommand>| fit.iter().map(|one| one.name.clone()).collect::<Vec<_>>();
-            let expect = expect.map(|names| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
-            assert_eq!(offered(&all, written).map(names), expect, "{written:?}");
-        };
-        check("", None);
-        check("re", None);
-        check("/", Some(&["review", "resume", "test"]));
-        check("/re\n", Some(&["review", "resume"]));
-        check("/x", None);
-        check("/test it", None);
     }
 
     #[test]
