@@ -5,14 +5,15 @@
 
 use std::{
     fs, io,
-    io::Write as _,
     path::{Path, PathBuf},
 };
 
 use engine::blob::BlobId;
 use serde::{Deserialize, Serialize};
-use shared::error::{Class, Code};
-use tempfile::NamedTempFile;
+use shared::{
+    error::{Class, Code},
+    files,
+};
 
 use crate::error::Error;
 
@@ -81,11 +82,7 @@ impl Consents {
         let path = self.path(workspace);
         let write = || {
             fs::create_dir_all(&self.folder)?;
-            let mut file = NamedTempFile::new_in(&self.folder)?;
-            file.write_all(text.as_bytes())?;
-            file.as_file().sync_all()?;
-            file.persist(&path)?;
-            self.sync()
+            files::write_atomically(&path, text.as_bytes())
         };
         write().map_err(|error| self.failed(&error))
     }
@@ -96,7 +93,9 @@ impl Consents {
     /// E1212 if its file cannot be removed.
     pub fn forget(&self, workspace: &str) -> Result<bool, Error> {
         match fs::remove_file(self.path(workspace)) {
-            Ok(()) => self.sync().map(|()| true).map_err(|error| self.failed(&error)),
+            Ok(()) => files::sync_folder(&self.folder)
+                .map(|()| true)
+                .map_err(|error| self.failed(&error)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(self.failed(&error)),
         }
@@ -114,11 +113,6 @@ impl Consents {
     fn path(&self, workspace: &str) -> PathBuf {
         let name = BlobId::of(workspace.as_bytes()).to_hex();
         self.folder.join(format!("{}.json", &name[..16]))
-    }
-
-    /// A name is durable with its folder.
-    fn sync(&self) -> io::Result<()> {
-        fs::File::open(&self.folder)?.sync_all()
     }
 
     fn failed(&self, error: &io::Error) -> Error {

@@ -12,6 +12,7 @@ use std::{
 use async_trait::async_trait;
 use models::{ChosenFor, Room, Session};
 use serde::{Deserialize, Serialize};
+use shared::files::{folder_of, write_atomically};
 
 use crate::{
     config::Config,
@@ -101,14 +102,9 @@ fn read(file: &Path) -> Chosen {
     })
 }
 
-/// Seen whole or not at all.
 fn write(file: &Path, all: &Chosen) -> io::Result<()> {
-    let folder = file.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    let half = tempfile::NamedTempFile::new_in(folder)?;
-    serde_json::to_writer_pretty(&half, all)?;
-    half.persist(file).map_err(|error| error.error)?;
-    Ok(())
+    fs::create_dir_all(folder_of(file))?;
+    write_atomically(file, &serde_json::to_vec_pretty(all)?)
 }
 
 #[cfg(test)]

@@ -7,10 +7,12 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use shared::id::WorkflowId;
+use shared::{
+    files::{folder_of, write_atomically},
+    id::WorkflowId,
+};
 
 use crate::{
-    files::write_atomically,
     model::layout::{Layout, View},
     screen::review,
 };
@@ -94,7 +96,8 @@ fn read(path: &Path) -> io::Result<Drafts> {
 
 fn write(path: &Path, drafts: &Drafts) -> io::Result<()> {
     // Readable by its owner only, as drafts may be.
-    write_atomically(path, &serde_json::to_vec(drafts)?, None)
+    std::fs::create_dir_all(folder_of(path))?;
+    write_atomically(path, &serde_json::to_vec(drafts)?)
 }
 
 #[cfg(test)]

@@ -15,7 +15,6 @@ pub mod config;
 pub mod connection;
 pub mod drafts;
 pub mod error;
-mod files;
 pub mod model;
 pub mod screen;
 pub mod shortcut;

@@ -1,7 +1,7 @@
 //! The vocabulary that every program of Agentic IDE speaks: ids, the event
 //! envelope that is streamed, error classes and codes, configuration loading,
-//! commands that a request begins with, redaction, logging set-up, the lock of a data directory, stopwatches and
-//! where programs are.
+//! commands that a request begins with, redaction, logging set-up, the lock of a data directory, durable writes of
+//! files, stopwatches and where programs are.
 //!
 //! It must never know how anything is done: no sockets, no database, no model.
 
@@ -10,6 +10,7 @@ pub mod command;
 pub mod config;
 pub mod crash;
 pub mod error;
+pub mod files;
 pub mod id;
 pub mod lock;
 pub mod paths;

@@ -76,8 +76,9 @@ const IMPURE_CRATES: [&str; 8] = [
     "tonic",
 ];
 /// What the sources of a pure crate must not name.
-const IMPURE_PATHS: [&str; 11] = [
+const IMPURE_PATHS: [&str; 12] = [
     "shared::clock",
+    "shared::files",
     "shared::programs",
     "std::env",
     "std::fs",

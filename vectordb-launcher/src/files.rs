@@ -1,39 +1,15 @@
-//! Durable writes, copies and sizes of files.
+//! Copies and sizes of folders.
 
 use std::{
     fs::{self, File},
-    io::{self, Write as _},
+    io,
     path::Path,
 };
 
+use shared::files::sync_folder;
+
 /// Name of the lock file inside a data directory.
 pub const LOCK_FILE: &str = "lock";
-
-/// Replaces `path` by `content` so that a crash at any moment leaves either the
-/// old or the new content: the new file is on disk before the name moves, and
-/// the name is on disk before this returns.
-pub fn write_atomically(path: &Path, content: &[u8]) -> io::Result<()> {
-    let folder = folder_of(path);
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(content)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    sync_folder(folder)
-}
-
-/// The folder that `path` is in. A bare file name has the empty path for a
-/// parent, which no call of the system takes.
-pub fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        Some(_) | None => Path::new("."),
-    }
-}
-
-/// Makes the names inside `folder` durable.
-pub fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
 
 /// Copies the folder `from` to the new folder `to` and returns the bytes; when
 /// this returns they are on disk.
@@ -88,19 +64,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bare_name_is_in_the_current_folder() {
-        assert_eq!(folder_of(Path::new("ports.json")), Path::new("."));
-        assert_eq!(folder_of(Path::new("a/ports.json")), Path::new("a"));
-        assert_eq!(folder_of(Path::new("/ports.json")), Path::new("/"));
-    }
-
-    #[test]
-    fn atomic_writes_replace() {
+    fn a_copy_has_the_bytes_of_all_below() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("file");
-        write_atomically(&path, b"one").unwrap();
-        write_atomically(&path, b"two").unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"two");
-        assert_eq!(bytes_below(folder.path()), 3);
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        fs::create_dir_all(from.join("deep")).unwrap();
+        fs::write(from.join("deep/file"), "two").unwrap();
+        fs::write(from.join("file"), "one").unwrap();
+        assert_eq!(copy_tree(&from, &to).unwrap(), 6);
+        assert_eq!(fs::read(to.join("deep/file")).unwrap(), b"two");
+        assert_eq!(bytes_below(&to), 6);
     }
 }

@@ -9,11 +9,9 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use shared::files;
 
-use crate::{
-    error::{Error, Result},
-    files,
-};
+use crate::error::{Error, Result};
 
 /// The ports as they are written to the ports file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,15 +3,17 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
-    io::{self, Write as _},
+    fs, io,
     path::{Path, PathBuf},
     thread,
     time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
-use shared::lock::{self, DirectoryLock};
+use shared::{
+    files::write_atomically,
+    lock::{self, DirectoryLock},
+};
 
 use crate::{Error, repository::Definition};
 
@@ -134,11 +136,7 @@ impl Trust {
 
     /// A crash leaves the old file or the new one.
     fn write(&self, kept: &Kept) -> io::Result<()> {
-        let mut half = tempfile::NamedTempFile::new_in(&self.folder)?;
-        half.write_all(&serde_json::to_vec_pretty(kept)?)?;
-        half.as_file().sync_all()?;
-        half.persist(self.folder.join(FILE))?;
-        File::open(&self.folder)?.sync_all()
+        write_atomically(&self.folder.join(FILE), &serde_json::to_vec_pretty(kept)?)
     }
 }
 

@@ -4,8 +4,10 @@
 
 use std::{io, path::Path};
 
+use shared::files::{folder_of, write_atomically};
+
 use super::{Config, ThemeChoice};
-use crate::{Error, files::write_atomically};
+use crate::Error;
 
 /// A setting and what it is to be.
 type Change = (Key, Option<String>);
@@ -138,9 +140,9 @@ fn edited(text: &str, changes: &[Change]) -> String {
 fn write(path: &Path, text: &str) -> io::Result<()> {
     // A link stays one, and what it leads to is changed.
     let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    // A new one is its owner's alone: there may be a token in it.
-    let known = std::fs::metadata(&path).ok().map(|known| known.permissions());
-    write_atomically(&path, text.as_bytes(), known)
+    // There may be a token in it: a new one is its owner's alone.
+    std::fs::create_dir_all(folder_of(&path))?;
+    write_atomically(&path, text.as_bytes())
 }
 
 /// A text as YAML: plain where that is clear, else quoted.

@@ -100,7 +100,7 @@ impl Collection {
     /// # Errors
     /// What the engine says about `config` or the disk.
     pub fn create(path: &Path, config: EdgeConfig) -> Result<Self> {
-        space::check(crate::files::folder_of(path), space::reserve(&config))?;
+        space::check(shared::files::folder_of(path), space::reserve(&config))?;
         Ok(Self::around(Shard::create(path, config)?, path))
     }
 

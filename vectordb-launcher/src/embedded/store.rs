@@ -355,7 +355,7 @@ impl Store {
                 .collect(),
             aliases: next.aliases.clone(),
         };
-        files::sync_folder(&self.root.join(COLLECTIONS_FOLDER))
+        shared::files::sync_folder(&self.root.join(COLLECTIONS_FOLDER))
             .and_then(|()| index.write(&self.root.join(INDEX_FILE)))
             .map_err(|error| Error::Internal(format!("cannot write {INDEX_FILE}: {error}")))?;
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = next;

@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, fs, io, path::Path};
 
 use qdrant_client::qdrant::{PointId, point_id::PointIdOptions};
 use serde::{Deserialize, Serialize};
+use shared::files;
 
 use super::Error;
-use crate::files;
 
 /// Layout of the file; a newer number is refused.
 const FORMAT: u32 = 1;

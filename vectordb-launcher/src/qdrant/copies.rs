@@ -99,7 +99,7 @@ pub async fn backup(probe: &Probe, target: &Path) -> Result<u64> {
         return Err(Error::Exists(target.to_owned()));
     }
     alone(probe).await?;
-    let beside = files::folder_of(target);
+    let beside = shared::files::folder_of(target);
     // Goes by itself if anything fails.
     let partial = tempfile::Builder::new()
         .prefix(".partial-")
@@ -117,12 +117,12 @@ pub async fn backup(probe: &Probe, target: &Path) -> Result<u64> {
     }
     let path = partial.path().join(ABOUT_FILE);
     let text = serde_json::to_vec_pretty(&about).map_err(|error| io_error(&path)(error.into()))?;
-    files::write_atomically(&path, &text).map_err(io_error(&path))?;
+    shared::files::write_atomically(&path, &text).map_err(io_error(&path))?;
     let bytes = files::bytes_below(partial.path());
     // Replaces an empty folder, too.
     fs::rename(partial.path(), target).map_err(io_error(target))?;
     let _moved_away = partial.keep();
-    files::sync_folder(beside).map_err(io_error(beside))?;
+    shared::files::sync_folder(beside).map_err(io_error(beside))?;
     Ok(bytes)
 }
 

@@ -11,8 +11,7 @@ use nix::{
     unistd::Pid,
 };
 use serde::{Deserialize, Serialize};
-
-use crate::files;
+use shared::files;
 
 /// The record inside the child's folder.
 const FILE: &str = "child.json";

@@ -1,15 +1,17 @@
 //! The qdrant program and its configuration.
 
 use std::{
-    env, fs, io,
+    env,
+    ffi::OsStr,
+    io,
     net::IpAddr,
-    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
 use serde_json::json;
+use shared::{files, programs};
 
-use crate::{auth::Secret, files};
+use crate::auth::Secret;
 
 /// The configuration inside the child's folder. YAML contains JSON, and JSON
 /// needs no quoting rules of ours.
@@ -29,16 +31,8 @@ pub fn find(name: &str) -> Option<PathBuf> {
     let folders = profiles.map(|profile| profile.join("bin"));
     let nix = env::join_paths(folders).unwrap_or_default();
     let path = env::var_os("PATH").unwrap_or_default();
-    search(&path, name).or_else(|| search(&nix, name))
-}
-
-fn search(path: &std::ffi::OsStr, name: &str) -> Option<PathBuf> {
-    env::split_paths(path)
-        .filter(|folder| folder.is_absolute())
-        .map(|folder| folder.join(name))
-        .find(|file| {
-            fs::metadata(file).is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
-        })
+    let first = |path: &OsStr| programs::on_path(path, OsStr::new(name)).next();
+    first(&path).or_else(|| first(&nix))
 }
 
 /// What the launcher decides for its child; the rest is Qdrant's default.
@@ -98,6 +92,8 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt as _};
+
     use super::*;
 
     #[test]
@@ -130,17 +126,5 @@ mod tests {
                 "tls": {"cert": "/tls/cert.pem", "key": "/tls/key.pem"},
             })
         );
-    }
-
-    #[test]
-    fn only_executable_files_are_programs() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().as_os_str();
-        assert_eq!(search(path, "qdrant"), None);
-        let file = folder.path().join("qdrant");
-        fs::write(&file, "").unwrap();
-        assert_eq!(search(path, "qdrant"), None);
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
-        assert_eq!(search(path, "qdrant"), Some(file));
     }
 }

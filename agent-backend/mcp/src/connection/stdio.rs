@@ -3,8 +3,8 @@
 
 use std::{
     collections::BTreeMap,
-    env, fs,
-    os::unix::fs::PermissionsExt as _,
+    env,
+    ffi::OsStr,
     path::{Path, PathBuf},
     process::Stdio,
     sync::{Arc, Mutex, PoisonError, mpsc},
@@ -15,6 +15,7 @@ use nix::{
     sys::signal::{Signal, killpg},
     unistd::Pid,
 };
+use shared::programs;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader},
     process::{Child, ChildStdin, ChildStdout, Command},
@@ -185,17 +186,11 @@ fn spawn(mut command: Command) -> std::io::Result<(Child, mpsc::Sender<()>)> {
 
 /// A program: by its path, as seen from the workspace, or in an absolute folder
 /// of `PATH`; an entry like `.` would let the workspace choose what runs.
-fn find(command: &str, path: &std::ffi::OsStr, workspace: &Path) -> Option<PathBuf> {
-    let is_program = |file: &PathBuf| {
-        fs::metadata(file).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
-    };
+fn find(command: &str, path: &OsStr, workspace: &Path) -> Option<PathBuf> {
     if command.contains('/') {
-        return Some(workspace.join(command)).filter(is_program);
+        return Some(workspace.join(command)).filter(|file| programs::is_program(file));
     }
-    env::split_paths(path)
-        .filter(|folder| folder.is_absolute())
-        .map(|folder| folder.join(command))
-        .find(is_program)
+    programs::on_path(path, OsStr::new(command)).next()
 }
 
 /// Standard error becomes log lines; its end is kept for errors. All of it is

@@ -144,7 +144,7 @@ impl Still {
             .inspect_err(|_| {
                 let _left_for_a_person = fs::remove_dir_all(&partial);
             })?;
-        files::sync_folder(files::folder_of(target)).map_err(failed("sync", target))?;
+        shared::files::sync_folder(shared::files::folder_of(target)).map_err(failed("sync", target))?;
         Ok(copied)
     }
 

@@ -8,9 +8,10 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use shared::files;
 
 use super::Record;
-use crate::{embedded::error::Error, files};
+use crate::embedded::error::Error;
 
 /// Layout of the data directory; a newer number is refused.
 pub(super) const FORMAT: u32 = 1;

@@ -174,7 +174,7 @@ fn quarantine(
         })
         .and_then(|()| {
             let about = serde_json::json!({"name": name, "record": record, "reason": error.to_string()});
-            files::write_atomically(&target.join(RECORD_FILE), &serde_json::to_vec_pretty(&about)?)
+            shared::files::write_atomically(&target.join(RECORD_FILE), &serde_json::to_vec_pretty(&about)?)
         });
     moved.map_err(|source| OpenError::Io {
         path: target.clone(),

@@ -242,9 +242,9 @@ impl StillOne {
         partial.as_file().sync_all().map_err(&failed)?;
         // The checksum first: a snapshot that is listed has one.
         let checksum = checksum(partial.path()).map_err(&failed)?;
-        files::write_atomically(&checksum_file(&path), checksum.as_bytes()).map_err(&failed)?;
+        shared::files::write_atomically(&checksum_file(&path), checksum.as_bytes()).map_err(&failed)?;
         partial.persist(&path).map_err(|error| failed(error.error))?;
-        files::sync_folder(folder).map_err(&failed)?;
+        shared::files::sync_folder(folder).map_err(&failed)?;
         described(&path, &name)
     }
 }
