@@ -3,6 +3,7 @@
 use shared::id::{CorrelationId, Seq, WorkflowId};
 
 use crate::{
+    StageKind,
     event::{Event, Recorded},
     limits::HISTORY_EVENTS_MAX,
     state::{Phase, State},
@@ -92,7 +93,7 @@ pub enum Unforkable {
     /// The workflow was over by then.
     #[error("the workflow had finished by then: take an earlier event")]
     Finished,
-    /// Two workflows must not write the same commit.
+    /// It would write what was accepted for another workflow without asking anybody.
     #[error("the changes were being written by then: take an event before the decision")]
     Writing,
 }
@@ -104,6 +105,18 @@ fn is_half_answered(state: &State, history: &[Recorded]) -> bool {
             last,
             Some(Event::Decided(_) | Event::DeadlinePassed { .. } | Event::StageFinished { .. })
         )
+}
+
+/// Whether what was accepted is being written, or is about to be: nobody is
+/// asked between here and the commit.
+fn is_applying(state: &State) -> bool {
+    let stage = match &state.phase {
+        Phase::Running(running) => &running.stage,
+        Phase::Waiting { stage, .. } => stage,
+        Phase::Joining(_) | Phase::AwaitingDecision { .. } | Phase::Finished(_) => return false,
+    };
+    let stage = state.graph.stage(stage);
+    stage.is_some_and(|stage| stage.is(StageKind::Apply))
 }
 
 /// The history of a new workflow that goes on from where `history`, a whole
@@ -122,7 +135,7 @@ pub fn fork(mut history: Vec<Recorded>, new: &NewFork) -> Result<Vec<Recorded>, 
     if state.is_finished() {
         return Err(Unforkable::Finished);
     }
-    if state.is_writing() {
+    if is_applying(&state) {
         return Err(Unforkable::Writing);
     }
     let forked = Event::Forked {

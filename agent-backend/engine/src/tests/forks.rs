@@ -96,6 +96,7 @@ fn nothing_goes_on_from_the_end_or_from_a_write() {
         assert_eq!(fork(run.history[..cut].to_vec(), &new(cut, None)), Err(expect));
     };
     refuse(run.history.len(), Unforkable::Finished);
+    refuse(at(&run, "start apply 1"), Unforkable::Writing);
     refuse(at(&run, "intend"), Unforkable::Writing);
     assert_eq!(
         fork(run.history.clone(), &new(1_000, None)),
@@ -105,7 +106,7 @@ fn nothing_goes_on_from_the_end_or_from_a_write() {
 }
 
 #[test]
-fn every_point_of_a_workflow_can_be_forked() {
+fn every_point_before_the_write_can_be_forked() {
     let mut run = Run::of(include_str!("rich.yaml"));
     let mut cuts = Vec::new();
     while !run.state.is_finished() {
@@ -135,7 +136,8 @@ fn every_point_of_a_workflow_can_be_forked() {
         }
     }
     assert!(cuts.len() > 8, "{cuts:?}");
-    for cut in 1..=run.history.len() {
+    assert_eq!(line(&run.history.last().unwrap().event), "start apply 1");
+    for cut in 1..run.history.len() {
         let forked = fork(run.history[..cut].to_vec(), &new(cut, None)).unwrap();
         let mut fork = Run::resumed(&forked);
         fork.give(Command::Resume).unwrap();
