@@ -17,12 +17,10 @@ use futures::{future::BoxFuture, stream::BoxStream};
 use shared::{
     id::{Seq, WorkflowId},
     version::Compatibility,
-    wire::{
-        DecisionRequest, Envelope, SubmitRequest, UndoResponse, WorkflowPage, WorkflowSummary, WorkflowView,
-    },
+    wire::{DecisionRequest, SubmitRequest, UndoResponse, WorkflowPage, WorkflowSummary, WorkflowView},
 };
 
-use crate::Error;
+use crate::{Error, model::Event};
 
 /// A backend. Every call can be made again after a transient error.
 pub trait Connection: Debug + Send + Sync {
@@ -61,7 +59,7 @@ pub enum Followed {
     /// The stream is open.
     Connected,
     /// The next events, in order. A `resync` starts anew from the first event.
-    Events(Vec<Envelope>),
+    Events(Vec<Event>),
     /// The connection broke; it is tried again after `retry_ms`.
     Interrupted {
         /// Why.

@@ -4,12 +4,15 @@
 //! It must never know a socket, a widget, a colour or the time of day.
 
 pub mod diff;
+mod event;
 pub mod layout;
 pub mod live;
 pub mod log;
 mod parts;
 pub mod selection;
 pub mod syntax;
+
+use std::sync::Arc;
 
 use shared::{
     error::Code,
@@ -23,6 +26,7 @@ use shared::{
 use diff::FileView;
 use live::Live;
 
+pub use event::Event;
 pub use parts::{Applied, Check, Folded, ModelUse, Notice, Phase, Plan, Retrieval, Stage, StageStatus};
 
 /// Notices kept; older ones are dropped first.
@@ -60,7 +64,7 @@ pub struct Workflow {
     /// Checks of the proposal, in order.
     pub checks: Vec<Check>,
     /// The proposed diff, one entry a file.
-    pub files: Vec<FileView>,
+    pub files: Arc<[FileView]>,
     /// Whether the proposal was accepted, so that what begins now writes it.
     pub accepted: bool,
     /// What a person should know, oldest first.
@@ -85,7 +89,7 @@ impl Workflow {
             retrieval: None,
             live: None,
             checks: Vec::new(),
-            files: Vec::new(),
+            files: Arc::default(),
             accepted: false,
             notices: Vec::new(),
         }
@@ -184,11 +188,12 @@ impl Workflow {
     }
 
     /// Folds one event in.
-    pub fn fold(&mut self, event: &Envelope) -> Folded {
-        if event.workflow_id != self.id {
+    pub fn fold(&mut self, event: &Event) -> Folded {
+        let Event { envelope, files } = event;
+        if envelope.workflow_id != self.id {
             return Folded::Ignored;
         }
-        if let Body::Resync { .. } = event.body {
+        if let Body::Resync { .. } = envelope.body {
             let stages = std::mem::take(&mut self.stages);
             *self = Self::new(
                 self.id.clone(),
@@ -198,18 +203,18 @@ impl Workflow {
             self.stages = stages.into_iter().map(pending).collect();
             return Folded::Restarted;
         }
-        if event.seq <= self.head {
+        if envelope.seq <= self.head {
             return Folded::Ignored;
         }
-        if event.seq != self.head.next() {
+        if envelope.seq != self.head.next() {
             return Folded::Gap;
         }
-        self.head = event.seq;
-        self.take(event);
+        self.head = envelope.seq;
+        self.take(envelope, files);
         Folded::Yes
     }
 
-    fn take(&mut self, event: &Envelope) {
+    fn take(&mut self, event: &Envelope, files: &Arc<[FileView]>) {
         match &event.body {
             Body::AgentStreamingUpdate {
                 stage_id, attempt, ..
@@ -323,9 +328,9 @@ impl Workflow {
                     None => self.checks.push(check),
                 }
             }
-            Body::DiffReady { iteration, files } => {
+            Body::DiffReady { iteration, .. } => {
                 self.begin_iteration(*iteration);
-                self.files = files.iter().map(FileView::new).collect();
+                self.files = Arc::clone(files);
             }
             Body::DecisionNeeded {
                 iteration,
@@ -435,7 +440,7 @@ impl Workflow {
             .collect();
         self.live = None;
         self.checks.clear();
-        self.files.clear();
+        self.files = Arc::default();
         self.accepted = false;
         self.phase = Phase::Running;
     }

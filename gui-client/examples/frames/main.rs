@@ -139,7 +139,7 @@ fn costs() {
 
 fn fold(app: &mut App, seq: &mut u64, body: Body) {
     *seq += 1;
-    let followed = Followed::Events(vec![sample::event(*seq, body)]);
+    let followed = Followed::Events(vec![sample::event(*seq, body).into()]);
     let _tasks = app.update(Message::Followed(app.generation, vec![followed]));
 }
 

@@ -42,10 +42,11 @@ impl App {
                 let mut asked = false;
                 for event in &events {
                     let Some(workflow) = &mut self.workflow else { break };
+                    let body = &event.envelope.body;
                     match workflow.fold(event) {
                         Folded::Yes => {
-                            asked |= matches!(event.body, Body::DecisionNeeded { .. });
-                            tasks.push(self.notice(&event.body));
+                            asked |= matches!(body, Body::DecisionNeeded { .. });
+                            tasks.push(self.notice(body));
                         }
                         Folded::Ignored => {}
                         Folded::Restarted => self.review = self.review.next(),

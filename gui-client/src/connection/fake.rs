@@ -26,7 +26,7 @@ use shared::{
 use tokio::sync::watch;
 
 use super::{Component, Connection, Followed, Memory, MemoryKind, Server, ServerInfo};
-use crate::{Error, clock::Clock};
+use crate::{Error, clock::Clock, model::Event};
 
 /// The transcript that comes with the program: a request, a proposal, a
 /// modification, a second proposal, and its acceptance.
@@ -454,14 +454,15 @@ impl Connection for Fake {
                     return Some((Followed::Connected, (receiver, last, false)));
                 }
                 loop {
-                    let events: Vec<Envelope> = receiver
+                    let events: Vec<Event> = receiver
                         .borrow_and_update()
                         .iter()
                         .filter(|event| event.seq > last)
                         .cloned()
+                        .map(Event::from)
                         .collect();
                     if let Some(newest) = events.last() {
-                        let last = newest.seq;
+                        let last = newest.envelope.seq;
                         return Some((Followed::Events(events), (receiver, last, false)));
                     }
                     receiver.changed().await.ok()?;

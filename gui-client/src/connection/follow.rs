@@ -16,7 +16,7 @@ use shared::{
 };
 
 use super::{Followed, backoff::Backoff};
-use crate::Error;
+use crate::{Error, model::Event};
 
 /// Events handed on at once: a frame is drawn for each batch, not for each event.
 const BATCH_MAX: usize = 256;
@@ -62,7 +62,13 @@ pub fn follow(
                         }
                         ended = ended || fresh.iter().any(ends);
                         if !fresh.is_empty() {
-                            yield Followed::Events(fresh);
+                            match read(fresh).await {
+                                Ok(events) => yield Followed::Events(events),
+                                Err(error) => {
+                                    yield Followed::Lost(error);
+                                    return;
+                                }
+                            }
                         }
                         if let Some(stopped) = stopped {
                             stop = stopped;
@@ -97,6 +103,16 @@ pub fn follow(
             tokio::time::sleep(delay).await;
         }
     }
+}
+
+/// Finds out what takes time where it holds nobody up, be the diff as large as it may.
+async fn read(fresh: Vec<Envelope>) -> Result<Vec<Event>, Error> {
+    let read = |fresh: Vec<Envelope>| fresh.into_iter().map(Event::from).collect();
+    if !fresh.iter().any(Event::is_costly) {
+        return Ok(read(fresh));
+    }
+    let events = tokio::task::spawn_blocking(move || read(fresh)).await;
+    events.map_err(|error| Error::Unexpected(error.to_string()))
 }
 
 /// The events of a batch that are next in line, and why to stop, if so.

@@ -41,13 +41,41 @@ pub struct FileView {
     pub rows: Vec<Row>,
     /// The rows of each hunk; none where a file is taken as a whole.
     pub hunks: Vec<Range<usize>>,
-    /// What is drawn of the rows, by view and layout.
-    shown: [[Vec<Shown>; 2]; 2],
+    /// What is drawn of the rows, and where in it changes begin, by view and layout.
+    shown: [[Drawn; 2]; 2],
     /// Characters of the longest line.
     pub width_chars: usize,
+    /// Whether the proposed text can be edited before it is accepted.
+    pub is_editable: bool,
     /// The whole texts, before and after.
     old: Option<String>,
     new: Option<String>,
+}
+
+/// What is drawn, and where in it runs of changed rows begin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Drawn {
+    shown: Vec<Shown>,
+    changes: Vec<usize>,
+}
+
+impl Drawn {
+    fn new(rows: &[Row], shown: Vec<Shown>) -> Self {
+        let changed = |shown: &Shown| {
+            let row = shown.row().and_then(|row| rows.get(row));
+            row.is_some_and(|row| row.changed)
+        };
+        let mut changes = Vec::new();
+        let mut was_changed = false;
+        for (at, shown) in shown.iter().enumerate() {
+            let is_changed = changed(shown);
+            if is_changed && !was_changed {
+                changes.push(at);
+            }
+            was_changed = is_changed;
+        }
+        Self { shown, changes }
+    }
 }
 
 /// What stands next to each other.
@@ -80,8 +108,9 @@ impl FileView {
             file.new_text.as_deref().unwrap_or(""),
         );
         let hunks = layout::hunks(&rows, &file.hunks);
+        let drawn = |view, how| Drawn::new(&rows, layout::shown(&rows, &hunks, view, how));
         let shown = [View::Folded, View::Full]
-            .map(|view| [Layout::Split, Layout::Unified].map(|how| layout::shown(&rows, &hunks, view, how)));
+            .map(|view| [Layout::Split, Layout::Unified].map(|how| drawn(view, how)));
         let sides = rows.iter().flat_map(|row| [&row.left, &row.right]).flatten();
         let width_chars = sides.map(|line| line.text.chars().count()).max().unwrap_or(0);
         Self {
@@ -94,6 +123,7 @@ impl FileView {
             hunks,
             shown,
             width_chars,
+            is_editable: file.new_text.as_deref().is_some_and(is_editable),
             old: file.old_text.clone(),
             new: file.new_text.clone(),
         }
@@ -101,6 +131,15 @@ impl FileView {
 
     /// What is drawn of the file.
     pub fn shown(&self, view: View, layout: Layout) -> &[Shown] {
+        &self.drawn(view, layout).shown
+    }
+
+    /// Positions in what is drawn where a run of changed rows begins.
+    pub fn changes(&self, view: View, layout: Layout) -> &[usize] {
+        &self.drawn(view, layout).changes
+    }
+
+    fn drawn(&self, view: View, layout: Layout) -> &Drawn {
         let view = match view {
             View::Folded => 0,
             View::Full => 1,
@@ -110,18 +149,6 @@ impl FileView {
             Layout::Unified => 1,
         };
         &self.shown[view][layout]
-    }
-
-    /// Positions in what is drawn where a run of changed rows begins.
-    pub fn changes(&self, view: View, layout: Layout) -> Vec<usize> {
-        let changed = |shown: &Shown| {
-            let row = shown.row().and_then(|row| self.rows.get(row));
-            row.is_some_and(|row| row.changed)
-        };
-        let marks: Vec<bool> = self.shown(view, layout).iter().map(changed).collect();
-        (0..marks.len())
-            .filter(|at| marks[*at] && (*at == 0 || !marks[*at - 1]))
-            .collect()
     }
 
     /// The hunk that a row belongs to.
@@ -136,11 +163,9 @@ impl FileView {
     /// The proposed text as an editor takes it; none where there is none, or
     /// where it cannot be written back as it is.
     pub fn editable(&self) -> Option<String> {
-        let text = self.new.as_deref()?;
-        // The mark that stands for what is no UTF-8 would be written in its place.
-        let plain = !text.contains('\u{fffd}') && text.len() <= EDIT_BYTES_MAX;
+        let text = self.new.as_deref().filter(|_| self.is_editable)?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        plain.then(|| text.replace("\r\n", "\n"))
+        Some(text.replace("\r\n", "\n"))
     }
 
     /// The same file with another text in place of the proposed one; taken as a
@@ -180,6 +205,11 @@ impl FileView {
         );
         file
     }
+}
+
+fn is_editable(text: &str) -> bool {
+    // The mark that stands for what is no UTF-8 would be written in its place.
+    text.len() <= EDIT_BYTES_MAX && !text.contains('\u{fffd}')
 }
 
 /// `text` as it is drawn: one line, no tabs, no control characters, and not

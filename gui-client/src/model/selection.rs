@@ -171,7 +171,7 @@ impl Selection {
     pub fn fitting(mut self, files: &[FileView]) -> Self {
         let file = |path: &str| files.iter().find(|file| file.path == path);
         self.texts
-            .retain(|path, _| file(path).is_some_and(|file| file.editable().is_some()));
+            .retain(|path, _| file(path).is_some_and(|file| file.is_editable));
         self.parts.retain(|path, part| {
             file(path).is_some_and(|file| match part {
                 Part::Nothing => true,

@@ -417,8 +417,8 @@ impl Review {
         let Some(change) = direction.around(self.change, changes.len()) else {
             return Task::none();
         };
-        self.change = Some(change);
         let y = row_top(look, changes[change].saturating_sub(ROWS_ABOVE));
+        self.change = Some(change);
         operation::scroll_to(scroll_id(), AbsoluteOffset { x: 0.0, y })
     }
 

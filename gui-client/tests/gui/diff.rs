@@ -149,7 +149,7 @@ fn changes_can_be_jumped_to() {
             file.changes(View::Full, Layout::Split),
             file.changes(View::Folded, Layout::Split)
         ),
-        (vec![0, 29], vec![0, 11])
+        (&[0, 29][..], &[0, 11][..])
     );
 }
 

@@ -14,11 +14,12 @@ use gui_client::{
         backoff::Backoff,
         follow::{Dial, Events, follow},
     },
+    model::Event,
 };
 use shared::{
     error::Class,
     id::Seq,
-    wire::{Body, Envelope, WorkflowState},
+    wire::{Body, ChangeKind, Envelope, FileDiff, WorkflowState},
 };
 
 use crate::support::{event, run, state, text};
@@ -78,17 +79,19 @@ fn resync(seq: u64) -> Item {
     ))
 }
 
-/// What came of it, short: `c` connected, numbers, `w250` waiting, `lost`.
+/// What came of it, short: `c` connected, numbers, the rows of files, `w250` waiting,
+/// `lost`.
 fn print(followed: &Followed) -> String {
     match followed {
         Followed::Connected => "c".to_owned(),
         Followed::Events(events) => {
-            let resync = |event: &Envelope| matches!(event.body, Body::Resync { .. });
-            let short = |event: &Envelope| {
-                if resync(event) {
+            let short = |event: &Event| {
+                let Event { envelope, files } = event;
+                let rows = files.iter().map(|file| format!("[{} rows]", file.rows.len()));
+                if let Body::Resync { .. } = envelope.body {
                     "resync".to_owned()
                 } else {
-                    event.seq.to_string()
+                    format!("{}{}", envelope.seq, rows.collect::<String>())
                 }
             };
             events.iter().map(short).collect::<Vec<_>>().join(" ")
@@ -119,6 +122,25 @@ fn check(answers: Vec<Result<Vec<Item>, Error>>, expect: &str, dialled: &[u64]) 
 #[test]
 fn a_connection_that_holds() {
     check(vec![Ok(vec![word(1), word(2), end(3)])], "c 1 2 3", &[0]);
+}
+
+#[test]
+fn a_proposal_comes_compared() {
+    let file = FileDiff {
+        path: "a.py".to_owned(),
+        change: ChangeKind::Edit,
+        old_text: Some("a\nb\n".to_owned()),
+        new_text: Some("a\nc\nd\n".to_owned()),
+        lines_added: 2,
+        lines_removed: 1,
+        hunks: Vec::new(),
+    };
+    let proposal = Body::DiffReady {
+        iteration: 1,
+        files: vec![file],
+    };
+    let events = vec![word(1), Ok(event(2, 1, proposal)), end(3)];
+    check(vec![Ok(events)], "c 1 2[3 rows] 3", &[0]);
 }
 
 #[test]

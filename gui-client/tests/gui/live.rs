@@ -274,6 +274,7 @@ async fn events_come_once_and_in_order_over_connections_that_break() {
                 Vec::new()
             }
         })
+        .map(|event| event.envelope)
         .collect();
     assert_eq!(events, all_events());
     let ask = |after: u64| {

@@ -24,7 +24,7 @@ fn blank() -> Workflow {
 fn fold(events: &[Envelope]) -> Workflow {
     let mut workflow = blank();
     for event in events {
-        workflow.fold(event);
+        workflow.fold(&event.clone().into());
     }
     workflow
 }
@@ -316,7 +316,7 @@ fn a_proposal_waits_for_its_answer() {
             options: ALL.to_vec(),
             question: Question::Review,
         },
-        files: vec![FileView::new(&file())],
+        files: vec![FileView::new(&file())].into(),
         ..blank()
     };
     assert_eq!(workflow, expect);
@@ -527,10 +527,10 @@ fn duplicates_gaps_and_strangers_change_nothing() {
         ..event(2, 100, text(" f", 3, 2))
     };
     let folded = [
-        workflow.fold(&one),
-        workflow.fold(&one),
-        workflow.fold(&event(3, 100, text("!", 9, 3))),
-        workflow.fold(&stranger),
+        workflow.fold(&one.clone().into()),
+        workflow.fold(&one.into()),
+        workflow.fold(&event(3, 100, text("!", 9, 3)).into()),
+        workflow.fold(&stranger.into()),
     ];
     assert_eq!(
         folded,
@@ -549,7 +549,7 @@ fn a_resync_drops_everything_but_the_request() {
             reason: "slow".to_owned(),
         },
     );
-    assert_eq!(workflow.fold(&resync), Folded::Restarted);
+    assert_eq!(workflow.fold(&resync.into()), Folded::Restarted);
     assert_eq!(
         workflow,
         Workflow {
@@ -565,7 +565,7 @@ fn a_replay_from_any_point_gives_the_same_state() {
     let start = || Workflow::new(WorkflowId::new("wf_demo"), String::new(), String::new());
     let mut whole = start();
     for event in &transcript {
-        assert_eq!(whole.fold(event), Folded::Yes);
+        assert_eq!(whole.fold(&event.clone().into()), Folded::Yes);
     }
     assert!(
         matches!(&whole.phase, Phase::Completed(applied) if applied.paths.len() == 3),
@@ -583,7 +583,7 @@ fn a_replay_from_any_point_gives_the_same_state() {
             .iter()
             .chain(&transcript[cut.saturating_sub(5)..])
         {
-            workflow.fold(event);
+            workflow.fold(&event.clone().into());
         }
         assert_eq!(workflow, whole, "cut at {cut}");
     }

@@ -120,7 +120,7 @@ impl Review {
                 if is_own {
                     line = line.push(quiet("As proposed", Message::Revert));
                 }
-                if is_own || file.editable().is_some() {
+                if is_own || file.is_editable {
                     line = line.push(quiet("Edit", Message::Edit));
                 }
             }
