@@ -18,6 +18,8 @@ use crate::{
 
 impl App {
     pub(super) fn take_workflows(&mut self, message: workflows::Message) -> Task<Message> {
+        // The list says how long ago things were.
+        self.now = (self.clock.now)();
         let (task, event) = self.workflows.update(message);
         let task = task.map(Message::Workflows);
         match event {
@@ -39,7 +41,6 @@ impl App {
 
     /// Shows the list, as it is now.
     pub(super) fn list(&mut self) -> Task<Message> {
-        self.now = (self.clock.now)();
         Task::batch([
             self.take_workflows(workflows::Message::Refresh),
             operation::focus(workflows::search_id()),

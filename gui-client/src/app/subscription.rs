@@ -15,17 +15,19 @@ use iced::{
 };
 use shared::id::{Seq, WorkflowId};
 
-use super::{App, Focus, Message};
+use super::{App, Focus, Message, Pane};
 use crate::{
     agent::{client, reach::Reach},
     connection::{Connection, pace::paced},
     model::Workflow,
-    screen::agents,
+    screen::{agents, workflows},
     shortcut::resolve,
 };
 
 /// Time between updates of the times shown, while something runs.
 const TICK: Duration = Duration::from_secs(1);
+/// Time between looks at what has changed in the list of workflows, while it is shown.
+const POLL: Duration = Duration::from_secs(2);
 /// Longest time that a draft is in memory only.
 const KEEP: Duration = Duration::from_millis(300);
 /// Batches of events, and things heard from an agent, that are taken in before the
@@ -105,6 +107,9 @@ pub fn subscription(app: &App) -> Subscription<Message> {
     // Without a stage at work nothing on the screen changes by itself.
     if app.workflow.as_ref().is_some_and(Workflow::is_working) {
         all.push(time::every(TICK).map(|_| Message::Tick));
+    }
+    if app.pane == Pane::Workflows && app.online() {
+        all.push(time::every(POLL).map(|_| Message::Workflows(workflows::Message::Poll)));
     }
     if app.unkept {
         all.push(time::every(KEEP).map(|_| Message::Keep));

@@ -2,7 +2,9 @@
 //! cancelled.
 //!
 //! The list is asked for page by page; a search goes on to further pages until
-//! there is enough to show. It must never know how it is asked for.
+//! there is enough to show. While it is looked at, its newest page is asked for
+//! again and again, and what somebody is reading stays where it is. It must never
+//! know how it is asked for.
 
 mod list;
 
@@ -47,6 +49,19 @@ pub struct Workflows {
     /// Which question for the list is the current one.
     generation: u32,
     cursor: Option<WorkflowId>,
+    /// How far the list is scrolled.
+    place: Place,
+    /// How high it was before newer ones came above what is read.
+    pushed_from: Option<f32>,
+}
+
+/// What is seen of the list, in logical pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Place {
+    /// From its top to where the pane begins.
+    pub offset: f32,
+    /// Height of the list.
+    pub height: f32,
 }
 
 /// What the backend was asked for and has not answered.
@@ -56,6 +71,8 @@ enum Asked {
     Nothing,
     Newest,
     Older,
+    /// The newest ones, unasked by anybody.
+    Changes,
 }
 
 /// What happens here.
@@ -63,8 +80,12 @@ enum Asked {
 pub enum Message {
     /// The list is to be brought up to date.
     Refresh,
+    /// What has changed since is wanted.
+    Poll,
     /// Older ones are wanted.
     More,
+    /// The list was scrolled, or has another height.
+    Placed(Place),
     /// A page came, for the question of this generation.
     Listed(u32, Result<Box<WorkflowPage>, Error>),
     /// The search was edited.
@@ -100,7 +121,12 @@ impl Workflows {
     pub fn update(&mut self, message: Message) -> (Task<Message>, Option<Event>) {
         match message {
             Message::Refresh => (Task::none(), Some(self.ask(Asked::Newest))),
+            Message::Poll => {
+                let is_free = self.asked == Asked::Nothing;
+                (Task::none(), is_free.then(|| self.ask(Asked::Changes)))
+            }
             Message::More => (Task::none(), self.more()),
+            Message::Placed(place) => (self.place(place), None),
             Message::Listed(generation, listed) if generation == self.generation => {
                 (Task::none(), self.take(listed))
             }
@@ -133,9 +159,9 @@ impl Workflows {
         })
     }
 
-    /// Whether the backend has not answered yet.
+    /// Whether the backend has not answered yet what somebody wants.
     pub fn is_asking(&self) -> bool {
-        self.asked != Asked::Nothing
+        matches!(self.asked, Asked::Newest | Asked::Older)
     }
 
     fn ask(&mut self, what: Asked) -> Event {
@@ -143,7 +169,7 @@ impl Workflows {
         self.generation += 1;
         let cursor = match what {
             Asked::Older => self.older.clone(),
-            Asked::Newest | Asked::Nothing => None,
+            Asked::Newest | Asked::Changes | Asked::Nothing => None,
         };
         let generation = self.generation;
         Event::List { cursor, generation }
@@ -159,18 +185,51 @@ impl Workflows {
         let page = match listed {
             Ok(page) => *page,
             Err(error) => {
-                tracing::warn!(%error, "the list of workflows is not to be had");
+                if self.error.as_ref() != Some(&error) {
+                    tracing::warn!(%error, "the list of workflows is not to be had");
+                }
                 self.error = Some(error);
                 return None;
             }
         };
         self.error = None;
-        if asked != Asked::Older {
-            self.known.clear();
+        match asked {
+            Asked::Older => self.known.extend(page.workflows),
+            Asked::Changes => return self.take_changes(page),
+            Asked::Newest | Asked::Nothing => self.known = page.workflows,
         }
         self.older = page.next_cursor;
-        self.known.extend(page.workflows);
         self.search_on()
+    }
+
+    /// Takes the newest page, and keeps the older ones that go on from it.
+    fn take_changes(&mut self, page: WorkflowPage) -> Option<Event> {
+        let id = |workflow: Option<&WorkflowSummary>| workflow.map(|workflow| workflow.workflow_id.clone());
+        if self.place.offset > 0.0 && id(self.known.first()) != id(page.workflows.first()) {
+            self.pushed_from = Some(self.place.height);
+        }
+        let last = id(page.workflows.last()).filter(|_| page.next_cursor.is_some());
+        let behind = last.and_then(|last| self.known.iter().position(|known| known.workflow_id == last));
+        let older = behind.map(|at| self.known.split_off(at + 1)).unwrap_or_default();
+        if older.is_empty() {
+            self.older = page.next_cursor;
+        }
+        self.known = page.workflows;
+        self.known.extend(older);
+        self.search_on()
+    }
+
+    /// Puts what is read back to where it was, now that it is known how far newer
+    /// ones have pushed it down.
+    fn place(&mut self, place: Place) -> Task<Message> {
+        self.place = place;
+        match self.pushed_from.take() {
+            Some(before) if before < place.height => {
+                let y = place.height - before;
+                operation::scroll_by(scroll_id(), operation::AbsoluteOffset { x: 0.0, y })
+            }
+            Some(_) | None => Task::none(),
+        }
     }
 
     /// Looks through older ones where the search has found few.

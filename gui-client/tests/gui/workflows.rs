@@ -6,10 +6,11 @@ use gui_client::{
     model::Phase,
     screen::{
         review::Toward,
-        workflows::{self, Event, Workflows, search_id},
+        workflows::{self, Event, Place, Workflows, search_id},
     },
     shortcut::Shortcut,
 };
+use iced_test::runtime::task;
 use shared::{
     id::{CorrelationId, Seq, WorkflowId},
     wire::{WorkflowPage, WorkflowState, WorkflowSummary},
@@ -111,6 +112,52 @@ fn the_keyboard_goes_along_what_is_found() {
         told(&mut screen, workflows::Message::Press),
         Some(Event::Open(summary(1, "One")))
     );
+}
+
+#[test]
+fn what_has_changed_is_taken_in_around_what_is_read() {
+    let mut screen = Workflows::default();
+    told(&mut screen, workflows::Message::Refresh);
+    let newest = page(vec![summary(3, "Three"), summary(2, "Two")], Some("w2"));
+    told(&mut screen, workflows::Message::Listed(1, Ok(newest)));
+    told(&mut screen, workflows::Message::More);
+    told(
+        &mut screen,
+        workflows::Message::Listed(2, Ok(page(vec![summary(1, "One")], None))),
+    );
+    for _ in 0..3 {
+        told(&mut screen, workflows::Message::Step(Toward::Next));
+    }
+    let moves = |screen: &mut Workflows, offset: f32, height: f32| {
+        let placed = workflows::Message::Placed(Place { offset, height });
+        task::into_stream(screen.update(placed).0).is_some()
+    };
+    assert!(!moves(&mut screen, 50.0, 300.0));
+
+    assert_eq!(told(&mut screen, workflows::Message::Poll), list(None, 3));
+    assert!(!screen.is_asking(), "nobody has asked");
+    assert_eq!(told(&mut screen, workflows::Message::Poll), None);
+    let running = WorkflowSummary {
+        state: WorkflowState::Running,
+        ..summary(3, "Three")
+    };
+    let newest = page(vec![summary(4, "Four"), running.clone()], Some("w3"));
+    assert_eq!(told(&mut screen, workflows::Message::Listed(3, Ok(newest))), None);
+    assert_eq!(found(&screen), ["Four", "Three", "Two", "One"]);
+    assert_eq!(screen.found().nth(1), Some(&running));
+    assert_eq!(
+        told(&mut screen, workflows::Message::Press),
+        Some(Event::Open(summary(1, "One")))
+    );
+    assert!(moves(&mut screen, 50.0, 400.0), "one more is above");
+    assert!(!moves(&mut screen, 150.0, 400.0));
+
+    // With too many new ones the older ones are behind the next page.
+    told(&mut screen, workflows::Message::Poll);
+    let newest = page(vec![summary(9, "Nine"), summary(8, "Eight")], Some("w8"));
+    told(&mut screen, workflows::Message::Listed(4, Ok(newest)));
+    assert_eq!(found(&screen), ["Nine", "Eight"]);
+    assert_eq!(told(&mut screen, workflows::Message::More), list(Some("w8"), 5));
 }
 
 #[test]

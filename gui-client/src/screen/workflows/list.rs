@@ -9,7 +9,7 @@ use shared::{
     wire::{WorkflowState, WorkflowSummary},
 };
 
-use super::{Message, Workflows, label, scroll_id, search_id};
+use super::{Message, Place, Workflows, label, scroll_id, search_id};
 use crate::{
     theme::{
         GAP, Look, SPACE, UI_STRONG,
@@ -62,6 +62,12 @@ pub fn view<'a>(
     }
     let list = scrollable(list.max_width(900))
         .id(scroll_id())
+        .on_scroll(|seen| {
+            Message::Placed(Place {
+                offset: seen.absolute_offset().y,
+                height: seen.content_bounds().height,
+            })
+        })
         .width(Length::Fill)
         .height(Length::Fill)
         .style(style::scroll(look));
