@@ -4,6 +4,7 @@
 //! backend, the newest unfinished one is shown again after a start, and drafts
 //! are kept on the disk.
 
+mod bar;
 mod calling;
 mod configuring;
 mod following;
@@ -61,7 +62,9 @@ pub use message::{Focus, Message};
 pub use subscription::subscription;
 pub use view::view;
 
-/// Width below which one pane is shown at a time, in logical pixels.
+/// Width that a window begins with, and below which one pane is shown at a time,
+/// in logical pixels.
+const WIDTH: f32 = 1280.0;
 const NARROW: f32 = 760.0;
 /// Logical pixels that a page key scrolls the main pane.
 const PAGE: f32 = 480.0;
@@ -171,8 +174,10 @@ pub struct App {
     pub error: Option<Error>,
     /// Whether the help is shown.
     pub help: bool,
-    /// Whether the window has room for one pane only.
-    pub narrow: bool,
+    /// Whether what the bar has no room for is shown.
+    pub menu: bool,
+    /// Width of the window, in logical pixels.
+    width: f32,
     /// Whether the window is the one that a person writes in.
     pub in_front: bool,
     /// Whether an unfinished workflow was, or is being, looked for.
@@ -219,7 +224,8 @@ impl App {
             pane: Pane::Writing,
             error: None,
             help: false,
-            narrow: false,
+            menu: false,
+            width: WIDTH,
             in_front: false,
             looked: false,
             look_failures: 0,
@@ -272,6 +278,11 @@ impl App {
         matches!(&self.server, Some(Server::Up(info)) if info.compatibility != Compatibility::None)
     }
 
+    /// Whether there is room for one pane only.
+    fn is_narrow(&self) -> bool {
+        self.width < NARROW
+    }
+
     /// Whether a workflow is under way.
     pub fn busy(&self) -> bool {
         self.workflow
@@ -284,6 +295,11 @@ impl App {
         self.unkept |= matches!(
             message,
             Message::Interaction(_) | Message::Review(_) | Message::Submitted(_) | Message::Decided(_)
+        );
+        // Whatever was chosen, the list has done its work.
+        self.menu &= !matches!(
+            message,
+            Message::Pane(_) | Message::ToggleTheme | Message::ToggleSettings | Message::ToggleHelp
         );
         let talk = matches!(message, Message::Agents(_) | Message::Shortcut(_));
         let task = self.react(message);
@@ -366,11 +382,12 @@ impl App {
                 Task::none()
             }
             Message::Resized(width) => {
-                let narrow = width < NARROW;
-                if narrow && !self.narrow && self.workflow.is_none() && self.pane != Pane::Agents {
+                let was_narrow = self.is_narrow();
+                self.width = width;
+                let is_fresh = self.workflow.is_none() && self.pane != Pane::Agents;
+                if is_fresh && self.is_narrow() && !was_narrow {
                     self.pane = Pane::Request;
                 }
-                self.narrow = narrow;
                 Task::none()
             }
             Message::Focused(focus) => {
@@ -378,6 +395,7 @@ impl App {
                 Task::none()
             }
             Message::Shortcut(shortcut) => self.obey(shortcut),
+            Message::Typed(text) => self.take_typed(text),
             Message::Scroll(pages) => {
                 let id = match self.pane {
                     Pane::Request | Pane::Writing => writing::scroll_id(),
@@ -427,6 +445,10 @@ impl App {
             }
             Message::ToggleSettings => self.toggle_settings(),
             Message::Settings(message) => self.take_settings(message),
+            Message::ToggleMenu => {
+                self.menu = !self.menu;
+                Task::none()
+            }
             Message::ToggleHelp => {
                 self.help = !self.help;
                 Task::none()

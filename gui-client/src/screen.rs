@@ -9,6 +9,7 @@ pub mod footer;
 pub mod fork;
 pub mod help;
 pub mod interaction;
+pub mod menu;
 pub mod progress;
 pub mod remark;
 pub mod review;

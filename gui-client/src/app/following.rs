@@ -80,9 +80,12 @@ impl App {
             }
             Body::DecisionNeeded { .. } => {
                 self.review.settled();
-                self.restore();
+                let goes_on = self.restore();
                 self.show(Pane::Review);
-                Task::none()
+                match goes_on.filter(|_| self.pane == Pane::Review) {
+                    Some(field) => operation::focus(field),
+                    None => Task::none(),
+                }
             }
             // Writing begins anew: what was proposed before no longer counts.
             Body::AgentStreamingUpdate { offset: 0, .. } if self.pane == Pane::Review => {
@@ -186,7 +189,11 @@ impl App {
         self.review = self.review.next();
         self.evidence = Evidence::default();
         self.undo = Undo::default();
-        self.show(if self.narrow { Pane::Request } else { Pane::Writing });
+        self.show(if self.is_narrow() {
+            Pane::Request
+        } else {
+            Pane::Writing
+        });
         self.stream = Stream::Idle;
         self.generation += 1;
     }

@@ -1,6 +1,6 @@
 //! What the window keeps of a person's drafts, and how it goes on with them.
 
-use iced::Task;
+use iced::{Task, widget::Id};
 
 use super::{App, Message};
 use crate::{
@@ -39,16 +39,17 @@ impl App {
         drafts
     }
 
-    /// Goes on with what was being done to the proposal that is asked about.
-    pub(super) fn restore(&mut self) {
-        let Some(workflow) = &self.workflow else { return };
+    /// Goes on with what was being done to the proposal that is asked about; the field
+    /// that was being written in.
+    pub(super) fn restore(&mut self) -> Option<Id> {
+        let workflow = self.workflow.as_ref()?;
         if self.review.draft(workflow).is_some() {
-            return;
+            return None;
         }
         let ours = |kept: &&Reviewed| kept.workflow == workflow.id && kept.iteration == workflow.iteration;
-        if let Some(kept) = self.kept.review.as_ref().filter(ours) {
-            self.review.restore(kept.draft.clone(), workflow);
-        }
+        let kept = self.kept.review.as_ref().filter(ours)?;
+        self.review.restore(kept.draft.clone(), workflow);
+        self.review.field()
     }
 
     /// Writes the drafts down if they are others than before.

@@ -50,6 +50,8 @@ pub enum Message {
     Focused(Focus),
     /// A shortcut was pressed.
     Shortcut(Shortcut),
+    /// This was typed while no field had the keyboard.
+    Typed(String),
     /// A page key: how many pages down.
     Scroll(f32),
     /// A file was dropped on the window.
@@ -79,6 +81,8 @@ pub enum Message {
     ToggleSettings,
     /// From the settings.
     Settings(settings::Message),
+    /// Show or hide what the bar has no room for.
+    ToggleMenu,
     /// Show or hide the help.
     ToggleHelp,
     /// Take back what the workflow has committed.

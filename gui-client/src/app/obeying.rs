@@ -12,6 +12,16 @@ use crate::{
 };
 
 impl App {
+    /// What is typed right after a field was opened, before that has the keyboard, is
+    /// written into it.
+    pub(super) fn take_typed(&mut self, text: String) -> Task<Message> {
+        let is_covered = self.help || self.menu || self.settings.is_some() || self.asks_leave();
+        if self.pane != Pane::Review || is_covered {
+            return Task::none();
+        }
+        self.update(Message::Review(review::Message::Write(text)))
+    }
+
     pub(super) fn obey(&mut self, shortcut: Shortcut) -> Task<Message> {
         let over_settings = matches!(
             shortcut,
@@ -68,6 +78,7 @@ impl App {
             Shortcut::Help => Message::ToggleHelp,
             Shortcut::Close if self.settings.is_some() => Message::ToggleSettings,
             Shortcut::Close if self.help => Message::ToggleHelp,
+            Shortcut::Close if self.menu => Message::ToggleMenu,
             Shortcut::Close if self.asks_leave() => review(review::Message::Later),
             Shortcut::Close if self.review.text.is_some() => review(review::Message::Keep),
             Shortcut::Close if self.review.feedback.is_some() => review(review::Message::Back),

@@ -137,11 +137,18 @@ fn talk(key: &Talk) -> BoxStream<'static, Message> {
 }
 
 fn key(event: keyboard::Event) -> Option<Message> {
-    let keyboard::Event::KeyPressed { key, modifiers, .. } = event else {
+    let keyboard::Event::KeyPressed {
+        key, modifiers, text, ..
+    } = event
+    else {
         return None;
     };
     if let Some(shortcut) = resolve(&key, modifiers) {
         return Some(Message::Shortcut(shortcut));
+    }
+    let is_chord = modifiers.command() || modifiers.alt() || modifiers.logo();
+    if let Some(text) = text.filter(|text| !is_chord && !text.chars().all(is_no_text)) {
+        return Some(Message::Typed(text.to_string()));
     }
     let Key::Named(named) = key else { return None };
     [
@@ -153,6 +160,11 @@ fn key(event: keyboard::Event) -> Option<Message> {
     .into_iter()
     .find(|(other, _)| *other == named)
     .map(|(_, pages)| Message::Scroll(pages))
+}
+
+/// Escape, for one, comes with a text; the end of a line is one.
+fn is_no_text(char: char) -> bool {
+    char.is_control() && char != '\r'
 }
 
 fn of_window(event: &window::Event) -> Option<Message> {

@@ -9,14 +9,14 @@ use shared::{
     wire::Question,
 };
 
-use super::{App, Message, Pane};
+use super::{App, Message, Pane, bar};
 use crate::{
     Error,
     connection::Server,
     model::Phase,
     screen::{agents, details, evidence, footer, help, interaction, progress, review, workflows, writing},
     theme::{
-        BAR_HEIGHT, GAP, Look, SIDE_WIDTH, SPACE, UI_STRONG,
+        GAP, Look, SIDE_WIDTH, SPACE,
         style::{self, Surface, Tone},
     },
     widget::pieces,
@@ -26,7 +26,7 @@ use crate::{
 pub fn view(app: &App) -> Element<'_, Message> {
     let look = app.look();
     let window = column![
-        bar(app, look),
+        bar::view(app, look),
         pieces::line_across(look),
         panes(app, look),
         pieces::line_across(look),
@@ -45,6 +45,7 @@ pub fn view(app: &App) -> Element<'_, Message> {
     let leave = leave.and_then(|workflow| app.review.leave(look, workflow));
     stack![window]
         .push(leave.map(|dialog| dialog.map(Message::Review)))
+        .push(bar::menu(app, look))
         .push(app.help.then(|| help::view(look, Message::ToggleHelp)))
         .push(
             app.settings
@@ -55,7 +56,7 @@ pub fn view(app: &App) -> Element<'_, Message> {
 }
 
 fn panes(app: &App, look: Look) -> Element<'_, Message> {
-    let panes = if !app.narrow {
+    let panes = if !app.is_narrow() {
         row![
             side(app, look, Length::Fixed(SIDE_WIDTH)),
             pieces::line_down(look),
@@ -67,70 +68,6 @@ fn panes(app: &App, look: Look) -> Element<'_, Message> {
         row![main(app, look)]
     };
     panes.height(Length::Fill).into()
-}
-
-fn bar(app: &App, look: Look) -> Element<'_, Message> {
-    let tab = |label: String, pane: Pane| {
-        let tone = if app.pane == pane {
-            Tone::TabChosen
-        } else {
-            Tone::Tab
-        };
-        pieces::choice(look, tone, label, Some(Message::Pane(pane)))
-    };
-    let files = app.workflow.as_ref().map_or(0, |workflow| workflow.files.len());
-    let diff = if files > 0 {
-        format!("Diff  {files}")
-    } else {
-        "Diff".to_owned()
-    };
-    let asked = app.agents.question().is_some();
-    let talk = if asked { "Agents ●" } else { "Agents" }.to_owned();
-    let sign = text("◆").size(look.large()).color(look.colors.accent);
-    // The smallest window has room for the tabs and nothing else.
-    let (space_between, space_around) = if app.narrow { (0, 4.0) } else { (4, SPACE) };
-    let mut line = row![].spacing(space_between).align_y(Alignment::Center);
-    line = if app.narrow {
-        line.push(tab("Request".to_owned(), Pane::Request))
-    } else {
-        let name = row![sign, text("Agentic IDE").font(UI_STRONG).size(look.large())]
-            .spacing(GAP)
-            .align_y(Alignment::Center);
-        // The tabs begin where the main pane does.
-        line.push(container(name).width(SIDE_WIDTH - SPACE + 4.0))
-    };
-    line = line
-        .push(tab("Code".to_owned(), Pane::Writing))
-        .push(tab(diff, Pane::Review))
-        .push(tab("Details".to_owned(), Pane::Details));
-    if !app.narrow {
-        line = line.push(tab("Workflows".to_owned(), Pane::Workflows));
-    }
-    line = line.push(tab(talk, Pane::Agents)).push(space::horizontal());
-    if !app.narrow {
-        line = line.push(pieces::choice(
-            look,
-            Tone::Tab,
-            "Theme",
-            Some(Message::ToggleTheme),
-        ));
-    }
-    if !app.narrow {
-        line = line.push(pieces::choice(
-            look,
-            Tone::Tab,
-            "Settings",
-            Some(Message::ToggleSettings),
-        ));
-    }
-    let help = if app.narrow { "?" } else { "Help  F1" };
-    line = line.push(pieces::choice(look, Tone::Tab, help, Some(Message::ToggleHelp)));
-    container(line)
-        .padding([0.0, space_around])
-        .center_y(BAR_HEIGHT)
-        .width(Length::Fill)
-        .style(style::surface(look, Surface::Panel))
-        .into()
 }
 
 fn side(app: &App, look: Look, width: Length) -> Element<'_, Message> {
@@ -180,11 +117,6 @@ fn side(app: &App, look: Look, width: Length) -> Element<'_, Message> {
             };
             parts = parts.push(action);
         }
-    }
-    if app.narrow {
-        // There is no room for it above.
-        let list = Some(Message::Pane(Pane::Workflows));
-        parts = parts.push(pieces::choice(look, Tone::Quiet, "Workflows", list));
     }
     framed(parts, look, width)
 }
@@ -243,7 +175,7 @@ fn main(app: &App, look: Look) -> Element<'_, Message> {
         // Only a narrow window shows the request in the main pane's place.
         Pane::Request | Pane::Writing => writing::view(look, workflow),
         Pane::Review => {
-            let room = if app.narrow {
+            let room = if app.is_narrow() {
                 review::Room::Narrow
             } else {
                 review::Room::Wide

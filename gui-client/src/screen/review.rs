@@ -123,6 +123,8 @@ pub enum Message {
     Edited(text_editor::Action),
     /// Send the feedback.
     Send,
+    /// This belongs into the field that is open, if one is.
+    Write(String),
     /// A shortcut was pressed while writing.
     Shortcut(Shortcut),
 }
@@ -222,6 +224,7 @@ impl Review {
             | Message::Keep
             | Message::Discard
             | Message::Revert => self.choose(message, workflow),
+            Message::Write(text) => self.write(&text),
             Message::Accept => return (Task::none(), self.decide(Decision::Accept, None, workflow)),
             Message::Reject => return (Task::none(), self.decide(Decision::Reject, None, workflow)),
             Message::ForGood(decision) => {
@@ -331,6 +334,7 @@ impl Review {
             | Message::Back
             | Message::Edited(_)
             | Message::Send
+            | Message::Write(_)
             | Message::Shortcut(_) => {}
         }
         Task::none()

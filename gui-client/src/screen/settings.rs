@@ -190,23 +190,23 @@ impl Settings {
         ]
         .spacing(GAP)
         .padding(iced::Padding::ZERO.right(14.0));
-        let mut content = column![
+        // What is below the fields has no place in a low window.
+        let head = row![
             text("Settings").font(UI_STRONG).size(look.large()),
-            scrollable(fields)
-                .style(style::scroll(look))
-                .height(Length::Shrink),
-        ]
-        .spacing(SPACE);
-        if let Some(error) = &self.error {
-            content = content.push(pieces::card(look, Surface::Error, "Not saved", error.as_str()));
-        }
-        let buttons = row![
             space::horizontal(),
             pieces::action(look, Tone::Quiet, "Cancel", Some(Message::Close)),
             pieces::action(look, Tone::Primary, "Save", Some(Message::Save)),
         ]
-        .spacing(GAP);
-        let dialog = container(content.push(buttons))
+        .spacing(GAP)
+        .align_y(Alignment::Center);
+        let mut content = column![head].spacing(SPACE);
+        if let Some(error) = &self.error {
+            content = content.push(pieces::card(look, Surface::Error, "Not saved", error.as_str()));
+        }
+        let fields = scrollable(fields)
+            .style(style::scroll(look))
+            .height(Length::Shrink);
+        let dialog = container(content.push(fields))
             .padding(24)
             .max_width(520)
             .max_height(680)

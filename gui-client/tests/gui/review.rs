@@ -234,6 +234,27 @@ fn keys_pick_hunks_and_accept_them() {
 }
 
 #[test]
+fn what_is_typed_before_the_field_has_the_keyboard_is_written() {
+    run(async {
+        let mut driver = proposed().await;
+        driver.send(Message::Typed("lost".to_owned())).await;
+        driver.send(Message::Shortcut(Shortcut::Edit)).await;
+        for key in ["#", " ", "m", "\r"] {
+            driver.send(Message::Typed(key.to_owned())).await;
+        }
+        let text = driver.app.review.text.as_ref().unwrap().text();
+        assert!(text.starts_with("# m\n\"\"\"Routes"), "{text}");
+        driver.send(Message::Shortcut(Shortcut::Help)).await;
+        driver.send(Message::Typed("unseen".to_owned())).await;
+        assert_eq!(driver.app.review.text.as_ref().unwrap().text(), text);
+        driver.send(Message::Shortcut(Shortcut::Close)).await;
+        driver.send(Message::Shortcut(Shortcut::Modify)).await;
+        driver.send(Message::Typed("x".to_owned())).await;
+        assert_eq!(driver.app.review.feedback.as_ref().unwrap().text(), "x");
+    });
+}
+
+#[test]
 fn the_mouse_does_the_same() {
     run(async {
         let mut driver = proposed().await;

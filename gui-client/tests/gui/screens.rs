@@ -596,7 +596,7 @@ fn in_the_smallest_window_everything_can_be_pressed() {
         driver.send(Message::Shortcut(Shortcut::Send)).await;
         driver.follow().await;
         for button in [
-            "Code", "Diff  3", "Details", "Agents", "?", "Reject", "Modify", "Accept",
+            "⋯", "Request", "Code", "Diff  3", "Details", "Agents", "Reject", "Modify", "Accept",
         ] {
             assert!(driver.can_press(button).await, "{button}");
         }
@@ -613,6 +613,43 @@ fn in_the_smallest_window_everything_can_be_pressed() {
         .await;
         driver.resize(small).await;
         for button in ["End workflow", "With a hint", "Try again"] {
+            assert!(driver.can_press(button).await, "{button}");
+        }
+    });
+}
+
+#[test]
+fn what_the_bar_has_no_room_for_is_behind_its_sign() {
+    run(async {
+        let mut driver = Driver::connected(Options::default()).await;
+        for (width, height) in [(400.0, 300.0), (760.0, 300.0), (900.0, 800.0)] {
+            driver.resize(iced::Size::new(width, height)).await;
+            driver.send(Message::Pane(Pane::Writing)).await;
+            driver.click("⋯").await;
+            for entry in ["Workflows", "Settings", "Light or dark", "Help"] {
+                assert!(driver.can_press(entry).await, "{entry} at {width}");
+            }
+            driver.click("Settings").await;
+            assert!(driver.app.settings.is_some() && !driver.app.menu);
+            for button in ["Cancel", "Save"] {
+                assert!(driver.can_press(button).await, "{button} at {width}");
+            }
+            driver.click("Cancel").await;
+            driver.click("⋯").await;
+            driver.click("Help").await;
+            assert!(driver.can_press("Close").await, "at {width}");
+            driver.send(Message::Shortcut(Shortcut::Close)).await;
+            driver.click("⋯").await;
+            driver.send(Message::Shortcut(Shortcut::Close)).await;
+            assert!(!driver.app.menu);
+        }
+        driver.resize(iced::Size::new(400.0, 300.0)).await;
+        driver.click("⋯").await;
+        driver.click("Workflows").await;
+        assert_eq!(driver.app.pane, Pane::Workflows);
+        assert!(driver.can_press("Refresh").await);
+        driver.resize(iced::Size::new(960.0, 800.0)).await;
+        for button in ["Workflows", "Agents", "Theme", "Settings", "Help  F1"] {
             assert!(driver.can_press(button).await, "{button}");
         }
     });

@@ -1,9 +1,14 @@
 //! What somebody is in the middle of, as it is kept on the disk.
 
-use iced::widget::text_editor;
+use std::sync::Arc;
+
+use iced::{
+    Task,
+    widget::{Id, operation, text_editor},
+};
 use serde::{Deserialize, Serialize};
 
-use super::Review;
+use super::{Message, Review, feedback_id, text_id};
 use crate::model::{Workflow, selection::Selection};
 
 /// What would be lost when the window is closed.
@@ -39,6 +44,23 @@ impl Review {
             self.file = file;
             self.text = Some(text_editor::Content::with_text(&text));
         }
+    }
+
+    /// The field that is being written in.
+    pub fn field(&self) -> Option<Id> {
+        let feedback = self.feedback.is_some().then(feedback_id);
+        feedback.or_else(|| self.text.is_some().then(text_id))
+    }
+
+    /// Writes into that field, and gives it the keyboard.
+    pub(super) fn write(&mut self, text: &str) -> Task<Message> {
+        let (Some(field), Some(content)) = (self.field(), self.feedback.as_mut().or(self.text.as_mut()))
+        else {
+            return Task::none();
+        };
+        let text = Arc::new(text.replace('\r', "\n"));
+        content.perform(text_editor::Action::Edit(text_editor::Edit::Paste(text)));
+        operation::focus(field)
     }
 
     /// What is to be kept; nothing where nothing was done.
