@@ -2,7 +2,10 @@
 //! and accepts it with the mouse, or parts of it with the keyboard.
 
 mod desktop;
+mod dropping;
+mod editing;
 mod screen;
+mod workflows;
 
 use std::{fs, ops::Range};
 

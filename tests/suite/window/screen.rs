@@ -72,6 +72,11 @@ impl Screen {
         screen
     }
 
+    /// Its number, as programs are told it.
+    pub fn display(&self) -> &str {
+        &self.display
+    }
+
     /// Points a program at this screen.
     pub fn apply<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         command
