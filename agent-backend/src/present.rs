@@ -286,11 +286,7 @@ impl Presenter {
                 attempt: *attempt,
                 call: self::call(call),
             },
-            Event::ToolCalled { stage, attempt, call } => Body::ToolCalled {
-                stage_id: stage.clone(),
-                attempt: *attempt,
-                call: call::tool(call),
-            },
+            Event::ToolCalled { stage, attempt, call } => call::tool_called(stage, *attempt, call),
             Event::Remarked { text } => Body::Remarked { text: text.clone() },
             Event::Finished(outcome) => self.finished(outcome),
             Event::RetryScheduled {
@@ -307,6 +303,10 @@ impl Presenter {
                 self.needed(match question {
                     event::Help::Failure => wire::Question::Failure { stage_id },
                     event::Help::Unisolated => wire::Question::Unisolated { stage_id },
+                    event::Help::Tool(call) => {
+                        let call = call::wanted(call);
+                        wire::Question::ToolCall { stage_id, call }
+                    }
                 })
             }
             Event::DeadlinePassed { stage } => info(format!(
@@ -360,7 +360,7 @@ impl Presenter {
         let mut options = vec![wire::Decision::Accept, wire::Decision::Reject];
         match question {
             wire::Question::Review | wire::Question::Failure { .. } => options.push(wire::Decision::Modify),
-            wire::Question::Unisolated { .. } => {}
+            wire::Question::Unisolated { .. } | wire::Question::ToolCall { .. } => {}
         }
         Body::DecisionNeeded {
             iteration: self.iteration,

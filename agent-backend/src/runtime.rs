@@ -8,6 +8,7 @@ mod actor;
 mod archive;
 pub(crate) mod choices;
 mod claims;
+mod consent;
 pub mod editor;
 mod followers;
 mod mailbox;
@@ -29,12 +30,11 @@ use std::{
 };
 
 use engine::{
-    Command, Graph, Phase, State,
+    Command, Graph, State,
     artifact::{Choices, Decision, Task, ThoughtLevel},
     blob::{Blob, BlobId},
     fold,
     ports::journal::{Created, Head, ListQuery, NewWorkflow},
-    state::Question,
 };
 pub use servers::Servers;
 pub use services::Services;
@@ -47,7 +47,7 @@ pub use undo::Undo;
 pub use watch::{Update, Watch};
 pub use worker::Answers;
 
-use crate::{clock, consents::Standing, error::Error};
+use crate::{clock, error::Error};
 
 /// Events read from the journal at a time.
 pub(crate) const PAGE: usize = 512;
@@ -71,8 +71,8 @@ pub struct Decided {
 pub enum Scope {
     /// This question.
     Once,
-    /// The workspace, from now on. Only whether code may run without a sandbox is
-    /// answered so.
+    /// The workspace, from now on. Only what needs leave is answered so: code
+    /// without a sandbox, the call of a tool.
     Workspace,
 }
 
@@ -337,33 +337,6 @@ impl Runtime {
         }
         self.bring(id, Command::Decide { iteration, decision }, texts)
             .await
-    }
-
-    /// Makes the answer to an open question hold for its workspace, before it is
-    /// given: where the process ends in between, it holds at the next one.
-    async fn remember(&self, id: &WorkflowId, decision: &Decision) -> Result<(), Error> {
-        let state = self.state(id).await?;
-        let asks = matches!(
-            state.phase,
-            Phase::AwaitingDecision {
-                question: Question::Unisolated,
-                ..
-            }
-        );
-        let answer = match decision {
-            Decision::Accept(_) => Standing::Always,
-            Decision::Reject { .. } | Decision::Modify { .. } => Standing::Never,
-        };
-        if !asks || matches!(decision, Decision::Modify { .. }) {
-            let message =
-                "`remember` is for the question whether code may run without a sandbox, and for yes or no";
-            return Err(Error::user(Code::InvalidRequest, message));
-        }
-        let consents = self.0.services.trials.consents().clone();
-        let workspace = state.task.workspace.clone();
-        tokio::task::spawn_blocking(move || consents.remember(&workspace, answer))
-            .await
-            .map_err(|error| Error::internal(error.to_string()))?
     }
 
     /// Tells the models that are asked from now on. The same words count once.

@@ -11,7 +11,7 @@ use tools::trial::{self, Bounds, Runner, Wanted};
 
 use crate::{
     config::{self, Config, Engine, Without},
-    consents::{Consents, Standing},
+    consents::{Consents, Matter, Standing},
     error::Error,
 };
 
@@ -118,7 +118,7 @@ impl Trials {
         if self.config.engine == Engine::None || wanted == Wanted::Servers {
             return Ok(isolated);
         }
-        let remembered = || self.consents.get(&leave.workspace);
+        let remembered = || self.consents.get(&leave.workspace, &Matter::Unisolated);
         let may = match self.config.without {
             Without::Always => true,
             Without::Never => false,

@@ -6,6 +6,7 @@
 pub mod diff;
 mod event;
 pub mod layout;
+mod leave;
 pub mod live;
 pub mod log;
 mod parts;
@@ -15,7 +16,6 @@ pub mod syntax;
 use std::sync::Arc;
 
 use shared::{
-    error::Code,
     id::{Seq, StageId, WorkflowId},
     wire::{
         Body, CallEnding, Decision, Envelope, ModelCall, NoticeLevel, Question, Span, StageOutcome,
@@ -27,6 +27,7 @@ use diff::FileView;
 use live::Live;
 
 pub use event::Event;
+pub use leave::Leave;
 pub use parts::{Applied, Check, Folded, ModelUse, Notice, Phase, Plan, Retrieval, Stage, StageStatus};
 
 /// Notices kept; older ones are dropped first.
@@ -151,25 +152,6 @@ impl Workflow {
             | StageStatus::Skipped(_) => None,
         });
         Some((stage_id, reason.unwrap_or_default()))
-    }
-
-    /// Why a person is asked whether code may run without a sandbox, if they are.
-    pub fn leave_asked(&self) -> Option<&str> {
-        let Phase::Review {
-            question: Question::Unisolated { .. },
-            ..
-        } = &self.phase
-        else {
-            return None;
-        };
-        let said = self.notices.iter().rev();
-        let mut said = said.filter(|notice| notice.code.as_deref() == Some(Code::UnisolatedRun.as_str()));
-        Some(
-            said.next()
-                .map_or("Nothing here isolates what is run.", |notice| {
-                    notice.message.as_str()
-                }),
-        )
     }
 
     /// How many seconds a stage is likely to take, where there is a figure.

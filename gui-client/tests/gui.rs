@@ -15,6 +15,8 @@ mod attention;
 mod diff;
 #[path = "gui/follow.rs"]
 mod follow;
+#[path = "gui/leave.rs"]
+mod leave;
 #[path = "gui/live.rs"]
 mod live;
 #[path = "gui/model.rs"]

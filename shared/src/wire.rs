@@ -8,6 +8,7 @@ pub mod call;
 pub mod event;
 pub mod index;
 pub mod memory;
+pub mod question;
 pub mod rest;
 pub mod sandbox;
 pub mod search;
@@ -16,11 +17,12 @@ pub mod tool;
 
 pub use call::{CallEnding, CallNext, Dollars, ModelCall};
 pub use event::{
-    Body, ChangeKind, CheckStatus, ContextItem, Decision, Envelope, FileDiff, Hunk, Metrics, NoticeLevel,
-    PlanStage, Question, RetrievalMode, Span, StageEstimate, StageOutcome, WorkflowState,
+    Body, ChangeKind, CheckStatus, ContextItem, Envelope, FileDiff, Hunk, Metrics, NoticeLevel, PlanStage,
+    RetrievalMode, Span, StageEstimate, StageOutcome, WorkflowState,
 };
 pub use index::{IndexCommand, IndexPage, IndexProgress, IndexRequest, IndexState, IndexView};
 pub use memory::{MemoryDevice, MemoryProblem, MemoryView};
+pub use question::{Decision, Question, ToolEffect, WantedCall};
 pub use rest::{
     Choices, DecisionRequest, ErrorBody, ForkRequest, HunkChoice, ImportResponse, RemarkRequest, Retrieval,
     StageView, SubmitRequest, SubmitResponse, ThoughtLevel, UndoResponse, WorkflowPage, WorkflowSummary,

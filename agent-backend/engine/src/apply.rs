@@ -5,12 +5,12 @@ use std::{collections::BTreeMap, sync::Arc};
 use shared::id::{Seq, StageId};
 
 use crate::{
-    artifact::{CheckReport, Decision},
+    artifact::{CheckReport, Decision, WantedCall},
     event::{Ending, Event, Help, LanePlan, Recorded},
     graph::{Graph, StageKind},
     recheck::Recheck,
     state::{
-        Consent, Fork, Joined, Joining, LaneOrigin, Phase, Question, Remark, Running, StageRecord,
+        Consent, Fork, Joined, Joining, LaneOrigin, Leave, Phase, Question, Remark, Running, StageRecord,
         StageStatus, State, Text,
     },
 };
@@ -89,6 +89,7 @@ fn begin(recorded: &Recorded) -> Option<State> {
         intent: None,
         applied: None,
         consent: None,
+        leaves: Arc::default(),
         resumes: 0,
     })
 }
@@ -182,29 +183,19 @@ fn change(state: &mut State, now: Moment, event: &Event) {
             let question = match question {
                 Help::Failure => Question::Failure,
                 Help::Unisolated => Question::Unisolated,
+                Help::Tool(call) => Question::Tool(call.clone().into()),
             };
             state.phase = asked(state, now, stage.clone(), question);
             shown(state);
         }
-        Event::Decided(decision) => match decision {
-            Decision::Accept(selection) => match question(state) {
-                Some(Question::Failure) => {}
-                Some(Question::Unisolated) => state.consent = Some(Consent::Given),
-                Some(Question::Review) | None => state.selection = Some(selection.clone()),
-            },
-            Decision::Reject { .. } => {
-                if question(state) == Some(Question::Unisolated) {
-                    state.consent = Some(Consent::Refused);
-                }
-            }
-            Decision::Modify { feedback } => Arc::make_mut(&mut state.feedback).push(feedback.clone()),
-        },
+        Event::Decided(decision) => decided(state, now, decision),
         Event::IterationStarted { iteration } => {
             state.iteration = *iteration;
             state.previous = state.proposal.take();
             state.checks = Arc::default();
             state.recheck = None;
             state.failures = Arc::default();
+            state.leaves = Arc::default();
             state.lanes.clear();
             for record in &mut state.stages {
                 *record = StageRecord::pending(record.stage.clone());
@@ -286,6 +277,33 @@ fn checked(state: &mut State, report: &CheckReport) {
         Some(known) => *known = report.clone(),
         None => checks.push(report.clone()),
     }
+}
+
+fn decided(state: &mut State, now: Moment, decision: &Decision) {
+    let asked = question(state).cloned();
+    match (decision, asked) {
+        (Decision::Accept(_) | Decision::Reject { .. }, Some(Question::Failure)) => {}
+        (Decision::Accept(_), Some(Question::Unisolated)) => state.consent = Some(Consent::Given),
+        (Decision::Reject { .. }, Some(Question::Unisolated)) => state.consent = Some(Consent::Refused),
+        (Decision::Accept(_), Some(Question::Tool(call))) => left(state, now, call, Consent::Given, None),
+        (Decision::Reject { feedback }, Some(Question::Tool(call))) => {
+            left(state, now, call, Consent::Refused, feedback.clone());
+        }
+        (Decision::Accept(selection), Some(Question::Review) | None) => {
+            state.selection = Some(selection.clone());
+        }
+        (Decision::Reject { .. }, Some(Question::Review) | None) => {}
+        (Decision::Modify { feedback }, _) => Arc::make_mut(&mut state.feedback).push(feedback.clone()),
+    }
+}
+
+fn left(state: &mut State, now: Moment, call: Arc<WantedCall>, consent: Consent, words: Option<String>) {
+    Arc::make_mut(&mut state.leaves).push(Leave {
+        seq: now.seq,
+        call,
+        consent,
+        words,
+    });
 }
 
 /// Who is asked sees all the evidence.
@@ -371,6 +389,7 @@ fn stage_finished(state: &mut State, stage: &StageId, attempt: u32, ending: &End
             state.intent = None;
         }
     }
+    state.leaves = Arc::default();
     state.resumes = 0;
 }
 
@@ -384,9 +403,9 @@ fn asked(state: &State, now: Moment, stage: StageId, question: Question) -> Phas
     }
 }
 
-fn question(state: &State) -> Option<Question> {
+fn question(state: &State) -> Option<&Question> {
     match &state.phase {
-        Phase::AwaitingDecision { question, .. } => Some(*question),
+        Phase::AwaitingDecision { question, .. } => Some(question),
         Phase::Running(_) | Phase::Waiting { .. } | Phase::Joining(_) | Phase::Finished(_) => None,
     }
 }
@@ -439,6 +458,7 @@ fn lane_started(state: &State, now: Moment, stage: &StageId, lane: &StageId, run
         recheck: None,
         intent: None,
         applied: None,
+        leaves: Arc::default(),
         resumes: 0,
         base: Seq::default(),
         ..state.clone()

@@ -409,6 +409,48 @@ pub struct ToolCall {
     pub is_error: bool,
     /// Milliseconds it took.
     pub duration_ms: u64,
+    /// Set where it is about to be made, with the whole answer that it is part
+    /// of: what may change something is in the history before it is done, with
+    /// what the model is told if nothing comes after.
+    pub begun: Option<BlobId>,
+}
+
+/// A call of a tool that a person has to allow first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WantedCall {
+    /// As in the [`ToolCall`] that comes of it.
+    pub asked: BlobId,
+    /// From 1 among the calls of that answer.
+    pub number: u32,
+    /// The whole answer: with it the model need not be asked again.
+    pub turn: BlobId,
+    /// The server that has the tool.
+    pub server: String,
+    /// Hash of how that server is reached: what is said for good holds for
+    /// this one alone.
+    pub reached: BlobId,
+    /// The tool, as its server names it.
+    pub tool: String,
+    /// Its title for a person.
+    pub title: String,
+    /// What it does, by its server's word.
+    pub effect: Effect,
+    /// Hash of what it would be called with.
+    pub arguments: BlobId,
+    /// What it would be called with, for a person: without secrets, and cut
+    /// where it is long.
+    pub shown: String,
+}
+
+/// What a tool that may change something does, by its server's word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// The server does not say.
+    Unknown,
+    /// It only adds.
+    Adds,
+    /// It may destroy.
+    Destroys,
 }
 
 /// Which parts of a proposal are taken.

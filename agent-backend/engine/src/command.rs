@@ -8,6 +8,7 @@ use shared::{
 use crate::{
     artifact::{
         Applied, ApplyIntent, CheckReport, Context, Decision, Failure, ModelCall, Plan, Proposal, ToolCall,
+        WantedCall,
     },
     blob::BlobId,
     event::{GenerationTotal, Notice, Origin},
@@ -115,6 +116,16 @@ pub enum Command {
         attempt: u32,
         /// What came of it.
         call: ToolCall,
+    },
+    /// A model wants to call a tool that a person has to allow first. What
+    /// works on the attempt is stopped; another one goes on with the answer.
+    AskLeave {
+        /// The stage.
+        stage: StageId,
+        /// The attempt.
+        attempt: u32,
+        /// What it would call.
+        call: WantedCall,
     },
     /// A worker has something to tell.
     Notify(Notice),
@@ -242,7 +253,7 @@ pub enum Reject {
     )]
     NothingToSelect,
     /// Words where none are asked for.
-    #[error("the question is whether code may run without a sandbox: accept or reject")]
+    #[error("the question is whether something may be done: accept or reject")]
     YesOrNo,
     /// Hunks of a text that is replaced.
     #[error("`{path}` is accepted with a text of its own: leave `hunks` out")]

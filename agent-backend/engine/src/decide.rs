@@ -112,6 +112,7 @@ pub fn decide(state: &State, command: Command, ctx: &Ctx) -> Result<Vec<Event>, 
         Command::Tick if next_due_ms(state).is_none_or(|due| due > ctx.now_ms) => Ok(Vec::new()),
         Command::CompleteStage { .. }
         | Command::FailStage { .. }
+        | Command::AskLeave { .. }
         | Command::RestartText { .. }
         | Command::IntendApply { .. }
         | Command::Recheck { .. }
@@ -143,6 +144,9 @@ fn act(draft: &mut turn::Draft, command: Command) -> Result<(), Reject> {
         } => {
             let mut turn = current(draft, &stage, attempt)?;
             fail::fail(&mut turn, failure);
+        }
+        Command::AskLeave { stage, attempt, call } => {
+            fail::want(&mut current(draft, &stage, attempt)?, call);
         }
         Command::RestartText {
             stage,

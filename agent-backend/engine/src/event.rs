@@ -6,7 +6,7 @@ use shared::id::{CorrelationId, Seq, StageId, WorkflowId};
 use crate::{
     artifact::{
         Applied, ApplyIntent, CheckReport, Context, Decision, Failure, FileChange, ModelCall, Plan, Proposal,
-        Selection, Task, ToolCall,
+        Selection, Task, ToolCall, WantedCall,
     },
     blob::BlobId,
     graph::Graph,
@@ -126,7 +126,9 @@ pub enum Event {
         call: ModelCall,
     },
     /// A model called a tool in the middle of its answer; legal while that
-    /// attempt runs. What it writes next begins a text of its own.
+    /// attempt runs. What it writes next begins a text of its own. A call that
+    /// may change something is here twice: before it is made, and with what
+    /// came of it.
     ToolCalled {
         /// The stage.
         stage: StageId,
@@ -268,7 +270,11 @@ impl Event {
                 files.iter().filter_map(|file| file.text).collect()
             }
             Self::Checked(report) => report.log.into_iter().collect(),
-            Self::ToolCalled { call, .. } => vec![call.result],
+            Self::ToolCalled { call, .. } => [Some(call.result), call.begun].into_iter().flatten().collect(),
+            Self::HelpRequested {
+                question: Help::Tool(call),
+                ..
+            } => vec![call.turn],
             Self::Submitted { .. }
             | Self::StageStarted { .. }
             | Self::Streamed(_)
@@ -286,7 +292,10 @@ impl Event {
             | Self::ModelCalled { .. }
             | Self::Remarked { .. }
             | Self::RetryScheduled { .. }
-            | Self::HelpRequested { .. }
+            | Self::HelpRequested {
+                question: Help::Failure | Help::Unisolated,
+                ..
+            }
             | Self::DeadlinePassed { .. }
             | Self::LanesPlanned { .. }
             | Self::LaneStarted { .. }
@@ -304,12 +313,14 @@ impl Event {
 }
 
 /// What a person is asked about a stage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Help {
     /// What to do about its failure.
     Failure,
     /// Whether it may run code without a sandbox.
     Unisolated,
+    /// Whether its model may call a tool.
+    Tool(Box<WantedCall>),
 }
 
 /// Text that a model wrote.

@@ -4,7 +4,7 @@ use shared::id::{CorrelationId, Seq, WorkflowId};
 
 use crate::{
     StageKind,
-    event::{Event, Recorded},
+    event::{Event, Help, Recorded},
     limits::HISTORY_EVENTS_MAX,
     state::{Phase, State},
 };
@@ -119,6 +119,23 @@ fn is_applying(state: &State) -> bool {
     stage.is_some_and(|stage| stage.is(StageKind::Apply))
 }
 
+/// Whether an event asks about a call of a tool, or answers that. Calls stay
+/// behind, and so does what a person has allowed: it was for one of those.
+/// `asks` is the last question.
+fn is_about_a_call(asks: &mut Option<Help>, event: &Event) -> bool {
+    if let Event::HelpRequested { question, .. } = event {
+        *asks = Some(question.clone());
+    }
+    if matches!(event, Event::DecisionRequested) {
+        *asks = None;
+    }
+    let is_part = matches!(
+        event,
+        Event::HelpRequested { .. } | Event::DeadlinePassed { .. } | Event::Decided(_)
+    );
+    is_part && matches!(asks, Some(Help::Tool(_)))
+}
+
 /// The history of a new workflow that goes on from where `history`, a whole
 /// one up to the event, has led. Text of streams stays behind; everything
 /// happens at the moment of the fork, so that no deadline has passed. An answer
@@ -144,8 +161,12 @@ pub fn fork(mut history: Vec<Recorded>, new: &NewFork) -> Result<Vec<Recorded>, 
         model: new.model.clone(),
     };
     let mut events = Vec::new();
+    let mut asks = None;
     for recorded in compact(history) {
         let mut event = recorded.event;
+        if is_about_a_call(&mut asks, &event) {
+            continue;
+        }
         // These belong to the other history.
         if matches!(event, Event::Forked { .. } | Event::Continued { .. }) {
             continue;

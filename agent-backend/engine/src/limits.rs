@@ -12,6 +12,10 @@ pub const REMARK_BYTES_MAX: usize = 16 * 1024;
 /// Remarks on one workflow: all of them are in every later prompt.
 pub const REMARKS_MAX: usize = 20;
 
+/// Questions of one stage about calls of tools: what is called beyond them is
+/// refused, so that a model cannot ask for ever.
+pub const LEAVES_MAX: usize = 64;
+
 /// Iterations (first try and `modify` rounds) of one workflow.
 pub const ITERATIONS_MAX: u32 = 20;
 

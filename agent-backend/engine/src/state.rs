@@ -9,7 +9,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use shared::id::{CorrelationId, Seq, StageId, WorkflowId};
 
 use crate::{
-    artifact::{Applied, ApplyIntent, CheckReport, Context, Failure, Plan, Proposal, Selection, Task},
+    artifact::{
+        Applied, ApplyIntent, CheckReport, Context, Failure, Plan, Proposal, Selection, Task, WantedCall,
+    },
     event::{GenerationTotal, LanePlan, Origin},
     graph::{Graph, Stage, StageKind},
     recheck::Recheck,
@@ -75,8 +77,24 @@ pub struct State {
     /// What the person said about running code without a sandbox, if they were
     /// asked.
     pub consent: Option<Consent>,
+    /// What the person said about calls of tools by the stage that runs, oldest
+    /// first.
+    pub leaves: Arc<Vec<Leave>>,
     /// Restarts since a stage last ended.
     pub resumes: u32,
+}
+
+/// What a person said about a call of a tool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leave {
+    /// The event.
+    pub seq: Seq,
+    /// The call.
+    pub call: Arc<WantedCall>,
+    /// Whether it may be made, once.
+    pub consent: Consent,
+    /// What they said with it.
+    pub words: Option<String>,
 }
 
 /// What a person said in the middle of the work.
@@ -152,7 +170,7 @@ pub enum Phase {
 }
 
 /// What a person is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Question {
     /// What to do with the proposal, or the plan.
     Review,
@@ -161,14 +179,17 @@ pub enum Question {
     /// Whether a stage may run code without a sandbox. Either answer lets it go
     /// on.
     Unisolated,
+    /// Whether a model may call a tool. Either answer lets it go on.
+    Tool(Arc<WantedCall>),
 }
 
-/// What a person said about running code without a sandbox.
+/// What a person said about something that needs their leave: to run code
+/// without a sandbox, to call a tool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Consent {
-    /// It may.
+    /// It may be done.
     Given,
-    /// It may not: nothing is run.
+    /// It may not.
     Refused,
 }
 

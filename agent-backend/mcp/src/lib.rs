@@ -25,5 +25,5 @@ pub use builtin::{Trying, serve};
 pub use error::Error;
 pub use problem::Problem;
 pub use server::{BuiltIn, Server, Source, Transport};
-pub use toolbox::{Offered, Options, Toolbox};
+pub use toolbox::{Offered, Options, Toolbox, Unlisted};
 pub use trust::Trust;

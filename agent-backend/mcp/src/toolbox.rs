@@ -28,6 +28,19 @@ pub struct Options {
     pub trying: Option<Arc<dyn Trying>>,
     /// What is known to be wrong before, and told with the rest.
     pub problems: Vec<Problem>,
+    /// What becomes of tools that may change something, and that nobody has
+    /// allowed.
+    pub unlisted: Unlisted,
+}
+
+/// What becomes of tools that do not say that they only read, and that nobody
+/// has allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unlisted {
+    /// They are offered, to be called when a person has allowed the call.
+    Ask,
+    /// They are not offered.
+    Hide,
 }
 
 impl fmt::Debug for Options {
@@ -44,6 +57,7 @@ impl Default for Options {
             start: START_TIMEOUT,
             trying: None,
             problems: Vec::new(),
+            unlisted: Unlisted::Hide,
         }
     }
 }
@@ -65,6 +79,12 @@ pub struct Offered {
     pub schema: Map<String, Value>,
     /// Whether the server says that it changes nothing.
     pub read_only: bool,
+    /// Whether it may destroy, or only adds, where the server says so.
+    pub destructive: Option<bool>,
+    /// Whether a person has to allow each call first. Whoever calls sees to it.
+    pub needs_leave: bool,
+    /// How its server is reached, for a person.
+    pub reached: String,
 }
 
 /// The servers of one workspace. Cheap to clone; what it started ends with the

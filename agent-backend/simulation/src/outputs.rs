@@ -3,8 +3,8 @@
 use engine::{
     Command, FoundBy, Output, StageKind, State,
     artifact::{
-        ApplyIntent, CallEnding, CallNext, CheckReport, CheckStatus, CommitIntent, Context, Failure,
-        FileChange, ModelCall, Plan, Proposal, RetrievalMode, StageChoice, ToolCall,
+        ApplyIntent, CallEnding, CallNext, CheckReport, CheckStatus, CommitIntent, Context, Effect, Failure,
+        FileChange, ModelCall, Plan, Proposal, RetrievalMode, StageChoice, ToolCall, WantedCall,
     },
     blob::BlobId,
     event::Origin,
@@ -165,6 +165,7 @@ pub fn tool() -> ToolCall {
         result: BlobId::of(b"answered"),
         is_error: false,
         duration_ms: 1,
+        begun: None,
     }
 }
 
@@ -174,6 +175,22 @@ pub fn needs_leave() -> Failure {
         class: Class::User,
         code: Code::UnisolatedRun,
         message: "no sandbox".to_owned(),
+    }
+}
+
+/// A call of a tool that a model has to ask for.
+pub fn wanted() -> WantedCall {
+    WantedCall {
+        asked: BlobId::of(b"asked"),
+        number: 1,
+        turn: BlobId::of(b"turn"),
+        server: "issues".to_owned(),
+        reached: BlobId::of(b"https://example.org/mcp"),
+        tool: "close".to_owned(),
+        title: "Close an issue".to_owned(),
+        effect: Effect::Destroys,
+        arguments: BlobId::of(b"{}"),
+        shown: "{}".to_owned(),
     }
 }
 

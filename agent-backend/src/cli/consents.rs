@@ -1,11 +1,12 @@
-//! `consents`: what was said for good about running code without a sandbox.
+//! `consents`: what was said for good about running code without a sandbox and
+//! about calling tools.
 
 use clap::Subcommand;
 
 use super::{Exit, print};
 use crate::{
     config::Config,
-    consents::{Consent, Consents, Standing},
+    consents::{Consent, Consents, Matter, Standing},
     error::Error,
 };
 
@@ -23,7 +24,9 @@ pub(super) fn run(config: &Config, command: Command) -> Result<Exit, Error> {
         Command::List => {
             let all = consents.all();
             if all.is_empty() {
-                print("nothing was said for good: who has no sandbox is asked")?;
+                print(
+                    "nothing was said for good: who has no sandbox, or a tool that may change something, is asked",
+                )?;
             }
             for consent in &all {
                 print(&line(consent))?;
@@ -44,9 +47,13 @@ pub(super) fn run(config: &Config, command: Command) -> Result<Exit, Error> {
 
 /// One answer in words.
 pub(super) fn line(consent: &Consent) -> String {
-    let what = match consent.answer {
-        Standing::Always => "always run without a sandbox",
-        Standing::Never => "never run without a sandbox",
+    let how = match consent.answer {
+        Standing::Always => "always",
+        Standing::Never => "never",
+    };
+    let what = match &consent.about {
+        Matter::Unisolated => format!("{how} run without a sandbox"),
+        Matter::Tool { server, tool, .. } => format!("{how} call `{tool}` of `{server}`"),
     };
     format!("{}: {what}", consent.workspace)
 }

@@ -2,7 +2,7 @@
 
 use std::{process::Stdio, sync::Arc};
 
-use ::mcp::{BuiltIn, Options, Server, Toolbox};
+use ::mcp::{BuiltIn, Offered, Options, Server, Toolbox};
 use clap::Args;
 use console::Style;
 use futures::future::join_all;
@@ -16,7 +16,7 @@ use sandbox::Held;
 use super::{Exit, backend, print};
 use crate::{
     config::{self, ClientServers, Config, Without},
-    consents::{Consents, Standing},
+    consents::{Consents, Matter, Standing},
     error::Error,
     providers::Models,
     search::SearchModels,
@@ -279,6 +279,9 @@ async fn tools(config: &Config) -> Vec<Finding> {
     };
     let mut findings = vec![finding(of_clients(config))];
     findings.extend(servers(config).await.into_iter().map(finding));
+    let said = Consents::of(&config.data_dir).all().into_iter();
+    let of_tools = said.filter(|consent| consent.about != Matter::Unisolated);
+    findings.extend(of_tools.map(|consent| finding(Ok(super::consents::line(&consent)))));
     findings
 }
 
@@ -323,17 +326,19 @@ async fn servers(config: &Config) -> Vec<Result<String, String>> {
         .collect();
     let options = Options {
         problems: of_repository.problems,
+        unlisted: config.mcp.unlisted.into(),
         ..Options::default()
     };
     let toolbox = Box::pin(Toolbox::open(&workspace, servers, &options)).await;
     let problems = toolbox.problems();
     let offered = toolbox.offered(&[]);
     let found = known.into_iter().filter_map(|(name, address)| {
-        let tools: Vec<&str> = offered
-            .iter()
-            .filter(|tool| tool.server == name)
-            .map(|tool| tool.tool.as_str())
-            .collect();
+        let told = |tool: &Offered| {
+            let first = if tool.needs_leave { " (asks first)" } else { "" };
+            format!("{}{first}", tool.tool)
+        };
+        let of_it = offered.iter().filter(|tool| tool.server == name);
+        let tools: Vec<String> = of_it.map(told).collect();
         let told = format!("{name}, {address}: {}", tools.join(", "));
         // What else there is to say of it is a problem of its own.
         (!tools.is_empty()).then_some(Ok(told))
@@ -362,7 +367,8 @@ fn consents(config: &Config) -> Vec<Finding> {
         }
         Without::Ask => {
             let all = Consents::of(&config.data_dir).all();
-            let told = all.iter().map(|consent| match consent.answer {
+            let of_it = all.iter().filter(|consent| consent.about == Matter::Unisolated);
+            let told = of_it.map(|consent| match consent.answer {
                 Standing::Never => Ok(super::consents::line(consent)),
                 Standing::Always => Err(format!(
                     "{}; take it back with `agentic-ide-backend consents revoke --workspace {}`",

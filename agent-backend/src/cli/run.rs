@@ -7,7 +7,9 @@ use dialoguer::{Input, Select};
 use shared::{
     error::Code,
     id::{Seq, WorkflowId},
-    wire::{self, Body, Decision, DecisionRequest, Question, SubmitRequest, WorkflowState},
+    wire::{
+        self, Body, Decision, DecisionRequest, Question, SubmitRequest, ToolEffect, WantedCall, WorkflowState,
+    },
 };
 
 use super::{
@@ -254,8 +256,13 @@ fn decision(
         Question::Unisolated { .. } if manner.unisolated == Unisolated::Allowed => {
             return Ok(of(Decision::Accept, None));
         }
-        Question::Unisolated { .. } if manner.yes || is_alone => return Ok(of(Decision::Reject, None)),
-        Question::Review | Question::Failure { .. } | Question::Unisolated { .. } => {}
+        Question::Unisolated { .. } | Question::ToolCall { .. } if manner.yes || is_alone => {
+            return Ok(of(Decision::Reject, None));
+        }
+        Question::Review
+        | Question::Failure { .. }
+        | Question::Unisolated { .. }
+        | Question::ToolCall { .. } => {}
     }
     if is_alone {
         return Ok(None);
@@ -271,7 +278,10 @@ fn decision(
                 "try again and say what to do differently",
             ],
         ),
-        Question::Unisolated { .. } => return leave(),
+        Question::Unisolated { .. } => {
+            return leave("Nothing here isolates what is run. Build and test with your own rights?");
+        }
+        Question::ToolCall { call, .. } => return leave(&wanted(call)),
         Question::Review if nothing_proposed => (
             "Go on with this plan?".to_owned(),
             ["go on", "reject", "modify: say what to change"],
@@ -301,10 +311,26 @@ fn decision(
     })
 }
 
-/// Asks whether code may run without a sandbox.
-fn leave() -> Result<Option<DecisionRequest>, Error> {
+/// What is asked about a call of a tool.
+fn wanted(call: &WantedCall) -> String {
+    let effect = match call.effect {
+        ToolEffect::Unknown => "",
+        ToolEffect::Adds => ", which only adds,",
+        ToolEffect::Destroys => ", which may destroy,",
+    };
+    let WantedCall {
+        server,
+        tool,
+        arguments,
+        ..
+    } = call;
+    format!("The model wants to call `{tool}` of `{server}`{effect} with {arguments}. May it?")
+}
+
+/// Asks whether something may be done, and for how long that holds.
+fn leave(prompt: &str) -> Result<Option<DecisionRequest>, Error> {
     let choice = Select::new()
-        .with_prompt("Nothing here isolates what is run. Build and test with your own rights?")
+        .with_prompt(prompt)
         .items([
             "this once",
             "always in this workspace",

@@ -19,9 +19,32 @@ pub struct Mcp {
     /// Tools that may be called although servers of the repository or of a
     /// client do not say that they only read: by server; `*` for all.
     pub allow: BTreeMap<String, Vec<String>>,
+    /// What becomes of other tools that do not say that they only read.
+    pub unlisted: Unlisted,
     /// Which servers a client of ACP may name; by default all, but no programs
     /// where the backend can be reached from other machines.
     pub client_servers: Option<ClientServers>,
+}
+
+/// What becomes of tools that do not say that they only read, and that `allow`
+/// does not name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unlisted {
+    /// A model may call one when a person has allowed the call.
+    #[default]
+    Ask,
+    /// They are kept from models.
+    Hide,
+}
+
+impl From<Unlisted> for ::mcp::Unlisted {
+    fn from(unlisted: Unlisted) -> Self {
+        match unlisted {
+            Unlisted::Ask => Self::Ask,
+            Unlisted::Hide => Self::Hide,
+        }
+    }
 }
 
 /// Which servers of tools a client of ACP may name.
@@ -76,6 +99,7 @@ impl Default for Mcp {
             built_in: true,
             rounds_max: 8,
             allow: BTreeMap::new(),
+            unlisted: Unlisted::Ask,
             client_servers: None,
         }
     }

@@ -1,7 +1,7 @@
 //! Calls of models, and what they call themselves.
 
-use engine::artifact::{CallEnding, CallNext, ModelCall, ToolCall};
-use shared::wire;
+use engine::artifact::{CallEnding, CallNext, Effect, ModelCall, ToolCall, WantedCall};
+use shared::{id::StageId, wire};
 
 /// A call, as clients are told of it.
 pub(crate) fn call(call: &ModelCall) -> wire::ModelCall {
@@ -33,13 +33,40 @@ pub(crate) fn call(call: &ModelCall) -> wire::ModelCall {
     }
 }
 
+/// The event for a call of a tool.
+pub(super) fn tool_called(stage: &StageId, attempt: u32, call: &ToolCall) -> wire::Body {
+    if call.begun.is_some() {
+        return super::info(format!("`{}` of `{}` is called", call.tool, call.server));
+    }
+    wire::Body::ToolCalled {
+        stage_id: stage.clone(),
+        attempt,
+        call: tool(call),
+    }
+}
+
 /// A call of a tool, as clients are told of it.
-pub(crate) fn tool(call: &ToolCall) -> wire::ToolCall {
+fn tool(call: &ToolCall) -> wire::ToolCall {
     wire::ToolCall {
         server: call.server.clone(),
         tool: call.tool.clone(),
         arguments: call.arguments.clone(),
         is_error: call.is_error,
         duration_ms: call.duration_ms,
+    }
+}
+
+/// A call of a tool that a person is asked about.
+pub(crate) fn wanted(call: &WantedCall) -> wire::WantedCall {
+    wire::WantedCall {
+        server: call.server.clone(),
+        tool: call.tool.clone(),
+        title: call.title.clone(),
+        effect: match call.effect {
+            Effect::Unknown => wire::ToolEffect::Unknown,
+            Effect::Adds => wire::ToolEffect::Adds,
+            Effect::Destroys => wire::ToolEffect::Destroys,
+        },
+        arguments: call.shown.clone(),
     }
 }

@@ -33,6 +33,7 @@ pub struct Servers {
     /// What holds for the others.
     policy: Policy,
     rounds_max: u32,
+    unlisted: mcp::Unlisted,
     brought: Mutex<VecDeque<(WorkflowId, Vec<Server>)>>,
 }
 
@@ -49,6 +50,7 @@ impl Servers {
             configured: own.into_iter().flatten().chain(of_others).collect(),
             policy: Policy::new(config),
             rounds_max: config.mcp.rounds_max,
+            unlisted: config.mcp.unlisted.into(),
             brought: Mutex::default(),
         })
     }
@@ -98,6 +100,7 @@ impl Servers {
         let options = Options {
             problems: of_repository.problems,
             trying: Some(trials.clone()),
+            unlisted: self.unlisted,
             ..Options::default()
         };
         Ok(Some(Toolbox::open(&workspace, servers, &options).await))

@@ -26,7 +26,7 @@ use std::{convert::Infallible, sync::Arc};
 
 use engine::{
     Command, Output, StageKind, State,
-    artifact::{ApplyIntent, ModelCall, ToolCall},
+    artifact::{ApplyIntent, ModelCall, ToolCall, WantedCall},
     blob::{Blob, BlobId},
     event::{Notice, NoticeLevel},
 };
@@ -154,14 +154,24 @@ impl Desk {
             .await;
     }
 
-    /// A model has called a tool; what came of it is `result`. Returns when that
-    /// is durable: what a model is told must not have to be asked for again.
-    async fn used(&self, call: ToolCall, result: Blob) {
+    /// A model has called a tool, or is about to; `blobs` are what that names.
+    /// Returns when it is durable: what a model is told must not have to be asked for again.
+    async fn used(&self, call: ToolCall, blobs: Vec<Blob>) {
         let (stage, attempt) = (self.stage.clone(), self.attempt);
         let command = Command::ReportTool { stage, attempt, call };
         let (written, done) = oneshot::channel();
-        self.post(command, vec![result], Reply::Worker(written)).await;
+        self.post(command, blobs, Reply::Worker(written)).await;
         let _closed = done.await;
+    }
+
+    /// A person is asked whether a tool may be called; `turn` is the answer of
+    /// the model. Never returns: what works on this attempt is stopped, and
+    /// another one goes on with what they say.
+    async fn ask_leave(&self, call: WantedCall, turn: Blob) -> Infallible {
+        let (stage, attempt) = (self.stage.clone(), self.attempt);
+        let command = Command::AskLeave { stage, attempt, call };
+        self.send(command, vec![turn]).await;
+        std::future::pending().await
     }
 
     async fn notify(&self, level: NoticeLevel, code: Option<Code>, message: String) {

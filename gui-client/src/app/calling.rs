@@ -3,7 +3,11 @@
 use iced::{Task, window};
 
 use super::{App, Message};
-use crate::{attention::Call, model::Phase, widget::pieces};
+use crate::{
+    attention::Call,
+    model::{Leave, Phase},
+    widget::pieces,
+};
 
 /// Characters of a request that the desktop is given.
 const QUERY_CHARS_MAX: usize = 120;
@@ -38,14 +42,12 @@ impl App {
         let Phase::Review { .. } = &workflow.phase else {
             return None;
         };
-        let title = if workflow.failure_asked().is_some() {
-            "A stage failed"
-        } else if workflow.leave_asked().is_some() {
-            "May something run without a sandbox?"
-        } else if workflow.files.is_empty() {
-            "A plan is waiting for your decision"
-        } else {
-            "A proposal is waiting for your decision"
+        let title = match workflow.leave_asked() {
+            Some(Leave::Unisolated(_)) => "May something run without a sandbox?",
+            Some(Leave::Tool(_)) => "May the model call a tool?",
+            None if workflow.failure_asked().is_some() => "A stage failed",
+            None if workflow.files.is_empty() => "A plan is waiting for your decision",
+            None => "A proposal is waiting for your decision",
         };
         Some(Call {
             title: title.to_owned(),

@@ -204,6 +204,10 @@ fn main(app: &App, look: Look) -> Element<'_, Message> {
             question: Question::Unisolated { .. },
             ..
         } => Some("Nothing isolates what is run: your decision is needed."),
+        Phase::Review {
+            question: Question::ToolCall { .. },
+            ..
+        } => Some("The model wants to call a tool: your decision is needed."),
         Phase::Review { .. } if workflow.files.is_empty() => Some("A plan is waiting for your decision."),
         Phase::Review { .. } => Some("A proposal is waiting for your decision."),
         Phase::Submitted

@@ -12,15 +12,12 @@ use shared::{
     error::Class,
     id::{StageId, WorkflowId},
     version::Compatibility,
-    wire::{
-        Body, Decision, DecisionRequest, NoticeLevel, Question, Span, StageEstimate, StageOutcome,
-        SubmitRequest, WorkflowState,
-    },
+    wire::{Body, Decision, Question, Span, StageEstimate, StageOutcome, SubmitRequest, WorkflowState},
 };
 
 use crate::support::{Driver, events, proposed, run, started, state};
 
-fn decisions(driver: &Driver) -> Vec<(Decision, Option<String>)> {
+pub fn decisions(driver: &Driver) -> Vec<(Decision, Option<String>)> {
     let taken = driver.fake.journal().into_iter().filter_map(|event| {
         if let Body::DecisionTaken { decision, feedback } = event.body {
             Some((decision, feedback))
@@ -201,7 +198,7 @@ fn the_keyboard_does_the_same() {
 }
 
 /// A window whose workflow has `bodies` and asks; modify asks again, accept ends it.
-async fn asked(bodies: impl IntoIterator<Item = Body>, question: Question) -> Driver {
+pub async fn asked(bodies: impl IntoIterator<Item = Body>, question: Question) -> Driver {
     let end = state(WorkflowState::Completed, 1);
     let asked = [needed(question.clone()), needed(question), end];
     let lines = events(bodies.into_iter().chain(asked));
@@ -220,7 +217,7 @@ fn needed(question: Question) -> Body {
     let mut options = vec![Decision::Accept, Decision::Reject];
     match question {
         Question::Review | Question::Failure { .. } => options.push(Decision::Modify),
-        Question::Unisolated { .. } => {}
+        Question::Unisolated { .. } | Question::ToolCall { .. } => {}
     }
     Body::DecisionNeeded {
         iteration: 1,
@@ -291,57 +288,6 @@ fn a_plan_can_be_answered_before_there_is_a_proposal() {
         driver.click("Go on").await;
         driver.follow().await;
         assert_eq!(decisions(&driver), [(Decision::Accept, None)]);
-    });
-}
-
-#[test]
-fn leave_to_run_without_a_sandbox_is_asked_for_in_a_dialog() {
-    let why = Body::Notice {
-        level: NoticeLevel::Warning,
-        code: Some("E1805".to_owned()),
-        message: "bubblewrap is not installed".to_owned(),
-    };
-    let question = Question::Unisolated {
-        stage_id: StageId::new("checks"),
-    };
-    let title = "Build and test without a sandbox?";
-    run(async {
-        for (label, decision, remember) in [
-            ("Run it this once", Decision::Accept, false),
-            ("Always in this workspace", Decision::Accept, true),
-            ("Do not run it", Decision::Reject, false),
-            ("Never in this workspace", Decision::Reject, true),
-        ] {
-            let mut driver = asked([why.clone()], question.clone()).await;
-            assert!(driver.sees(title).await && driver.sees("bubblewrap is not installed").await);
-            driver.click(label).await;
-            driver.follow().await;
-            let expect = DecisionRequest {
-                decision,
-                feedback: None,
-                hunks: None,
-                remember,
-            };
-            assert_eq!(driver.fake.decisions(), [expect], "{label}");
-            assert!(!driver.sees(title).await, "{label}");
-        }
-
-        // Put off, looked at something else, and answered by the keys.
-        let mut driver = asked([why], question).await;
-        driver.send(Message::Shortcut(Shortcut::Modify)).await;
-        assert!(driver.app.review.feedback.is_none(), "it is yes or no");
-        driver.send(Message::Shortcut(Shortcut::Close)).await;
-        assert!(!driver.sees(title).await);
-        driver.send(Message::Pane(Pane::Details)).await;
-        driver.click("Answer").await;
-        assert!(driver.sees(title).await);
-        driver.click("Later").await;
-        driver.send(Message::Pane(Pane::Review)).await;
-        driver.click("Answer").await;
-        assert!(driver.sees(title).await);
-        driver.send(Message::Shortcut(Shortcut::Reject)).await;
-        driver.follow().await;
-        assert_eq!(decisions(&driver), [(Decision::Reject, None)]);
     });
 }
 

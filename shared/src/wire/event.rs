@@ -5,7 +5,11 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{call::ModelCall, tool::ToolCall};
+use super::{
+    call::ModelCall,
+    question::{Decision, Question},
+    tool::ToolCall,
+};
 use crate::id::{CorrelationId, Seq, StageId, WorkflowId};
 
 /// One event of one workflow. `seq` orders a workflow's events, 1, 2, 3 …
@@ -418,41 +422,6 @@ pub struct Hunk {
     pub new_start: u32,
     /// Lines of the text after.
     pub new_lines: u32,
-}
-
-/// What a person is asked.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "about", rename_all = "snake_case")]
-pub enum Question {
-    /// What becomes of the proposal; of the plan, where nothing was proposed.
-    #[default]
-    Review,
-    /// What follows a failure. `accept` tries the stage again, `modify` does so
-    /// with the feedback, `reject` ends the workflow.
-    Failure {
-        /// The stage that failed; its `stage_finished` says why.
-        stage_id: StageId,
-    },
-    /// Whether the project's build and tests may run although nothing here
-    /// isolates what is run; the notice before says why. `accept` runs them with
-    /// the person's own rights, `reject` leaves them out; `remember` makes either
-    /// hold for the workspace.
-    Unisolated {
-        /// The stage that would run them.
-        stage_id: StageId,
-    },
-}
-
-/// What a person can answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Decision {
-    /// Apply and commit it; go on.
-    Accept,
-    /// Drop it.
-    Reject,
-    /// Make another one, with feedback.
-    Modify,
 }
 
 /// How important a notice is.

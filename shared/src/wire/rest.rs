@@ -3,7 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::event::{Body, Decision, FileDiff, PlanStage, WorkflowState};
+use super::{
+    event::{Body, FileDiff, PlanStage, WorkflowState},
+    question::Decision,
+};
 use crate::id::{CorrelationId, Seq, StageId, WorkflowId};
 
 /// `POST /api/workflow/submit`. Ids are plain text here, because a wrong one
@@ -143,7 +146,8 @@ pub struct DecisionRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hunks: Option<Vec<HunkChoice>>,
     /// Whether the answer holds for the workspace from now on; only for the
-    /// question whether code may run without a sandbox.
+    /// questions whether code may run without a sandbox, and whether a tool may
+    /// be called.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub remember: bool,
 }

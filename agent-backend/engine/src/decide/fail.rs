@@ -7,7 +7,7 @@ use shared::{
 
 use super::{steps, turn::Turn};
 use crate::{
-    artifact::Failure,
+    artifact::{Failure, WantedCall},
     event::{Ending, Event, Help, Notice, NoticeLevel},
     graph::{OnFailure, Presence, Stage, StageKind},
     state::Outcome,
@@ -17,15 +17,10 @@ pub(super) fn fail(turn: &mut Turn<'_>, failure: Failure) {
     let Some((running, stage)) = turn.running() else {
         return;
     };
-    if running.streamed_chars > 0 {
-        turn.emit(Event::AttemptDiscarded {
-            stage: stage.id.clone(),
-            attempt: running.attempt,
-            reason: failure.message.clone(),
-        });
-    }
+    discard(turn, &failure.message);
     if failure.code == Code::UnisolatedRun {
-        return ask_leave(turn, &stage, &failure);
+        warn(turn, &failure);
+        return ask_leave(turn, &stage, Help::Unisolated);
     }
     turn.end(
         &stage.id,
@@ -36,12 +31,38 @@ pub(super) fn fail(turn: &mut Turn<'_>, failure: Failure) {
     settle(turn, &stage, failure);
 }
 
+/// A model wants to call a tool that needs a person's leave.
+pub(super) fn want(turn: &mut Turn<'_>, call: WantedCall) {
+    let Some((_, stage)) = turn.running() else {
+        return;
+    };
+    // Nobody can be asked by a part of a workflow, and its worker knows that.
+    if turn.state().lane.is_some() {
+        return fail(turn, internal("a part of a workflow has asked for a tool"));
+    }
+    discard(turn, "a person is asked about a tool");
+    ask_leave(turn, &stage, Help::Tool(Box::new(call)));
+}
+
+/// What the attempt has written counts for nothing.
+fn discard(turn: &mut Turn<'_>, reason: &str) {
+    let Some((running, stage)) = turn.running() else {
+        return;
+    };
+    if running.streamed_chars > 0 {
+        turn.emit(Event::AttemptDiscarded {
+            stage: stage.id,
+            attempt: running.attempt,
+            reason: reason.to_owned(),
+        });
+    }
+}
+
 /// Nothing went wrong: the stage begins again with the answer.
-fn ask_leave(turn: &mut Turn<'_>, stage: &Stage, failure: &Failure) {
-    warn(turn, failure);
+fn ask_leave(turn: &mut Turn<'_>, stage: &Stage, question: Help) {
     turn.emit(Event::HelpRequested {
         stage: stage.id.clone(),
-        question: Help::Unisolated,
+        question,
     });
 }
 

@@ -21,16 +21,16 @@ pub(super) fn answer(turn: &mut Turn<'_>, iteration: Option<u32>, decision: &Dec
     else {
         return Err(Reject::NoDecisionPending);
     };
-    let (stage, question, since_ms) = (stage.clone(), *question, *since_ms);
+    let (stage, question, since_ms) = (stage.clone(), question.clone(), *since_ms);
     let current = turn.state().iteration;
     if let Some(asked) = iteration.filter(|asked| *asked != current) {
         return Err(Reject::OtherIteration { asked, current });
     }
-    check(turn.state(), &stage, question, decision)?;
+    check(turn.state(), &stage, &question, decision)?;
     match question {
         Question::Review => review(turn, &stage, since_ms, decision),
         Question::Failure => help(turn, &stage, decision),
-        Question::Unisolated => {
+        Question::Unisolated | Question::Tool(_) => {
             turn.emit(Event::Decided(decision.clone()));
             steps::begin_again(turn, &stage);
         }
@@ -38,11 +38,11 @@ pub(super) fn answer(turn: &mut Turn<'_>, iteration: Option<u32>, decision: &Dec
     Ok(())
 }
 
-fn check(state: &State, stage: &StageId, question: Question, decision: &Decision) -> Result<(), Reject> {
+fn check(state: &State, stage: &StageId, question: &Question, decision: &Decision) -> Result<(), Reject> {
     let goes_on = !matches!(decision, Decision::Reject { .. });
     let attempts = state.record(stage).map_or(0, |record| record.attempts);
     // Somebody who always says yes must not keep it going for ever.
-    if question == Question::Failure && goes_on && attempts >= HELP_ATTEMPTS_MAX {
+    if *question == Question::Failure && goes_on && attempts >= HELP_ATTEMPTS_MAX {
         return Err(Reject::TooManyAttempts {
             max: HELP_ATTEMPTS_MAX,
         });
@@ -50,11 +50,16 @@ fn check(state: &State, stage: &StageId, question: Question, decision: &Decision
     match decision {
         Decision::Accept(selection) => match question {
             Question::Review => check_selection(state, selection),
-            Question::Failure | Question::Unisolated if *selection == Selection::All => Ok(()),
-            Question::Failure | Question::Unisolated => Err(Reject::NothingToSelect),
+            Question::Failure | Question::Unisolated | Question::Tool(_) if *selection == Selection::All => {
+                Ok(())
+            }
+            Question::Failure => Err(Reject::NothingToSelect),
+            Question::Unisolated | Question::Tool(_) => Err(Reject::YesOrNo),
         },
         Decision::Reject { .. } => Ok(()),
-        Decision::Modify { .. } if question == Question::Unisolated => Err(Reject::YesOrNo),
+        Decision::Modify { .. } if matches!(question, Question::Unisolated | Question::Tool(_)) => {
+            Err(Reject::YesOrNo)
+        }
         Decision::Modify { feedback } => {
             if feedback.trim().is_empty() {
                 return Err(Reject::FeedbackEmpty);
@@ -65,7 +70,7 @@ fn check(state: &State, stage: &StageId, question: Question, decision: &Decision
                     max: FEEDBACK_BYTES_MAX,
                 });
             }
-            if question == Question::Review && state.iteration >= ITERATIONS_MAX {
+            if *question == Question::Review && state.iteration >= ITERATIONS_MAX {
                 return Err(Reject::TooManyIterations { max: ITERATIONS_MAX });
             }
             Ok(())
@@ -124,7 +129,7 @@ pub(super) fn deadline_passed(turn: &mut Turn<'_>) {
     let Phase::AwaitingDecision { stage, question, .. } = &turn.state().phase else {
         return;
     };
-    let (stage, question) = (stage.clone(), *question);
+    let (stage, question) = (stage.clone(), question.clone());
     let deadline = turn.state().graph.stage(&stage).and_then(|stage| stage.deadline);
     let decision = match deadline.map(|deadline| deadline.default) {
         // Nobody looked at the failure: there is nothing to accept.

@@ -149,3 +149,31 @@ fn every_point_before_the_write_can_be_forked() {
         );
     }
 }
+
+#[test]
+fn what_was_said_about_calls_stays_behind_and_is_asked_again() {
+    let mut run = Run::to_generation();
+    let (stage, attempt) = run.at();
+    let call = super::leave::wanted("repeal");
+    run.give(Command::AskLeave { stage, attempt, call }).unwrap();
+    let open = run.history.len();
+    run.give(accept()).unwrap();
+    let answered = run.history.len();
+    // In the middle of the question, of the answer, and after it.
+    for (cut, attempt) in [(open, 2), (open + 1, 2), (answered, 3)] {
+        let forked = fork(run.history[..cut].to_vec(), &new(cut, None)).unwrap();
+        let mut other = Run::resumed(&forked);
+        assert_eq!(other.state.leaves, Vec::new().into());
+        let start = format!("start code_generation {attempt}");
+        other.check(Command::Resume, &["resumed", &start]);
+    }
+    // A review is no such question.
+    run.complete(crate::Output::Proposal(proposal(&["a.py"])));
+    run.complete(crate::Output::Proposal(proposal(&["a.py", "test_a.py"])));
+    run.complete(checks(CheckStatus::Passed));
+    run.give(modify("more")).unwrap();
+    let cut = run.history.len();
+    let forked = fork(run.history.clone(), &new(cut, None)).unwrap();
+    let lines: Vec<String> = forked.iter().map(|recorded| line(&recorded.event)).collect();
+    assert!(lines.contains(&"modify: more".to_owned()), "{lines:#?}");
+}

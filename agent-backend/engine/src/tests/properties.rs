@@ -32,6 +32,7 @@ enum Step {
     Time,
     Remark,
     Call,
+    Want,
 }
 
 fn steps() -> impl Strategy<Value = Vec<(Step, usize)>> {
@@ -53,6 +54,7 @@ fn steps() -> impl Strategy<Value = Vec<(Step, usize)>> {
         3 => Just(Step::Time),
         1 => Just(Step::Remark),
         1 => Just(Step::Call),
+        1 => Just(Step::Want),
     ];
     proptest::collection::vec((step, 0..6_usize), 0..120)
 }
@@ -134,6 +136,10 @@ fn command(run: &Run, step: Step, pick: usize) -> Option<Command> {
         (Step::Cancel, _) => Some(Command::Cancel),
         (Step::Resume, _) => Some(Command::Resume),
         (Step::Call, Some((stage, attempt, _))) => Some(super::remarks::call(stage, attempt)),
+        (Step::Want, Some((stage, attempt, Kind::CodeGeneration))) if run.state.running().is_some() => {
+            let call = super::leave::wanted(&format!("tool {pick}"));
+            Some(Command::AskLeave { stage, attempt, call })
+        }
         (Step::Remark, _) => Some(Command::Remark {
             text: format!("more {pick}"),
         }),

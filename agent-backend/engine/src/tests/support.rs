@@ -346,6 +346,7 @@ pub fn line(event: &Event) -> String {
         Event::HelpRequested { stage, question } => match question {
             Help::Failure => format!("help {stage}"),
             Help::Unisolated => format!("leave {stage}"),
+            Help::Tool(call) => format!("leave {stage} for {}.{}", call.server, call.tool),
         },
         Event::DeadlinePassed { stage } => format!("too late {stage}"),
         Event::LanesPlanned { stage, lanes } => {

@@ -4,7 +4,7 @@
 use shared::error::Class;
 
 use super::support::*;
-use crate::{Command, Output, next_due_ms};
+use crate::{Command, Output, next_due_ms, state::Consent};
 
 const TIMED: &str = "name: x\nversion: 1\nstages:\n  \
     - {id: find, kind: retrieval, timeout: 5s, attempts_max: 2}\n  \
@@ -91,4 +91,24 @@ fn a_clock_that_jumps_back_fires_nothing_early() {
     let mut run = asked("accept");
     run.now_ms = 0;
     run.check(Command::Tick, &[]);
+}
+
+#[test]
+fn a_question_about_a_call_that_nobody_answers_in_time_is_a_no() {
+    let mut run = Run::of(&TIMED.replace("DEFAULT", "reject").replace(
+        "kind: code_generation}",
+        "kind: code_generation, retry: {exhausted: ask}, deadline: 1h}",
+    ));
+    run.complete(Output::Context(context()));
+    run.complete(Output::Plan(plan(true)));
+    run.give(accept()).unwrap();
+    let (stage, attempt) = run.at();
+    let call = super::leave::wanted("repeal");
+    run.check(
+        Command::AskLeave { stage, attempt, call },
+        &["leave code for house.repeal"],
+    );
+    assert_eq!(run.wait(), ["too late code", "rejected", "start code 2"]);
+    let consents: Vec<Consent> = run.state.leaves.iter().map(|leave| leave.consent).collect();
+    assert_eq!(consents, [Consent::Refused]);
 }

@@ -19,6 +19,7 @@ fn tool(stage: StageId, attempt: u32) -> Command {
         result: BlobId::of(b"a log"),
         is_error: false,
         duration_ms: 9,
+        begun: None,
     };
     Command::ReportTool { stage, attempt, call }
 }

@@ -5,6 +5,7 @@
 mod artifact;
 mod call;
 mod graph;
+mod help;
 mod intent;
 mod tool;
 mod words;
@@ -20,9 +21,10 @@ use self::{
     artifact::{Applied, CheckReport, Context, Decision, Failure, Outcome, Plan, Proposal, Task},
     call::ModelCalled,
     graph::Graph,
+    help::HelpRequested,
     intent::ApplyIntent,
     tool::ToolCalled,
-    words::{Help, Level},
+    words::Level,
 };
 use super::Unreadable;
 
@@ -187,15 +189,6 @@ pub(super) enum Event {
         #[serde(rename = "hist")]
         history: String,
     },
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct HelpRequested {
-    #[serde(rename = "st")]
-    stage: String,
-    #[serde(rename = "q", default, skip_serializing_if = "Help::is_failure")]
-    question: Help,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -369,10 +362,9 @@ impl From<&event::Event> for Event {
                 delay_ms: *delay_ms,
                 due_at_ms: *due_at_ms,
             },
-            event::Event::HelpRequested { stage, question } => Self::HelpRequested(HelpRequested {
-                stage: stage.to_string(),
-                question: (*question).into(),
-            }),
+            event::Event::HelpRequested { stage, question } => {
+                Self::HelpRequested(HelpRequested::new(stage, question))
+            }
             event::Event::DeadlinePassed { stage } => Self::DeadlinePassed {
                 stage: stage.to_string(),
             },
@@ -495,10 +487,7 @@ impl TryFrom<Event> for event::Event {
                 delay_ms,
                 due_at_ms,
             },
-            Event::HelpRequested(HelpRequested { stage, question }) => Self::HelpRequested {
-                stage: StageId::parse(&stage)?,
-                question: question.into(),
-            },
+            Event::HelpRequested(requested) => requested.try_into()?,
             Event::DeadlinePassed { stage } => Self::DeadlinePassed {
                 stage: StageId::parse(&stage)?,
             },

@@ -119,7 +119,7 @@ impl Host {
         let begun = Connection::begin(&self.server, &self.workspace, &self.options);
         let connection = Arc::new(Box::pin(begun).await?);
         let (tools, more) = connection.tools(self.options.start).await?;
-        self.learn(Survey::of(&self.server, tools, more));
+        self.learn(Survey::of(&self.server, self.options.unlisted, tools, more));
         tokio::spawn(follow(Arc::downgrade(self), Arc::downgrade(&connection)));
         Ok(connection)
     }
@@ -147,7 +147,7 @@ async fn follow(host: Weak<Host>, connection: Weak<Connection>) {
             () = host.end.cancelled() => return,
         };
         match listed {
-            Ok((tools, more)) => host.learn(Survey::of(&host.server, tools, more)),
+            Ok((tools, more)) => host.learn(Survey::of(&host.server, host.options.unlisted, tools, more)),
             // A call will say so.
             Err(error) => tracing::debug!(%error, "the tools could not be listed again"),
         }

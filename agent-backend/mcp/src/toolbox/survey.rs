@@ -7,7 +7,7 @@ use rmcp::model::Tool;
 use serde_json::{Map, Value};
 use shared::error::Code;
 
-use super::{Offered, naming};
+use super::{Offered, Unlisted, naming};
 use crate::{
     Error, Problem, Server, Source,
     answer::{complaint, printable},
@@ -40,7 +40,7 @@ impl Survey {
     }
 
     /// Of a server that lists these; `more` if it has more than were read.
-    pub(super) fn of(server: &Server, listed: Vec<Tool>, more: bool) -> Self {
+    pub(super) fn of(server: &Server, unlisted: Unlisted, listed: Vec<Tool>, more: bool) -> Self {
         let mut offered: BTreeMap<String, Offered> = BTreeMap::new();
         let (mut not_allowed, mut unusable) = (Vec::new(), Vec::new());
         for tool in listed {
@@ -49,11 +49,12 @@ impl Survey {
                 .annotations
                 .as_ref()
                 .is_some_and(|annotations| annotations.read_only_hint == Some(true));
-            if !read_only && !server.allows(&own) {
+            let needs_leave = !read_only && !server.allows(&own);
+            if needs_leave && unlisted == Unlisted::Hide {
                 not_allowed.push(own);
                 continue;
             }
-            match described(server, tool, read_only) {
+            match described(server, tool, needs_leave) {
                 Some(one) => {
                     offered.entry(one.tool.clone()).or_insert(one);
                 }
@@ -102,18 +103,21 @@ impl Survey {
     }
 }
 
-fn described(server: &Server, tool: Tool, read_only: bool) -> Option<Offered> {
+fn described(server: &Server, tool: Tool, needs_leave: bool) -> Option<Offered> {
     let schema = object(&tool.input_schema)?;
     let own = tool.name.to_string();
-    let annotated = tool.annotations.and_then(|annotations| annotations.title);
-    let title = tool.title.or(annotated).unwrap_or_else(|| own.clone());
+    let annotations = tool.annotations.unwrap_or_default();
+    let title = tool.title.or(annotations.title).unwrap_or_else(|| own.clone());
     Some(Offered {
         name: naming::of_tool(&server.name, &own),
         server: server.name.clone(),
         title: short(&title.replace('\n', " "), TITLE_CHARS_MAX),
         description: short(&tool.description.unwrap_or_default(), DESCRIPTION_CHARS_MAX),
         schema,
-        read_only,
+        read_only: annotations.read_only_hint == Some(true),
+        destructive: annotations.destructive_hint,
+        needs_leave,
+        reached: server.transport.to_string(),
         tool: own,
     })
 }

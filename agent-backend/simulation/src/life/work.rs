@@ -1,7 +1,7 @@
 //! What workers come back with, in time, late, twice, or after their process was
 //! replaced.
 
-use engine::{Command, Output, StageKind, State};
+use engine::{Command, Output, StageKind, State, limits::LEAVES_MAX};
 use shared::{error::Class, id::WorkflowId};
 
 use super::Life;
@@ -88,6 +88,13 @@ impl Life<'_> {
                 attempt,
                 failure,
             });
+        }
+        let may_want = state.lane.is_none()
+            && state.leaves.len() < LEAVES_MAX
+            && state.running().is_some_and(|(running, _)| running.stage == stage);
+        if kind == StageKind::CodeGeneration && may_want && !self.calm && self.rng.percent(10) {
+            let call = outputs::wanted();
+            return Some(Command::AskLeave { stage, attempt, call });
         }
         let fails = |class| Command::FailStage {
             stage: stage.clone(),

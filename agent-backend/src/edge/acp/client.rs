@@ -148,8 +148,20 @@ pub(super) enum Question {
     Help,
     /// About running code without a sandbox: also for the workspace.
     Unisolated,
+    /// About a call of a tool: also for all of them in the workspace.
+    Tool,
     /// What a planner wants to know.
     Unclear,
+}
+
+impl Question {
+    /// Whether it can be answered for the workspace from now on.
+    pub(super) fn is_about_leave(self) -> bool {
+        match self {
+            Self::Unisolated | Self::Tool => true,
+            Self::Review | Self::Help | Self::Unclear => false,
+        }
+    }
 }
 
 /// The other end of a connection, in the version of the protocol that was agreed
@@ -367,6 +379,12 @@ impl Client {
                 (ACCEPT, "Run it this time", PermissionOptionKind::AllowOnce),
                 (ALWAYS, "Always in this folder", PermissionOptionKind::AllowAlways),
                 (REJECT, "Do not run it", PermissionOptionKind::RejectOnce),
+                (NEVER, "Never in this folder", PermissionOptionKind::RejectAlways),
+            ],
+            Question::Tool => &[
+                (ACCEPT, "Call it this once", PermissionOptionKind::AllowOnce),
+                (ALWAYS, "Always in this folder", PermissionOptionKind::AllowAlways),
+                (REJECT, "Not this time", PermissionOptionKind::RejectOnce),
                 (NEVER, "Never in this folder", PermissionOptionKind::RejectAlways),
             ],
             Question::Unclear => &[

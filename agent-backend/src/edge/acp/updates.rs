@@ -1,5 +1,7 @@
 //! A workflow's events as session updates.
 
+mod question;
+
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use agent_client_protocol::v1::schema::{
@@ -14,14 +16,11 @@ use engine::{
     ports::Journal,
 };
 use serde_json::json;
-use shared::{
-    error::Code,
-    id::{StageId, WorkflowId},
-};
+use shared::id::{StageId, WorkflowId};
 
 use super::{
-    called,
-    client::{Abilities, Notices, Question},
+    called::Called,
+    client::{Abilities, Notices},
     streaming::VENDOR,
     terminal::{self, Ended, Opener, Own, Terminals},
     usage::Usage,
@@ -31,9 +30,6 @@ use crate::{error::Error, present};
 /// What is said of a file beside its texts, where these do not tell.
 const CHANGE: &str = "change";
 const DELETE: &str = "delete";
-
-/// What a person is asked where there is no sandbox.
-const UNISOLATED: &str = "Nothing here isolates what is run. Build and test with your own rights?";
 
 /// Maps the events of one workflow, in order.
 pub(super) struct Updates<'a> {
@@ -55,6 +51,7 @@ pub(super) struct Updates<'a> {
     checks: Vec<CheckReport>,
     /// The last stage that failed.
     failure: Option<Failure>,
+    tools: Called,
 }
 
 /// Where it is shown what a call prints.
@@ -96,6 +93,7 @@ impl<'a> Updates<'a> {
             diffs: Vec::new(),
             checks: Vec::new(),
             failure: None,
+            tools: Called::default(),
         }
     }
 
@@ -141,7 +139,11 @@ impl<'a> Updates<'a> {
             Event::Rechecked { problems, .. } => {
                 vec![think(&format!("{}.\n", present::rechecked(problems)))]
             }
-            Event::StageFinished { attempt, ending, .. } if *attempt > 0 => self.finished(ending),
+            Event::StageFinished { attempt, ending, .. } if *attempt > 0 => {
+                let mut told = self.tools.given_up();
+                told.extend(self.finished(ending));
+                told
+            }
             Event::AttemptDiscarded { reason, .. } => {
                 vec![say(&format!(
                     "\n\n_{reason}: what was written so far is dropped._\n\n"
@@ -168,7 +170,7 @@ impl<'a> Updates<'a> {
             Event::Noticed(notice) => vec![self.noticed(notice)],
             Event::ModelCalled { call, .. } => self.called(call),
             Event::ToolCalled { call, .. } => {
-                vec![called::told(self.journal.as_ref(), &self.call, call).await?]
+                vec![self.tools.told(self.journal.as_ref(), &self.call, call).await?]
             }
             Event::Remarked { text } | Event::Decided(Decision::Modify { feedback: text }) => {
                 vec![heard(text)]
@@ -201,9 +203,13 @@ impl<'a> Updates<'a> {
             Event::HelpRequested {
                 question: Help::Unisolated,
                 ..
+            } => vec![self.ended()],
+            Event::HelpRequested {
+                question: Help::Tool(call),
+                ..
             } => {
-                let fields = ToolCallUpdateFields::new();
-                vec![self.update(fields.status(ToolCallStatus::Completed))]
+                let ended = self.ended();
+                vec![ended, self.tools.wanted(&self.call, call)]
             }
             Event::Submitted { .. }
             | Event::LaneStarted { .. }
@@ -401,45 +407,13 @@ impl<'a> Updates<'a> {
         SessionUpdate::Plan(Plan::new(self.steps.iter().map(entry).collect()))
     }
 
-    fn update(&self, fields: ToolCallUpdateFields) -> SessionUpdate {
-        SessionUpdate::ToolCallUpdate(ToolCallUpdate::new(self.call.clone(), fields))
+    /// What the stage was is over, without a word about how.
+    fn ended(&self) -> SessionUpdate {
+        self.update(ToolCallUpdateFields::new().status(ToolCallStatus::Completed))
     }
 
-    /// What is asked, and as what it is the subject of a permission request.
-    pub(super) fn question(&self, asked: &Event) -> (Question, ToolCallUpdate) {
-        if let Event::HelpRequested {
-            question: Help::Unisolated,
-            ..
-        } = asked
-        {
-            let fields = ToolCallUpdateFields::new()
-                .title(UNISOLATED.to_owned())
-                .kind(ToolKind::Execute)
-                .status(ToolCallStatus::Pending);
-            return (
-                Question::Unisolated,
-                ToolCallUpdate::new(self.call.clone(), fields),
-            );
-        }
-        let failure = matches!(asked, Event::HelpRequested { .. }).then_some(self.failure.as_ref());
-        let (question, kind, title) = match failure {
-            Some(Some(failure)) if failure.code == Code::RequestUnclear => {
-                (Question::Unclear, ToolKind::Think, failure.message.as_str())
-            }
-            Some(_) => (Question::Help, ToolKind::Other, "A stage failed. Try it again?"),
-            None if self.diffs.is_empty() => (Question::Review, ToolKind::Edit, "Go on with this plan?"),
-            None => (Question::Review, ToolKind::Edit, "Apply these changes?"),
-        };
-        // It takes the place of what the call has shown.
-        let mut content: Vec<_> = failure.flatten().map(why).into_iter().collect();
-        content.extend(self.diffs.iter().cloned());
-        content.extend(self.checks.iter().map(evidence));
-        let fields = ToolCallUpdateFields::new()
-            .title(title.to_owned())
-            .kind(kind)
-            .status(ToolCallStatus::Pending)
-            .content(content);
-        (question, ToolCallUpdate::new(self.call.clone(), fields))
+    fn update(&self, fields: ToolCallUpdateFields) -> SessionUpdate {
+        SessionUpdate::ToolCallUpdate(ToolCallUpdate::new(self.call.clone(), fields))
     }
 }
 

@@ -31,7 +31,7 @@ use super::{
     runs::Place,
     stream::{self, Pieces, Stopped, Timing},
     thinking,
-    toolbox::{self, Toolbox, prompt_tokens},
+    toolbox::{self, Came, Toolbox, prompt_tokens},
 };
 use crate::{
     error::Error,
@@ -155,6 +155,18 @@ pub(super) async fn ask(
         let mut sent;
         let ended = loop {
             sent = whole.min(prompt_tokens(&request));
+            // It has answered, and its calls were not all made.
+            if let Some(unfinished) = tools.unfinished(who, &request, rounds + 1) {
+                rounds += 1;
+                key = None;
+                match tools.answer(desk, who, &mut request, unfinished, room).await? {
+                    Came::Answers => continue,
+                    Came::Question(call, turn) => {
+                        services.runs.keep(place, run);
+                        match desk.ask_leave(*call, turn).await {}
+                    }
+                }
+            }
             let question = Question {
                 origin: draft::origin(who, &request),
                 request: request.clone(),
@@ -174,7 +186,13 @@ pub(super) async fn ask(
                 calls: answer.calls,
                 round: rounds,
             };
-            tools.answer(desk, who, &mut request, calls, room).await?;
+            match tools.answer(desk, who, &mut request, calls, room).await? {
+                Came::Answers => {}
+                Came::Question(call, turn) => {
+                    services.runs.keep(place, run);
+                    match desk.ask_leave(*call, turn).await {}
+                }
+            }
             timing = Timing::begin();
         };
         let (error, kept) = match ended {

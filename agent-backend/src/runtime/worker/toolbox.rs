@@ -1,26 +1,31 @@
 //! The tools that a model may call before it writes, and the conversation that
 //! comes of that. What they answered is in the workflow's events: where the same
-//! is asked again, after a kill or by another try, nothing is called twice.
+//! is asked again, after a kill or by another try, nothing is called twice. What
+//! may change something is in the history before it is called, and is not called
+//! again where the process ended meanwhile.
+
+mod leave;
+mod recall;
 
 use std::collections::{BTreeSet, HashMap};
 
 use agents::budget::estimate;
 use engine::{
-    Event, Phase, State,
-    artifact::ToolCall as Recorded,
+    Phase, State,
+    artifact::{ToolCall as Recorded, WantedCall},
     blob::{Blob, BlobId},
     event::NoticeLevel,
 };
 use mcp::Offered;
 use models::{ChatRequest, Identity, Message, Role, Tool, ToolCall, routing::Link};
-use shared::id::{Seq, StageId};
 use tokio::time::Instant;
 
-use super::{Desk, draft};
-use crate::{
-    error::Error,
-    runtime::{PAGE, services::Services},
+use self::{
+    leave::{Leaves, Verdict},
+    recall::{Begun, Recalled, recall},
 };
+use super::{Desk, draft};
+use crate::{error::Error, runtime::services::Services};
 
 /// What tools may take of a prompt, in percent.
 const ROOM_PERCENT: u64 = 25;
@@ -34,6 +39,10 @@ const NO_ROOM: &str = "[there is no room for the answer: write with what you hav
 /// What is said with the last answers that there are.
 const LAST_ROUND: &str = "\n\n[These were the last calls. Write now.]";
 
+/// What is said of a call whose answer was lost.
+const UNKNOWN: &str = "[the backend ended while this was called, so nobody knows whether it was done: look before you call \
+                       it again]";
+
 /// The tools of one attempt. Their servers are started when a model is asked that
 /// can call them.
 pub(super) struct Toolbox {
@@ -42,6 +51,18 @@ pub(super) struct Toolbox {
     rounds_max: u32,
     /// Answers that were calls, by what was asked.
     known: HashMap<BlobId, Turn>,
+    /// Those of them whose calls were not all made.
+    begun: HashMap<BlobId, Begun>,
+    leaves: Leaves,
+}
+
+/// What came of an answer that was calls.
+#[derive(Debug)]
+pub(super) enum Came {
+    /// They were called.
+    Answers,
+    /// A person is asked first, with the model's whole answer.
+    Question(Box<WantedCall>, Blob),
 }
 
 /// Whether the servers of an attempt were started.
@@ -69,6 +90,8 @@ impl Toolbox {
             offered: Vec::new(),
             rounds_max: 0,
             known: HashMap::new(),
+            begun: HashMap::new(),
+            leaves: Leaves::none(),
         }
     }
 
@@ -105,10 +128,13 @@ impl Toolbox {
                     .await;
             }
         }
+        self.leaves = Leaves::of(services, state);
         if state.resumes > 0 || running.attempt > 1 {
-            self.known = recall(services, state, &running.stage).await?;
+            let Recalled { known, begun, made } = recall(services, state, &running.stage).await?;
+            (self.known, self.begun) = (known, begun);
+            self.leaves.use_up(&made);
         }
-        self.offered = open.offered(&languages);
+        self.offered = self.leaves.offered(open.offered(&languages)).await?;
         self.rounds_max = services.tools.rounds_max();
         self.servers = Servers::Open(open);
         Ok(())
@@ -140,8 +166,20 @@ impl Toolbox {
         rounds
     }
 
-    /// Calls what the model calls, and adds that to what it is asked next.
-    /// `room_tokens` is what the whole of that may take.
+    /// What this model answered before when it was asked this, where its calls
+    /// were not all made. `round` is that of the answer.
+    pub fn unfinished(&self, who: &Identity, request: &ChatRequest, round: u32) -> Option<Answer> {
+        let begun = self.begun.get(&asked(who, request))?;
+        Some(Answer {
+            said: begun.said.clone(),
+            calls: begun.calls.clone(),
+            round,
+        })
+    }
+
+    /// Calls what the model calls, and adds that to what it is asked next; or
+    /// says what a person has to be asked first. `room_tokens` is what the whole
+    /// of that may take.
     ///
     /// # Errors
     /// E1316 if it had been told that there are no more calls.
@@ -152,7 +190,7 @@ impl Toolbox {
         request: &mut ChatRequest,
         answer: Answer,
         room_tokens: u64,
-    ) -> Result<(), Error> {
+    ) -> Result<Came, Error> {
         let Answer { said, calls, round } = answer;
         if round > self.rounds_max {
             return Err(agents::Error::CallsOnly { rounds: round }.into());
@@ -162,20 +200,22 @@ impl Toolbox {
         let mut left = room_tokens
             .saturating_sub(prompt_tokens(request))
             .saturating_sub(estimate(&said));
+        let calls = unambiguous(calls, request, round);
+        let whole = recall::whole(&said, &calls)?;
+        let done = self.begun.remove(&asked).map(|begun| begun.done);
+        let mut done = done.unwrap_or_default();
         let mut turn = Turn {
             said,
             calls: Vec::new(),
         };
-        for (number, call) in (1..).zip(unambiguous(calls, request, round)) {
-            let begun = Instant::now();
-            let (mut text, is_error) = self.call(&call).await;
-            text = fit(text, left);
-            if number == of && round == self.rounds_max {
-                text.push_str(LAST_ROUND);
+        for (number, call) in (1..).zip(calls) {
+            if let Some(text) = done.remove(&number) {
+                left = left.saturating_sub(estimate(&text));
+                turn.calls.push((call, text));
+                continue;
             }
-            left = left.saturating_sub(estimate(&text));
+            let begun = Instant::now();
             let (server, tool) = self.named(&call.name);
-            let result = Blob::new(text.clone().into_bytes());
             let recorded = Recorded {
                 asked,
                 number,
@@ -190,16 +230,43 @@ impl Toolbox {
                 tool,
                 name: call.name.clone(),
                 arguments: call.arguments.to_string(),
+                result: BlobId::of(UNKNOWN.as_bytes()),
+                is_error: true,
+                duration_ms: 0,
+                begun: Some(whole.id()),
+            };
+            let offered = self.offered.iter().find(|offered| offered.name == call.name);
+            let (mut text, is_error) = match self.leaves.verdict(offered, &recorded).await? {
+                Verdict::Yes => {
+                    if offered.is_some_and(|offered| !offered.read_only) {
+                        let unknown = Blob::new(UNKNOWN.as_bytes().to_vec());
+                        desk.used(recorded.clone(), vec![unknown, whole.clone()]).await;
+                        shared::crash::point("toolbox:before_call");
+                    }
+                    self.call(&call).await
+                }
+                Verdict::No(why) => (why, true),
+                Verdict::Ask(wanted) => return Ok(Came::Question(wanted, whole)),
+            };
+            text = fit(text, left);
+            if number == of && round == self.rounds_max {
+                text.push_str(LAST_ROUND);
+            }
+            left = left.saturating_sub(estimate(&text));
+            let result = Blob::new(text.clone().into_bytes());
+            let recorded = Recorded {
                 result: result.id(),
                 is_error,
                 duration_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+                begun: None,
+                ..recorded
             };
-            desk.used(recorded, result).await;
+            desk.used(recorded, vec![result]).await;
             turn.calls.push((call, text));
         }
         self.known.insert(asked, turn.clone());
         turn.join(request);
-        Ok(())
+        Ok(Came::Answers)
     }
 
     async fn call(&self, call: &ToolCall) -> (String, bool) {
@@ -345,52 +412,6 @@ fn fit(text: String, tokens_max: u64) -> String {
         "{begin}\n[{} more characters are not shown: there is no room for them]",
         chars - kept
     )
-}
-
-/// The answers of this stage that were calls, as far as they are whole.
-async fn recall(services: &Services, state: &State, stage: &StageId) -> Result<HashMap<BlobId, Turn>, Error> {
-    let mut calls: HashMap<BlobId, Vec<Recorded>> = HashMap::new();
-    let mut after = Seq::default();
-    loop {
-        let page = services.journal.read(state.workflow.clone(), after, PAGE).await?;
-        let Some(last) = page.last() else { break };
-        after = last.seq;
-        for recorded in &page {
-            if let Event::ToolCalled { stage: of, call, .. } = recorded.event.innermost()
-                && of == stage
-            {
-                let made = calls.entry(call.asked).or_default();
-                // Another try at the same answer.
-                if call.number == 1 {
-                    made.clear();
-                }
-                made.push(call.clone());
-            }
-        }
-    }
-    let mut known = HashMap::new();
-    for (asked, made) in calls {
-        let is_whole = made.first().is_some_and(|first| {
-            u32::try_from(made.len()) == Ok(first.of)
-                && (1..).zip(&made).all(|(number, call)| call.number == number)
-        });
-        if !is_whole {
-            continue;
-        }
-        let mut turn = Turn {
-            said: made[0].said.clone(),
-            calls: Vec::new(),
-        };
-        for call in made {
-            let text = super::text_blob(services, call.result).await?;
-            let arguments = serde_json::from_str(&call.arguments)
-                .map_err(|error| Error::internal(format!("the arguments of a call are no JSON: {error}")))?;
-            let (id, name) = (call.id, call.name);
-            turn.calls.push((ToolCall { id, name, arguments }, text));
-        }
-        known.insert(asked, turn);
-    }
-    Ok(known)
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use shared::{
     id::StageId,
 };
 
-use super::{added_samples, call_samples, leave_samples, recheck_samples, samples};
+use super::{added_samples, call_samples, leave_samples, recheck_samples, samples, tools::asked_samples};
 
 fn texts() -> impl Strategy<Value = String> {
     prop_oneof!["[a-z ]{0,12}", "\\PC{0,12}", any::<String>()]
@@ -117,7 +117,8 @@ pub(super) fn events() -> impl Strategy<Value = Event> {
                 added_samples(),
                 call_samples(),
                 recheck_samples(),
-                leave_samples()
+                leave_samples(),
+                asked_samples()
             ]
             .concat()
         ),

@@ -1,6 +1,6 @@
 //! Calls of tools by models.
 
-use engine::{artifact, event};
+use engine::{artifact, blob::BlobId, event};
 use serde::{Deserialize, Serialize};
 use shared::id::StageId;
 
@@ -30,6 +30,8 @@ pub(in super::super) struct ToolCalled {
     is_error: bool,
     #[serde(rename = "ms")]
     duration_ms: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    begun: Option<String>,
 }
 
 impl ToolCalled {
@@ -47,6 +49,7 @@ impl ToolCalled {
             result,
             is_error,
             duration_ms,
+            begun,
         } = call.clone();
         Self {
             stage: stage.to_string(),
@@ -63,6 +66,7 @@ impl ToolCalled {
             result: result.to_hex(),
             is_error,
             duration_ms,
+            begun: begun.map(BlobId::to_hex),
         }
     }
 }
@@ -86,6 +90,7 @@ impl TryFrom<ToolCalled> for event::Event {
             result,
             is_error,
             duration_ms,
+            begun,
         } = called;
         Ok(Self::ToolCalled {
             stage: StageId::parse(&stage)?,
@@ -103,6 +108,7 @@ impl TryFrom<ToolCalled> for event::Event {
                 result: blob(&result)?,
                 is_error,
                 duration_ms,
+                begun: begun.as_deref().map(blob).transpose()?,
             },
         })
     }

@@ -44,24 +44,11 @@ words!(StageKind is graph::StageKind {
     Revert = "revert",
 });
 
-words!(Help is event::Help {
-    Failure = "failure",
-    Unisolated = "unisolated",
+words!(Effect is artifact::Effect {
+    Unknown = "unknown",
+    Adds = "adds",
+    Destroys = "destroys",
 });
-
-impl Default for Help {
-    /// What every question was about before there were others.
-    fn default() -> Self {
-        Self::Failure
-    }
-}
-
-impl Help {
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
-    pub(super) fn is_failure(&self) -> bool {
-        matches!(self, Self::Failure)
-    }
-}
 
 words!(Presence is graph::Presence {
     Required = "required",

@@ -24,7 +24,7 @@ fn reads(name: &str) -> Tool {
 
 #[track_caller]
 fn check(allow: &[&str], tools: Vec<Tool>, offered: &[&str], problems: &[&str]) {
-    let survey = Survey::of(&server(allow), tools, false);
+    let survey = Survey::of(&server(allow), Unlisted::Hide, tools, false);
     let names: Vec<&str> = survey.offered.iter().map(|one| one.name.as_str()).collect();
     assert_eq!(names, offered);
     let told: Vec<String> = survey
@@ -69,6 +69,33 @@ fn what_only_reads_is_offered_and_the_rest_where_it_is_allowed() {
 }
 
 #[test]
+fn where_a_person_is_asked_all_are_offered_and_say_so() {
+    let tools = vec![
+        tool("write", &json!({"annotations": {"destructiveHint": true}})),
+        reads("read"),
+        tool(
+            "make",
+            &json!({"annotations": {"readOnlyHint": false, "destructiveHint": false}}),
+        ),
+        tool("send", &json!({})),
+    ];
+    let survey = Survey::of(&server(&["send"]), Unlisted::Ask, tools, false);
+    assert_eq!(survey.problems, []);
+    let told: Vec<_> = survey
+        .offered
+        .iter()
+        .map(|one| (one.tool.as_str(), one.needs_leave, one.destructive))
+        .collect();
+    let expect = [
+        ("make", true, Some(false)),
+        ("read", false, None),
+        ("send", false, None),
+        ("write", true, Some(true)),
+    ];
+    assert_eq!(told, expect);
+}
+
+#[test]
 fn a_schema_is_of_an_object_and_small() {
     let long = "x".repeat(SCHEMA_BYTES_MAX);
     let annotations = json!({"readOnlyHint": true});
@@ -108,8 +135,11 @@ fn a_tool_is_described_in_short() {
             .unwrap()
             .clone(),
         read_only: true,
+        destructive: None,
+        needs_leave: false,
+        reached: "built in (git)".to_owned(),
     };
-    let mut offered = Survey::of(&server(&[]), vec![tool("t a_b", &more)], true).offered;
+    let mut offered = Survey::of(&server(&[]), Unlisted::Hide, vec![tool("t a_b", &more)], true).offered;
     offered[0].name.clone_from(&expect.name);
     assert_eq!(offered, [expect]);
 }
@@ -118,7 +148,7 @@ fn a_tool_is_described_in_short() {
 fn of_two_tools_of_one_name_the_first_counts() {
     let first = tool("a", &json!({"annotations": {"readOnlyHint": true}, "title": "1"}));
     let second = tool("a", &json!({"annotations": {"readOnlyHint": true}, "title": "2"}));
-    let survey = Survey::of(&server(&[]), vec![first, second], true);
+    let survey = Survey::of(&server(&[]), Unlisted::Hide, vec![first, second], true);
     let titles: Vec<&str> = survey.offered.iter().map(|one| one.title.as_str()).collect();
     assert_eq!(titles, ["1"]);
     assert_eq!(
