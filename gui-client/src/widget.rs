@@ -6,4 +6,5 @@ pub mod commands;
 mod cut;
 pub mod keys;
 pub mod pieces;
+pub mod rest;
 pub mod rows;

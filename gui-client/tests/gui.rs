@@ -23,6 +23,8 @@ mod live;
 mod model;
 #[path = "gui/real_agents.rs"]
 mod real_agents;
+#[path = "gui/rest.rs"]
+mod rest;
 #[path = "gui/review.rs"]
 mod review;
 #[path = "gui/screens.rs"]

@@ -19,7 +19,7 @@ use crate::{
         GAP, Look, SIDE_WIDTH, SPACE,
         style::{self, Surface, Tone},
     },
-    widget::pieces,
+    widget::{pieces, rest::resting},
 };
 
 /// Draws everything.
@@ -43,7 +43,7 @@ pub fn view(app: &App) -> Element<'_, Message> {
     // it focus and scroll positions, when the help comes and goes.
     let leave = app.workflow.as_ref().filter(|_| app.pane != Pane::Agents);
     let leave = leave.and_then(|workflow| app.review.leave(look, workflow));
-    stack![window]
+    let all = stack![window]
         .push(leave.map(|dialog| dialog.map(Message::Review)))
         .push(bar::menu(app, look))
         .push(app.help.then(|| help::view(look, Message::ToggleHelp)))
@@ -51,8 +51,8 @@ pub fn view(app: &App) -> Element<'_, Message> {
             app.settings
                 .as_ref()
                 .map(|settings| settings.view(look).map(Message::Settings)),
-        )
-        .into()
+        );
+    resting(all)
 }
 
 fn panes(app: &App, look: Look) -> Element<'_, Message> {

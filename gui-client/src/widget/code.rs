@@ -294,6 +294,16 @@ where
         let Some(seen) = bounds.intersection(viewport) else {
             return;
         };
+        // Whole pixels: edges in between are drawn by mixing colours.
+        let bounds = Rectangle {
+            y: bounds.y.round(),
+            ..bounds
+        };
+        let seen = Rectangle {
+            y: seen.y.ceil(),
+            height: (seen.y + seen.height).floor() - seen.y.ceil(),
+            ..seen
+        };
         // A layer that moved by less than a pixel is drawn anew as a whole. The
         // renderer would otherwise draw dozens of rectangles around what differs
         // after scrolling, and each makes clip masks as large as the window.
