@@ -132,6 +132,8 @@ pub struct Ollama {
     /// How much it thinks before it answers, unless a workflow says otherwise; by
     /// default as the server has it.
     pub thinking: ::models::Thinking,
+    /// Whether it sees pictures; by default as the server says.
+    pub images: Option<bool>,
     /// Model that embeds text, unless `retrieval.embedding` names another; none
     /// searches by keyword alone.
     pub embed_model: Option<String>,
@@ -263,6 +265,7 @@ impl Default for Ollama {
             model: "mistral:7b-instruct-v0.3-q4_K_M".to_owned(),
             edit_format: None,
             thinking: ::models::Thinking::ProviderDefault,
+            images: None,
             embed_model: Some("nomic-embed-text".to_owned()),
             num_ctx: NumCtx::Auto,
             num_ctx_max: 32_768,

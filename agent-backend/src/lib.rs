@@ -10,6 +10,7 @@ pub mod config;
 pub mod consents;
 pub mod edge;
 pub mod error;
+pub mod images;
 pub mod indexing;
 mod keys;
 pub mod memory;

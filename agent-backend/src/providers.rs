@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use agents::edit::Format;
+use futures::future::join_all;
 use models::{
     Hosted, HostedKind, HostedOptions, Identity, NumCtx, Ollama, OllamaOptions, Provider, Residence,
     Thinking,
@@ -25,6 +26,23 @@ pub const DEFAULT_ROLE: &str = "default";
 /// Makes a provider of another model.
 pub type OtherModel = Arc<dyn Fn(&str) -> Result<Arc<Link>, Error> + Send + Sync>;
 
+/// Whether a model sees pictures. What is the better of two is the larger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Sight {
+    /// It does not.
+    Blind,
+    /// Nobody has said so: its server does not answer, or not in time.
+    Unknown,
+    /// It does.
+    Sees,
+}
+
+impl From<bool> for Sight {
+    fn from(sees: bool) -> Self {
+        if sees { Self::Sees } else { Self::Blind }
+    }
+}
+
 /// The chains of all roles.
 #[derive(Clone)]
 pub struct Models {
@@ -37,6 +55,9 @@ pub struct Models {
     formats: BTreeMap<String, Format>,
     /// How much they think, by their qualified names.
     thinking: BTreeMap<String, Thinking>,
+    /// Whether they see pictures, by their qualified names; those of which the
+    /// configuration says it.
+    images: BTreeMap<String, bool>,
     other: OtherModel,
 }
 
@@ -70,15 +91,19 @@ impl Models {
             .iter()
             .map(|(role, names)| Ok((role.clone(), chain(role, names)?)));
         let roles = roles.collect::<Result<_, Error>>()?;
-        let (mut formats, mut thinking) = (BTreeMap::new(), BTreeMap::new());
+        let (mut formats, mut thinking, mut images) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let named = config.providers.iter();
-        let named = named.map(|(name, it)| (name.as_str(), &it.model, it.edit_format, it.thinking));
+        let named =
+            named.map(|(name, it)| (name.as_str(), &it.model, it.edit_format, it.thinking, it.images));
         let it = &config.ollama;
-        let ollama = (OLLAMA, &it.model, it.edit_format, it.thinking);
-        for (provider, model, format, thinks) in named.chain([ollama]) {
+        let ollama = (OLLAMA, &it.model, it.edit_format, it.thinking, it.images);
+        for (provider, model, format, thinks, sees) in named.chain([ollama]) {
             let name = format!("{provider}/{model}");
             if let Some(format) = format {
                 formats.insert(name.clone(), format);
+            }
+            if let Some(sees) = sees {
+                images.insert(name.clone(), sees);
             }
             thinking.insert(name, thinks);
         }
@@ -88,6 +113,7 @@ impl Models {
             default,
             formats,
             thinking,
+            images,
             links: links.into_values().collect(),
             other: Arc::new(move |name| {
                 let mut config = config.clone();
@@ -127,6 +153,32 @@ impl Models {
     /// How much a model is to think, as the configuration says it.
     pub fn thinking(&self, who: &Identity) -> Thinking {
         self.thinking.get(&qualified(who)).copied().unwrap_or_default()
+    }
+
+    /// Whether the model of a link sees pictures: as the configuration says it, or its
+    /// server within this time.
+    pub async fn sight(&self, link: &Arc<Link>, limit: Duration) -> Sight {
+        if let Some(sees) = self.images.get(&qualified(link.identity())) {
+            return (*sees).into();
+        }
+        let provider = link.provider().clone();
+        // It goes on after the time, so that the answer is known when it is asked for again.
+        let asked = tokio::spawn(async move { provider.sees_images().await });
+        match tokio::time::timeout(limit, asked).await {
+            Ok(Ok(Ok(sees))) => sees.into(),
+            Ok(Ok(Err(error))) => {
+                tracing::debug!(provider = %link.identity().provider, %error, "whether it sees pictures is unknown");
+                Sight::Unknown
+            }
+            Ok(Err(_)) | Err(_) => Sight::Unknown,
+        }
+    }
+
+    /// The same of a role: whether any model of its chain does.
+    pub async fn sight_of(&self, role: &str, limit: Duration) -> Sight {
+        let links = self.chain(role).links();
+        let sights = join_all(links.iter().map(|link| self.sight(link, limit))).await;
+        sights.into_iter().max().unwrap_or(Sight::Unknown)
     }
 
     /// Every provider, once.

@@ -19,6 +19,7 @@ mod replay;
 mod retention;
 pub mod servers;
 pub mod services;
+mod sight;
 pub(crate) mod undo;
 mod watch;
 mod worker;
@@ -47,7 +48,11 @@ pub use undo::Undo;
 pub use watch::{Update, Watch};
 pub use worker::Answers;
 
-use crate::{clock, error::Error};
+use crate::{
+    clock,
+    error::Error,
+    images::{self, Picture},
+};
 
 /// Events read from the journal at a time.
 pub(crate) const PAGE: usize = 512;
@@ -108,6 +113,8 @@ pub struct Submission {
     pub workflow_type: String,
     /// What to do.
     pub query: String,
+    /// Pictures that belong to it.
+    pub images: Vec<Picture>,
     /// The client's id; made up when none.
     pub correlation: Option<CorrelationId>,
     /// Absolute path; the configured one when none.
@@ -118,6 +125,16 @@ pub struct Submission {
     pub missing: Missing,
     /// Servers of tools that the client has, beside those of the configuration.
     pub servers: Vec<mcp::Server>,
+}
+
+/// A workflow that is to begin.
+struct New {
+    task: Task,
+    /// Contents that the task names.
+    blobs: Vec<Blob>,
+    graph: Graph,
+    missing: Missing,
+    servers: Vec<mcp::Server>,
 }
 
 /// What becomes of a further folder that is not there when a workflow begins.
@@ -136,8 +153,12 @@ fn fingerprint(task: &Task) -> BlobId {
         query,
         workspace,
         choices,
+        images,
     } = task;
     let mut text = format!("{workflow_type}\0{workspace}\0{query}");
+    for image in images {
+        text.push_str(&format!("\0image {}", image.blob.to_hex()));
+    }
     // As ever, where nothing was chosen.
     if *choices != Choices::default() {
         let Choices {
@@ -199,26 +220,41 @@ impl Runtime {
             .correlation
             .unwrap_or_else(|| CorrelationId::new(format!("req_{}", uuid::Uuid::now_v7())));
         let workspace = self.workspace(submission.workspace.as_deref())?;
+        images::check(&submission.images)?;
         let task = Task {
             workflow_type: submission.workflow_type,
             query: submission.query,
             workspace,
             choices: submission.choices,
+            images: submission.images.iter().map(Picture::image).collect(),
         };
-        let (missing, servers) = (submission.missing, submission.servers);
-        self.begin(correlation, task, graph.clone(), missing, servers)
-            .await
+        let new = New {
+            task,
+            blobs: submission
+                .images
+                .into_iter()
+                .map(Picture::into_contents)
+                .collect(),
+            graph: graph.clone(),
+            missing: submission.missing,
+            servers: submission.servers,
+        };
+        self.begin(correlation, new).await
     }
 
     /// Begins this, or finds what the correlation id has.
     async fn begin(
         &self,
         correlation: CorrelationId,
-        task: Task,
-        graph: Graph,
-        missing: Missing,
-        servers: Vec<mcp::Server>,
+        new: New,
     ) -> Result<(WorkflowId, CorrelationId), Error> {
+        let New {
+            task,
+            blobs,
+            graph,
+            missing,
+            servers,
+        } = new;
         let id = WorkflowId::new(uuid::Uuid::now_v7().to_string());
         let fingerprint = fingerprint(&task);
         let ctx = engine::Ctx {
@@ -234,6 +270,9 @@ impl Runtime {
         }
         check_workspace(&task.workspace).await?;
         self.check_choices(&task.choices, missing).await?;
+        if !task.images.is_empty() {
+            self.check_sight(task.choices.model.as_deref()).await?;
+        }
         self.check_room()?;
         let events = actor::record(Seq::default(), ctx.now_ms, events);
         let new = NewWorkflow {
@@ -242,6 +281,7 @@ impl Runtime {
             fingerprint,
             status: engine::ports::journal::Status::Running,
             events: events.clone(),
+            blobs,
         };
         let created = self.0.services.journal.create(new).await;
         self.0.services.pressure.note(&created);

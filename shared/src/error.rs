@@ -77,6 +77,7 @@ codes! {
     ImportRefused = "E1020", "An exported workflow cannot be imported";
     UnknownSession = "E1021", "There is no session with this id";
     UndoRefused = "E1022", "The workflow cannot be undone";
+    ImageRefused = "E1023", "A picture of a request cannot be used";
     Internal = "E1099", "A bug in Agentic IDE";
 
     // E11xx: journal.
@@ -148,6 +149,7 @@ codes! {
     NoProvider = "E1417", "No model provider can be asked for now";
     WrongModel = "E1418", "Another model answers than the one that was asked";
     ModelMemoryFull = "E1419", "The memory that models run in is nearly full";
+    ImageUnseen = "E1420", "The model does not see a picture";
 
     // E15xx: retrieval and vector database client.
     VectorDbUnavailable = "E1501", "The vector database does not answer";

@@ -24,9 +24,9 @@ pub use index::{IndexCommand, IndexPage, IndexProgress, IndexRequest, IndexState
 pub use memory::{MemoryDevice, MemoryProblem, MemoryView};
 pub use question::{Decision, Question, ToolEffect, WantedCall};
 pub use rest::{
-    Choices, DecisionRequest, ErrorBody, ForkRequest, HunkChoice, ImportResponse, RemarkRequest, Retrieval,
-    StageView, SubmitRequest, SubmitResponse, ThoughtLevel, UndoResponse, WorkflowPage, WorkflowSummary,
-    WorkflowView,
+    Choices, DecisionRequest, ErrorBody, ForkRequest, HunkChoice, Image, ImportResponse, RemarkRequest,
+    Retrieval, StageView, SubmitRequest, SubmitResponse, ThoughtLevel, UndoResponse, WorkflowPage,
+    WorkflowSummary, WorkflowView,
 };
 pub use sandbox::{SandboxGuarantee, SandboxPassedOver, SandboxView};
 pub use search::{

@@ -85,12 +85,12 @@ async fn a_prompt_is_made_of_text_files_and_links() {
     let embedded = json!({ "type": "resource", "resource": { "uri": uri, "text": "x".repeat(20_000) } });
     let note = json!({ "type": "resource", "resource": { "uri": "note://1", "text": "Be brief." } });
     let link = json!({ "type": "resource_link", "uri": uri, "name": "app.py" });
-    let image = json!({ "type": "image", "data": "AAAA", "mimeType": "image/png" });
+    let sound = json!({ "type": "audio", "data": "AAAA", "mimeType": "audio/wav" });
     let text = json!({ "type": "text", "text": "Add greetings" });
     let refused = acp
         .call(
             "session/prompt",
-            json!({ "sessionId": session, "prompt": [text, image] }),
+            json!({ "sessionId": session, "prompt": [text, sound] }),
         )
         .await;
     assert_eq!(refused["error"]["code"], -32602, "{refused}");

@@ -16,6 +16,7 @@ use crate::{
     acp_client::{on_each_transport, wire::Transport},
     acp_schema::Conversation,
     acp_terminals::{TEST, tested},
+    pictures::{self, PNG, seeing},
     questions::{QUESTION, script},
     support::root,
     world::{PATIENCE, World, until},
@@ -144,6 +145,43 @@ async fn acpx_prompts_once_alone() {
 #[tokio::test]
 async fn acpx_prompts_once_joined() {
     acpx_prompts_once(Transport::Joined).await;
+}
+
+/// It sends pictures to who says that they are seen, and to nobody else.
+async fn acpx_sends_a_picture(transport: Transport) {
+    let world = transport.world_with(&seeing()).await;
+    let Some(acpx) = Acpx::new(&world) else { return };
+    let prompt = json!([
+        { "type": "text", "text": "Add greetings" },
+        { "type": "image", "mimeType": "image/png", "data": PNG },
+    ]);
+    let options = ["--approve-all", "--format", "json", "--json-strict"];
+    // As words it would be text.
+    let file = world.path("prompt.json");
+    fs::write(&file, prompt.to_string()).unwrap();
+    let exec = ["exec", "--file", file.to_str().unwrap()];
+    let said = acpx.good(&options, &exec);
+    assert!(Conversation::begin().follow(&said) > 10, "{said}");
+    assert_eq!(world.commits(), 2);
+    assert_eq!(pictures::shown(&world.ollama.requests(), "code"), [[PNG]]);
+    let blind = transport.world().await;
+    let Some(acpx) = Acpx::new(&blind) else { return };
+    let refused = acpx.run(&options, &exec);
+    assert!(
+        shown(&refused).contains("promptCapabilities.image"),
+        "{}",
+        shown(&refused)
+    );
+}
+
+#[tokio::test]
+async fn acpx_sends_a_picture_alone() {
+    acpx_sends_a_picture(Transport::Alone).await;
+}
+
+#[tokio::test]
+async fn acpx_sends_a_picture_joined() {
+    acpx_sends_a_picture(Transport::Joined).await;
 }
 
 /// It has terminals, and runs in one what shows what the checks print.

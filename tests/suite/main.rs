@@ -44,6 +44,7 @@ mod main_job;
 mod mcp;
 mod memory;
 mod partitions;
+mod pictures;
 mod providers;
 mod quarantine;
 mod questions;

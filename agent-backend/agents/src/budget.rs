@@ -6,6 +6,11 @@
 /// models crate compares the estimate with what the server counted.
 pub const CHARS_PER_TOKEN: u64 = 4;
 
+/// Tokens that count for one picture, whatever its size. Providers scale pictures down
+/// and count what is left: Anthropic up to about 1,600, OpenAI about 1,100, Gemini 258
+/// for each of a few tiles, models of Ollama 256 to 1,600.
+pub const IMAGE_TOKENS: u64 = 1_600;
+
 /// Fewest lines of a divisible section that are worth keeping.
 const LINES_MIN: usize = 3;
 

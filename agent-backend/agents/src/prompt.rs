@@ -102,11 +102,22 @@ pub enum Calling {
     Allowed,
 }
 
+/// The pictures of a request, as the model gets them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Images {
+    /// So many come with the prompt.
+    pub shown: usize,
+    /// So many do not.
+    pub hidden: usize,
+}
+
 /// Everything a prompt is made of.
 #[derive(Debug, Clone, Default)]
 pub struct Facts<'a> {
     /// The request, in the person's words.
     pub query: &'a str,
+    /// Its pictures.
+    pub images: Images,
     /// Code that was found, best first, as the retrieval packed it.
     pub packed_context: &'a str,
     /// Current contents of files that the plan or the context names, most
@@ -232,7 +243,11 @@ fn build(facts: &Facts<'_>, title: &str, task: &str, last: &str, budget_tokens: 
     }
     add(
         "request",
-        format!("# Request\n\n{}\n\n", facts.query.trim()),
+        format!(
+            "# Request\n\n{}\n\n{}",
+            facts.query.trim(),
+            text::images(facts.images)
+        ),
         Priority::Required,
         Cut::Never,
     );

@@ -18,6 +18,47 @@ pub struct Task {
     pub workspace: String,
     /// What else the person chose.
     pub choices: Choices,
+    /// Pictures that belong to the request, in the person's order.
+    pub images: Vec<Image>,
+}
+
+/// A picture of a request, by the name of its contents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// The file's contents.
+    pub blob: BlobId,
+    /// What kind of file it is.
+    pub format: ImageFormat,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// Kinds of files that pictures are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ImageFormat {
+    /// Portable Network Graphics.
+    Png,
+    /// JPEG.
+    Jpeg,
+    /// Graphics Interchange Format.
+    Gif,
+    /// WebP.
+    Webp,
+}
+
+impl ImageFormat {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Png, Self::Jpeg, Self::Gif, Self::Webp];
+
+    /// Its media type.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Png => "image/png",
+            Self::Jpeg => "image/jpeg",
+            Self::Gif => "image/gif",
+            Self::Webp => "image/webp",
+        }
+    }
 }
 
 /// What a person chose for a workflow; what is configured, where nothing is.

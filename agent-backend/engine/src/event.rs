@@ -252,7 +252,7 @@ impl Event {
         event
     }
 
-    /// Contents that it names.
+    /// Contents that it names, so that they stay.
     pub fn blobs(&self) -> Vec<BlobId> {
         let of = |files: &[FileChange]| -> Vec<BlobId> {
             files
@@ -262,6 +262,7 @@ impl Event {
                 .collect()
         };
         match self.innermost() {
+            Self::Submitted { task, .. } => task.images.iter().map(|image| image.blob).collect(),
             Self::ContextRetrieved(context) => vec![context.packed],
             Self::Proposed(proposal) => of(&proposal.files),
             Self::ApplyIntended(intent) => of(&intent.files),
@@ -275,8 +276,7 @@ impl Event {
                 question: Help::Tool(call),
                 ..
             } => vec![call.turn],
-            Self::Submitted { .. }
-            | Self::StageStarted { .. }
+            Self::StageStarted { .. }
             | Self::Streamed(_)
             | Self::Planned(_)
             | Self::Rechecked { .. }

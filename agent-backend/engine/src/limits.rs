@@ -3,6 +3,17 @@
 /// Longest request text, in bytes.
 pub const QUERY_BYTES_MAX: usize = 16 * 1024;
 
+/// Pictures of one request.
+pub const IMAGES_MAX: usize = 8;
+
+/// Largest picture, in bytes. Its base64 is the most that Anthropic takes of one, 5 MB;
+/// the other providers take more.
+pub const IMAGE_BYTES_MAX: usize = 3_750_000;
+
+/// All pictures of one request together, in bytes: their base64 fits into one message
+/// of every way to begin a workflow, which is 16 MiB.
+pub const IMAGES_BYTES_MAX: usize = 10_000_000;
+
 /// Longest feedback text, in bytes.
 pub const FEEDBACK_BYTES_MAX: usize = 16 * 1024;
 

@@ -3,6 +3,7 @@
 
 mod forks;
 mod groups;
+mod images;
 mod leave;
 mod policies;
 mod properties;
@@ -429,6 +430,7 @@ fn requests_have_words_and_an_end() {
             query: query.into(),
             workspace: "/w".into(),
             choices: crate::artifact::Choices::default(),
+            images: Vec::new(),
         };
         let error = submit(WorkflowId::new("w"), CorrelationId::new("c"), task, graph, &ctx).unwrap_err();
         assert!(error.to_string().contains(part), "{error}");

@@ -75,6 +75,7 @@ async fn write(journal: Arc<dyn Journal>, until: Instant) -> u64 {
             query: "q".to_owned(),
             workspace: "/w".to_owned(),
             choices: engine::artifact::Choices::default(),
+            images: Vec::new(),
         },
         graph: Graph {
             name: "bench".to_owned(),
@@ -93,6 +94,7 @@ async fn write(journal: Arc<dyn Journal>, until: Instant) -> u64 {
         correlation,
         fingerprint: BlobId::of(b"bench"),
         events: vec![recorded(1, submitted)],
+        blobs: Vec::new(),
         status: Status::Completed,
     };
     journal.create(new).await.unwrap();

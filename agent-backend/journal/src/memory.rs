@@ -9,7 +9,7 @@ use std::{
 };
 
 use engine::{
-    blob::BlobId,
+    blob::{Blob, BlobId},
     event::{Event, Recorded},
     ports::{
         self, BoxFuture,
@@ -115,6 +115,7 @@ impl Inner {
                 reason: format!("workflow {} has already begun", new.workflow),
             });
         }
+        self.keep(new.blobs);
         let at_ms = |recorded: Option<&Recorded>| recorded.map_or(0, |recorded| recorded.at_ms);
         let head = Head {
             workflow: new.workflow,
@@ -162,12 +163,16 @@ impl Inner {
             run.head.status = status;
         }
         run.events.extend(append.events);
-        for blob in append.blobs {
+        self.keep(append.blobs);
+        Ok(())
+    }
+
+    fn keep(&mut self, blobs: Vec<Blob>) {
+        for blob in blobs {
             self.blobs
                 .entry(blob.id())
                 .or_insert_with(|| blob.bytes().to_vec());
         }
-        Ok(())
     }
 
     fn claim(&mut self, epoch: Epoch, limit: usize) -> Vec<Claimed> {

@@ -26,7 +26,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) enum Request {
     /// A new workflow.
-    Begin(Begin),
+    Begin(Box<Begin>),
     /// More of one.
     Append(AppendRows),
     /// Unfinished workflows that nobody has.
@@ -76,6 +76,7 @@ pub(crate) struct Begin {
     pub(crate) texts: Texts,
     /// Contents that the events name.
     pub(crate) names: Vec<String>,
+    pub(crate) blobs: Vec<Blob>,
     pub(crate) status: Status,
 }
 
@@ -134,12 +135,13 @@ impl Queue {
         let rows = encode(&new.workflow, &new.events)?;
         let names = names(&new.events);
         let texts = Texts::of(&new.events);
-        let bytes = rows_bytes(&rows) + task.query.len();
+        let bytes = rows_bytes(&rows) + task.query.len() + blobs_bytes(&new.blobs);
         let NewWorkflow {
             workflow,
             correlation,
             fingerprint,
             events: _,
+            blobs,
             status,
         } = new;
         let begin = Begin {
@@ -150,10 +152,11 @@ impl Queue {
             rows,
             texts,
             names,
+            blobs,
             status,
         };
         match self
-            .submit(Request::Begin(begin), bytes, Durability::Synced)
+            .submit(Request::Begin(Box::new(begin)), bytes, Durability::Synced)
             .await?
         {
             Done::Created(created) => Ok(created),
@@ -166,8 +169,7 @@ impl Queue {
         let rows = encode(&append.workflow, &append.events)?;
         let names = names(&append.events);
         let texts = Texts::of(&append.events);
-        let blob_bytes: usize = append.blobs.iter().map(|blob| blob.bytes().len()).sum();
-        let bytes = rows_bytes(&rows) + blob_bytes;
+        let bytes = rows_bytes(&rows) + blobs_bytes(&append.blobs);
         let Append {
             workflow,
             after,
@@ -300,4 +302,8 @@ fn names(events: &[Recorded]) -> Vec<String> {
 
 fn rows_bytes(rows: &[Row]) -> usize {
     rows.iter().map(|row| row.body.len()).sum()
+}
+
+fn blobs_bytes(blobs: &[Blob]) -> usize {
+    blobs.iter().map(|blob| blob.bytes().len()).sum()
 }

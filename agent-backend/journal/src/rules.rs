@@ -23,6 +23,7 @@ const NUMBER_MAX: u64 = i64::MAX as u64;
 /// Checks a new workflow; returns its task.
 pub(crate) fn begin(new: &NewWorkflow) -> Result<&Task, Error> {
     follow(Seq(0), &new.events)?;
+    size(new.blobs.iter().map(|blob| blob.bytes().len()).sum())?;
     match new.events.first().map(|first| &first.event) {
         Some(Event::Submitted {
             workflow,

@@ -210,6 +210,15 @@ impl Provider for Hosted {
         Ok(false)
     }
 
+    /// All models of Anthropic and Google do; of the many that speak OpenAI's interface,
+    /// few do, and none says so.
+    async fn sees_images(&self) -> Result<bool, Error> {
+        Ok(match self.options.kind {
+            HostedKind::Anthropic | HostedKind::Gemini => true,
+            HostedKind::OpenAi => false,
+        })
+    }
+
     async fn grants(&self, wanted: Thinking) -> Thinking {
         Wish::new(self.options.kind, wanted, self.known.get()).grants(wanted)
     }

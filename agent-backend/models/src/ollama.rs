@@ -38,6 +38,9 @@ use thinking::{Ability, Thinks};
 /// The ability to call tools.
 const TOOLS: &str = "tools";
 
+/// The ability to see pictures. <https://docs.ollama.com/capabilities/vision>
+const VISION: &str = "vision";
+
 /// Bytes in a MiB.
 const MIB: u64 = 1 << 20;
 
@@ -48,6 +51,7 @@ pub struct Ollama {
     provisional: Identity,
     settled: OnceCell<Settled>,
     takes_tools: OnceCell<bool>,
+    sees_images: OnceCell<bool>,
     session: Option<Arc<dyn Session>>,
     residence: Residence,
     options: OllamaOptions,
@@ -91,6 +95,7 @@ impl Ollama {
             },
             settled: OnceCell::new(),
             takes_tools: OnceCell::new(),
+            sees_images: OnceCell::new(),
             session: None,
             residence: Residence::default(),
             options,
@@ -159,6 +164,14 @@ impl Ollama {
                 None
             }
         }
+    }
+
+    /// Whether the server lists an ability of the model; one that lists none knows of
+    /// none.
+    async fn is_able(&self, wanted: &str) -> Result<bool, Error> {
+        let model = self.options.model.clone();
+        let info = self.status(self.client.show_model_info(model)).await?;
+        Ok(info.capabilities.iter().any(|ability| ability == wanted))
     }
 
     /// Runs a call of ollama-rs within our time limit and in our errors.
@@ -256,12 +269,13 @@ impl Provider for Ollama {
     }
 
     async fn takes_tools(&self) -> Result<bool, Error> {
-        let find_out = async || {
-            let model = self.options.model.clone();
-            let info = self.status(self.client.show_model_info(model)).await?;
-            Ok(info.capabilities.iter().any(|ability| ability == TOOLS))
-        };
+        let find_out = || self.is_able(TOOLS);
         self.takes_tools.get_or_try_init(find_out).await.copied()
+    }
+
+    async fn sees_images(&self) -> Result<bool, Error> {
+        let find_out = || self.is_able(VISION);
+        self.sees_images.get_or_try_init(find_out).await.copied()
     }
 
     async fn preload(&self) -> Result<Loaded, Error> {

@@ -272,6 +272,9 @@ pub trait Provider: Send + Sync {
         Ok(true)
     }
 
+    /// Whether the model sees pictures, as its server says or its kind is.
+    async fn sees_images(&self) -> Result<bool, Error>;
+
     /// What comes of a wish about thinking, as far as is known: the wish;
     /// [`Thinking::Off`] from a model that cannot think; [`Thinking::Low`] in
     /// place of `Off` from one that always does; or

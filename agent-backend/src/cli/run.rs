@@ -1,6 +1,9 @@
 //! `run`: one workflow in the terminal.
 
-use std::{io::IsTerminal as _, path::PathBuf};
+use std::{
+    io::{IsTerminal as _, Read as _},
+    path::{Path, PathBuf},
+};
 
 use clap::{Args, ValueEnum};
 use dialoguer::{Input, Select};
@@ -19,7 +22,11 @@ use super::{
     print,
     render::Screen,
 };
-use crate::{config::Config, error::Error};
+use crate::{
+    config::Config,
+    error::Error,
+    images::{self, Picture},
+};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -49,6 +56,9 @@ pub(super) struct Arguments {
     /// Search this folder as well, which is never written; may be repeated
     #[arg(long = "folder", value_name = "DIR")]
     folders: Vec<PathBuf>,
+    /// A picture that belongs to the request, for a model that sees; may be repeated
+    #[arg(long = "image", value_name = "FILE")]
+    images: Vec<PathBuf>,
 }
 
 /// As in a submit.
@@ -134,6 +144,8 @@ pub(super) async fn run(
             .map_err(|error| Error::user(Code::InvalidRequest, format!("{}: {error}", folder.display())))
     });
     let folders = folders.collect::<Result<_, _>>()?;
+    let images = arguments.images.iter().map(|file| picture(file));
+    let images = images.collect::<Result<Vec<_>, _>>()?;
     let backend = Backend::find(&config, named, Unfinished::Leave).await?;
     // A name without its provider is of our own Ollama, which has it by now.
     let model = model.filter(|model| !backend.is_inner() || config.has_model(model));
@@ -146,6 +158,7 @@ pub(super) async fn run(
         thought_level: arguments.thought_level.map(Into::into),
         retrieval: arguments.retrieval.map(Into::into),
         folders,
+        images,
     };
     let submitted = backend.client.submit(&request).await?;
     let manner = Manner {
@@ -160,6 +173,24 @@ pub(super) async fn run(
     let exit = follow(&backend.client, submitted.workflow_id, manner).await;
     backend.close().await;
     exit
+}
+
+/// A file as it is sent. What it is, is known here already, so that a wrong one begins
+/// nothing.
+fn picture(file: &Path) -> Result<wire::Image, Error> {
+    let refuse =
+        |why: &dyn std::fmt::Display| Error::user(Code::ImageRefused, format!("{}: {why}", file.display()));
+    let opened = std::fs::File::open(file).map_err(|error| refuse(&error))?;
+    let mut bytes = Vec::new();
+    // One more than is taken, so that a larger one is seen to be.
+    let most = engine::limits::IMAGE_BYTES_MAX as u64 + 1;
+    let read = opened.take(most).read_to_end(&mut bytes);
+    read.map_err(|error| refuse(&error))?;
+    let picture = Picture::of(None, bytes).map_err(|error| refuse(&error.message))?;
+    Ok(wire::Image {
+        data: images::base64(picture.contents().bytes()),
+        media_type: Some(picture.format().media_type().to_owned()),
+    })
 }
 
 /// Shows a workflow to its end, asking where it asks.

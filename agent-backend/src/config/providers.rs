@@ -55,6 +55,10 @@ pub struct ModelProvider {
     /// default as its server has it.
     #[serde(default)]
     pub thinking: Thinking,
+    /// Whether it sees pictures; by default as an Ollama says of its model, and otherwise
+    /// only `openai` does not.
+    #[serde(default)]
+    pub images: Option<bool>,
     /// Its address; by default the company's own, or this machine's Ollama.
     #[serde(default)]
     pub url: Option<String>,

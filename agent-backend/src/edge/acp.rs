@@ -16,6 +16,7 @@ mod follower;
 mod hub;
 mod joined;
 mod listing;
+mod pictures;
 mod prompt;
 mod servers;
 mod session;
@@ -32,6 +33,8 @@ mod turn;
 mod updates;
 mod usage;
 mod v2;
+
+use std::time::Duration;
 
 use agent_client_protocol::{
     Agent, Client, ConnectTo, Error as AcpError, JsonRpcResponse, on_receive_notification,
@@ -69,6 +72,10 @@ use crate::{config::ClientServers, error::Error};
 
 /// The one method of authentication.
 const AUTH_METHOD: &str = "local";
+
+/// Longest wait of a client that connects for a model server's word on whether its model
+/// sees.
+const SIGHT_LIMIT: Duration = Duration::from_millis(500);
 
 fn invalid(message: &str) -> AcpError {
     AcpError::invalid_params().data(message)
@@ -112,10 +119,15 @@ fn agent_of_one(connection: &Connection) -> impl ConnectTo<Client> + use<> {
         .v1()
         .name("agentic-ide")
         .on_receive_request(
-            async move |request: InitializeRequest, responder, _cx| {
+            async move |request: InitializeRequest, responder, cx| {
                 meeter.meet(Abilities::of(&request, meeter.machine()));
-                let servers = meeter.hub().client_servers();
-                responder.respond(initialize(&request, servers))
+                let connection = meeter.clone();
+                cx.spawn(async move {
+                    let sees = sees_images(&connection).await;
+                    let servers = connection.hub().client_servers();
+                    gone(responder.respond(initialize(&request, servers, sees)));
+                    Ok(())
+                })
             },
             on_receive_request!(),
         )
@@ -392,8 +404,15 @@ fn gone(answered: Result<(), AcpError>) {
     }
 }
 
-fn initialize(request: &InitializeRequest, servers: ClientServers) -> InitializeResponse {
-    let prompts = PromptCapabilities::new().embedded_context(true);
+/// Whether prompts may have pictures, as far as that is known soon: whoever connects
+/// does not wait for a slow server.
+async fn sees_images(connection: &Connection) -> bool {
+    let runtime = connection.hub().runtime();
+    runtime.sees_images(None, SIGHT_LIMIT).await
+}
+
+fn initialize(request: &InitializeRequest, servers: ClientServers, sees: bool) -> InitializeResponse {
+    let prompts = PromptCapabilities::new().embedded_context(true).image(sees);
     let sessions = SessionCapabilities::new()
         .list(SessionListCapabilities::new())
         .resume(SessionResumeCapabilities::new())

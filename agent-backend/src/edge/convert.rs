@@ -17,6 +17,7 @@ use shared::{
 
 use crate::{
     error::Error,
+    images::Picture,
     runtime::{
         Decided, Scope,
         choices::{self, CONFIGURED},
@@ -109,6 +110,12 @@ impl From<Error> for tonic::Status {
         let (_, code) = statuses(&error);
         Self::new(code, format!("{}: {}", error.code, error.message))
     }
+}
+
+/// Pictures of a request.
+pub(crate) fn pictures(images: &[wire::Image]) -> Result<Vec<Picture>, Error> {
+    let picture = |image: &wire::Image| Picture::of_base64(image.media_type.as_deref(), &image.data);
+    images.iter().map(picture).collect()
 }
 
 /// A decision as the engine takes it.

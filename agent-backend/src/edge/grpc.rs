@@ -7,13 +7,17 @@ use axum::Router;
 use proto::v1::{server_service_server::ServerServiceServer, workflow_service_server::WorkflowServiceServer};
 use tonic::service::Routes;
 
+use super::rest::SUBMIT_BYTES_MAX;
 use crate::runtime::Runtime;
 
 pub(super) fn routes(runtime: &Runtime) -> Router {
     let (reporter, health) = tonic_health::server::health_reporter();
     let mut routes = Routes::default();
     routes = routes
-        .add_service(WorkflowServiceServer::new(workflow::Service(runtime.clone())))
+        .add_service(
+            WorkflowServiceServer::new(workflow::Service(runtime.clone()))
+                .max_decoding_message_size(SUBMIT_BYTES_MAX),
+        )
         .add_service(ServerServiceServer::new(server::Service(runtime.clone())))
         .add_service(health);
     let reflection = tonic_reflection::server::Builder::configure()

@@ -34,6 +34,9 @@ use crate::{
 /// Workflows of one page where the request does not say.
 const PAGE_DEFAULT: usize = 50;
 
+/// Bytes of a request for a workflow, with as many pictures as it may have, in base64.
+pub(super) const SUBMIT_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// Bytes of an exported workflow that is taken over.
 const IMPORT_BYTES_MAX: usize = 256 * 1024 * 1024;
 
@@ -42,7 +45,10 @@ const PAGE_MAX: usize = 200;
 
 pub(super) fn routes() -> Router<Runtime> {
     Router::new()
-        .route("/api/workflow/submit", post(submit))
+        .route(
+            "/api/workflow/submit",
+            post(submit).layer(DefaultBodyLimit::max(SUBMIT_BYTES_MAX)),
+        )
         .route("/api/workflow/{id}", get(show).delete(delete))
         .route("/api/workflow/{id}/stream", get(stream::stream))
         .route("/api/workflow/{id}/decision", post(decide))
@@ -97,6 +103,7 @@ async fn submit(
         correlation: convert::correlation(request.correlation_id.as_deref())?,
         workflow_type: request.workflow_type,
         query: request.user_query,
+        images: convert::pictures(&request.images)?,
         workspace: request.workspace,
         choices: convert::choices(
             request.model.as_deref(),

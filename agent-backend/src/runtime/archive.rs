@@ -89,6 +89,7 @@ impl Runtime {
             workflow: new.workflow.clone(),
             correlation: new.correlation.clone(),
             fingerprint: BlobId::of(format!("fork\0{id}\0{at}\0{model}").as_bytes()),
+            blobs: Vec::new(),
             status: actor::status(&state),
             events,
         };
@@ -155,6 +156,7 @@ impl Runtime {
             fingerprint: BlobId::of(
                 format!("{}\0{}\0{}", task.workflow_type, task.workspace, task.query).as_bytes(),
             ),
+            blobs: Vec::new(),
             // Finished from the first write: nothing ever runs it.
             status: actor::status(&state),
             events: first,

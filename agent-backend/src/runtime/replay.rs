@@ -110,6 +110,7 @@ mod tests {
             query: "q".to_owned(),
             workspace: "/w".to_owned(),
             choices: engine::artifact::Choices::default(),
+            images: Vec::new(),
         };
         let events = engine::submit(id.clone(), correlation.clone(), task, graph, &CTX).unwrap();
         let events = record(Seq(0), CTX.now_ms, events);
@@ -119,6 +120,7 @@ mod tests {
             correlation,
             fingerprint: BlobId::of(b""),
             events,
+            blobs: Vec::new(),
             status: Status::Running,
         };
         journal.create(new).await.unwrap();

@@ -15,7 +15,7 @@ use shared::{
     id::{CorrelationId, Seq, WorkflowId},
 };
 
-use super::{Missing, Runtime, Update, replay};
+use super::{Missing, New, Runtime, Update, replay};
 use crate::error::Error;
 
 /// Undos of one workflow: those that failed, and those that were undone.
@@ -199,9 +199,17 @@ impl Runtime {
                 undoes: Some(original.workflow.clone()),
                 ..Choices::default()
             },
+            images: Vec::new(),
         };
         let correlation = correlation(&original.workflow, number)?;
-        let begun = self.begin(correlation, task, Graph::undo(), Missing::Said, Vec::new());
+        let new = New {
+            task,
+            blobs: Vec::new(),
+            graph: Graph::undo(),
+            missing: Missing::Said,
+            servers: Vec::new(),
+        };
+        let begun = self.begin(correlation, new);
         let (workflow, _) = begun.await?;
         Ok(workflow)
     }

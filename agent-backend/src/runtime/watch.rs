@@ -204,6 +204,7 @@ mod tests {
                     query: "q".to_owned(),
                     workspace: "/w".to_owned(),
                     choices: engine::artifact::Choices::default(),
+                    images: Vec::new(),
                 },
                 graph: Graph {
                     name: "t".to_owned(),
@@ -221,6 +222,7 @@ mod tests {
                     at_ms: 1,
                     event,
                 }],
+                blobs: Vec::new(),
                 status: Status::Running,
             };
             run.journal.create(new).await.unwrap();

@@ -12,6 +12,7 @@ mod folders;
 mod generation;
 mod ledger;
 mod material;
+mod pictures;
 mod planning;
 mod questions;
 mod retrieval;

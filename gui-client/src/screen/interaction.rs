@@ -151,6 +151,7 @@ impl Interaction {
             thought_level: None,
             retrieval: None,
             folders: Vec::new(),
+            images: Vec::new(),
         };
         let before = self.unacknowledged.take();
         let same = before.filter(|before| {

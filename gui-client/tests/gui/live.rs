@@ -299,6 +299,7 @@ async fn requests_as_the_contract_says() {
         thought_level: None,
         retrieval: None,
         folders: Vec::new(),
+        images: Vec::new(),
     };
     let decision = DecisionRequest {
         decision: Decision::Modify,

@@ -40,6 +40,19 @@ pub struct SubmitRequest {
     /// are searched and never written.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub folders: Vec<String>,
+    /// Up to 8 pictures that belong to the request, of a model that sees them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<Image>,
+}
+
+/// A picture of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Image {
+    /// The bytes of a PNG, JPEG, GIF or WebP file of up to 3.75 MB, in base64.
+    pub data: String,
+    /// What kind of file it is, for example `image/png`; found out where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media_type: Option<String>,
 }
 
 /// How much the models think before they answer.

@@ -57,6 +57,33 @@ fn common(a: &Built, b: &Built) -> String {
 }
 
 #[test]
+fn pictures_are_told_of_after_the_request() {
+    let check = |shown: usize, hidden: usize, expect: &str| {
+        let facts = Facts {
+            images: Images { shown, hidden },
+            ..facts(None)
+        };
+        let built = whole(&code_generation(&facts, BUDGET));
+        let (_, after) = built.split_once("Limit the requests of a client\n\n").unwrap();
+        let (told, _) = after.split_once("# Your task").unwrap();
+        assert_eq!(told, expect);
+    };
+    check(0, 0, "");
+    check(1, 0, "An image belongs to the request. It is attached.\n\n");
+    check(
+        2,
+        1,
+        "2 images belong to the request. They are attached, in their order.\n\n\
+         An image of the request cannot be shown to you: do not guess what is in it.\n\n",
+    );
+    check(
+        0,
+        3,
+        "3 images of the request cannot be shown to you: do not guess what is in them.\n\n",
+    );
+}
+
+#[test]
 fn a_plan_is_asked_for() {
     let stages = [(StageId::new("test_generation"), "writes tests for the new code")];
     let facts = Facts {

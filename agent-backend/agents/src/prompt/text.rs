@@ -4,6 +4,7 @@
 use serde_json::json;
 use shared::id::StageId;
 
+use super::Images;
 use crate::edit::Format;
 
 /// The system text, the same for all stages.
@@ -196,4 +197,23 @@ pub(super) fn plan_example<'a>(stages: impl Iterator<Item = &'a StageId>) -> Str
 pub(super) fn hidden(paths: &[&str]) -> String {
     let list: String = paths.iter().map(|path| format!("- {path}\n")).collect();
     format!("# Files that exist but are too long to show: do not write them\n\n{list}\n")
+}
+
+/// What a model is told of the pictures of a request: also of those that it cannot see, so
+/// that it does not guess what they show.
+pub(super) fn images(images: Images) -> String {
+    let Images { shown, hidden } = images;
+    let mut text = match shown {
+        0 => String::new(),
+        1 => "An image belongs to the request. It is attached.\n\n".to_owned(),
+        more => format!("{more} images belong to the request. They are attached, in their order.\n\n"),
+    };
+    match hidden {
+        0 => {}
+        1 => text.push_str("An image of the request cannot be shown to you: do not guess what is in it.\n\n"),
+        more => text.push_str(&format!(
+            "{more} images of the request cannot be shown to you: do not guess what is in them.\n\n"
+        )),
+    }
+    text
 }

@@ -124,6 +124,8 @@ pub struct NewWorkflow {
     pub fingerprint: BlobId,
     /// The first events; the first is `Submitted`, at seq 1.
     pub events: Vec<Recorded>,
+    /// Contents that the events name and the journal may not have yet.
+    pub blobs: Vec<Blob>,
     /// Status for the list after them.
     pub status: Status,
 }

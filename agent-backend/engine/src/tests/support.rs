@@ -8,7 +8,7 @@ use shared::{
 use crate::{
     Action, Command, Ctx, Ending, Event, FoundBy, Outcome, Output, Recorded, State,
     artifact::{
-        Applied, ApplyIntent, CheckReport, CheckStatus, Context, Decision, Failure, FileChange, Plan,
+        Applied, ApplyIntent, CheckReport, CheckStatus, Context, Decision, Failure, FileChange, Image, Plan,
         Proposal, RetrievalMode, Selection, StageChoice, Task,
     },
     blob::BlobId,
@@ -39,11 +39,17 @@ impl Run {
     }
 
     pub fn with(graph: graph::Graph) -> Self {
+        Self::asked(graph, Vec::new())
+    }
+
+    /// A workflow whose request has pictures.
+    pub fn asked(graph: graph::Graph, images: Vec<Image>) -> Self {
         let task = Task {
             workflow_type: graph.name.clone(),
             query: "add login".into(),
             workspace: "/w".into(),
             choices: crate::artifact::Choices::default(),
+            images,
         };
         let ctx = Ctx {
             now_ms: 1_000,
@@ -280,6 +286,7 @@ pub fn blank() -> State {
         query: "x".into(),
         workspace: String::new(),
         choices: crate::artifact::Choices::default(),
+        images: Vec::new(),
     };
     let events = submit(
         WorkflowId::new("w0"),

@@ -50,6 +50,7 @@ impl Run {
             query: "Add JWT authentication beside API keys".to_owned(),
             workspace: workspace.to_owned(),
             choices: engine::artifact::Choices::default(),
+            images: Vec::new(),
         };
         let now_ms = 1_700_000_000_000;
         let ctx = Ctx { now_ms, random: 0 };
@@ -61,6 +62,7 @@ impl Run {
             correlation,
             fingerprint: BlobId::of(name.as_bytes()),
             events,
+            blobs: Vec::new(),
             status: Status::Running,
         };
         journal.create(new).await.unwrap();

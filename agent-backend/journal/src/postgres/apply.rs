@@ -4,7 +4,7 @@
 //! its transaction.
 
 use engine::{
-    blob::BlobId,
+    blob::{Blob, BlobId},
     ports::journal::{Claimed, Created, Release},
 };
 use shared::id::{Seq, WorkflowId};
@@ -36,6 +36,10 @@ pub(super) const BEGIN: &str = "WITH begun AS (
         AS e (seq, at_ms, v, digest, body)
 ), names AS (
     INSERT INTO agentic_ide.named (sha256, run) SELECT n.sha256, begun.run FROM begun, unnest($17::text[]) AS n (sha256)
+    ON CONFLICT DO NOTHING
+), blob AS (
+    INSERT INTO agentic_ide.blobs (sha256, bytes)
+    SELECT b.sha256, b.bytes FROM begun, unnest($18::text[], $19::bytea[]) AS b (sha256, bytes)
     ON CONFLICT DO NOTHING
 ) SELECT run FROM begun";
 
@@ -246,6 +250,7 @@ fn begin(new: &Begin, epoch: i64) -> Values<'_> {
     ];
     values.extend(rows(&new.rows));
     values.push(Box::new(&new.names));
+    values.extend(contents(&new.blobs));
     values
 }
 
@@ -260,18 +265,21 @@ fn append(more: &AppendRows, epoch: i64) -> Values<'_> {
         more.status.map(status_text),
     ];
     values.extend(rows(&more.rows));
-    // In one order everywhere, so that two backends do not wait for each other.
-    let mut blobs: Vec<(String, &[u8])> = more
-        .blobs
+    values.extend(contents(&more.blobs));
+    values.push(Box::new(&more.names));
+    values
+}
+
+/// Names and bytes, in one order everywhere, so that two backends do not wait for each
+/// other.
+fn contents(blobs: &[Blob]) -> Values<'_> {
+    let mut blobs: Vec<(String, &[u8])> = blobs
         .iter()
         .map(|blob| (blob.id().to_hex(), blob.bytes()))
         .collect();
     blobs.sort();
     let (names, bytes): (Vec<String>, Vec<&[u8]>) = blobs.into_iter().unzip();
-    values.push(Box::new(names));
-    values.push(Box::new(bytes));
-    values.push(Box::new(&more.names));
-    values
+    values![names, bytes]
 }
 
 fn rows(rows: &[record::Row]) -> Values<'_> {

@@ -10,8 +10,8 @@ mod tools;
 use engine::{
     artifact::{
         Applied, ApplyIntent, CallEnding, CallNext, CheckReport, CheckStatus, Choices, CommitIntent, Context,
-        ContextItem, ContextRead, Decision, Estimate, Failure, FileChange, FileSelection, ModelCall, Plan,
-        Proposal, RetrievalMode, Search, Selection, Span, StageChoice, Task, ThoughtLevel,
+        ContextItem, ContextRead, Decision, Estimate, Failure, FileChange, FileSelection, Image, ImageFormat,
+        ModelCall, Plan, Proposal, RetrievalMode, Search, Selection, Span, StageChoice, Task, ThoughtLevel,
     },
     blob::BlobId,
     event::{
@@ -31,8 +31,8 @@ use shared::{
 
 use self::{
     later::{
-        choice_samples, edit_samples, estimate_samples, leave_samples, read_samples, recheck_samples,
-        role_samples, thought_samples, trial_samples, undo_samples,
+        choice_samples, edit_samples, estimate_samples, image_samples, leave_samples, read_samples,
+        recheck_samples, role_samples, thought_samples, trial_samples, undo_samples,
     },
     strategies::events,
 };
@@ -52,6 +52,7 @@ const LEAVES: &str = include_str!("fixtures/v1-leaves.jsonl");
 const UNDOS: &str = include_str!("fixtures/v1-undos.jsonl");
 const CHOICES: &str = include_str!("fixtures/v1-choices.jsonl");
 const THOUGHTS: &str = include_str!("fixtures/v1-thoughts.jsonl");
+const IMAGES: &str = include_str!("fixtures/v1-images.jsonl");
 const HISTORY: &str = include_str!("fixtures/v1-history.jsonl");
 
 fn text(event: &Event) -> String {
@@ -100,6 +101,7 @@ fn samples() -> Vec<Event> {
                 query: "add \"sum\"\nwith umlauts: ä 🦀".to_owned(),
                 workspace: "/home/ada/shop".to_owned(),
                 choices: Choices::default(),
+                images: Vec::new(),
             },
             graph: Graph {
                 name: "feature_implementation".to_owned(),
@@ -341,6 +343,7 @@ fn added_samples() -> Vec<Event> {
                 query: "do it".to_owned(),
                 workspace: "/shop".to_owned(),
                 choices: Choices::default(),
+                images: Vec::new(),
             },
             graph: Graph {
                 name: "parts".to_owned(),
@@ -504,6 +507,8 @@ fn the_text_of_every_kind_of_event() {
     insta::assert_snapshot!("leaves", lines.join("\n"));
     let lines: Vec<String> = undo_samples().iter().map(text).collect();
     insta::assert_snapshot!("undos", lines.join("\n"));
+    let lines: Vec<String> = image_samples().iter().map(text).collect();
+    insta::assert_snapshot!("images", lines.join("\n"));
 }
 
 #[test]
@@ -525,6 +530,7 @@ fn what_was_once_written_is_still_read() {
     assert_eq!(read(RECHECKS), recheck_samples());
     assert_eq!(read(LEAVES), leave_samples());
     assert_eq!(read(UNDOS), undo_samples());
+    assert_eq!(read(IMAGES), image_samples());
 }
 
 /// A whole workflow as an earlier version wrote it.

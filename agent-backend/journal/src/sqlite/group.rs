@@ -2,7 +2,10 @@
 //! Everything that can refuse a job is asked before its first row is written,
 //! so that a refused job leaves nothing behind and spares the others.
 
-use engine::ports::journal::{Claimed, Created, Epoch, Release};
+use engine::{
+    blob::Blob,
+    ports::journal::{Claimed, Created, Epoch, Release},
+};
 use rusqlite::{OptionalExtension, Transaction, params};
 use shared::id::{Seq, WorkflowId};
 
@@ -192,6 +195,7 @@ fn begin(transaction: &Transaction<'_>, epoch: Epoch, new: &Begin) -> Result<Res
             last.at_ms,
             epoch.0
         ])?;
+    keep(transaction, &new.blobs)?;
     insert(transaction, run, epoch, &new.rows)?;
     name(transaction, run, &new.names)?;
     Ok(Ok(Created::New))
@@ -218,11 +222,7 @@ fn append(
             head: Seq(head),
         }));
     }
-    let mut blobs = transaction
-        .prepare_cached("INSERT INTO blobs (sha256, bytes) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?;
-    for blob in &more.blobs {
-        blobs.execute(params![blob.id().to_hex(), blob.bytes()])?;
-    }
+    keep(transaction, &more.blobs)?;
     insert(transaction, run, epoch, &more.rows)?;
     name(transaction, run, &more.names)?;
     if let Some(last) = more.rows.last() {
@@ -237,6 +237,15 @@ fn append(
             .execute(params![run, status_text(status)])?;
     }
     Ok(Ok(()))
+}
+
+fn keep(transaction: &Transaction<'_>, blobs: &[Blob]) -> Result<(), Error> {
+    let mut statement = transaction
+        .prepare_cached("INSERT INTO blobs (sha256, bytes) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?;
+    for blob in blobs {
+        statement.execute(params![blob.id().to_hex(), blob.bytes()])?;
+    }
+    Ok(())
 }
 
 fn name(transaction: &Transaction<'_>, run: i64, names: &[String]) -> Result<(), Error> {

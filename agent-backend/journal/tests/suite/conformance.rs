@@ -1,6 +1,7 @@
 //! What every journal does, run on each of them.
 
 use engine::{
+    artifact::{Image, ImageFormat},
     blob::{Blob, BlobId},
     event::Event,
     ports::{
@@ -46,6 +47,7 @@ on_every_journal! {
     heads_follow_the_events
     lists_are_newest_first
     blobs_are_kept_once
+    a_request_begins_with_what_it_names
     a_workflow_begins_with_its_status
     the_last_shorter_history_is_found
     what_is_not_there
@@ -326,6 +328,48 @@ async fn blobs_are_kept_once(store: &impl Store) {
         assert_eq!(journal.blob(blob.id()).await, Ok(Some(blob.bytes().to_vec())));
     }
     assert_eq!(journal.blob(BlobId::of(b"other")).await, Ok(None));
+}
+
+async fn a_request_begins_with_what_it_names(store: &impl Store) {
+    let journal = &store.open().await;
+    let image = Blob::new(b"\x89PNG\r\n\x1a\n".to_vec());
+    let with = |n: u64| {
+        let mut new = new(n);
+        if let Event::Submitted { task, .. } = &mut new.events[0].event {
+            task.images = vec![Image {
+                blob: image.id(),
+                format: ImageFormat::Png,
+                bytes: 8,
+            }];
+        }
+        NewWorkflow {
+            blobs: vec![image.clone(), image.clone()],
+            status: Status::Cancelled,
+            ..new
+        }
+    };
+    let bytes = async || journal.blob(image.id()).await;
+    for n in [1, 2] {
+        assert_eq!(journal.create(with(n)).await, Ok(Created::New));
+    }
+    assert_eq!(all(journal, wf(1)).await, Ok(with(1).events));
+    assert_eq!(bytes().await, Ok(Some(image.bytes().to_vec())));
+    journal.delete(wf(1)).await.unwrap();
+    assert_eq!(
+        bytes().await,
+        Ok(Some(image.bytes().to_vec())),
+        "the other one names it"
+    );
+    journal.delete(wf(2)).await.unwrap();
+    assert_eq!(bytes().await, Ok(None));
+    // What is refused leaves nothing behind.
+    journal.create(new(3)).await.unwrap();
+    let known = NewWorkflow {
+        correlation: new(3).correlation,
+        ..with(4)
+    };
+    journal.create(known).await.unwrap_err();
+    assert_eq!(bytes().await, Ok(None));
 }
 
 async fn a_workflow_begins_with_its_status(store: &impl Store) {

@@ -349,6 +349,7 @@ async fn bytes_of_a_history(piece_tokens: usize) -> u64 {
             query: "Add JWT authentication beside API keys".to_owned(),
             workspace: "/shop".to_owned(),
             choices: engine::artifact::Choices::default(),
+            images: Vec::new(),
         };
         let ctx = Ctx {
             now_ms: 1_700_000_000_000,
@@ -370,6 +371,7 @@ async fn bytes_of_a_history(piece_tokens: usize) -> u64 {
             correlation,
             fingerprint: engine::blob::BlobId::of(b"request"),
             events,
+            blobs: Vec::new(),
             status: Status::Running,
         };
         journal.create(create).await.unwrap();

@@ -175,6 +175,7 @@ pub fn new(n: impl std::fmt::Display) -> NewWorkflow {
             query: format!("request {n}"),
             workspace: "/shop".to_owned(),
             choices: engine::artifact::Choices::default(),
+            images: Vec::new(),
         },
         graph: Graph {
             name: "feature_implementation".to_owned(),
@@ -189,6 +190,7 @@ pub fn new(n: impl std::fmt::Display) -> NewWorkflow {
         correlation,
         fingerprint,
         events: vec![at(1, event)],
+        blobs: Vec::new(),
         status: Status::Running,
     }
 }

@@ -10,7 +10,7 @@ use super::{
     link::Link,
     policy::{Failed, Policy, Step},
 };
-use crate::{Error, Trouble};
+use crate::{Error, Identity, Trouble};
 
 /// How often it is looked whether a provider is there again: first, and at
 /// longest.
@@ -80,10 +80,16 @@ impl Chain {
     /// A question's way along the chain. With `model`, a provider of that model
     /// is asked before the others: it has begun the answer.
     pub fn run(self: &Arc<Self>, model: Option<&str>) -> Run {
+        self.run_preferring(model, |_| true)
+    }
+
+    /// The same, along those first that `prefers` says.
+    pub fn run_preferring(self: &Arc<Self>, model: Option<&str>, prefers: impl Fn(&Identity) -> bool) -> Run {
         let mut order: Vec<usize> = (0..self.links.len()).collect();
-        if let Some(model) = model {
-            order.sort_by_key(|at| self.links[*at].identity().model != model);
-        }
+        order.sort_by_key(|at| {
+            let who = self.links[*at].identity();
+            (model.is_some_and(|model| who.model != model), !prefers(who))
+        });
         let legs = order.into_iter().map(|link| Leg {
             link,
             tries: 0,

@@ -222,6 +222,10 @@ impl Provider for Pool {
         first(self.all(|host| async move { host.continues().await }).await)
     }
 
+    async fn sees_images(&self) -> Result<bool, Error> {
+        first(self.all(|host| async move { host.sees_images().await }).await)
+    }
+
     /// As the first host that is there has it: their model is the same.
     async fn grants(&self, wanted: Thinking) -> Thinking {
         let there = self.hosts.iter().find(|host| !host.known().down);

@@ -80,6 +80,7 @@ impl Life<'_> {
             query: "add login".to_owned(),
             workspace: "/w".to_owned(),
             choices: engine::artifact::Choices::default(),
+            images: Vec::new(),
         };
         let ctx = engine::Ctx {
             now_ms: self.clock_ms,

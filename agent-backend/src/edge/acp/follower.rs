@@ -25,6 +25,7 @@ use super::{
     client::{Client, State, Stop},
     commands, editor,
     joined::{self, Held},
+    pictures,
     session::{self, At, Came, ConnectionId, Entry, Mark, News, Session, What},
     settings::Offer,
     streaming::{Positions, Wish},
@@ -285,7 +286,11 @@ impl Following {
         let is_mine = entry.from == Some(self.me) && !self.client.hears_itself();
         let from = Source::of(entry, self.from.of(place));
         if !is_mine {
-            self.tell(&from, Seq::default(), [updates::heard(&entry.prompt)]);
+            let mut said = vec![updates::heard(&entry.prompt)];
+            if let Some(workflow) = &from.workflow {
+                said.extend(pictures::of(&self.runtime, workflow).await?);
+            }
+            self.tell(&from, Seq::default(), said);
         }
         match &entry.came {
             Came::Workflow(workflow) => {

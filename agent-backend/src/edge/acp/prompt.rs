@@ -7,10 +7,7 @@ use agent_client_protocol::{
     Error as AcpError,
     v1::schema::{PromptRequest, PromptResponse, StopReason},
 };
-use shared::{
-    error::Code,
-    id::{Seq, WorkflowId},
-};
+use shared::id::{Seq, WorkflowId};
 use tokio::time::timeout;
 
 use super::{
@@ -19,10 +16,10 @@ use super::{
     connection::Connection,
     follower::Follower,
     session::{Lease, Session},
-    steering, text,
+    steering,
+    text::{self, Said},
     turn::Turn,
 };
-use crate::error::Error;
 
 /// Longest wait for the end of a turn whose work is over.
 const TURN_END: Duration = Duration::from_secs(5);
@@ -41,14 +38,15 @@ pub(super) async fn take(
     connection: &Connection,
     session: &Arc<Session>,
     follower: &Follower,
-    text: &str,
+    said: &Said,
 ) -> Result<Taken, AcpError> {
     let runtime = connection.hub().runtime();
     loop {
         if let Some(lease) = session.begin(connection.id()) {
             return Ok(Taken::Turn(lease));
         }
-        let told = steering::steer(runtime, session, follower, text.to_owned()).await;
+        let words = text::words(said.clone()).map_err(|error| acp_error(&error))?;
+        let told = steering::steer(runtime, session, follower, words).await;
         if let Some((workflow, after)) = told.map_err(|error| acp_error(&error))? {
             return Ok(Taken::Told(workflow, after));
         }
@@ -69,10 +67,10 @@ pub(super) async fn prompt(
 ) -> Result<PromptResponse, AcpError> {
     connection.admit()?;
     let session = connection.hub().open(&request.session_id).await?;
-    let text = text::of(&request.prompt, &session.cwd, &session.folders()).and_then(some_text);
-    let text = text.map_err(|error| acp_error(&error))?;
+    let said = text::of(&request.prompt, &session.cwd, &session.folders()).and_then(text::usable);
+    let said = said.map_err(|error| acp_error(&error))?;
     let follower = connection.attend(peer, &session).await?;
-    let lease = match take(connection, &session, &follower, &text).await? {
+    let lease = match take(connection, &session, &follower, &said).await? {
         Taken::Turn(lease) => lease,
         Taken::Told(workflow, _) => {
             return Ok(PromptResponse::new(StopReason::EndTurn).meta(steering::told(&workflow)));
@@ -90,7 +88,7 @@ pub(super) async fn prompt(
         std::future::pending().await
     };
     let outcome = tokio::select! {
-        outcome = Box::pin(turn.run(text)) => outcome,
+        outcome = Box::pin(turn.run(said)) => outcome,
         never = withdrawn => never,
     };
     match outcome {
@@ -107,20 +105,12 @@ pub(super) async fn steer(
 ) -> Result<steering::Steered, AcpError> {
     connection.admit()?;
     let session = connection.hub().open(&request.session).await?;
-    let text = text::of(&request.prompt, &session.cwd, &session.folders()).and_then(some_text);
+    let said = text::of(&request.prompt, &session.cwd, &session.folders()).and_then(text::usable);
+    let text = said.and_then(text::words);
     let text = text.map_err(|error| acp_error(&error))?;
     let follower = connection.attend(peer, &session).await?;
     let runtime = connection.hub().runtime();
     let steered = steering::steer(runtime, &session, &follower, text).await;
     let told = steered.map_err(|error| acp_error(&error))?;
     Ok(steering::Steered::of(told.as_ref().map(|(workflow, _)| workflow)))
-}
-
-/// Refuses a prompt that cannot be used.
-pub(super) fn some_text(text: String) -> Result<String, Error> {
-    if text.trim().is_empty() {
-        let message = "the prompt has no text: say what should be implemented";
-        return Err(Error::user(Code::QueryEmpty, message));
-    }
-    Ok(text)
 }

@@ -34,6 +34,7 @@ use super::{
 use crate::{
     clock,
     error::Error,
+    images::Picture,
     runtime::{Missing, Runtime, Submission},
 };
 
@@ -96,6 +97,17 @@ pub(super) struct Entry {
     /// Who asked it, where that is known: it needs not be told.
     pub(super) from: Option<ConnectionId>,
     pub(super) came: Came,
+}
+
+/// Work that is to begin.
+pub(super) struct Work<'a> {
+    pub(super) definition: &'a str,
+    /// What it is to do.
+    pub(super) query: String,
+    /// What the person said.
+    pub(super) prompt: String,
+    /// What they showed.
+    pub(super) images: Vec<Picture>,
 }
 
 /// What came of it.
@@ -281,19 +293,27 @@ impl Session {
     pub(super) async fn begin_work(
         self: &Arc<Self>,
         runtime: &Runtime,
-        definition: &str,
-        query: String,
-        prompt: String,
+        work: Work<'_>,
         from: ConnectionId,
     ) -> Result<(usize, WorkflowId), Error> {
+        let Work {
+            definition,
+            query,
+            prompt,
+            images,
+        } = work;
         fits(&query)?;
         let choices = self.settings.borrow().choices(&Offer::of(runtime))?;
+        if !images.is_empty() {
+            runtime.check_sight(choices.model.as_deref()).await?;
+        }
         let key = self.enter(runtime, &prompt, None).await?;
         // Its first step may ask already.
         editor::attach(runtime, &key, self);
         let submission = Submission {
             workflow_type: definition.to_owned(),
             query,
+            images,
             correlation: Some(key.clone()),
             workspace: Some(self.cwd.to_string_lossy().into_owned()),
             choices,

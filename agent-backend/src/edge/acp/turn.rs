@@ -17,10 +17,11 @@ use super::{
     commands::{self, Asked},
     connection::Connection,
     follower::{Follower, Place, Waits},
-    session::{At, Lease, Session},
+    session::{At, Lease, Session, Work},
+    text::{self, Said},
     updates,
 };
-use crate::{error::Error, runtime::Runtime};
+use crate::{error::Error, images::Picture, runtime::Runtime};
 
 /// What a turn is about.
 pub(super) struct About {
@@ -66,8 +67,8 @@ pub(super) struct Turn<'a> {
 
 impl Turn<'_> {
     /// Runs to its end.
-    pub(super) async fn run(self, text: String) -> Result<StopReason, Error> {
-        match Box::pin(self.begin(text)).await? {
+    pub(super) async fn run(self, said: Said) -> Result<StopReason, Error> {
+        match Box::pin(self.begin(said)).await? {
             Some(about) => self.finish(about).await,
             None => Ok(StopReason::EndTurn),
         }
@@ -146,9 +147,16 @@ impl Turn<'_> {
     }
 
     /// Does what is asked; what to wait for, if anything.
-    pub(super) async fn begin(&self, text: String) -> Result<Option<About>, Error> {
+    pub(super) async fn begin(&self, said: Said) -> Result<Option<About>, Error> {
         let last = self.unfinished().await?;
-        match (commands::parse(&text)?, last) {
+        let asked = commands::parse(&said.text)?;
+        let begins = matches!(&asked, Asked::Words | Asked::Work { .. }) && last.is_none();
+        let (text, images) = if begins {
+            (said.text, said.images)
+        } else {
+            (text::words(said)?, Vec::new())
+        };
+        match (asked, last) {
             (Asked::Search(query), _) => {
                 let answer =
                     answers::search(self.runtime(), &self.session.cwd, &self.session.folders(), &query)
@@ -176,11 +184,11 @@ impl Turn<'_> {
                     origin: Origin::Words(state.workflow.clone(), seq),
                 })),
                 // Somebody else has answered meanwhile, and it is over.
-                None => self.work(None, text.clone(), text).await.map(Some),
+                None => self.work(None, text.clone(), text, images).await.map(Some),
             },
-            (Asked::Words, None) => self.work(None, text.clone(), text).await.map(Some),
+            (Asked::Words, None) => self.work(None, text.clone(), text, images).await.map(Some),
             (Asked::Work { definition, query }, None) => {
-                self.work(Some(definition), query, text).await.map(Some)
+                self.work(Some(definition), query, text, images).await.map(Some)
             }
             (Asked::Work { .. }, Some((_, state))) => {
                 let message = format!(
@@ -205,12 +213,24 @@ impl Turn<'_> {
         }
     }
 
-    async fn work(&self, definition: Option<&str>, query: String, text: String) -> Result<About, Error> {
+    async fn work(
+        &self,
+        definition: Option<&str>,
+        query: String,
+        text: String,
+        images: Vec<Picture>,
+    ) -> Result<About, Error> {
         let chosen = self.session.settings().borrow().mode.clone();
         let definition = definition.unwrap_or(&chosen);
+        let work = Work {
+            definition,
+            query,
+            prompt: text,
+            images,
+        };
         let begun = self
             .session
-            .begin_work(self.runtime(), definition, query, text, self.connection.id());
+            .begin_work(self.runtime(), work, self.connection.id());
         let (entry, workflow) = begun.await?;
         Ok(About {
             workflow: Some(workflow),

@@ -5,13 +5,13 @@ mod question;
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use agent_client_protocol::v1::schema::{
-    ContentBlock, ContentChunk, Diff, Meta, Notice, NoticeSeverity, Plan, PlanEntry, PlanEntryPriority,
-    PlanEntryStatus, SessionUpdate, TextContent, ToolCall, ToolCallContent, ToolCallLocation, ToolCallStatus,
-    ToolCallUpdate, ToolCallUpdateFields, ToolKind,
+    ContentBlock, ContentChunk, Diff, ImageContent, Meta, Notice, NoticeSeverity, Plan, PlanEntry,
+    PlanEntryPriority, PlanEntryStatus, SessionUpdate, TextContent, ToolCall, ToolCallContent,
+    ToolCallLocation, ToolCallStatus, ToolCallUpdate, ToolCallUpdateFields, ToolKind,
 };
 use engine::{
     Event, Graph, Outcome, StageKind,
-    artifact::{CallEnding, CheckReport, CheckStatus, Decision, Estimate, Failure, ModelCall},
+    artifact::{CallEnding, CheckReport, CheckStatus, Decision, Estimate, Failure, ImageFormat, ModelCall},
     event::{self, Ending, Help, NoticeLevel, Streamed},
     ports::Journal,
 };
@@ -25,7 +25,7 @@ use super::{
     terminal::{self, Ended, Opener, Own, Terminals},
     usage::Usage,
 };
-use crate::{error::Error, present};
+use crate::{error::Error, images, present};
 
 /// What is said of a file beside its texts, where these do not tell.
 const CHANGE: &str = "change";
@@ -438,6 +438,12 @@ pub(super) fn is_deleted(diff: &Diff) -> bool {
 /// Words of the person.
 pub(super) fn heard(words: &str) -> SessionUpdate {
     SessionUpdate::UserMessageChunk(ContentChunk::new(text(words)))
+}
+
+/// A picture of the person.
+pub(super) fn seen(format: ImageFormat, bytes: &[u8]) -> SessionUpdate {
+    let image = ImageContent::new(images::base64(bytes), format.media_type());
+    SessionUpdate::UserMessageChunk(ContentChunk::new(ContentBlock::Image(image)))
 }
 
 /// Words of the agent.

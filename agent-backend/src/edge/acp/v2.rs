@@ -58,10 +58,15 @@ pub(super) fn agent(connection: &Connection) -> impl ConnectTo<ClientRole> + use
         .v2()
         .name("agentic-ide")
         .on_receive_request(
-            async move |request: two::InitializeRequest, responder, _cx| {
+            async move |request: two::InitializeRequest, responder, cx| {
                 meeter.meet(abilities(&request));
-                let servers = meeter.hub().client_servers();
-                responder.respond(initialize(&request, servers))
+                let connection = meeter.clone();
+                cx.spawn(async move {
+                    let sees = super::sees_images(&connection).await;
+                    let servers = connection.hub().client_servers();
+                    gone(responder.respond(initialize(&request, servers, sees)));
+                    Ok(())
+                })
             },
             on_receive_request!(),
         )
@@ -312,9 +317,14 @@ fn abilities(request: &two::InitializeRequest) -> Abilities {
     }
 }
 
-fn initialize(request: &two::InitializeRequest, servers: ClientServers) -> two::InitializeResponse {
-    let prompts =
-        two::PromptCapabilities::new().embedded_context(two::PromptEmbeddedContextCapabilities::new());
+fn initialize(
+    request: &two::InitializeRequest,
+    servers: ClientServers,
+    sees: bool,
+) -> two::InitializeResponse {
+    let prompts = two::PromptCapabilities::new()
+        .embedded_context(two::PromptEmbeddedContextCapabilities::new())
+        .image(sees.then(two::PromptImageCapabilities::new));
     let sessions = two::SessionCapabilities::new()
         .prompt(prompts)
         .mcp(servers::told_two(servers))

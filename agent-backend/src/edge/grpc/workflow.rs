@@ -12,6 +12,7 @@ use tonic::{Request, Response, Status};
 use crate::{
     edge::{convert, rest, stream::Feed},
     error::Error,
+    images::Picture,
     present::{self, Mode},
     runtime::{Missing, Runtime, Submission},
 };
@@ -26,8 +27,10 @@ impl WorkflowService for Service {
         &self,
         request: Request<v1::SubmitRequest>,
     ) -> Result<Response<v1::SubmitResponse>, Status> {
-        let request = request.into_inner();
+        let mut request = request.into_inner();
+        let images = std::mem::take(&mut request.images).into_iter().map(picture);
         let submission = Submission {
+            images: images.collect::<Result<_, _>>()?,
             choices: convert::choices(
                 Some(&request.model),
                 thought_level(request.thought_level)?,
@@ -152,6 +155,12 @@ fn choice(file: v1::FileChoice) -> HunkChoice {
         hunks,
         text,
     }
+}
+
+fn picture(image: v1::Image) -> Result<Picture, Error> {
+    let v1::Image { data, media_type } = image;
+    let named = Some(media_type.as_str()).filter(|named| !named.is_empty());
+    Picture::of(named, data)
 }
 
 /// What is said of thinking; nothing for what is left out.

@@ -34,21 +34,18 @@ pub(super) struct Known {
 }
 
 impl Key {
-    /// The key of a question; none for one with pictures, which no stage asks.
-    pub fn new(who: &Identity, request: &ChatRequest) -> Option<Self> {
-        if request.messages.iter().any(|it| !it.images.is_empty()) {
-            return None;
-        }
+    /// The key of a question.
+    pub fn new(who: &Identity, request: &ChatRequest) -> Self {
         let Origin { model, request } = draft::origin(who, request);
         let Identity {
             provider,
             context_tokens,
             ..
         } = who;
-        Some(Self(format!(
+        Self(format!(
             "{provider} {model} {context_tokens} {}",
             request.to_hex()
-        )))
+        ))
     }
 }
 
@@ -117,7 +114,7 @@ fn prune(dir: &Path, bytes_max: u64) {
 
 #[cfg(test)]
 mod tests {
-    use models::{Message, Role, Thinking};
+    use models::{Image, Message, Role, Thinking};
     use serde_json::json;
 
     use super::*;
@@ -141,7 +138,6 @@ mod tests {
     #[test]
     fn the_key_is_of_everything_that_is_asked() {
         let first = Key::new(&who(), &request());
-        assert!(first.is_some());
         assert_eq!(first, Key::new(&who(), &request()));
         let change = |edit: fn(&mut ChatRequest, &mut Identity)| {
             let (mut request, mut who) = (request(), who());
@@ -151,6 +147,12 @@ mod tests {
         change(|request, _| request.system.push('x'));
         change(|request, _| request.messages.push(Message::assistant("q")));
         change(|request, _| request.messages[0].role = Role::Assistant);
+        change(|request, _| {
+            request.messages[0].images.push(Image {
+                media_type: "image/png".to_owned(),
+                bytes: b"png".to_vec().into(),
+            });
+        });
         change(|request, _| request.format = Some(json!({})));
         change(|request, _| request.temperature = Some(0.0));
         change(|request, _| request.tokens_max = Some(1));

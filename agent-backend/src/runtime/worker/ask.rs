@@ -7,7 +7,7 @@ use agents::{
     budget::LeftOut,
     edit::Format,
     failure::{self, Kind, Shape},
-    prompt::Calling,
+    prompt::{Calling, Images},
 };
 use engine::{
     StageKind, State,
@@ -28,6 +28,7 @@ use super::{
     answers::{Key, Known},
     draft::{self, Begun, Draft},
     ledger::{Ledger, Told},
+    pictures::Pictures,
     runs::Place,
     stream::{self, Pieces, Stopped, Timing},
     thinking,
@@ -56,6 +57,8 @@ pub(super) struct Window<'a> {
     pub edit_format: Option<Format>,
     /// Most tokens of it.
     pub prompt_tokens_max: u64,
+    /// The pictures that come with it.
+    pub images: Images,
     /// Whether it may call tools.
     pub calling: Calling,
 }
@@ -94,7 +97,11 @@ pub(super) async fn ask(
     let mut begun = draft::read(services, state).await?;
     let place = Place::new(state, desk);
     let model = begun.as_ref().map(|begun| begun.origin.model.as_str());
-    let mut run = services.runs.take(&place).unwrap_or_else(|| chain.run(model));
+    let pictures = Pictures::of(services, state).await?;
+    let mut run = match services.runs.take(&place) {
+        Some(run) => run,
+        None => pictures.run(services, state, desk, chain, model).await,
+    };
     let mut ledger = Ledger::new(desk, role);
     let mut told = Told::default();
     // The provider to which the prompt was too long, and its tokens.
@@ -127,13 +134,15 @@ pub(super) async fn ask(
             .filter(|(provider, _)| *provider == who.provider);
         let given = tools.given(&link).await;
         let room = shrunk.map_or(whole, |(_, sent)| sent * SHRUNK_PERCENT / 100);
+        let shown = pictures.shown(services, &link, room).await;
         let Asked {
             mut request,
             left_out,
         } = make(&Window {
             model: &who.model,
             edit_format: services.models.edit_format(who),
-            prompt_tokens_max: toolbox::beside(&given, room),
+            prompt_tokens_max: toolbox::beside(&given, room).saturating_sub(shown.tokens()),
+            images: shown.counts(),
             calling: if given.is_empty() {
                 Calling::No
             } else {
@@ -142,6 +151,7 @@ pub(super) async fn ask(
         });
         request.tools = given;
         request.thinking = wanted;
+        shown.attach(&mut request);
         let shape = shape(&request);
         let mut key = key(stage, who, &request).filter(|_| begun.is_none());
         if let Some(known) = find(services, key.as_ref()).await {
@@ -150,6 +160,7 @@ pub(super) async fn ask(
             return Ok(Reply { text, read: None });
         }
         told.left_out(desk, left_out).await;
+        shown.tell(services, state, desk).await;
         let mut timing = Timing::begin();
         let mut rounds = tools.replay(who, &mut request);
         let mut sent;
@@ -290,6 +301,8 @@ pub(super) async fn aside(
             model: &who.model,
             edit_format: services.models.edit_format(who),
             prompt_tokens_max: window(services, who, link.provider().grants(wanted).await),
+            // It is about words to search for.
+            images: Images::default(),
             calling: Calling::No,
         });
         request.thinking = wanted;
@@ -358,9 +371,7 @@ async fn listen(link: &Link, request: ChatRequest, timing: &mut Timing) -> Resul
 
 /// The key of a question, where the stage takes known answers.
 fn key(stage: Option<&Stage>, who: &Identity, request: &ChatRequest) -> Option<Key> {
-    stage
-        .filter(|stage| stage.cache)
-        .and_then(|_| Key::new(who, request))
+    stage.filter(|stage| stage.cache).map(|_| Key::new(who, request))
 }
 
 async fn find(services: &Services, key: Option<&Key>) -> Option<Known> {

@@ -75,6 +75,10 @@ pub(super) fn origin(who: &Identity, request: &ChatRequest) -> Origin {
             message.content.len(),
             message.content
         ));
+        for image in &message.images {
+            let contents = BlobId::of(&image.bytes).to_hex();
+            asked.push_str(&format!("shows {} {contents}\0", image.media_type));
+        }
         for call in &message.tool_calls {
             asked.push_str(&format!("calls {} {} {}\0", call.id, call.name, call.arguments));
         }

@@ -150,6 +150,7 @@ impl<'a> Shown<'a> {
     pub(super) fn facts(&'a self, state: &'a State, window: &Window<'_>) -> Facts<'a> {
         Facts {
             query: &state.task.query,
+            images: window.images,
             packed_context: &self.material.packed,
             files: &self.files,
             plan: state.plan.as_deref(),

@@ -23,7 +23,7 @@ pub struct Said(Mutex<VecDeque<(WorkflowId, String)>>);
 
 impl Said {
     /// Whether it is news to the workflow, which it is no more after this.
-    fn is_news(&self, workflow: &WorkflowId, message: &str) -> bool {
+    pub(super) fn is_news(&self, workflow: &WorkflowId, message: &str) -> bool {
         let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if said.iter().any(|(who, what)| who == workflow && what == message) {
             return false;

@@ -9,7 +9,7 @@ mod recall;
 
 use std::collections::{BTreeSet, HashMap};
 
-use agents::budget::estimate;
+use agents::budget::{IMAGE_TOKENS, estimate};
 use engine::{
     Phase, State,
     artifact::{ToolCall as Recorded, WantedCall},
@@ -351,6 +351,7 @@ pub(super) fn prompt_tokens(request: &ChatRequest) -> u64 {
     let message = |message: &Message| {
         let calls = message.tool_calls.iter();
         estimate(&message.content)
+            + IMAGE_TOKENS * message.images.len() as u64
             + calls
                 .map(|call| estimate(&call.name) + estimate(&call.arguments.to_string()))
                 .sum::<u64>()

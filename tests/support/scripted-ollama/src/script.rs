@@ -297,6 +297,9 @@ pub struct ModelSpec {
     /// What it can be told of its thinking.
     #[serde(default)]
     pub thinks: Thinks,
+    /// Whether it sees pictures.
+    #[serde(default)]
+    pub vision: bool,
     /// Whether it is there; one that is not can be pulled.
     #[serde(default = "yes")]
     pub pulled: bool,
@@ -325,6 +328,7 @@ impl ModelSpec {
             name: name.into(),
             kind,
             thinks: Thinks::default(),
+            vision: false,
             pulled: yes(),
             context_length: context_length(),
             dimensions: dimensions(),

@@ -15,6 +15,7 @@ pub(super) fn role_samples() -> Vec<Event> {
             query: "do it".to_owned(),
             workspace: "/shop".to_owned(),
             choices: Choices::default(),
+            images: Vec::new(),
         },
         graph: Graph {
             name: "roles".to_owned(),
@@ -195,7 +196,23 @@ pub(super) fn undo_samples() -> Vec<Event> {
                 undoes: Some(WorkflowId::new("w1")),
                 ..Choices::default()
             },
+            images: Vec::new(),
         },
         graph: Graph::undo(),
     }]
+}
+
+/// A request with pictures, each kind once.
+pub(super) fn image_samples() -> Vec<Event> {
+    let mut submitted = role_samples().pop();
+    let Some(Event::Submitted { task, .. }) = &mut submitted else {
+        panic!("the sample is a request");
+    };
+    let image = |(bytes, format): (u64, ImageFormat)| Image {
+        blob: BlobId::of(format.media_type().as_bytes()),
+        format,
+        bytes,
+    };
+    task.images = (1..).zip(ImageFormat::ALL).map(image).collect();
+    submitted.into_iter().collect()
 }

@@ -6,7 +6,7 @@ use shared::id::{StageId, WorkflowId};
 
 use super::{
     Unreadable, parse_code,
-    words::{CheckStatus, Class, RetrievalMode, Search, ThoughtLevel},
+    words::{CheckStatus, Class, ImageFormat, RetrievalMode, Search, ThoughtLevel},
 };
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -28,6 +28,18 @@ pub(in super::super) struct Task {
     folders: Vec<String>,
     #[serde(rename = "undo", default, skip_serializing_if = "Option::is_none")]
     undoes: Option<String>,
+    #[serde(rename = "img", default, skip_serializing_if = "Vec::is_empty")]
+    images: Vec<Image>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Image {
+    blob: String,
+    #[serde(rename = "type")]
+    format: ImageFormat,
+    #[serde(rename = "len")]
+    bytes: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -239,7 +251,16 @@ impl From<&artifact::Task> for Task {
                     folders,
                     undoes,
                 },
+            images,
         } = task.clone();
+        let image = |image: artifact::Image| {
+            let artifact::Image { blob, format, bytes } = image;
+            Image {
+                blob: blob.to_hex(),
+                format: format.into(),
+                bytes,
+            }
+        };
         Self {
             workflow_type,
             query,
@@ -249,6 +270,7 @@ impl From<&artifact::Task> for Task {
             search: (search != artifact::Search::default()).then(|| search.into()),
             folders,
             undoes: undoes.map(|workflow| workflow.to_string()),
+            images: images.into_iter().map(image).collect(),
         }
     }
 }
@@ -266,7 +288,16 @@ impl TryFrom<Task> for artifact::Task {
             search,
             folders,
             undoes,
+            images,
         } = task;
+        let image = |image: Image| {
+            let Image { blob, format, bytes } = image;
+            Ok(artifact::Image {
+                blob: self::blob(&blob)?,
+                format: format.into(),
+                bytes,
+            })
+        };
         Ok(Self {
             workflow_type,
             query,
@@ -278,6 +309,7 @@ impl TryFrom<Task> for artifact::Task {
                 folders,
                 undoes: undoes.as_deref().map(WorkflowId::parse).transpose()?,
             },
+            images: images.into_iter().map(image).collect::<Result<_, Unreadable>>()?,
         })
     }
 }

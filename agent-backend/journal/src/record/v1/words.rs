@@ -50,6 +50,13 @@ words!(Effect is artifact::Effect {
     Destroys = "destroys",
 });
 
+words!(ImageFormat is artifact::ImageFormat {
+    Png = "png",
+    Jpeg = "jpeg",
+    Gif = "gif",
+    Webp = "webp",
+});
+
 words!(Presence is graph::Presence {
     Required = "required",
     Optional = "optional",

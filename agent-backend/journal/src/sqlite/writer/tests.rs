@@ -27,6 +27,7 @@ fn history(workflow: &WorkflowId) -> (NewWorkflow, Append) {
             query: "q".to_owned(),
             workspace: "/w".to_owned(),
             choices: engine::artifact::Choices::default(),
+            images: Vec::new(),
         },
         graph: Graph {
             name: "t".to_owned(),
@@ -52,6 +53,7 @@ fn history(workflow: &WorkflowId) -> (NewWorkflow, Append) {
         correlation,
         fingerprint: engine::blob::BlobId::of(b"request"),
         events: vec![recorded(1, submitted)],
+        blobs: Vec::new(),
         status: Status::Running,
     };
     // A full pack: it is packed though nothing has followed it.

@@ -27,6 +27,10 @@ impl Provider for Fake {
         Ok(true)
     }
 
+    async fn sees_images(&self) -> Result<bool, Error> {
+        Ok(false)
+    }
+
     async fn preload(&self) -> Result<Loaded, Error> {
         Err(down())
     }

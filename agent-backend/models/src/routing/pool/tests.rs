@@ -61,6 +61,10 @@ impl Provider for Fake {
         self.up(true)
     }
 
+    async fn sees_images(&self) -> Result<bool, Error> {
+        self.up(true)
+    }
+
     async fn preload(&self) -> Result<Loaded, Error> {
         self.up(Loaded {
             model: "m".to_owned(),

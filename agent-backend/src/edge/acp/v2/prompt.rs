@@ -47,19 +47,20 @@ async fn take(
         let id = one::SessionId::new(&*request.session_id.0);
         let session = connection.hub().open(&id).await?;
         let blocks = blocks(&request.prompt)?;
-        let text = text::of(&blocks, &session.cwd, &session.folders()).and_then(prompt::some_text);
-        let text = text.map_err(|error| acp_error(&error))?;
+        let said = text::of(&blocks, &session.cwd, &session.folders()).and_then(text::usable);
+        let said = said.map_err(|error| acp_error(&error))?;
         let follower = connection.attend(peer, &session).await?;
-        Ok::<_, AcpError>((session, text, follower))
+        Ok::<_, AcpError>((session, said, follower))
     };
-    let (session, text, follower) = match ready.await {
+    let (session, said, follower) = match ready.await {
         Ok(ready) => ready,
         Err(error) => return Err((responder, error)),
     };
     let accept = |responder: Responder<two::PromptResponse>, id: two::MessageId| {
         gone(responder.respond(two::PromptResponse::new(id)));
     };
-    let lease = match prompt::take(connection, &session, &follower, &text).await {
+    let text = said.text.clone();
+    let lease = match prompt::take(connection, &session, &follower, &said).await {
         Ok(Taken::Turn(lease)) => lease,
         Ok(Taken::Told(workflow, after)) => {
             let id = words_of(connection, &workflow, after, &text).await;
@@ -74,7 +75,7 @@ async fn take(
         lease: &lease,
         follower: follower.clone(),
     };
-    let about = match Box::pin(turn.begin(text.clone())).await {
+    let about = match Box::pin(turn.begin(said)).await {
         Ok(about) => about,
         Err(error) => return Err((responder, acp_error(&error))),
     };

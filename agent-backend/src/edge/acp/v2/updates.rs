@@ -63,7 +63,14 @@ impl Messages {
         Some(match update {
             one::SessionUpdate::UserMessageChunk(chunk) => {
                 self.end();
-                Two::UserMessage(heard(chunk, from))
+                let id = message(from);
+                match chunk.content {
+                    // It goes on with the message that its words began.
+                    image @ one::ContentBlock::Image(_) => {
+                        Two::UserMessageChunk(two::ContentChunk::new(content(image), id))
+                    }
+                    words => Two::UserMessage(two::UserMessage::new(id).content(vec![content(words)])),
+                }
             }
             one::SessionUpdate::AgentMessageChunk(chunk) => {
                 let id = self.of(Voice::Said, from);
@@ -126,24 +133,26 @@ pub(super) fn own_message() -> two::MessageId {
     two::MessageId::new(uuid::Uuid::now_v7().to_string())
 }
 
-/// Words of the person: a request is known by its key, what came later by its
+/// The message of the person: a request is known by its key, what came later by its
 /// place.
-fn heard(chunk: one::ContentChunk, from: Option<&SessionPosition>) -> two::UserMessage {
-    let id = match from {
+fn message(from: Option<&SessionPosition>) -> two::MessageId {
+    match from {
         None => own_message(),
         Some(from) if from.seq == Seq::default() => two::MessageId::new(from.correlation_id.as_str()),
         Some(from) => match &from.workflow_id {
             Some(workflow) => words::message(workflow, from.seq),
             None => own_message(),
         },
-    };
-    two::UserMessage::new(id).content(vec![content(chunk.content)])
+    }
 }
 
-/// The agent says nothing but text.
+/// The agent says nothing but text, and the person nothing but text and pictures.
 fn content(block: one::ContentBlock) -> two::ContentBlock {
     let text = match block {
         one::ContentBlock::Text(text) => text.text,
+        one::ContentBlock::Image(image) => {
+            return two::ContentBlock::Image(two::ImageContent::new(image.data, image.mime_type));
+        }
         _ => String::new(),
     };
     two::ContentBlock::Text(two::TextContent::new(text))

@@ -217,12 +217,14 @@ fn family(spec: &ModelSpec) -> &'static str {
     }
 }
 
-fn capabilities(spec: &ModelSpec) -> &'static [&'static str] {
-    match spec.kind {
-        Kind::Chat => &["completion", "tools"],
-        Kind::Thinking => &["completion", "tools", "thinking"],
-        Kind::Embedding => &["embedding"],
-    }
+fn capabilities(spec: &ModelSpec) -> Vec<&'static str> {
+    let mut abilities = match spec.kind {
+        Kind::Chat => vec!["completion", "tools"],
+        Kind::Thinking => vec!["completion", "tools", "thinking"],
+        Kind::Embedding => vec!["embedding"],
+    };
+    abilities.extend(spec.vision.then_some("vision"));
+    abilities
 }
 
 /// Whether the server is to be one that is too old.

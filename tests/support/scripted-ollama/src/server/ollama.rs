@@ -4,6 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{extract::State, response::Response};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -98,6 +99,7 @@ async fn accept(server: &Server, entry: &Entry, variant: Variant, body: &[u8]) -
         }
         Kind::Chat | Kind::Thinking => {}
     }
+    images(&request)?;
     let mut asked = asked(&mut request, variant);
     asked.thinking = thinking;
     // One that takes levels always thinks.
@@ -138,6 +140,23 @@ async fn accept(server: &Server, entry: &Entry, variant: Variant, body: &[u8]) -
         num_ctx,
         load: begin.elapsed(),
     })
+}
+
+/// Pictures are base64 with its padding. A model that does not see them is not shown
+/// them, and nobody is told.
+fn images(request: &Generation) -> Result<(), Refused> {
+    let chat = request
+        .messages
+        .iter()
+        .flatten()
+        .flat_map(|message| &message.images);
+    for image in chat.chain(&request.images) {
+        let bytes = image.as_str().and_then(|text| BASE64_STANDARD.decode(text).ok());
+        if bytes.is_none_or(|bytes| bytes.is_empty()) {
+            return refuse(400, "illegal base64 data at input byte 0");
+        }
+    }
+    Ok(())
 }
 
 /// The request in no format, but for what must be checked first.
