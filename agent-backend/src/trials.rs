@@ -32,7 +32,7 @@ pub struct Trials {
 
 /// What a workflow knows about running code without a sandbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Leave {
+pub struct Permission {
     /// The workspace, as the request names it.
     workspace: String,
     said: Said,
@@ -49,7 +49,7 @@ enum Said {
     Answered(Consent),
 }
 
-impl Leave {
+impl Permission {
     /// What holds for a stage of this workflow, or of a part of it, which cannot ask.
     pub fn of(state: &State) -> Self {
         Self {
@@ -108,7 +108,7 @@ impl Trials {
     ///
     /// # Errors
     /// E1805 if the person has to be asked first.
-    pub fn allowed(&self, wanted: Wanted, leave: &Leave) -> Result<&trial::Trials, Error> {
+    pub fn allowed(&self, wanted: Wanted, permission: &Permission) -> Result<&trial::Trials, Error> {
         let isolated = self.isolated();
         let Err(reason) = &isolated.runner else {
             return Ok(isolated);
@@ -118,11 +118,11 @@ impl Trials {
         if self.config.engine == Engine::None || wanted == Wanted::Servers {
             return Ok(isolated);
         }
-        let remembered = || self.consents.get(&leave.workspace, &Matter::Unisolated);
+        let remembered = || self.consents.get(&permission.workspace, &Matter::Unisolated);
         let may = match self.config.without {
             Without::Always => true,
             Without::Never => false,
-            Without::Ask => match (remembered(), leave.said) {
+            Without::Ask => match (remembered(), permission.said) {
                 (Some(Standing::Always), _) | (None, Said::Answered(Consent::Given)) => true,
                 (Some(Standing::Never), _) | (None, Said::Answered(Consent::Refused) | Said::Unaskable) => {
                     false

@@ -476,9 +476,9 @@ impl App {
     }
 
     /// Whether the question about running without a sandbox lies over the window.
-    fn asks_leave(&self) -> bool {
+    fn asks_permission(&self) -> bool {
         let mut shown = self.workflow.iter().filter(|_| self.pane != Pane::Agents);
-        shown.any(|workflow| self.review.asks_leave(workflow))
+        shown.any(|workflow| self.review.asks_permission(workflow))
     }
 
     fn take_server(&mut self, server: Server) -> Task<Message> {

@@ -6,10 +6,10 @@
 pub mod diff;
 mod event;
 pub mod layout;
-mod leave;
 pub mod live;
 pub mod log;
 mod parts;
+mod permission;
 pub mod selection;
 pub mod syntax;
 
@@ -27,8 +27,8 @@ use diff::FileView;
 use live::Live;
 
 pub use event::Event;
-pub use leave::Leave;
 pub use parts::{Applied, Check, Folded, ModelUse, Notice, Phase, Plan, Retrieval, Stage, StageStatus};
+pub use permission::Permission;
 
 /// Notices kept; older ones are dropped first.
 pub const NOTICES_MAX: usize = 50;

@@ -15,12 +15,12 @@ mod attention;
 mod diff;
 #[path = "gui/follow.rs"]
 mod follow;
-#[path = "gui/leave.rs"]
-mod leave;
 #[path = "gui/live.rs"]
 mod live;
 #[path = "gui/model.rs"]
 mod model;
+#[path = "gui/permission.rs"]
+mod permission;
 #[path = "gui/real_agents.rs"]
 mod real_agents;
 #[path = "gui/rest.rs"]

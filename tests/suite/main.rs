@@ -58,7 +58,7 @@ mod steering;
 mod streams;
 mod support;
 mod thought_levels;
-mod tool_leave;
+mod tool_permission;
 mod tool_servers;
 mod tools;
 mod trials;

@@ -10,8 +10,8 @@ use crate::{
     graph::{Graph, StageKind},
     recheck::Recheck,
     state::{
-        Consent, Fork, Joined, Joining, LaneOrigin, Leave, Phase, Question, Remark, Running, StageRecord,
-        StageStatus, State, Text,
+        Consent, Fork, Joined, Joining, LaneOrigin, Permission, Phase, Question, Remark, Running,
+        StageRecord, StageStatus, State, Text,
     },
 };
 
@@ -89,7 +89,7 @@ fn begin(recorded: &Recorded) -> Option<State> {
         intent: None,
         applied: None,
         consent: None,
-        leaves: Arc::default(),
+        permissions: Arc::default(),
         resumes: 0,
     })
 }
@@ -195,7 +195,7 @@ fn change(state: &mut State, now: Moment, event: &Event) {
             state.checks = Arc::default();
             state.recheck = None;
             state.failures = Arc::default();
-            state.leaves = Arc::default();
+            state.permissions = Arc::default();
             state.lanes.clear();
             for record in &mut state.stages {
                 *record = StageRecord::pending(record.stage.clone());
@@ -298,7 +298,7 @@ fn decided(state: &mut State, now: Moment, decision: &Decision) {
 }
 
 fn left(state: &mut State, now: Moment, call: Arc<WantedCall>, consent: Consent, words: Option<String>) {
-    Arc::make_mut(&mut state.leaves).push(Leave {
+    Arc::make_mut(&mut state.permissions).push(Permission {
         seq: now.seq,
         call,
         consent,
@@ -389,7 +389,7 @@ fn stage_finished(state: &mut State, stage: &StageId, attempt: u32, ending: &End
             state.intent = None;
         }
     }
-    state.leaves = Arc::default();
+    state.permissions = Arc::default();
     state.resumes = 0;
 }
 
@@ -458,7 +458,7 @@ fn lane_started(state: &State, now: Moment, stage: &StageId, lane: &StageId, run
         recheck: None,
         intent: None,
         applied: None,
-        leaves: Arc::default(),
+        permissions: Arc::default(),
         resumes: 0,
         base: Seq::default(),
         ..state.clone()

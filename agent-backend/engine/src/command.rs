@@ -119,7 +119,7 @@ pub enum Command {
     },
     /// A model wants to call a tool that a person has to allow first. What
     /// works on the attempt is stopped; another one goes on with the answer.
-    AskLeave {
+    AskPermission {
         /// The stage.
         stage: StageId,
         /// The attempt.

@@ -112,7 +112,7 @@ pub fn decide(state: &State, command: Command, ctx: &Ctx) -> Result<Vec<Event>, 
         Command::Tick if next_due_ms(state).is_none_or(|due| due > ctx.now_ms) => Ok(Vec::new()),
         Command::CompleteStage { .. }
         | Command::FailStage { .. }
-        | Command::AskLeave { .. }
+        | Command::AskPermission { .. }
         | Command::RestartText { .. }
         | Command::IntendApply { .. }
         | Command::Recheck { .. }
@@ -145,7 +145,7 @@ fn act(draft: &mut turn::Draft, command: Command) -> Result<(), Reject> {
             let mut turn = current(draft, &stage, attempt)?;
             fail::fail(&mut turn, failure);
         }
-        Command::AskLeave { stage, attempt, call } => {
+        Command::AskPermission { stage, attempt, call } => {
             fail::want(&mut current(draft, &stage, attempt)?, call);
         }
         Command::RestartText {

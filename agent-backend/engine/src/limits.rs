@@ -25,7 +25,7 @@ pub const REMARKS_MAX: usize = 20;
 
 /// Questions of one stage about calls of tools: what is called beyond them is
 /// refused, so that a model cannot ask for ever.
-pub const LEAVES_MAX: usize = 64;
+pub const PERMISSIONS_MAX: usize = 64;
 
 /// Iterations (first try and `modify` rounds) of one workflow.
 pub const ITERATIONS_MAX: u32 = 20;

@@ -79,14 +79,14 @@ pub struct State {
     pub consent: Option<Consent>,
     /// What the person said about calls of tools by the stage that runs, oldest
     /// first.
-    pub leaves: Arc<Vec<Leave>>,
+    pub permissions: Arc<Vec<Permission>>,
     /// Restarts since a stage last ended.
     pub resumes: u32,
 }
 
 /// What a person said about a call of a tool.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Leave {
+pub struct Permission {
     /// The event.
     pub seq: Seq,
     /// The call.

@@ -4,7 +4,7 @@
 mod forks;
 mod groups;
 mod images;
-mod leave;
+mod permission;
 mod policies;
 mod properties;
 mod rechecks;

@@ -82,7 +82,7 @@ pub struct Offered {
     /// Whether it may destroy, or only adds, where the server says so.
     pub destructive: Option<bool>,
     /// Whether a person has to allow each call first. Whoever calls sees to it.
-    pub needs_leave: bool,
+    pub needs_permission: bool,
     /// How its server is reached, for a person.
     pub reached: String,
 }

@@ -170,7 +170,7 @@ pub fn tool() -> ToolCall {
 }
 
 /// A stage that has to ask before it runs anything.
-pub fn needs_leave() -> Failure {
+pub fn needs_permission() -> Failure {
     Failure {
         class: Class::User,
         code: Code::UnisolatedRun,

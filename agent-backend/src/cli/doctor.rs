@@ -334,7 +334,11 @@ async fn servers(config: &Config) -> Vec<Result<String, String>> {
     let offered = toolbox.offered(&[]);
     let found = known.into_iter().filter_map(|(name, address)| {
         let told = |tool: &Offered| {
-            let first = if tool.needs_leave { " (asks first)" } else { "" };
+            let first = if tool.needs_permission {
+                " (asks first)"
+            } else {
+                ""
+            };
             format!("{}{first}", tool.tool)
         };
         let of_it = offered.iter().filter(|tool| tool.server == name);

@@ -310,9 +310,9 @@ fn decision(
             ],
         ),
         Question::Unisolated { .. } => {
-            return leave("Nothing here isolates what is run. Build and test with your own rights?");
+            return permission("Nothing here isolates what is run. Build and test with your own rights?");
         }
-        Question::ToolCall { call, .. } => return leave(&wanted(call)),
+        Question::ToolCall { call, .. } => return permission(&wanted(call)),
         Question::Review if nothing_proposed => (
             "Go on with this plan?".to_owned(),
             ["go on", "reject", "modify: say what to change"],
@@ -359,7 +359,7 @@ fn wanted(call: &WantedCall) -> String {
 }
 
 /// Asks whether something may be done, and for how long that holds.
-fn leave(prompt: &str) -> Result<Option<DecisionRequest>, Error> {
+fn permission(prompt: &str) -> Result<Option<DecisionRequest>, Error> {
     let choice = Select::new()
         .with_prompt(prompt)
         .items([

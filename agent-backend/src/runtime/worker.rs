@@ -170,7 +170,7 @@ impl Desk {
     /// another one goes on with what they say.
     async fn ask_leave(&self, call: WantedCall, turn: Blob) -> Infallible {
         let (stage, attempt) = (self.stage.clone(), self.attempt);
-        let command = Command::AskLeave { stage, attempt, call };
+        let command = Command::AskPermission { stage, attempt, call };
         self.send(command, vec![turn]).await;
         std::future::pending().await
     }

@@ -5,7 +5,7 @@ use iced::{Task, window};
 use super::{App, Message};
 use crate::{
     attention::Call,
-    model::{Leave, Phase},
+    model::{Permission, Phase},
     widget::pieces,
 };
 
@@ -42,9 +42,9 @@ impl App {
         let Phase::Review { .. } = &workflow.phase else {
             return None;
         };
-        let title = match workflow.leave_asked() {
-            Some(Leave::Unisolated(_)) => "May something run without a sandbox?",
-            Some(Leave::Tool(_)) => "May the model call a tool?",
+        let title = match workflow.permission_asked() {
+            Some(Permission::Unisolated(_)) => "May something run without a sandbox?",
+            Some(Permission::Tool(_)) => "May the model call a tool?",
             None if workflow.failure_asked().is_some() => "A stage failed",
             None if workflow.files.is_empty() => "A plan is waiting for your decision",
             None => "A proposal is waiting for your decision",

@@ -15,7 +15,7 @@ impl App {
     /// What is typed right after a field was opened, before that has the keyboard, is
     /// written into it.
     pub(super) fn take_typed(&mut self, text: String) -> Task<Message> {
-        let is_covered = self.help || self.menu || self.settings.is_some() || self.asks_leave();
+        let is_covered = self.help || self.menu || self.settings.is_some() || self.asks_permission();
         if self.pane != Pane::Review || is_covered {
             return Task::none();
         }
@@ -79,7 +79,7 @@ impl App {
             Shortcut::Close if self.settings.is_some() => Message::ToggleSettings,
             Shortcut::Close if self.help => Message::ToggleHelp,
             Shortcut::Close if self.menu => Message::ToggleMenu,
-            Shortcut::Close if self.asks_leave() => review(review::Message::Later),
+            Shortcut::Close if self.asks_permission() => review(review::Message::Later),
             Shortcut::Close if self.review.text.is_some() => review(review::Message::Keep),
             Shortcut::Close if self.review.feedback.is_some() => review(review::Message::Back),
             Shortcut::Close if self.pane == Pane::Details && self.evidence.is_open() => {

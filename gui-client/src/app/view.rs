@@ -41,10 +41,10 @@ pub fn view(app: &App) -> Element<'_, Message> {
     let window = container(window).width(Length::Fill).height(Length::Fill);
     // Always a stack: what is below must keep its place in the tree, and with
     // it focus and scroll positions, when the help comes and goes.
-    let leave = app.workflow.as_ref().filter(|_| app.pane != Pane::Agents);
-    let leave = leave.and_then(|workflow| app.review.leave(look, workflow));
+    let permission = app.workflow.as_ref().filter(|_| app.pane != Pane::Agents);
+    let permission = permission.and_then(|workflow| app.review.permission(look, workflow));
     let all = stack![window]
-        .push(leave.map(|dialog| dialog.map(Message::Review)))
+        .push(permission.map(|dialog| dialog.map(Message::Review)))
         .push(bar::menu(app, look))
         .push(app.help.then(|| help::view(look, Message::ToggleHelp)))
         .push(
@@ -225,10 +225,10 @@ fn main(app: &App, look: Look) -> Element<'_, Message> {
         return pane.into();
     };
     // The question must not be missed by somebody who reads another pane.
-    let is_leave = workflow.is_some_and(|workflow| workflow.leave_asked().is_some());
+    let asks_permission = workflow.is_some_and(|workflow| workflow.permission_asked().is_some());
     // Nothing is laid over what is said to an agent.
-    let (label, answer) = if is_leave && app.pane != Pane::Agents {
-        ("Answer", Message::Review(review::Message::AskLeave))
+    let (label, answer) = if asks_permission && app.pane != Pane::Agents {
+        ("Answer", Message::Review(review::Message::AskPermission))
     } else {
         ("Look at it", Message::Pane(Pane::Review))
     };

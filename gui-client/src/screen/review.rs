@@ -4,7 +4,7 @@
 mod answer;
 mod draft;
 mod files;
-mod leave;
+mod permission;
 mod proposal;
 
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ use iced::{
 use shared::wire::{Decision, DecisionRequest};
 
 pub use self::draft::Draft;
-use self::leave::{asks_about_proposal, for_good};
+use self::permission::{asks_about_proposal, for_good};
 use crate::{
     model::{
         Phase, Workflow,
@@ -114,7 +114,7 @@ pub enum Message {
     /// Answer that question later.
     Later,
     /// Ask it now.
-    AskLeave,
+    AskPermission,
     /// Open the feedback box.
     Modify,
     /// Close the feedback box.
@@ -235,7 +235,7 @@ impl Review {
                 self.is_put_off = true;
                 Task::none()
             }
-            Message::AskLeave => {
+            Message::AskPermission => {
                 self.is_put_off = false;
                 Task::none()
             }
@@ -329,7 +329,7 @@ impl Review {
             | Message::Reject
             | Message::ForGood(_)
             | Message::Later
-            | Message::AskLeave
+            | Message::AskPermission
             | Message::Modify
             | Message::Back
             | Message::Edited(_)

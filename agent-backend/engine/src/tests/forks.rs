@@ -154,8 +154,8 @@ fn every_point_before_the_write_can_be_forked() {
 fn what_was_said_about_calls_stays_behind_and_is_asked_again() {
     let mut run = Run::to_generation();
     let (stage, attempt) = run.at();
-    let call = super::leave::wanted("repeal");
-    run.give(Command::AskLeave { stage, attempt, call }).unwrap();
+    let call = super::permission::wanted("repeal");
+    run.give(Command::AskPermission { stage, attempt, call }).unwrap();
     let open = run.history.len();
     run.give(accept()).unwrap();
     let answered = run.history.len();
@@ -163,7 +163,7 @@ fn what_was_said_about_calls_stays_behind_and_is_asked_again() {
     for (cut, attempt) in [(open, 2), (open + 1, 2), (answered, 3)] {
         let forked = fork(run.history[..cut].to_vec(), &new(cut, None)).unwrap();
         let mut other = Run::resumed(&forked);
-        assert_eq!(other.state.leaves, Vec::new().into());
+        assert_eq!(other.state.permissions, Vec::new().into());
         let start = format!("start code_generation {attempt}");
         other.check(Command::Resume, &["resumed", &start]);
     }

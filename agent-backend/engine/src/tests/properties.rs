@@ -137,8 +137,8 @@ fn command(run: &Run, step: Step, pick: usize) -> Option<Command> {
         (Step::Resume, _) => Some(Command::Resume),
         (Step::Call, Some((stage, attempt, _))) => Some(super::remarks::call(stage, attempt)),
         (Step::Want, Some((stage, attempt, Kind::CodeGeneration))) if run.state.running().is_some() => {
-            let call = super::leave::wanted(&format!("tool {pick}"));
-            Some(Command::AskLeave { stage, attempt, call })
+            let call = super::permission::wanted(&format!("tool {pick}"));
+            Some(Command::AskPermission { stage, attempt, call })
         }
         (Step::Remark, _) => Some(Command::Remark {
             text: format!("more {pick}"),

@@ -352,8 +352,8 @@ pub fn line(event: &Event) -> String {
         } => format!("retry {stage} {attempt} in {delay_ms}"),
         Event::HelpRequested { stage, question } => match question {
             Help::Failure => format!("help {stage}"),
-            Help::Unisolated => format!("leave {stage}"),
-            Help::Tool(call) => format!("leave {stage} for {}.{}", call.server, call.tool),
+            Help::Unisolated => format!("permission {stage}"),
+            Help::Tool(call) => format!("permission {stage} for {}.{}", call.server, call.tool),
         },
         Event::DeadlinePassed { stage } => format!("too late {stage}"),
         Event::LanesPlanned { stage, lanes } => {

@@ -103,12 +103,17 @@ fn a_question_about_a_call_that_nobody_answers_in_time_is_a_no() {
     run.complete(Output::Plan(plan(true)));
     run.give(accept()).unwrap();
     let (stage, attempt) = run.at();
-    let call = super::leave::wanted("repeal");
+    let call = super::permission::wanted("repeal");
     run.check(
-        Command::AskLeave { stage, attempt, call },
-        &["leave code for house.repeal"],
+        Command::AskPermission { stage, attempt, call },
+        &["permission code for house.repeal"],
     );
     assert_eq!(run.wait(), ["too late code", "rejected", "start code 2"]);
-    let consents: Vec<Consent> = run.state.leaves.iter().map(|leave| leave.consent).collect();
+    let consents: Vec<Consent> = run
+        .state
+        .permissions
+        .iter()
+        .map(|permission| permission.consent)
+        .collect();
     assert_eq!(consents, [Consent::Refused]);
 }

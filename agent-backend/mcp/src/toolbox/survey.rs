@@ -49,12 +49,12 @@ impl Survey {
                 .annotations
                 .as_ref()
                 .is_some_and(|annotations| annotations.read_only_hint == Some(true));
-            let needs_leave = !read_only && !server.allows(&own);
-            if needs_leave && unlisted == Unlisted::Hide {
+            let needs_permission = !read_only && !server.allows(&own);
+            if needs_permission && unlisted == Unlisted::Hide {
                 not_allowed.push(own);
                 continue;
             }
-            match described(server, tool, needs_leave) {
+            match described(server, tool, needs_permission) {
                 Some(one) => {
                     offered.entry(one.tool.clone()).or_insert(one);
                 }
@@ -103,7 +103,7 @@ impl Survey {
     }
 }
 
-fn described(server: &Server, tool: Tool, needs_leave: bool) -> Option<Offered> {
+fn described(server: &Server, tool: Tool, needs_permission: bool) -> Option<Offered> {
     let schema = object(&tool.input_schema)?;
     let own = tool.name.to_string();
     let annotations = tool.annotations.unwrap_or_default();
@@ -116,7 +116,7 @@ fn described(server: &Server, tool: Tool, needs_leave: bool) -> Option<Offered> 
         schema,
         read_only: annotations.read_only_hint == Some(true),
         destructive: annotations.destructive_hint,
-        needs_leave,
+        needs_permission,
         reached: server.transport.to_string(),
         tool: own,
     })

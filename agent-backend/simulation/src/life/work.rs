@@ -1,7 +1,7 @@
 //! What workers come back with, in time, late, twice, or after their process was
 //! replaced.
 
-use engine::{Command, Output, StageKind, State, limits::LEAVES_MAX};
+use engine::{Command, Output, StageKind, State, limits::PERMISSIONS_MAX};
 use shared::{error::Class, id::WorkflowId};
 
 use super::Life;
@@ -82,7 +82,7 @@ impl Life<'_> {
         let may_ask =
             state.consent.is_none() && state.running().is_some_and(|(running, _)| running.stage == stage);
         if kind == StageKind::Checks && may_ask && !self.calm && self.rng.percent(20) {
-            let failure = outputs::needs_leave();
+            let failure = outputs::needs_permission();
             return Some(Command::FailStage {
                 stage,
                 attempt,
@@ -90,11 +90,11 @@ impl Life<'_> {
             });
         }
         let may_want = state.lane.is_none()
-            && state.leaves.len() < LEAVES_MAX
+            && state.permissions.len() < PERMISSIONS_MAX
             && state.running().is_some_and(|(running, _)| running.stage == stage);
         if kind == StageKind::CodeGeneration && may_want && !self.calm && self.rng.percent(10) {
             let call = outputs::wanted();
-            return Some(Command::AskLeave { stage, attempt, call });
+            return Some(Command::AskPermission { stage, attempt, call });
         }
         let fails = |class| Command::FailStage {
             stage: stage.clone(),

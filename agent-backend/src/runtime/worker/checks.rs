@@ -17,7 +17,7 @@ use super::{
     Desk, Done,
     apply::{Contents, contents},
 };
-use crate::{error::Error, runtime::services::Services, trials::Leave};
+use crate::{error::Error, runtime::services::Services, trials::Permission};
 
 /// Whether the models that wrote the proposal have read what they were sent.
 const CONTEXT: &str = "context";
@@ -43,8 +43,8 @@ pub(super) async fn run(services: &Services, state: &State, desk: &Desk) -> Resu
     let workspace = super::open(state).await?;
     let proposal = state.proposal.as_deref().cloned().unwrap_or_default();
     let contents = contents(services, &proposal.files).await?;
-    let leave = Leave::of(state);
-    let mut evidence = collect(services, desk, workspace, leave, (proposal.files, contents)).await?;
+    let permission = Permission::of(state);
+    let mut evidence = collect(services, desk, workspace, permission, (proposal.files, contents)).await?;
     let problems = evidence.problems().into_iter();
     let problems = problems
         .map(|report| format!("{}: {}", report.name, report.output))
@@ -71,7 +71,7 @@ pub(super) async fn again(
     what: (Vec<FileChange>, Contents),
 ) -> Result<(Evidence, Vec<String>), Error> {
     let shown = state.checks.as_slice();
-    let mut evidence = collect(services, desk, workspace, Leave::of(state), what).await?;
+    let mut evidence = collect(services, desk, workspace, Permission::of(state), what).await?;
     let problems = recheck::new_problems(shown, &evidence.problems());
     for before in shown {
         if evidence.reports.iter().any(|report| report.name == before.name) {
@@ -101,7 +101,7 @@ async fn collect(
     services: &Services,
     desk: &Desk,
     workspace: tools::Workspace,
-    leave: Leave,
+    permission: Permission,
     (files, contents): (Vec<FileChange>, Contents),
 ) -> Result<Evidence, Error> {
     let changes: trial::Changes = files
@@ -118,7 +118,7 @@ async fn collect(
     })
     .await?;
     let holds = !reports.iter().any(tools::checks::blocks);
-    let tried = tried(services, desk, workspace, changes, holds.then_some(leave)).await?;
+    let tried = tried(services, desk, workspace, changes, holds.then_some(permission)).await?;
     reports.extend(tried.reports);
     Ok(Evidence {
         reports,
@@ -128,16 +128,16 @@ async fn collect(
 }
 
 /// Builds and tests the proposal; what runs is streamed, and ends with the
-/// worker. A proposal that does not even hold when looked at comes without a leave
+/// worker. A proposal that does not even hold when looked at comes without a permission
 /// and is not tried.
 async fn tried(
     services: &Services,
     desk: &Desk,
     workspace: tools::Workspace,
     changes: trial::Changes,
-    leave: Option<Leave>,
+    permission: Option<Permission>,
 ) -> Result<trial::Evidence, Error> {
-    let Some(leave) = leave else {
+    let Some(permission) = permission else {
         let bounds = services.trials.bounds();
         return super::blocking(move || Ok(trial::left_out(bounds, &workspace, &changes))).await;
     };
@@ -148,7 +148,7 @@ async fn tried(
     let work = super::blocking(move || {
         let mut tell = tell;
         let told = &mut |told: trial::Told<'_>| tell.tell(told);
-        let allowed = |wanted| trials.allowed(wanted, &leave);
+        let allowed = |wanted| trials.allowed(wanted, &permission);
         trial::run(allowed, &workspace, &changes, &stop, told)
     });
     let (evidence, ()) = tokio::join!(work, log.stream(desk));

@@ -4,7 +4,7 @@
 //! may change something is in the history before it is called, and is not called
 //! again where the process ended meanwhile.
 
-mod leave;
+mod permission;
 mod recall;
 
 use std::collections::{BTreeSet, HashMap};
@@ -21,7 +21,7 @@ use models::{ChatRequest, Identity, Message, Role, Tool, ToolCall, routing::Link
 use tokio::time::Instant;
 
 use self::{
-    leave::{Leaves, Verdict},
+    permission::{Permissions, Verdict},
     recall::{Begun, Recalled, recall},
 };
 use super::{Desk, draft};
@@ -53,7 +53,7 @@ pub(super) struct Toolbox {
     known: HashMap<BlobId, Turn>,
     /// Those of them whose calls were not all made.
     begun: HashMap<BlobId, Begun>,
-    leaves: Leaves,
+    permissions: Permissions,
 }
 
 /// What came of an answer that was calls.
@@ -91,7 +91,7 @@ impl Toolbox {
             rounds_max: 0,
             known: HashMap::new(),
             begun: HashMap::new(),
-            leaves: Leaves::none(),
+            permissions: Permissions::none(),
         }
     }
 
@@ -128,13 +128,13 @@ impl Toolbox {
                     .await;
             }
         }
-        self.leaves = Leaves::of(services, state);
+        self.permissions = Permissions::of(services, state);
         if state.resumes > 0 || running.attempt > 1 {
             let Recalled { known, begun, made } = recall(services, state, &running.stage).await?;
             (self.known, self.begun) = (known, begun);
-            self.leaves.use_up(&made);
+            self.permissions.use_up(&made);
         }
-        self.offered = self.leaves.offered(open.offered(&languages)).await?;
+        self.offered = self.permissions.offered(open.offered(&languages)).await?;
         self.rounds_max = services.tools.rounds_max();
         self.servers = Servers::Open(open);
         Ok(())
@@ -236,7 +236,7 @@ impl Toolbox {
                 begun: Some(whole.id()),
             };
             let offered = self.offered.iter().find(|offered| offered.name == call.name);
-            let (mut text, is_error) = match self.leaves.verdict(offered, &recorded).await? {
+            let (mut text, is_error) = match self.permissions.verdict(offered, &recorded).await? {
                 Verdict::Yes => {
                     if offered.is_some_and(|offered| !offered.read_only) {
                         let unknown = Blob::new(UNKNOWN.as_bytes().to_vec());

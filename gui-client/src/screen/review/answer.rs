@@ -69,9 +69,9 @@ impl Review {
             ["Accept", "Reject", "Modify"]
         };
         let buttons = match &self.feedback {
-            None if workflow.leave_asked().is_some() => row![
+            None if workflow.permission_asked().is_some() => row![
                 summary,
-                pieces::action(look, Tone::Primary, "Answer", Some(Message::AskLeave)),
+                pieces::action(look, Tone::Primary, "Answer", Some(Message::AskPermission)),
             ],
             None => row![
                 summary,

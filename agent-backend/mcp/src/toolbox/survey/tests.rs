@@ -84,7 +84,7 @@ fn where_a_person_is_asked_all_are_offered_and_say_so() {
     let told: Vec<_> = survey
         .offered
         .iter()
-        .map(|one| (one.tool.as_str(), one.needs_leave, one.destructive))
+        .map(|one| (one.tool.as_str(), one.needs_permission, one.destructive))
         .collect();
     let expect = [
         ("make", true, Some(false)),
@@ -136,7 +136,7 @@ fn a_tool_is_described_in_short() {
             .clone(),
         read_only: true,
         destructive: None,
-        needs_leave: false,
+        needs_permission: false,
         reached: "built in (git)".to_owned(),
     };
     let mut offered = Survey::of(&server(&[]), Unlisted::Hide, vec![tool("t a_b", &more)], true).offered;

@@ -12,7 +12,7 @@ use models::ToolCall;
 use serde::{Deserialize, Serialize};
 use shared::id::{Seq, StageId};
 
-use super::{Turn, leave::Made};
+use super::{Turn, permission::Made};
 use crate::{
     error::Error,
     runtime::{PAGE, services::Services, worker::text_blob},
@@ -82,8 +82,8 @@ pub(super) async fn recall(services: &Services, state: &State, stage: &StageId) 
     let mut calls: HashMap<BlobId, BTreeMap<u32, Recorded>> = HashMap::new();
     // Answers that were kept, by what was asked.
     let mut kept: HashMap<BlobId, BlobId> = HashMap::new();
-    for leave in state.leaves.iter() {
-        kept.insert(leave.call.asked, leave.call.turn);
+    for permission in state.permissions.iter() {
+        kept.insert(permission.call.asked, permission.call.turn);
     }
     let mut after = Seq::default();
     loop {

@@ -5,8 +5,8 @@ use engine::{
     State,
     artifact::{Effect, ToolCall as Recorded, WantedCall},
     blob::BlobId,
-    limits::LEAVES_MAX,
-    state::{Consent, Leave},
+    limits::PERMISSIONS_MAX,
+    state::{Consent, Permission},
 };
 use mcp::Offered;
 use shared::{id::Seq, redact::redact};
@@ -57,11 +57,11 @@ impl Made {
 
 /// What a stage may call.
 #[derive(Debug)]
-pub(super) struct Leaves {
+pub(super) struct Permissions {
     /// What holds for the workspace; none where there are no tools.
     standing: Option<(Consents, String)>,
     /// What was said in this stage, without what was made use of.
-    said: Vec<Leave>,
+    said: Vec<Permission>,
     /// Questions of this stage so far.
     asked: usize,
     /// Whether anybody can be asked.
@@ -75,7 +75,7 @@ enum Asking {
     Impossible,
 }
 
-impl Leaves {
+impl Permissions {
     /// Of a stage without tools.
     pub(super) fn none() -> Self {
         Self {
@@ -89,8 +89,8 @@ impl Leaves {
     pub(super) fn of(services: &Services, state: &State) -> Self {
         Self {
             standing: Some((services.trials.consents().clone(), state.task.workspace.clone())),
-            said: state.leaves.to_vec(),
-            asked: state.leaves.len(),
+            said: state.permissions.to_vec(),
+            asked: state.permissions.len(),
             asking: if state.lane.is_some() {
                 Asking::Impossible
             } else {
@@ -101,10 +101,10 @@ impl Leaves {
 
     /// What was allowed was allowed once, and was made use of by these.
     pub(super) fn use_up(&mut self, made: &[Made]) {
-        self.said.retain(|leave| match leave.consent {
+        self.said.retain(|permission| match permission.consent {
             Consent::Given => !made
                 .iter()
-                .any(|made| made.seq > leave.seq && made.is(&leave.call)),
+                .any(|made| made.seq > permission.seq && made.is(&permission.call)),
             Consent::Refused => true,
         });
     }
@@ -114,7 +114,7 @@ impl Leaves {
     pub(super) async fn offered(&self, tools: Vec<Offered>) -> Result<Vec<Offered>, Error> {
         let mut offered = Vec::new();
         for tool in tools {
-            let is_offered = !tool.needs_leave
+            let is_offered = !tool.needs_permission
                 || self.was_asked_about(&tool)
                 || match (self.standing(&tool).await?, self.asking) {
                     (Some(Standing::Always), _) | (None, Asking::Possible) => true,
@@ -128,7 +128,9 @@ impl Leaves {
     }
 
     fn was_asked_about(&self, tool: &Offered) -> bool {
-        let is_it = |leave: &Leave| leave.call.server == tool.server && leave.call.tool == tool.tool;
+        let is_it = |permission: &Permission| {
+            permission.call.server == tool.server && permission.call.tool == tool.tool
+        };
         self.said.iter().any(is_it)
     }
 
@@ -138,25 +140,25 @@ impl Leaves {
         offered: Option<&Offered>,
         call: &Recorded,
     ) -> Result<Verdict, Error> {
-        let Some(offered) = offered.filter(|offered| offered.needs_leave) else {
+        let Some(offered) = offered.filter(|offered| offered.needs_permission) else {
             return Ok(Verdict::Yes);
         };
         let made = Made::new(Seq::default(), call);
-        if let Some(place) = self.said.iter().position(|leave| made.is(&leave.call)) {
-            let leave = &self.said[place];
-            match leave.consent {
+        if let Some(place) = self.said.iter().position(|permission| made.is(&permission.call)) {
+            let permission = &self.said[place];
+            match permission.consent {
                 Consent::Given => {
                     self.said.remove(place);
                     return Ok(Verdict::Yes);
                 }
-                Consent::Refused => return Ok(Verdict::No(refused(leave.words.as_deref()))),
+                Consent::Refused => return Ok(Verdict::No(refused(permission.words.as_deref()))),
             }
         }
         Ok(match self.standing(offered).await? {
             Some(Standing::Always) => Verdict::Yes,
             Some(Standing::Never) => Verdict::No(NEVER.to_owned()),
             None if self.asking == Asking::Impossible => Verdict::No(NEVER.to_owned()),
-            None if self.asked >= LEAVES_MAX => Verdict::No(ENOUGH.to_owned()),
+            None if self.asked >= PERMISSIONS_MAX => Verdict::No(ENOUGH.to_owned()),
             None => Verdict::Ask(Box::new(wanted(offered, call))),
         })
     }
@@ -233,7 +235,7 @@ mod tests {
             schema: serde_json::Map::new(),
             read_only: false,
             destructive: Some(false),
-            needs_leave: true,
+            needs_permission: true,
             reached: "house.py".to_owned(),
         }
     }
@@ -256,8 +258,8 @@ mod tests {
         }
     }
 
-    fn said(seq: u64, name: &str, topic: &str, consent: Consent) -> Leave {
-        Leave {
+    fn said(seq: u64, name: &str, topic: &str, consent: Consent) -> Permission {
+        Permission {
             seq: Seq(seq),
             call: wanted(&tool(name), &call(name, topic)).into(),
             consent,
@@ -266,8 +268,8 @@ mod tests {
     }
 
     /// A stage of which this was said, in a workspace of which nothing was.
-    fn leaves(data: &std::path::Path, said: Vec<Leave>) -> Leaves {
-        Leaves {
+    fn permissions(data: &std::path::Path, said: Vec<Permission>) -> Permissions {
+        Permissions {
             standing: Some((Consents::of(data), "/w".to_owned())),
             asked: said.len(),
             said,
@@ -275,9 +277,12 @@ mod tests {
         }
     }
 
-    async fn verdict(leaves: &mut Leaves, name: &str, topic: &str) -> Verdict {
+    async fn verdict(permissions: &mut Permissions, name: &str, topic: &str) -> Verdict {
         let offered = tool(name);
-        leaves.verdict(Some(&offered), &call(name, topic)).await.unwrap()
+        permissions
+            .verdict(Some(&offered), &call(name, topic))
+            .await
+            .unwrap()
     }
 
     fn asks(name: &str, topic: &str) -> Verdict {
@@ -291,17 +296,26 @@ mod tests {
             said(5, "repeal", "a", Consent::Given),
             said(7, "repeal", "b", Consent::Refused),
         ];
-        let mut leaves = leaves(data.path(), all);
+        let mut permissions = permissions(data.path(), all);
         let yes = Verdict::Yes;
         let no = || Verdict::No(refused(None));
-        assert_eq!(verdict(&mut leaves, "repeal", "a").await, yes);
-        assert_eq!(verdict(&mut leaves, "repeal", "a").await, asks("repeal", "a"));
-        assert_eq!(verdict(&mut leaves, "repeal", "b").await, no());
-        assert_eq!(verdict(&mut leaves, "repeal", "b").await, no());
-        assert_eq!(verdict(&mut leaves, "rewrite", "a").await, asks("rewrite", "a"));
+        assert_eq!(verdict(&mut permissions, "repeal", "a").await, yes);
+        assert_eq!(
+            verdict(&mut permissions, "repeal", "a").await,
+            asks("repeal", "a")
+        );
+        assert_eq!(verdict(&mut permissions, "repeal", "b").await, no());
+        assert_eq!(verdict(&mut permissions, "repeal", "b").await, no());
+        assert_eq!(
+            verdict(&mut permissions, "rewrite", "a").await,
+            asks("rewrite", "a")
+        );
         let mut reads = tool("rules");
-        reads.needs_leave = false;
-        let free = leaves.verdict(Some(&reads), &call("rules", "a")).await.unwrap();
+        reads.needs_permission = false;
+        let free = permissions
+            .verdict(Some(&reads), &call("rules", "a"))
+            .await
+            .unwrap();
         assert_eq!(free, Verdict::Yes);
     }
 
@@ -309,9 +323,9 @@ mod tests {
     async fn a_yes_that_was_made_use_of_before_a_restart_is_used_up() {
         let data = tempfile::tempdir().unwrap();
         let check = async |made: u64, expect: Verdict| {
-            let mut leaves = leaves(data.path(), vec![said(5, "repeal", "a", Consent::Given)]);
-            leaves.use_up(&[Made::new(Seq(made), &call("repeal", "a"))]);
-            assert_eq!(verdict(&mut leaves, "repeal", "a").await, expect, "{made}");
+            let mut permissions = permissions(data.path(), vec![said(5, "repeal", "a", Consent::Given)]);
+            permissions.use_up(&[Made::new(Seq(made), &call("repeal", "a"))]);
+            assert_eq!(verdict(&mut permissions, "repeal", "a").await, expect, "{made}");
         };
         // Made before the question that was answered.
         check(4, Verdict::Yes).await;
@@ -329,12 +343,12 @@ mod tests {
         consents
             .remember("/w", about("rewrite"), Standing::Never)
             .unwrap();
-        let names = async |leaves: &Leaves| -> Vec<String> {
+        let names = async |permissions: &Permissions| -> Vec<String> {
             let tools = vec![tool("repeal"), tool("rewrite"), tool("other")];
-            let offered = leaves.offered(tools).await.unwrap();
+            let offered = permissions.offered(tools).await.unwrap();
             offered.into_iter().map(|tool| tool.tool).collect()
         };
-        let mut here = leaves(data.path(), Vec::new());
+        let mut here = permissions(data.path(), Vec::new());
         assert_eq!(verdict(&mut here, "repeal", "a").await, Verdict::Yes);
         assert_eq!(
             verdict(&mut here, "rewrite", "a").await,
@@ -342,7 +356,7 @@ mod tests {
         );
         assert_eq!(names(&here).await, ["repeal", "other"]);
         // Not from the answer that has called it.
-        let asked = leaves(data.path(), vec![said(5, "rewrite", "a", Consent::Refused)]);
+        let asked = permissions(data.path(), vec![said(5, "rewrite", "a", Consent::Refused)]);
         assert_eq!(names(&asked).await, ["repeal", "rewrite", "other"]);
         // A part of a workflow cannot ask.
         here.asking = Asking::Impossible;
@@ -352,10 +366,10 @@ mod tests {
     #[tokio::test]
     async fn a_stage_does_not_ask_for_ever() {
         let data = tempfile::tempdir().unwrap();
-        let mut leaves = leaves(data.path(), Vec::new());
-        leaves.asked = LEAVES_MAX;
+        let mut permissions = permissions(data.path(), Vec::new());
+        permissions.asked = PERMISSIONS_MAX;
         assert_eq!(
-            verdict(&mut leaves, "repeal", "a").await,
+            verdict(&mut permissions, "repeal", "a").await,
             Verdict::No(ENOUGH.to_owned())
         );
     }

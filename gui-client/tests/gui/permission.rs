@@ -1,4 +1,4 @@
-//! What needs a person's leave is asked for in a dialog, with four answers.
+//! What needs a person's permission is asked for in a dialog, with four answers.
 
 use gui_client::{
     app::{Message, Pane},
@@ -71,7 +71,7 @@ fn a_call_of_a_tool_is_asked_about_with_what_it_would_be_called_with() {
 }
 
 #[test]
-fn leave_to_run_without_a_sandbox_is_asked_for_in_a_dialog() {
+fn permission_to_run_without_a_sandbox_is_asked_for_in_a_dialog() {
     let why = Body::Notice {
         level: NoticeLevel::Warning,
         code: Some("E1805".to_owned()),

@@ -8,7 +8,7 @@ use shared::wire::{Decision, ToolEffect, WantedCall};
 
 use super::{Event, Message, Review};
 use crate::{
-    model::{Leave, Workflow},
+    model::{Permission, Workflow},
     theme::{
         GAP, Look, SPACE, UI_STRONG,
         style::{self, Surface, Tone},
@@ -36,15 +36,15 @@ struct Words<'a> {
 }
 
 impl<'a> Words<'a> {
-    fn of(leave: Leave<'a>) -> Self {
-        match leave {
-            Leave::Unisolated(reason) => Self {
+    fn of(permission: Permission<'a>) -> Self {
+        match permission {
+            Permission::Unisolated(reason) => Self {
                 title: "Build and test without a sandbox?",
                 about: ("Nothing isolates what is run".to_owned(), reason),
                 meaning: UNISOLATED,
                 now: ["Run it this once", "Do not run it"],
             },
-            Leave::Tool(call) => Self {
+            Permission::Tool(call) => Self {
                 title: "May the model call this tool?",
                 about: (named(call), call.arguments.as_str()),
                 meaning: TOOL,
@@ -66,19 +66,19 @@ fn named(call: &WantedCall) -> String {
 
 impl Review {
     /// Whether the question lies over the window.
-    pub fn asks_leave(&self, workflow: &Workflow) -> bool {
-        !self.is_put_off && workflow.leave_asked().is_some()
+    pub fn asks_permission(&self, workflow: &Workflow) -> bool {
+        !self.is_put_off && workflow.permission_asked().is_some()
     }
 
     /// The question with its four answers, if it is asked and nobody has put it off.
-    pub fn leave<'a>(&self, look: Look, workflow: &'a Workflow) -> Option<Element<'a, Message>> {
-        let leave = workflow.leave_asked().filter(|_| !self.is_put_off)?;
+    pub fn permission<'a>(&self, look: Look, workflow: &'a Workflow) -> Option<Element<'a, Message>> {
+        let permission = workflow.permission_asked().filter(|_| !self.is_put_off)?;
         let Words {
             title,
             about: (what, whole),
             meaning,
             now: [yes, no],
-        } = Words::of(leave);
+        } = Words::of(permission);
         let when = |decision: Decision, message: Message| self.may(decision, workflow).then_some(message);
         let once = |decision: Decision| match decision {
             Decision::Reject => Message::Reject,
@@ -136,5 +136,5 @@ pub(super) fn for_good(event: Event) -> Event {
 
 /// Whether what is asked is about the proposal itself: parts of it can be taken.
 pub(super) fn asks_about_proposal(workflow: &Workflow) -> bool {
-    workflow.failure_asked().is_none() && workflow.leave_asked().is_none()
+    workflow.failure_asked().is_none() && workflow.permission_asked().is_none()
 }

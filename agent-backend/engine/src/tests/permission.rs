@@ -12,7 +12,7 @@ use crate::{
     state::{Consent, Phase, Question},
 };
 
-fn needs_leave(run: &Run) -> Command {
+fn needs_permission(run: &Run) -> Command {
     let (stage, attempt) = run.at();
     Command::FailStage {
         stage,
@@ -34,7 +34,10 @@ fn reject() -> Command {
 
 fn asked() -> Run {
     let mut run = Run::to_checks();
-    run.check(needs_leave(&run), &["notice no bubblewrap", "leave checks"]);
+    run.check(
+        needs_permission(&run),
+        &["notice no bubblewrap", "permission checks"],
+    );
     assert!(matches!(
         run.state.phase,
         Phase::AwaitingDecision {
@@ -81,10 +84,13 @@ fn a_restart_asks_again() {
     // Cut before the question: the stage finds out again that it has to ask.
     let mut cut = Run::resumed(&run.history[..run.history.len() - 1]);
     cut.check(Command::Resume, &["resumed", "start checks 2"]);
-    cut.check(needs_leave(&cut), &["notice no bubblewrap", "leave checks"]);
+    cut.check(
+        needs_permission(&cut),
+        &["notice no bubblewrap", "permission checks"],
+    );
 }
 
-/// A call that needs a person's leave.
+/// A call that needs a person's permission.
 pub(super) fn wanted(tool: &str) -> WantedCall {
     WantedCall {
         asked: BlobId::of(b"asked"),
@@ -103,12 +109,15 @@ pub(super) fn wanted(tool: &str) -> WantedCall {
 fn want(run: &Run, tool: &str) -> Command {
     let (stage, attempt) = run.at();
     let call = wanted(tool);
-    Command::AskLeave { stage, attempt, call }
+    Command::AskPermission { stage, attempt, call }
 }
 
 fn wanting() -> Run {
     let mut run = Run::to_generation();
-    run.check(want(&run, "repeal"), &["leave code_generation for house.repeal"]);
+    run.check(
+        want(&run, "repeal"),
+        &["permission code_generation for house.repeal"],
+    );
     assert_eq!(
         run.actions,
         [],
@@ -120,9 +129,15 @@ fn wanting() -> Run {
 
 /// What was said about calls: the tool, the answer, the words.
 fn said(run: &Run) -> Vec<(&str, Consent, Option<&str>)> {
-    let all = run.state.leaves.iter();
-    all.map(|leave| (leave.call.tool.as_str(), leave.consent, leave.words.as_deref()))
-        .collect()
+    let all = run.state.permissions.iter();
+    all.map(|permission| {
+        (
+            permission.call.tool.as_str(),
+            permission.consent,
+            permission.words.as_deref(),
+        )
+    })
+    .collect()
 }
 
 #[test]
@@ -133,7 +148,7 @@ fn a_call_is_asked_about_and_the_stage_goes_on_with_the_answer() {
     assert_eq!(said(&run), [("repeal", Consent::Given, None)]);
     run.check(
         want(&run, "rewrite"),
-        &["leave code_generation for house.rewrite"],
+        &["permission code_generation for house.rewrite"],
     );
     let no = Command::Decide {
         iteration: None,
@@ -169,7 +184,7 @@ fn what_was_written_before_a_question_is_dropped() {
         want(&run, "repeal"),
         &[
             "discard code_generation 1",
-            "leave code_generation for house.repeal",
+            "permission code_generation for house.repeal",
         ],
     );
 }
@@ -212,8 +227,8 @@ fn a_part_of_a_workflow_cannot_ask() {
     run.complete(Output::Context(context()));
     let (stage, attempt) = run.at();
     let call = wanted("repeal");
-    let told = run.give(Command::AskLeave { stage, attempt, call }).unwrap();
-    assert!(told.iter().all(|line| !line.contains("leave")), "{told:?}");
+    let told = run.give(Command::AskPermission { stage, attempt, call }).unwrap();
+    assert!(told.iter().all(|line| !line.contains("permission")), "{told:?}");
     assert!(run.state.is_finished(), "{told:?}");
 }
 
