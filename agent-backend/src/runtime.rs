@@ -76,7 +76,7 @@ pub struct Decided {
 pub enum Scope {
     /// This question.
     Once,
-    /// The workspace, from now on. Only what needs leave is answered so: code
+    /// The workspace, from now on. Only what needs permission is answered so: code
     /// without a sandbox, the call of a tool.
     Workspace,
 }

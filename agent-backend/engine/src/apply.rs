@@ -285,9 +285,11 @@ fn decided(state: &mut State, now: Moment, decision: &Decision) {
         (Decision::Accept(_) | Decision::Reject { .. }, Some(Question::Failure)) => {}
         (Decision::Accept(_), Some(Question::Unisolated)) => state.consent = Some(Consent::Given),
         (Decision::Reject { .. }, Some(Question::Unisolated)) => state.consent = Some(Consent::Refused),
-        (Decision::Accept(_), Some(Question::Tool(call))) => left(state, now, call, Consent::Given, None),
+        (Decision::Accept(_), Some(Question::Tool(call))) => {
+            keep_permission(state, now, call, Consent::Given, None)
+        }
         (Decision::Reject { feedback }, Some(Question::Tool(call))) => {
-            left(state, now, call, Consent::Refused, feedback.clone());
+            keep_permission(state, now, call, Consent::Refused, feedback.clone());
         }
         (Decision::Accept(selection), Some(Question::Review) | None) => {
             state.selection = Some(selection.clone());
@@ -297,7 +299,13 @@ fn decided(state: &mut State, now: Moment, decision: &Decision) {
     }
 }
 
-fn left(state: &mut State, now: Moment, call: Arc<WantedCall>, consent: Consent, words: Option<String>) {
+fn keep_permission(
+    state: &mut State,
+    now: Moment,
+    call: Arc<WantedCall>,
+    consent: Consent,
+    words: Option<String>,
+) {
     Arc::make_mut(&mut state.permissions).push(Permission {
         seq: now.seq,
         call,

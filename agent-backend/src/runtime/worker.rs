@@ -168,7 +168,7 @@ impl Desk {
     /// A person is asked whether a tool may be called; `turn` is the answer of
     /// the model. Never returns: what works on this attempt is stopped, and
     /// another one goes on with what they say.
-    async fn ask_leave(&self, call: WantedCall, turn: Blob) -> Infallible {
+    async fn ask_permission(&self, call: WantedCall, turn: Blob) -> Infallible {
         let (stage, attempt) = (self.stage.clone(), self.attempt);
         let command = Command::AskPermission { stage, attempt, call };
         self.send(command, vec![turn]).await;

@@ -20,7 +20,7 @@ pub(super) fn fail(turn: &mut Turn<'_>, failure: Failure) {
     discard(turn, &failure.message);
     if failure.code == Code::UnisolatedRun {
         warn(turn, &failure);
-        return ask_leave(turn, &stage, Help::Unisolated);
+        return ask_permission(turn, &stage, Help::Unisolated);
     }
     turn.end(
         &stage.id,
@@ -31,7 +31,7 @@ pub(super) fn fail(turn: &mut Turn<'_>, failure: Failure) {
     settle(turn, &stage, failure);
 }
 
-/// A model wants to call a tool that needs a person's leave.
+/// A model wants to call a tool that needs a person's permission.
 pub(super) fn want(turn: &mut Turn<'_>, call: WantedCall) {
     let Some((_, stage)) = turn.running() else {
         return;
@@ -41,7 +41,7 @@ pub(super) fn want(turn: &mut Turn<'_>, call: WantedCall) {
         return fail(turn, internal("a part of a workflow has asked for a tool"));
     }
     discard(turn, "a person is asked about a tool");
-    ask_leave(turn, &stage, Help::Tool(Box::new(call)));
+    ask_permission(turn, &stage, Help::Tool(Box::new(call)));
 }
 
 /// What the attempt has written counts for nothing.
@@ -59,7 +59,7 @@ fn discard(turn: &mut Turn<'_>, reason: &str) {
 }
 
 /// Nothing went wrong: the stage begins again with the answer.
-fn ask_leave(turn: &mut Turn<'_>, stage: &Stage, question: Help) {
+fn ask_permission(turn: &mut Turn<'_>, stage: &Stage, question: Help) {
     turn.emit(Event::HelpRequested {
         stage: stage.id.clone(),
         question,

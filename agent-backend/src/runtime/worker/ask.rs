@@ -174,7 +174,7 @@ pub(super) async fn ask(
                     Came::Answers => continue,
                     Came::Question(call, turn) => {
                         services.runs.keep(place, run);
-                        match desk.ask_leave(*call, turn).await {}
+                        match desk.ask_permission(*call, turn).await {}
                     }
                 }
             }
@@ -201,7 +201,7 @@ pub(super) async fn ask(
                 Came::Answers => {}
                 Came::Question(call, turn) => {
                     services.runs.keep(place, run);
-                    match desk.ask_leave(*call, turn).await {}
+                    match desk.ask_permission(*call, turn).await {}
                 }
             }
             timing = Timing::begin();
