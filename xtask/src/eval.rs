@@ -39,6 +39,10 @@ pub struct Options {
     /// The folder of a reranking model, or `none`.
     #[arg(long)]
     rerank: Option<PathBuf>,
+    /// The gRPC address of a vector database, `http://127.0.0.1:6334`, in the
+    /// place of one in memory.
+    #[arg(long)]
+    database: Option<String>,
     /// A file that keeps vectors between runs.
     #[arg(long)]
     cache: Option<PathBuf>,
@@ -88,6 +92,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         ("--sweep", &options.sweep),
         ("--every", &every),
         ("--only", &options.only),
+        ("--database", &options.database),
     ] {
         if let Some(value) = value {
             args.extend([flag.into(), value.into()]);

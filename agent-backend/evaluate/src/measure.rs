@@ -34,7 +34,7 @@ async fn all(options: &Options) -> Result<(), Failure> {
         if is_asked(&entry.name) {
             eprintln!("measuring {}", entry.name);
             let tree = checkout::snapshot(&options.repos, &entry.name, &entry.snapshot)?;
-            let mut bench = Bench::open(tree.path(), &models).await?;
+            let mut bench = Bench::open(tree.path(), &models, options.database.as_deref()).await?;
             match &options.sweep {
                 Some((signal, weights)) => {
                     let mut ndcg = Vec::new();
@@ -51,6 +51,8 @@ async fn all(options: &Options) -> Result<(), Failure> {
                 }
                 None => rows.push(bench.ask_all(options, &entry).await?),
             }
+            // A database is left as it was found.
+            bench.service.forget(tree.path()).await?;
         }
     }
     if let Some((_, weights)) = &options.sweep {
@@ -78,9 +80,10 @@ async fn all(options: &Options) -> Result<(), Failure> {
 
 /// A repository that is open, and what opening it took.
 struct Bench {
+    service: Service,
     session: Session,
-    functions: Arc<MemoryStore>,
-    files: Arc<MemoryStore>,
+    /// Points in the vector database.
+    vectors: usize,
     dimension: usize,
     index_wall: Duration,
     index_cpu: Duration,
@@ -88,29 +91,38 @@ struct Bench {
     embed_wall: Duration,
 }
 
+/// The service as the backend has it, over a vector database or over one in
+/// memory, which compares with every vector.
+fn service(models: &Models, database: Option<&str>) -> Result<Service, Failure> {
+    let mut options = retrieval::Options {
+        embed_wait_max: Duration::from_secs(24 * 3600),
+        ..retrieval::Options::default()
+    };
+    if let Some(url) = database {
+        url.clone_into(&mut options.qdrant_url);
+        return Ok(Service::new(options, models.clone())?);
+    }
+    let (functions, files) = (Arc::new(MemoryStore::default()), Arc::new(MemoryStore::default()));
+    let stores = Stores {
+        hybrid: functions.clone(),
+        files,
+        keyword: functions,
+    };
+    Ok(Service::over(options, models.clone(), stores))
+}
+
 impl Bench {
-    async fn open(root: &Path, models: &Models) -> Result<Self, Failure> {
-        let (functions, files) = (Arc::new(MemoryStore::default()), Arc::new(MemoryStore::default()));
-        let stores = Stores {
-            hybrid: functions.clone(),
-            files: files.clone(),
-            keyword: functions.clone(),
-        };
-        let service = Service::over(
-            retrieval::Options {
-                embed_wait_max: Duration::from_secs(24 * 3600),
-                ..retrieval::Options::default()
-            },
-            models.clone(),
-            stores,
-        );
+    async fn open(root: &Path, models: &Models, database: Option<&str>) -> Result<Self, Failure> {
+        let service = service(models, database)?;
         let (wall, cpu, memory) = (Instant::now(), cpu(), resident());
         // Watched, as the backend has it: no question looks at the files first.
         service.catch_up(root, Change::everything()).await?;
         let (index_wall, index_cpu) = (wall.elapsed(), cpu_since(cpu));
         let index_memory = resident().saturating_sub(memory);
         let embed = Instant::now();
+        let mut vectors = 0;
         if let Some(report) = service.embed(root, |_| {}).await? {
+            vectors = report.chunks_written + report.files_indexed;
             for notice in report.notices {
                 eprintln!("{}: {}", notice.code, notice.message);
             }
@@ -118,8 +130,8 @@ impl Bench {
         let embed_wall = embed.elapsed();
         Ok(Self {
             session: service.open(root).await?,
-            functions,
-            files,
+            service,
+            vectors,
             dimension: models
                 .embedder
                 .as_ref()
@@ -133,7 +145,6 @@ impl Bench {
 
     async fn ask_all(&mut self, options: &Options, entry: &Entry) -> Result<Row, Failure> {
         let size = self.session.size();
-        let vectors = self.functions.points().len() + self.files.points().len();
         let mut row = Row {
             name: entry.name.clone(),
             files: size.files,
@@ -145,8 +156,8 @@ impl Bench {
             index_cpu: self.index_cpu,
             index_memory: self.index_memory,
             embed_wall: self.embed_wall,
-            vectors,
-            vector_bytes: vectors * self.dimension * size_of::<f32>(),
+            vectors: self.vectors,
+            vector_bytes: self.vectors * self.dimension * size_of::<f32>(),
             query: Vec::new(),
             stages: Vec::new(),
             reranked: Vec::new(),

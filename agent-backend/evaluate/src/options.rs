@@ -30,6 +30,8 @@ pub struct Options {
     /// A signal and the weights to try for it.
     pub sweep: Option<(Signal, Vec<f32>)>,
     pub dump: Option<PathBuf>,
+    /// A vector database in the place of the one in memory.
+    pub database: Option<String>,
 }
 
 pub fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, Failure> {
@@ -49,6 +51,7 @@ pub fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, Failure>
         baseline: None,
         sweep: None,
         dump: None,
+        database: None,
     };
     let (mut without, mut weights) = (Vec::new(), Vec::new());
     while let Some(arg) = args.next() {
@@ -68,6 +71,7 @@ pub fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, Failure>
             "--rerank" => options.rerank = folder(value()?),
             "--cache" => options.cache = Some(value()?.into()),
             "--baseline" => options.baseline = Some(value()?.into()),
+            "--database" => options.database = Some(value()?),
             "--dump" => options.dump = Some(value()?.into()),
             "--without" => without.extend(value()?.split(',').map(str::to_owned)),
             "--weights" => {

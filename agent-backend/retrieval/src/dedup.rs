@@ -125,7 +125,11 @@ mod tests {
     /// The paths that are kept, each with those dropped for it.
     #[track_caller]
     fn check(candidates: Vec<Candidate>, expect: &[(&str, &[(&str, By)])]) {
-        let got = unique(candidates, &Dedup::default());
+        let dedup = Dedup {
+            cosine: 0.95,
+            shingles: 0.7,
+        };
+        let got = unique(candidates, &dedup);
         let got: Vec<(&str, Vec<(&str, By)>)> = got
             .iter()
             .map(|(item, dropped)| {

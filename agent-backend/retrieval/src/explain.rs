@@ -98,7 +98,7 @@ impl Explanation {
                 name: signal.as_str(),
                 value: file.values[at],
                 rank: file.ranks.get(at).copied().flatten(),
-                weight: weights.of_signal(*signal),
+                weight: weights.of_signal(*signal) * if signal.is_dense() { file.dense_share } else { 1.0 },
             });
         }
         let of_part = |name, value, weight| Component {

@@ -11,6 +11,12 @@ use crate::profile::refused;
 pub enum Fusion {
     /// The sum of the signals, each divided by its best value, times its weight.
     Weighted,
+    /// The same, but the signals of an embedding model complement the others:
+    /// they count the less, the more the others already say for a file. They
+    /// count whole where the others say nothing, and nothing for the file for
+    /// which the others say most, so that a model changes what comes after the
+    /// place that words and history are sure of.
+    Complement,
     /// Reciprocal rank fusion (Cormack, Clarke and Buettcher, 2009): the sum of
     /// weight / (k + rank), ranks from 1, over the signals that found the file.
     ReciprocalRank {
@@ -23,10 +29,21 @@ impl Fusion {
     /// Whether it can be used.
     pub(crate) fn check(&self) -> Result<(), Error> {
         match self {
-            Self::Weighted => Ok(()),
+            Self::Weighted | Self::Complement => Ok(()),
             Self::ReciprocalRank { k } if (0.0..=10_000.0).contains(k) => Ok(()),
             Self::ReciprocalRank { .. } => Err(refused("`k` of the fusion goes from 0 to 10000")),
         }
+    }
+}
+
+/// The share at which the signals of an embedding model count for a file, from
+/// 0 to 1. `said` is what the other signals say for it, `most` what they say
+/// for the file for which they say most; both with the weight of its class.
+pub(crate) fn complement(said: f32, most: f32) -> f32 {
+    if most > 0.0 {
+        (1.0 - said / most).clamp(0.0, 1.0)
+    } else {
+        1.0
     }
 }
 
@@ -45,6 +62,19 @@ pub fn ranks(values: &[f32]) -> Vec<Option<u32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_model_complements_what_is_said() {
+        let check = |said: f32, most: f32, expect: f32| {
+            let got = complement(said, most);
+            assert!((got - expect).abs() < 1e-6, "{said} of {most}: {got}");
+        };
+        check(0.0, 4.0, 1.0);
+        check(1.0, 4.0, 0.75);
+        check(4.0, 4.0, 0.0);
+        // Nothing is said for any file: the model alone decides.
+        check(0.0, 0.0, 1.0);
+    }
 
     #[test]
     fn values_are_ranked() {

@@ -129,8 +129,8 @@ impl Default for Rerank {
 impl Default for Dedup {
     fn default() -> Self {
         Self {
-            cosine: 0.95,
-            shingles: 0.7,
+            cosine: 0.99,
+            shingles: 0.9,
         }
     }
 }
@@ -144,7 +144,7 @@ impl Profile {
         Self {
             files: Files {
                 weights: Weights::default(),
-                fusion: Fusion::Weighted,
+                fusion: Fusion::Complement,
                 top: 50,
             },
             parts: Parts {
@@ -175,7 +175,10 @@ impl Profile {
                 top: 30,
             },
             rerank: Some(Rerank::default()),
-            dedup: Some(Dedup::default()),
+            dedup: Some(Dedup {
+                cosine: 0.95,
+                shingles: 0.7,
+            }),
             top: 20,
         }
     }

@@ -3,7 +3,7 @@
 
 use super::class::Class;
 use super::signals::{Evidence, SIGNALS, Signal, Values};
-pub use super::weights::Weights;
+pub use super::weights::{Sums, Weights};
 use super::{Corpus, State, usize_of};
 use crate::chunk::Kind;
 use crate::fusion::{self, Fusion};
@@ -22,6 +22,9 @@ pub struct RankedFile {
     pub score: f32,
     /// Each signal, from 0 to 1, indexed like [`Signal::ALL`].
     pub values: Values,
+    /// The share of their weight at which the signals of an embedding model
+    /// counted, from 0 to 1.
+    pub dense_share: f32,
     /// The rank of each signal's value among all files, from 1; empty unless
     /// the ranking was to be explained.
     pub ranks: Vec<Option<u32>>,
@@ -119,45 +122,32 @@ impl Corpus {
         }
         let evidence = self.evidence(&question.terms, near);
         let ranks = match (detail, profile.files.fusion) {
-            (Detail::Values, Fusion::Weighted) => Vec::new(),
+            (Detail::Values, Fusion::Weighted | Fusion::Complement) => Vec::new(),
             (Detail::Ranks, _) | (_, Fusion::ReciprocalRank { .. }) => all_ranks(&evidence),
         };
-        let weights = &profile.files.weights;
-        let mut order: Vec<(f32, u32)> = Vec::new();
-        for at in self.by_path.values() {
-            let values = &evidence.files[usize_of(*at)];
-            if is_found(weights, values) {
-                let class = self.file(*at).class;
-                let score = match profile.files.fusion {
-                    Fusion::Weighted => weights.score(class, values),
-                    Fusion::ReciprocalRank { k } => {
-                        weights.of_class(class) * reciprocal(weights, &ranks, *at, k)
-                    }
-                };
-                order.push((score, *at));
-            }
-        }
+        let mut order = self.scored(&evidence, &ranks, profile);
         // Stable: equal scores stay in the order of path.
-        order.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let taken = order.into_iter().filter(|(_, at)| accept(&self.file(*at).path));
-        let order: Vec<(f32, u32)> = taken.take(profile.files.top).collect();
+        order.sort_by(|a, b| b.score.total_cmp(&a.score));
+        let taken = order.into_iter().filter(|file| accept(&self.file(file.at).path));
+        let order: Vec<Scored> = taken.take(profile.files.top).collect();
         let mut parts: Vec<RankedPart> = Vec::new();
-        for (score, at) in order.iter().take(profile.parts.files) {
-            self.parts_of(*at, *score, &evidence, profile, &mut parts);
+        for file in order.iter().take(profile.parts.files) {
+            self.parts_of(file.at, file.score, &evidence, profile, &mut parts);
         }
         parts.sort_by(|a, b| b.score.total_cmp(&a.score));
         parts.truncate(profile.parts.top);
-        let files = order.into_iter().map(|(score, at)| {
-            let file = self.file(at);
+        let files = order.into_iter().map(|scored| {
+            let file = self.file(scored.at);
             let ranks = match detail {
                 Detail::Values => Vec::new(),
-                Detail::Ranks => ranks.iter().map(|column| column[usize_of(at)]).collect(),
+                Detail::Ranks => ranks.iter().map(|column| column[usize_of(scored.at)]).collect(),
             };
             RankedFile {
                 path: file.path.to_string(),
                 class: file.class,
-                score,
-                values: evidence.files[usize_of(at)],
+                score: scored.score,
+                values: evidence.files[usize_of(scored.at)],
+                dense_share: scored.dense_share,
                 ranks,
             }
         });
@@ -175,6 +165,35 @@ impl Corpus {
             .map(|(path, at)| (path.clone(), self.file(*at).class, evidence.files[usize_of(*at)]))
             .filter(|(_, _, values)| *values != [0.0; SIGNALS])
             .collect()
+    }
+
+    /// The score of every file for which something speaks, in the order of path.
+    fn scored(&self, evidence: &Evidence, ranks: &[Vec<Option<u32>>], profile: &Profile) -> Vec<Scored> {
+        let weights = &profile.files.weights;
+        let found = self.by_path.values().copied();
+        let found = found.filter(|at| is_found(weights, &evidence.files[usize_of(*at)]));
+        let sums_of = |at: u32| weights.sums(self.file(at).class, &evidence.files[usize_of(at)]);
+        let weighted: Vec<(u32, Sums)> = found.map(|at| (at, sums_of(at))).collect();
+        let most = weighted.iter().map(|(_, sums)| sums.sparse).fold(0.0, f32::max);
+        let score = |(at, sums): (u32, Sums)| {
+            let (dense_share, score) = match profile.files.fusion {
+                Fusion::Weighted => (1.0, sums.sparse + sums.dense),
+                Fusion::Complement => {
+                    let share = fusion::complement(sums.sparse, most);
+                    (share, sums.sparse + share * sums.dense)
+                }
+                Fusion::ReciprocalRank { k } => {
+                    let class = weights.of_class(self.file(at).class);
+                    (1.0, class * reciprocal(weights, ranks, at, k))
+                }
+            };
+            Scored {
+                at,
+                score,
+                dense_share,
+            }
+        };
+        weighted.into_iter().map(score).collect()
     }
 
     fn parts_of(
@@ -201,8 +220,15 @@ impl Corpus {
         best.sort_by(|a, b| fit(*b).total().total_cmp(&fit(*a).total()));
         let top = best.first().map_or(0.0, |part| fit(*part).total());
         let mut share = score;
-        for at in best.into_iter().take(profile.parts.per_file) {
-            let of_best = if top > 0.0 { fit(at).total() / top } else { 0.0 };
+        for (place, at) in best.into_iter().take(profile.parts.per_file).enumerate() {
+            let of_best = if top > 0.0 {
+                fit(at).total() / top
+            } else if place == 0 {
+                // Its path or its history found the file: the head stands for it.
+                1.0
+            } else {
+                0.0
+            };
             let part = &self.contents.parts[usize_of(at)];
             out.push(RankedPart {
                 path: file.path.to_string(),
@@ -216,6 +242,13 @@ impl Corpus {
             share *= NEXT_PART;
         }
     }
+}
+
+/// A file before it is known whether it is among the best.
+struct Scored {
+    at: u32,
+    score: f32,
+    dense_share: f32,
 }
 
 /// Whether anything that counts speaks for a file; that it is worked on does

@@ -32,6 +32,11 @@ macro_rules! signals {
             pub fn as_str(self) -> &'static str {
                 match self { $(Signal::$name => $text,)* }
             }
+
+            /// Whether it is of an embedding model.
+            pub fn is_dense(self) -> bool {
+                matches!(self, Signal::Meaning | Signal::File)
+            }
         }
     };
 }

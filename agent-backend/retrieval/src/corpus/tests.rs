@@ -5,9 +5,15 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
-use crate::corpus::rank::{Ranking, Weights};
+use crate::chunk::Kind;
+use crate::corpus::rank::{Detail, Ranking, Weights};
 use crate::corpus::signals::Signal;
-use crate::search::Question;
+use crate::fusion::Fusion;
+use crate::identity::{ContentHash, WorkspaceId};
+use crate::language::Language;
+use crate::profile::Profile;
+use crate::search::{Near, Question};
+use crate::store::{Hit, Record};
 use crate::testing::{Repository, workspace, write};
 
 mod bad_input;
@@ -45,6 +51,52 @@ fn each_signal_finds_its_file() {
     check("zebra", &["src/other.py", "tests/test_other.py"]);
     check("", &[]);
     check("nothing of it", &[]);
+}
+
+/// The first part of a file as the vector database finds it.
+fn near(path: &str, score: f64) -> Hit {
+    Hit {
+        record: Record {
+            workspace: WorkspaceId::of(Path::new("/w")),
+            path: path.to_owned(),
+            language: Language::of(path),
+            kind: Kind::Block,
+            symbol: None,
+            start_line: 1,
+            end_line: 1,
+            content: ContentHash::of(b""),
+            chunks: 1,
+            text: String::new(),
+        },
+        score,
+        vector: None,
+    }
+}
+
+#[test]
+fn a_model_decides_what_the_words_leave_open() {
+    let dir = workspace(&[
+        ("a.py", "# the zebra, the zebra\n"),
+        ("b.py", "# the zebra and other animals of the wide savanna\n"),
+        ("c.py", "x = 1\n"),
+    ]);
+    let corpus = fresh(dir.path());
+    let hits = [near("b.py", 0.9), near("c.py", 0.8), near("a.py", 0.1)];
+    let check = |query: &str, fusion: Fusion, expect: &[&str]| {
+        let mut profile = Profile::best();
+        profile.files.fusion = fusion;
+        profile.files.weights.set(Signal::Meaning, 1.5);
+        let near = Near {
+            chunks: hits.to_vec(),
+            ..Near::default()
+        };
+        let question = Question::new(query);
+        let ranking = corpus.rank(&question, &near, &profile, Detail::Values, &mut |_| true);
+        assert_eq!(paths(&ranking), expect, "{query}");
+    };
+    check("zebra", Fusion::Weighted, &["b.py", "a.py", "c.py"]);
+    check("zebra", Fusion::Complement, &["a.py", "b.py", "c.py"]);
+    check("striped", Fusion::Complement, &["b.py", "c.py"]);
 }
 
 #[test]
@@ -100,6 +152,9 @@ async fn history_finds_what_the_text_does_not_say() {
     };
     assert!(value(Signal::Messages) > 0.0 && value(Signal::Similar) > 0.0);
     assert_eq!(value(Signal::Body), 0.0);
+    // None of its parts says it either: its head stands for the file.
+    assert_eq!(ranking.parts.len(), 1);
+    assert_eq!(ranking.parts[0].score, ranking.files[0].score);
 }
 
 #[tokio::test]

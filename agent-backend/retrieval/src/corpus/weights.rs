@@ -21,6 +21,15 @@ pub struct Weights {
     pub classes: [f32; CLASSES],
 }
 
+/// What speaks for a file, each signal times its weight and the file's class.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Sums {
+    /// Words, names and history.
+    pub sparse: f32,
+    /// The signals of an embedding model.
+    pub dense: f32,
+}
+
 impl Default for Weights {
     fn default() -> Self {
         Self {
@@ -82,15 +91,18 @@ impl Weights {
             .map_or(1.0, |(weight, _)| *weight)
     }
 
-    /// The weighted sum for a file of this class.
-    pub fn score(&self, class: Class, values: &Values) -> f32 {
-        let sum: f32 = self
-            .signals
-            .iter()
-            .zip(values)
-            .map(|(weight, value)| weight * value)
-            .sum();
-        sum * self.of_class(class)
+    /// The weighted sums for a file of this class.
+    pub fn sums(&self, class: Class, values: &Values) -> Sums {
+        let mut sums = Sums::default();
+        for ((weight, value), signal) in self.signals.iter().zip(values).zip(Signal::ALL) {
+            let sum = if signal.is_dense() {
+                &mut sums.dense
+            } else {
+                &mut sums.sparse
+            };
+            *sum += weight * value * self.of_class(class);
+        }
+        sums
     }
 }
 

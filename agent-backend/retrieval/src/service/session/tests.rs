@@ -290,6 +290,28 @@ async fn results_say_why() {
 }
 
 #[tokio::test]
+async fn a_model_counts_less_where_words_say_more() {
+    let fixture = Fixture::new(Some(Behaviour::Works), false);
+    let mut request = flow6();
+    request.profile = Profile::best();
+    request.detail = Detail::Ranks;
+    let found = fixture.ask(&request).await;
+    let mut weights = Vec::new();
+    for why in found.ranked.iter().filter_map(|item| item.explanation.as_deref()) {
+        let sum: f32 = why
+            .signals
+            .iter()
+            .map(|signal| signal.value * signal.weight)
+            .sum();
+        assert!((sum * why.class_weight - why.file_score).abs() < 1e-5, "{why:?}");
+        let meaning = why.signals.iter().find(|signal| signal.name == "meaning");
+        weights.push(meaning.map_or(0.0, |signal| signal.weight));
+    }
+    assert_eq!(weights.first(), Some(&0.0));
+    assert!(weights.iter().any(|weight| *weight > 0.0), "{weights:?}");
+}
+
+#[tokio::test]
 async fn ranks_can_be_fused_instead_of_values() {
     let fixture = Fixture::new(Some(Behaviour::Works), false);
     let mut request = flow6();
