@@ -30,8 +30,8 @@ use self::{
     thinking::Wish,
 };
 use crate::{
-    ChatRequest, ChunkStream, Context, Error, Finding, Health, Identity, Loaded, Phase, Provider, Thinking,
-    context,
+    ChatRequest, ChunkStream, Context, Error, Finding, Health, Identity, Loaded, Locality, Phase, Provider,
+    Thinking, context,
     http::{Address, Http, Speaks},
     request,
 };
@@ -178,6 +178,10 @@ impl Hosted {
 impl Provider for Hosted {
     fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    fn locality(&self) -> Locality {
+        self.http.locality()
     }
 
     async fn chat(&self, request: ChatRequest) -> Result<ChunkStream, Error> {

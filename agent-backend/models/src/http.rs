@@ -11,7 +11,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 pub(crate) use self::refusal::server_text;
 use self::refusal::{Refusal, said, said_value};
-use crate::{Error, Key, Phase};
+use crate::{Error, Key, Locality, Phase};
 
 /// Largest answer to a question about the server, in bytes.
 pub(crate) const STATUS_BYTES_MAX: usize = 4 << 20;
@@ -99,9 +99,14 @@ impl Http {
         &self.shown
     }
 
-    /// Whether the server runs on this machine, as far as its address tells.
+    /// Where the server runs.
+    pub(super) fn locality(&self) -> Locality {
+        Locality::of(&self.base)
+    }
+
+    /// Whether that is this machine.
     pub(super) fn is_here(&self) -> bool {
-        self.base.host_str().is_some_and(client::is_this_machine)
+        self.locality() == Locality::Machine
     }
 
     /// Whether what is sent can be read on its way to another machine.

@@ -14,6 +14,7 @@ pub mod examine;
 mod hosted;
 mod http;
 mod key;
+mod locality;
 pub mod ndjson;
 mod ollama;
 mod openai;
@@ -32,6 +33,7 @@ pub use error::{Error, Phase, Trouble};
 pub use examine::Finding;
 pub use hosted::{Hosted, HostedKind, HostedOptions};
 pub use key::Key;
+pub use locality::Locality;
 pub use ollama::{ChosenFor, KeepAlive, NumCtx, Ollama, OllamaOptions, Room, Session};
 pub use openai::{OpenAiEmbeddings, OpenAiOptions};
 pub use provider::{

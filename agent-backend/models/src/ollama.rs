@@ -26,8 +26,8 @@ use tokio::{sync::OnceCell, time::Instant};
 
 use crate::http::{self, Address, Http, STATUS_BYTES_MAX, Speaks};
 use crate::{
-    ChatRequest, ChunkStream, Context, Error, Finding, Health, Identity, Loaded, LoadedModel, Phase,
-    Provider, Residence, ServerMemory, Thinking,
+    ChatRequest, ChunkStream, Context, Error, Finding, Health, Identity, Loaded, LoadedModel, Locality,
+    Phase, Provider, Residence, ServerMemory, Thinking,
 };
 pub use options::{KeepAlive, OllamaOptions};
 use settle::Settled;
@@ -244,6 +244,13 @@ impl Provider for Ollama {
             .map_or(&self.provisional, |settled| &settled.identity)
     }
 
+    fn locality(&self) -> Locality {
+        if is_of_the_cloud(&self.options.model) {
+            return Locality::Elsewhere;
+        }
+        self.http.locality()
+    }
+
     async fn settle(&self) -> Result<(), Error> {
         settle::settle(self).await.map(drop)
     }
@@ -356,6 +363,14 @@ fn trained_for(info: &serde_json::Map<String, serde_json::Value>) -> Option<u64>
     tokens.as_u64()
 }
 
+/// Whether a server passes the model's questions on to Ollama's own service, which the tag
+/// says: `cloud`, `120b-cloud`. <https://docs.ollama.com/cloud>
+fn is_of_the_cloud(model: &str) -> bool {
+    let last = model.rsplit('/').next().unwrap_or(model);
+    let tag = last.rsplit_once(':').map(|(_, tag)| tag.to_ascii_lowercase());
+    tag.is_some_and(|tag| tag == "cloud" || tag.ends_with("-cloud"))
+}
+
 /// Whether two names mean one model: the tag `latest` may be left out, and
 /// Ollama compares without case.
 fn same_model(left: &str, right: &str) -> bool {
@@ -385,5 +400,25 @@ mod tests {
         check("mistral:7b", "mistral", false);
         check("host:5000/own/mistral", "host:5000/own/mistral:latest", true);
         check("mistral", "mixtral", false);
+    }
+
+    #[test]
+    fn a_model_of_the_cloud_runs_elsewhere() {
+        fn check(url: &str, model: &str, expect: Locality) {
+            let options = OllamaOptions {
+                url: url.to_owned(),
+                model: model.to_owned(),
+                ..OllamaOptions::default()
+            };
+            assert_eq!(Ollama::new(options).unwrap().locality(), expect, "{model}");
+        }
+        let here = "http://127.0.0.1:11434";
+        check(here, "mistral:7b", Locality::Machine);
+        check(here, "my-cloud", Locality::Machine);
+        check(here, "cloud:7b", Locality::Machine);
+        check(here, "gpt-oss:120b-cloud", Locality::Elsewhere);
+        check(here, "own/Qwen3-VL:Cloud", Locality::Elsewhere);
+        check("http://gpu-box:11434", "mistral:7b", Locality::Network);
+        check("https://ollama.com", "mistral:7b", Locality::Elsewhere);
     }
 }

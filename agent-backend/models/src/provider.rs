@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 
-use crate::{Context, Error, Finding, Residence, Thinking, examine};
+use crate::{Context, Error, Finding, Locality, Residence, Thinking, examine};
 
 /// Who said a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -240,6 +240,9 @@ pub struct Identity {
 pub trait Provider: Send + Sync {
     /// Who answers. The name is for logs, metrics and events.
     fn identity(&self) -> &Identity;
+
+    /// Where the model runs: what is asked of it is sent there. Known without asking.
+    fn locality(&self) -> Locality;
 
     /// Finds out what is fixed for the session, once, so that
     /// [`Provider::identity`] says what calls carry. Until it has succeeded, the

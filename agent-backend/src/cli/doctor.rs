@@ -157,10 +157,11 @@ async fn examined(
         Ok(health) => {
             let reason = provider.reason().map(|reason| format!(", {reason}"));
             Ok(format!(
-                "{} {} has {}, with {} tokens of context{}",
+                "{} {} has {}, which runs {}, with {} tokens of context{}",
                 identity.provider,
                 health.version,
                 health.model,
+                provider.locality(),
                 identity.context_tokens,
                 reason.unwrap_or_default()
             ))

@@ -10,7 +10,7 @@ use reqwest::{
 use tokio_rustls::rustls;
 
 use super::{Address, Speaks};
-use crate::Error;
+use crate::{Error, Locality};
 
 /// Largest file of certificates, in bytes: the whole web's fit in 300 KB.
 const CA_BYTES_MAX: u64 = 1 << 20;
@@ -28,9 +28,9 @@ pub(super) fn build(address: &Address<'_>) -> Result<(Client, Url), Error> {
     if !matches!(base.scheme(), "http" | "https") {
         return Err(invalid("must begin with http:// or https://"));
     }
-    let Some(host) = base.host_str().map(str::to_owned) else {
+    if base.host_str().is_none() {
         return Err(invalid("names no host"));
-    };
+    }
     if !base.path().ends_with('/') {
         base.set_path(&format!("{}/", base.path()));
     }
@@ -41,7 +41,7 @@ pub(super) fn build(address: &Address<'_>) -> Result<(Client, Url), Error> {
         .connect_timeout(address.connect_timeout)
         .redirect(redirect::Policy::none())
         .tcp_nodelay(true);
-    if is_this_machine(&host) {
+    if Locality::of(&base) == Locality::Machine {
         // A proxy set for the web cannot reach our own loopback.
         client = client.no_proxy();
     }
@@ -104,14 +104,6 @@ fn certificates(whose: &str, file: &Path) -> Result<Vec<Certificate>, Error> {
         return Err(invalid(&"it holds no certificate (PEM)"));
     }
     Ok(found)
-}
-
-pub(super) fn is_this_machine(host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost")
-        || host
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
 }
 
 /// The address without user and password.
@@ -199,17 +191,5 @@ mod tests {
         check(&Fault::NotValidYet, "it is not valid yet");
         check(&Fault::Revoked, "it was revoked");
         check(&Fault::BadSignature, "BadSignature");
-    }
-
-    #[test]
-    fn loopback() {
-        fn check(host: &str, expect: bool) {
-            assert_eq!(is_this_machine(host), expect, "{host}");
-        }
-        check("localhost", true);
-        check("127.0.0.1", true);
-        check("[::1]", true);
-        check("10.0.0.1", false);
-        check("gpu-box", false);
     }
 }

@@ -17,8 +17,8 @@ use futures::{StreamExt, future::join_all};
 use tokio::time::sleep;
 
 use crate::{
-    ChatRequest, Chunk, ChunkStream, Error, Finding, Health, Identity, Loaded, Provider, ServerMemory,
-    Thinking, Trouble, examine::Weight,
+    ChatRequest, Chunk, ChunkStream, Error, Finding, Health, Identity, Loaded, Locality, Provider,
+    ServerMemory, Thinking, Trouble, examine::Weight,
 };
 
 /// Prompts' beginnings that a host is taken to remember; a server keeps one for
@@ -206,6 +206,12 @@ impl Drop for Call {
 impl Provider for Pool {
     fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    /// That of the farthest host: any of them may be asked.
+    fn locality(&self) -> Locality {
+        let hosts = self.hosts.iter().map(|host| host.provider.locality());
+        hosts.max().unwrap_or(Locality::Elsewhere)
     }
 
     async fn chat(&self, request: ChatRequest) -> Result<ChunkStream, Error> {

@@ -140,7 +140,12 @@ impl Offer {
             Model {
                 id: providers::qualified(who),
                 name: who.model.clone(),
-                about: format!("{}, {} tokens", who.provider, who.context_tokens),
+                about: format!(
+                    "{}, {}, {} tokens",
+                    who.provider,
+                    link.provider().locality(),
+                    who.context_tokens
+                ),
             }
         });
         Self {

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 
 use super::*;
-use crate::{ChatRequest, ChunkStream, Context, Health, Identity, Loaded, Provider, routing::LinkOptions};
+use crate::{
+    ChatRequest, ChunkStream, Context, Health, Identity, Loaded, Locality, Provider, routing::LinkOptions,
+};
 
 #[derive(Debug)]
 struct Fake {
@@ -17,6 +19,10 @@ struct Fake {
 impl Provider for Fake {
     fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    fn locality(&self) -> Locality {
+        Locality::Machine
     }
 
     async fn chat(&self, _request: ChatRequest) -> Result<ChunkStream, Error> {

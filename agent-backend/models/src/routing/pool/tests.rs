@@ -9,11 +9,17 @@ use crate::{Context, Finish, Message, Usage};
 
 struct Fake {
     identity: Identity,
+    locality: Locality,
     up: AtomicBool,
 }
 
 fn fake(name: &str) -> Arc<Fake> {
+    at(Locality::Machine, name)
+}
+
+fn at(locality: Locality, name: &str) -> Arc<Fake> {
     Arc::new(Fake {
+        locality,
         identity: Identity {
             provider: name.to_owned(),
             model: "m".to_owned(),
@@ -39,6 +45,10 @@ impl Fake {
 impl Provider for Fake {
     fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    fn locality(&self) -> Locality {
+        self.locality
     }
 
     /// Answers with the host's name, and then with the end.
@@ -158,6 +168,18 @@ async fn a_pool_can_be_used_while_one_host_can() {
         &[(Weight::Broken, first), (Weight::Broken, second)],
     )
     .await;
+}
+
+#[test]
+fn a_pool_is_as_far_away_as_its_farthest_host() {
+    use Locality::{Elsewhere, Machine, Network};
+    let check = |hosts: &[Locality], expect: Locality| {
+        let hosts: Vec<_> = hosts.iter().map(|locality| at(*locality, "a")).collect();
+        assert_eq!(pool(&hosts).locality(), expect, "{expect}");
+    };
+    check(&[Machine], Machine);
+    check(&[Machine, Network], Network);
+    check(&[Elsewhere, Machine, Network], Elsewhere);
 }
 
 #[tokio::test]
