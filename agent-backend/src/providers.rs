@@ -1,6 +1,8 @@
 //! Who answers: the providers of the configuration, and for each role the chain
 //! of those that are asked.
 
+mod reach;
+
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use agents::edit::Format;
@@ -12,6 +14,7 @@ use models::{
 };
 use shared::error::Code;
 
+pub use self::reach::Reach;
 use crate::{
     config::{self, Config, Kind, ModelProvider, OLLAMA},
     error::Error,
@@ -174,11 +177,13 @@ impl Models {
         }
     }
 
-    /// The same of a role: whether any model of its chain does.
-    pub async fn sight_of(&self, role: &str, limit: Duration) -> Sight {
+    /// How far a picture reaches along the chain of a role, as far as that is known within
+    /// this time.
+    pub async fn reach(&self, role: &str, limit: Duration) -> Reach {
         let links = self.chain(role).links();
         let sights = join_all(links.iter().map(|link| self.sight(link, limit))).await;
-        sights.into_iter().max().unwrap_or(Sight::Unknown)
+        let localities = links.iter().map(|link| link.provider().locality());
+        Reach::along(&localities.zip(sights).collect::<Vec<_>>())
     }
 
     /// Every provider, once.

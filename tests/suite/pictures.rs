@@ -1,6 +1,8 @@
 //! Pictures that come with a request, over the real wire: from a client to the model that
 //! sees them, through kills, rounds and forks, and what becomes of those that nobody sees.
 
+mod farther;
+
 use std::{fs, time::Duration};
 
 use proto::v1::{self, workflow_service_client::WorkflowServiceClient};
@@ -444,7 +446,9 @@ async fn a_session_whose_model_was_changed_says_what_to_do() {
     assert_eq!(refused["error"]["data"]["code"], "E1420", "{refused}");
     let told = refused["error"]["data"]["message"].as_str().unwrap();
     assert!(
-        told.contains("choose a model that does (other/gpt-other)"),
+        told.contains(
+            "choose a model that does, with the option `model` (other/gpt-other, which runs on this machine)"
+        ),
         "{told}"
     );
     acp.call("session/set_config_option", choose("other/gpt-other"))

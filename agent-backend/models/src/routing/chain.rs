@@ -10,7 +10,7 @@ use super::{
     link::Link,
     policy::{Failed, Policy, Step},
 };
-use crate::{Error, Identity, Trouble};
+use crate::{Error, Trouble};
 
 /// How often it is looked whether a provider is there again: first, and at
 /// longest.
@@ -80,15 +80,15 @@ impl Chain {
     /// A question's way along the chain. With `model`, a provider of that model
     /// is asked before the others: it has begun the answer.
     pub fn run(self: &Arc<Self>, model: Option<&str>) -> Run {
-        self.run_preferring(model, |_| true)
+        self.run_preferring(model, &[])
     }
 
-    /// The same, along those first that `prefers` says.
-    pub fn run_preferring(self: &Arc<Self>, model: Option<&str>, prefers: impl Fn(&Identity) -> bool) -> Run {
+    /// The same, along those first that are at these places of the chain.
+    pub fn run_preferring(self: &Arc<Self>, model: Option<&str>, first: &[usize]) -> Run {
         let mut order: Vec<usize> = (0..self.links.len()).collect();
         order.sort_by_key(|at| {
             let who = self.links[*at].identity();
-            (model.is_some_and(|model| who.model != model), !prefers(who))
+            (model.is_some_and(|model| who.model != model), !first.contains(at))
         });
         let legs = order.into_iter().map(|link| Leg {
             link,

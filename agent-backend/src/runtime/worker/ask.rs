@@ -93,14 +93,13 @@ pub(super) async fn ask(
 ) -> Result<Reply, Error> {
     let stage = state.running().map(|(_, stage)| stage);
     let role = role(stage);
-    let chain = services.models.chain(role);
     let mut begun = draft::read(services, state).await?;
     let place = Place::new(state, desk);
     let model = begun.as_ref().map(|begun| begun.origin.model.as_str());
     let pictures = Pictures::of(services, state).await?;
     let mut run = match services.runs.take(&place) {
         Some(run) => run,
-        None => pictures.run(services, state, desk, chain, model).await,
+        None => pictures.run(services, state, desk, role, model).await,
     };
     let mut ledger = Ledger::new(desk, role);
     let mut told = Told::default();
@@ -134,7 +133,8 @@ pub(super) async fn ask(
             .filter(|(provider, _)| *provider == who.provider);
         let given = tools.given(&link).await;
         let room = shrunk.map_or(whole, |(_, sent)| sent * SHRUNK_PERCENT / 100);
-        let shown = pictures.shown(services, &link, room).await;
+        pictures.check(services, role).await?;
+        let shown = pictures.shown(services, run.chain(), &link, room).await;
         let Asked {
             mut request,
             left_out,

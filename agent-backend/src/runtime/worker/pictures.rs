@@ -1,12 +1,11 @@
 //! The pictures of a request on their way to a model: which of them it gets, and what a
-//! person is told of the others. A picture never stops the work, and is never left out
-//! without a word.
+//! person is told of the others. A picture is never left out without a word, and sends nothing
+//! farther away than the work would go without it.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use agents::{budget::IMAGE_TOKENS, prompt::Images};
 use engine::{State, event::NoticeLevel};
-use futures::future::join_all;
 use models::{
     ChatRequest, Image, Role,
     routing::{Chain, Link, Run},
@@ -18,11 +17,11 @@ use crate::{
     error::Error,
     images,
     providers::{Sight, qualified},
-    runtime::services::Services,
+    runtime::{
+        services::Services,
+        sight::{self, LIMIT},
+    },
 };
-
-/// Longest wait for a server's word on whether its model sees.
-const LIMIT: Duration = Duration::from_secs(5);
 
 /// What pictures may take of a prompt, in percent: the rest is for code.
 const ROOM_PERCENT: u64 = 50;
@@ -45,6 +44,8 @@ pub(super) struct Shown {
     hidden: usize,
     /// What a person is to know of those that it does not get.
     told: Option<String>,
+    /// What a person is to know of where the others go.
+    goes: Option<String>,
 }
 
 impl Pictures {
@@ -64,45 +65,70 @@ impl Pictures {
         Ok(Self { all })
     }
 
-    /// A question's way along a chain: where there are pictures, by those first who see
-    /// them. `model` has begun the answer.
+    /// A question's way along the chain of a role: where there are pictures, by those first
+    /// who see them and are near enough. `model` has begun the answer.
     pub async fn run(
         &self,
         services: &Services,
         state: &State,
         desk: &Desk,
-        chain: &Arc<Chain>,
+        role: &str,
         model: Option<&str>,
     ) -> Run {
+        let chain = services.models.chain(role);
         if self.all.is_empty() {
             return chain.run(model);
         }
-        let links = chain.links();
-        let sights = join_all(links.iter().map(|link| services.models.sight(link, LIMIT))).await;
-        let sees = |sight: &Sight| *sight == Sight::Sees;
-        let seeing: Vec<String> = links
-            .iter()
-            .zip(&sights)
-            .filter(|(_, sight)| sees(sight))
-            .map(|(link, _)| qualified(link.identity()))
-            .collect();
-        if let Some(other) = seeing.first().filter(|_| !sights.first().is_some_and(sees)) {
-            let message = format!(
-                "{other} is asked before {}, which does not see the images of the request",
-                qualified(chain.first().identity())
-            );
+        let reach = services.models.reach(role, LIMIT).await;
+        if let Some(at) = reach.first.first().filter(|at| **at > 0) {
+            let why = if reach.blind.contains(&0) {
+                "which does not see the images of the request"
+            } else {
+                "whose server does not say whether it sees the images of the request"
+            };
+            let [other, first] = [&chain.links()[*at], chain.first()].map(|link| qualified(link.identity()));
+            let message = format!("{other} is asked before {first}, {why}");
             tell(services, state, desk, NoticeLevel::Info, message).await;
         }
-        chain.run_preferring(model, |who| seeing.contains(&qualified(who)))
+        chain.run_preferring(model, &reach.first)
     }
 
-    /// What of them the model of a link gets, in a prompt of so many tokens.
-    pub async fn shown(&self, services: &Services, link: &Arc<Link>, room_tokens: u64) -> Shown {
+    /// Refuses to have code written where nobody sees them who is near enough: what was not
+    /// known when the request was taken may be known by now, and be otherwise after a restart.
+    ///
+    /// # Errors
+    /// E1420.
+    pub async fn check(&self, services: &Services, role: &str) -> Result<(), Error> {
+        if self.all.is_empty() || role != sight::ROLE {
+            return Ok(());
+        }
+        sight::check(&services.models, &services.models).await
+    }
+
+    /// What of them the model of a link of a chain gets, in a prompt of so many tokens.
+    pub async fn shown(
+        &self,
+        services: &Services,
+        chain: &Chain,
+        link: &Arc<Link>,
+        room_tokens: u64,
+    ) -> Shown {
         if self.all.is_empty() {
             return self.fit(Sight::Sees, "", 0);
         }
         let sight = services.models.sight(link, LIMIT).await;
-        self.fit(sight, &link.identity().model, room_tokens)
+        let who = link.identity();
+        let shown = self.fit(sight, &who.model, room_tokens);
+        let locality = link.provider().locality();
+        let is_farther = locality > chain.first().provider().locality();
+        let goes = (is_farther && !shown.images.is_empty()).then(|| {
+            format!(
+                "{}, which runs {locality}, is asked in place of {} and shown the images of the request",
+                qualified(who),
+                qualified(chain.first().identity())
+            )
+        });
+        Shown { goes, ..shown }
     }
 
     fn fit(&self, sight: Sight, model: &str, room_tokens: u64) -> Shown {
@@ -128,6 +154,7 @@ impl Pictures {
             images: shown.iter().map(|picture| picture.image.clone()).collect(),
             hidden: hidden.len(),
             told,
+            goes: None,
         }
     }
 }
@@ -154,10 +181,14 @@ impl Shown {
         }
     }
 
-    /// Tells the workflow, once, what the model does not see.
+    /// Tells the workflow, once, what the model does not see, and that what it sees goes
+    /// farther away than to the first one of its chain.
     pub async fn tell(&self, services: &Services, state: &State, desk: &Desk) {
         if let Some(message) = &self.told {
             tell(services, state, desk, NoticeLevel::Warning, message.clone()).await;
+        }
+        if let Some(message) = &self.goes {
+            tell(services, state, desk, NoticeLevel::Info, message.clone()).await;
         }
     }
 }
@@ -198,6 +229,7 @@ mod tests {
                 images: (1..=shown).map(image).collect(),
                 hidden: usize::from(2 - shown),
                 told: told.map(str::to_owned),
+                goes: None,
             };
             assert_eq!(pictures(2).fit(sight, "m", room_tokens), expect);
         };

@@ -159,6 +159,26 @@ async fn an_answer_that_was_begun_is_its_model_s() {
 }
 
 #[tokio::test]
+async fn some_may_be_asked_before_the_others() {
+    let (chain, _) = chain("abcd", true);
+    let order = |model: Option<&str>, first: &[usize]| {
+        let mut run = chain.run_preferring(model, first);
+        let mut order = asks(&mut run);
+        while fails(&mut run, &unfit()) == Step::Next {
+            order.push_str(&asks(&mut run));
+        }
+        order
+    };
+    assert_eq!(order(None, &[]), "abcd");
+    assert_eq!(order(None, &[2]), "cabd");
+    assert_eq!(order(None, &[3, 1]), "bdac");
+    assert_eq!(order(None, &[0, 1, 2, 3]), "abcd");
+    // Whoever has begun the answer goes on with it.
+    assert_eq!(order(Some("D"), &[1]), "dbac");
+    assert_eq!(order(Some("unknown"), &[1]), "bacd");
+}
+
+#[tokio::test]
 async fn one_that_keeps_failing_is_left_alone_by_all() {
     let (chain, _) = chain("ab", true);
     for _ in 0..5 {
