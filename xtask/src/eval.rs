@@ -39,6 +39,10 @@ pub struct Options {
     /// The folder of a reranking model, or `none`.
     #[arg(long)]
     rerank: Option<PathBuf>,
+    /// Make the set out of the repositories' own commits, so many queries of each,
+    /// and end. `--set` is where it is written.
+    #[arg(long, value_name = "QUERIES", value_parser = clap::value_parser!(u32).range(1..))]
+    make: Option<u32>,
     /// The gRPC address of a vector database, `http://127.0.0.1:6334`, in the
     /// place of one in memory.
     #[arg(long)]
@@ -85,12 +89,14 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         }
     }
     let every = options.every.map(|every| every.to_string());
+    let make = options.make.map(|queries| queries.to_string());
     for (flag, value) in [
         ("--profile", &options.profile),
         ("--without", &options.without),
         ("--weights", &options.weights),
         ("--sweep", &options.sweep),
         ("--every", &every),
+        ("--make", &make),
         ("--only", &options.only),
         ("--database", &options.database),
     ] {

@@ -32,8 +32,22 @@ pub fn snapshot(repos: &Path, name: &str, commit: &str) -> Result<tempfile::Temp
     Ok(tree)
 }
 
+/// The repositories in a folder, by name.
+pub fn names(repos: &Path) -> Result<Vec<String>, Failure> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(repos)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        let name = name.strip_suffix(".git").unwrap_or(&name).to_owned();
+        if find(repos, &name).is_ok() {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
 /// `owner+name`, bare, with a `.git`, or with the bare repository inside.
-fn find(repos: &Path, name: &str) -> Result<PathBuf, Failure> {
+pub fn find(repos: &Path, name: &str) -> Result<PathBuf, Failure> {
     let places = [
         repos.join(name),
         repos.join(format!("{name}.git")),
@@ -47,7 +61,8 @@ fn find(repos: &Path, name: &str) -> Result<PathBuf, Failure> {
     Err(format!("there is no git repository {}", places[0].display()).into())
 }
 
-fn git(directory: &Path, args: &[&str]) -> Result<String, Failure> {
+/// Runs git without the machine's configuration and gives what it prints.
+pub fn git(directory: &Path, args: &[&str]) -> Result<String, Failure> {
     let output = Command::new("git")
         .arg("-C")
         .arg(directory)
@@ -72,5 +87,5 @@ fn git(directory: &Path, args: &[&str]) -> Result<String, Failure> {
         )
         .into());
     }
-    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

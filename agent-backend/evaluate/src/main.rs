@@ -14,6 +14,7 @@
 
 mod checkout;
 mod compare;
+mod make;
 mod measure;
 mod models;
 mod options;

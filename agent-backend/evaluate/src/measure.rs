@@ -13,12 +13,15 @@ use crate::options::{self, Options};
 use crate::set::{self, Entry, Query};
 use crate::show::{self, Row};
 use crate::sweep::{self, Swept};
-use crate::{checkout, compare, models, score};
+use crate::{checkout, compare, make, models, score};
 
 type Failure = Box<dyn std::error::Error>;
 
 pub fn run(args: impl Iterator<Item = String>) -> Result<(), Failure> {
     let options = options::parse(args)?;
+    if let Some(wanted) = options.make {
+        return make::run(&options.repos, &options.set, wanted);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

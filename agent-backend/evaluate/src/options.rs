@@ -30,6 +30,8 @@ pub struct Options {
     /// A signal and the weights to try for it.
     pub sweep: Option<(Signal, Vec<f32>)>,
     pub dump: Option<PathBuf>,
+    /// Queries of each repository, if the set is to be made and not asked.
+    pub make: Option<usize>,
     /// A vector database in the place of the one in memory.
     pub database: Option<String>,
 }
@@ -51,6 +53,7 @@ pub fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, Failure>
         baseline: None,
         sweep: None,
         dump: None,
+        make: None,
         database: None,
     };
     let (mut without, mut weights) = (Vec::new(), Vec::new());
@@ -72,6 +75,7 @@ pub fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, Failure>
             "--cache" => options.cache = Some(value()?.into()),
             "--baseline" => options.baseline = Some(value()?.into()),
             "--database" => options.database = Some(value()?),
+            "--make" => options.make = Some(value()?.parse::<usize>()?.max(1)),
             "--dump" => options.dump = Some(value()?.into()),
             "--without" => without.extend(value()?.split(',').map(str::to_owned)),
             "--weights" => {

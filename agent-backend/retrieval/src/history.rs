@@ -14,6 +14,7 @@ use std::path::Path;
 
 use self::git::Head;
 use self::log::Entry;
+pub use self::log::message;
 use crate::analysis::Analyzer;
 use crate::postings::{TermMap, idf, saturated};
 

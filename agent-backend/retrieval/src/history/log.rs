@@ -68,8 +68,9 @@ fn entry(text: &str) -> Option<Entry> {
     Some(entry)
 }
 
-/// The message without what says nothing about the change.
-fn message(body: &str) -> String {
+/// The message of a commit without what says nothing about the change: empty
+/// lines, trailers, links and numbers of issues; at most 2,000 bytes of it.
+pub fn message(body: &str) -> String {
     let mut out = String::new();
     for line in body.lines() {
         let line = line.trim_end();
