@@ -82,7 +82,7 @@ impl Runtime {
         let events = history::fork(history, &new)
             .map_err(|error| Error::user(Code::ForkRefused, format!("event {at}: {error}")))?;
         let state = fold(&events).ok_or_else(|| Error::internal("a fork without a state"))?;
-        super::check_workspace(&state.task.workspace).await?;
+        super::submission::check_workspace(&state.task.workspace).await?;
         self.check_room()?;
         let model = new.model.as_deref().unwrap_or_default();
         let create = NewWorkflow {

@@ -15,7 +15,7 @@ use shared::{
     id::{CorrelationId, Seq, WorkflowId},
 };
 
-use super::{Missing, New, Runtime, Update, replay};
+use super::{Missing, Runtime, Update, replay, submission::New};
 use crate::error::Error;
 
 /// Undos of one workflow: those that failed, and those that were undone.
