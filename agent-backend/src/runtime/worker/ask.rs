@@ -166,37 +166,30 @@ pub(super) async fn ask(
         let mut sent;
         let ended = loop {
             sent = whole.min(prompt_tokens(&request));
-            // It has answered, and its calls were not all made.
-            if let Some(unfinished) = tools.unfinished(who, &request, rounds + 1) {
-                rounds += 1;
-                key = None;
-                match tools.answer(desk, who, &mut request, unfinished, room).await? {
-                    Came::Answers => continue,
-                    Came::Question(call, turn) => {
-                        services.runs.keep(place, run);
-                        match desk.ask_permission(*call, turn).await {}
-                    }
-                }
-            }
-            let question = Question {
-                origin: draft::origin(who, &request),
-                request: request.clone(),
-                begun: begun.take(),
-            };
-            let mut answer = match call(services, state, desk, &link, question, &mut timing).await {
-                Ok(answer) if answer.calls.is_empty() => break Ok(answer),
-                Ok(answer) => answer,
-                Err(ended) => break Err(ended),
-            };
-            ledger.answered(&link, timing, answer.total).await;
             rounds += 1;
+            let calls = if let Some(unfinished) = tools.unfinished(who, &request, rounds) {
+                // It has answered, and its calls were not all made.
+                unfinished
+            } else {
+                let question = Question {
+                    origin: draft::origin(who, &request),
+                    request: request.clone(),
+                    begun: begun.take(),
+                };
+                let answer = match call(services, state, desk, &link, question, &mut timing).await {
+                    Ok(answer) if answer.calls.is_empty() => break Ok(answer),
+                    Ok(answer) => answer,
+                    Err(ended) => break Err(ended),
+                };
+                ledger.answered(&link, timing, answer.total).await;
+                toolbox::Answer {
+                    said: answer.text,
+                    calls: answer.calls,
+                    round: rounds,
+                }
+            };
             // What tools answer another time is not known.
             key = None;
-            let calls = toolbox::Answer {
-                said: std::mem::take(&mut answer.text),
-                calls: answer.calls,
-                round: rounds,
-            };
             match tools.answer(desk, who, &mut request, calls, room).await? {
                 Came::Answers => {}
                 Came::Question(call, turn) => {
