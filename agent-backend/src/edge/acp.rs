@@ -37,24 +37,21 @@ mod v2;
 use std::time::Duration;
 
 use agent_client_protocol::{
-    Agent, Client, ConnectTo, Error as AcpError, JsonRpcResponse, on_receive_notification,
-    on_receive_request,
-    v1::{
-        Responder,
-        schema::{
-            AgentAuthCapabilities, AgentCapabilities, ArchiveSessionRequest, ArchiveSessionResponse,
-            AuthMethod, AuthMethodAgent, AuthenticateRequest, AuthenticateResponse, CancelNotification,
-            CloseSessionRequest, CloseSessionResponse, DeleteSessionRequest, DeleteSessionResponse,
-            ForkSessionRequest, Implementation, InitializeRequest, InitializeResponse, ListSessionsRequest,
-            ListSessionsResponse, LoadSessionRequest, LogoutCapabilities, LogoutRequest, LogoutResponse,
-            McpCapabilities, NewSessionRequest, PromptCapabilities, PromptRequest, ResumeSessionRequest,
-            SessionAdditionalDirectoriesCapabilities, SessionArchiveCapabilities, SessionCapabilities,
-            SessionCloseCapabilities, SessionDeleteCapabilities, SessionForkCapabilities, SessionId,
-            SessionListCapabilities, SessionResumeCapabilities, SessionStatusCapabilities,
-            SessionStatusRequest, SessionStatusResponse, SessionTitleCapabilities,
-            SetSessionConfigOptionRequest, SetSessionModeRequest, SetSessionTitleRequest,
-            SetSessionTitleResponse, UnarchiveSessionRequest, UnarchiveSessionResponse,
-        },
+    Agent, Client, ConnectTo, Error as AcpError, JsonRpcResponse, Protocol, Responder,
+    on_receive_notification, on_receive_request,
+    v1::schema::{
+        AgentAuthCapabilities, AgentCapabilities, ArchiveSessionRequest, ArchiveSessionResponse, AuthMethod,
+        AuthMethodAgent, AuthenticateRequest, AuthenticateResponse, CancelNotification, CloseSessionRequest,
+        CloseSessionResponse, DeleteSessionRequest, DeleteSessionResponse, ForkSessionRequest,
+        Implementation, InitializeRequest, InitializeResponse, ListSessionsRequest, ListSessionsResponse,
+        LoadSessionRequest, LogoutCapabilities, LogoutRequest, LogoutResponse, McpCapabilities,
+        NewSessionRequest, PromptCapabilities, PromptRequest, ResumeSessionRequest,
+        SessionAdditionalDirectoriesCapabilities, SessionArchiveCapabilities, SessionCapabilities,
+        SessionCloseCapabilities, SessionDeleteCapabilities, SessionForkCapabilities, SessionId,
+        SessionListCapabilities, SessionResumeCapabilities, SessionStatusCapabilities, SessionStatusRequest,
+        SessionStatusResponse, SessionTitleCapabilities, SetSessionConfigOptionRequest,
+        SetSessionModeRequest, SetSessionTitleRequest, SetSessionTitleResponse, UnarchiveSessionRequest,
+        UnarchiveSessionResponse,
     },
 };
 use axum::Router;
@@ -390,7 +387,7 @@ async fn cancel(connection: &Connection, id: &SessionId) {
     }
 }
 
-fn answer<T: JsonRpcResponse>(responder: Responder<T>, outcome: Result<T, AcpError>) {
+fn answer<T: JsonRpcResponse, P: Protocol>(responder: Responder<T, P>, outcome: Result<T, AcpError>) {
     gone(match outcome {
         Ok(answer) => responder.respond(answer),
         Err(error) => responder.respond_with_error(error),

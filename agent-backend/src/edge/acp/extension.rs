@@ -1,8 +1,6 @@
 //! Methods of our own, `_agentic_ide/…`: workflows as every other interface
 //! shows them, and a session from a position on.
 
-use std::sync::Arc;
-
 use agent_client_protocol::{
     Error as AcpError, JsonRpcRequest, JsonRpcResponse,
     v1::{
@@ -20,10 +18,9 @@ use super::{
     acp_error,
     client::Peer,
     connection::Connection,
-    follower::Follower,
-    gone, invalid,
+    invalid,
     session::{At, Came, Mark, Session},
-    setup,
+    setup::{self, Chosen, Open},
 };
 use crate::{
     edge::{convert, rest},
@@ -119,22 +116,17 @@ pub(super) async fn replay(
     request: &Replay,
     responder: Responder<ResumeSessionResponse>,
 ) {
-    match followed(connection, peer, &request.0).await {
-        Ok((session, follower)) => {
-            let setup::Chosen { modes, options } = setup::chosen(connection, &session);
-            let answer = ResumeSessionResponse::new().modes(modes).config_options(options);
-            gone(responder.respond(answer));
-            follower.may_ask();
-        }
-        Err(error) => gone(responder.respond_with_error(error)),
-    }
+    let followed = followed(connection, peer, &request.0).await;
+    setup::welcome(connection, followed, responder, |_, Chosen { modes, options }| {
+        ResumeSessionResponse::new().modes(modes).config_options(options)
+    });
 }
 
 pub(super) async fn followed(
     connection: &Connection,
     peer: &Peer,
     request: &SessionReplayRequest,
-) -> Result<(Arc<Session>, Arc<Follower>), AcpError> {
+) -> Result<Open, AcpError> {
     connection.admit()?;
     let id = SessionId::new(request.session_id.as_str());
     let session = connection.hub().open(&id).await?;

@@ -1,7 +1,5 @@
 //! The MCP servers that a client brings to a session.
 
-#![expect(clippy::wildcard_enum_match_arm, reason = "the protocol's enums are open")]
-
 use std::{collections::BTreeMap, path::Path};
 
 use agent_client_protocol::{Error as AcpError, v1::schema as one, v2::schema as two};
@@ -39,50 +37,39 @@ pub(super) fn admit(allowed: ClientServers, servers: &[Server]) -> Result<(), Ac
     Err(acp_error(&Error::user(Code::McpClientServerRefused, message)))
 }
 
+/// The same in each version, whose types have the same names and are open.
+macro_rules! of {
+    ($version:ident, $servers:expr) => {
+        $servers
+            .iter()
+            .map(|server| match server {
+                $version::McpServer::Stdio(stdio) => program(
+                    &stdio.name,
+                    stdio.command.as_ref(),
+                    &stdio.args,
+                    stdio.env.iter().map(|one| (one.name.clone(), one.value.clone())),
+                ),
+                $version::McpServer::Http(http) => Ok(address(
+                    &http.name,
+                    &http.url,
+                    http.headers
+                        .iter()
+                        .map(|one| (one.name.clone(), one.value.clone())),
+                )),
+                _ => Err(unknown()),
+            })
+            .collect()
+    };
+}
+
 /// Those of version 1.
 pub(super) fn of_one(servers: &[one::McpServer]) -> Result<Vec<Server>, AcpError> {
-    servers
-        .iter()
-        .map(|server| match server {
-            one::McpServer::Stdio(stdio) => program(
-                &stdio.name,
-                &stdio.command,
-                &stdio.args,
-                stdio.env.iter().map(|one| (one.name.clone(), one.value.clone())),
-            ),
-            one::McpServer::Http(http) => Ok(address(
-                &http.name,
-                &http.url,
-                http.headers
-                    .iter()
-                    .map(|one| (one.name.clone(), one.value.clone())),
-            )),
-            _ => Err(unknown()),
-        })
-        .collect()
+    of!(one, servers)
 }
 
 /// Those of version 2.
 pub(super) fn of_two(servers: &[two::McpServer]) -> Result<Vec<Server>, AcpError> {
-    servers
-        .iter()
-        .map(|server| match server {
-            two::McpServer::Stdio(stdio) => program(
-                &stdio.name,
-                stdio.command.as_ref(),
-                &stdio.args,
-                stdio.env.iter().map(|one| (one.name.clone(), one.value.clone())),
-            ),
-            two::McpServer::Http(http) => Ok(address(
-                &http.name,
-                &http.url,
-                http.headers
-                    .iter()
-                    .map(|one| (one.name.clone(), one.value.clone())),
-            )),
-            _ => Err(unknown()),
-        })
-        .collect()
+    of!(two, servers)
 }
 
 fn unknown() -> AcpError {

@@ -7,9 +7,9 @@ use std::{
 };
 
 use agent_client_protocol::{
-    Error as AcpError,
+    Error as AcpError, JsonRpcResponse, Protocol, Responder,
     v1::{
-        Responder,
+        self,
         schema::{
             ForkSessionRequest, ForkSessionResponse, LoadSessionRequest, LoadSessionResponse,
             NewSessionRequest, NewSessionResponse, ResumeSessionRequest, ResumeSessionResponse,
@@ -37,7 +37,7 @@ use super::{
 use crate::error::Error;
 
 /// A session, and who tells its client of it.
-type Open = (Arc<Session>, Arc<Follower>);
+pub(super) type Open = (Arc<Session>, Arc<Follower>);
 
 /// What every way to a session names.
 #[derive(Debug, Clone, Copy)]
@@ -81,6 +81,25 @@ pub(super) async fn resumed(connection: &Connection, peer: &Peer, way: Way<'_>) 
     Ok((session, follower))
 }
 
+/// Answers who comes to a session, and from then on lets it be asked.
+pub(super) fn welcome<T: JsonRpcResponse, P: Protocol>(
+    connection: &Connection,
+    opened: Result<Open, AcpError>,
+    responder: Responder<T, P>,
+    answer: impl FnOnce(&Session, Chosen) -> T,
+) {
+    match opened {
+        Ok((session, follower)) => {
+            let chosen = chosen(connection, &session);
+            gone(responder.respond(answer(&session, chosen)));
+            // One that nothing was told of is known to do nothing.
+            follower.begin_states(None);
+            follower.may_ask();
+        }
+        Err(error) => gone(responder.respond_with_error(error)),
+    }
+}
+
 /// What a session does now.
 pub(super) async fn state(connection: &Connection, session: &Session) -> Result<State, AcpError> {
     let Some((_, workflow)) = session.last() else {
@@ -102,7 +121,7 @@ pub(super) async fn begin(
     connection: &Connection,
     peer: &Peer,
     request: &NewSessionRequest,
-    responder: Responder<NewSessionResponse>,
+    responder: v1::Responder<NewSessionResponse>,
 ) {
     let begun = async {
         let servers = servers::of_one(&request.mcp_servers)?;
@@ -115,17 +134,16 @@ pub(super) async fn begin(
         )
         .await
     };
-    match begun.await {
-        Ok((session, follower)) => {
-            let Chosen { modes, options } = chosen(connection, &session);
-            let answer = NewSessionResponse::new(SessionId::new(session.id.as_str()))
+    welcome(
+        connection,
+        begun.await,
+        responder,
+        |session, Chosen { modes, options }| {
+            NewSessionResponse::new(SessionId::new(session.id.as_str()))
                 .modes(modes)
-                .config_options(options);
-            gone(responder.respond(answer));
-            follower.may_ask();
-        }
-        Err(error) => gone(responder.respond_with_error(error)),
-    }
+                .config_options(options)
+        },
+    );
 }
 
 /// Tells the client everything that has happened in a session, then answers, and
@@ -134,7 +152,7 @@ pub(super) async fn load(
     connection: &Connection,
     peer: &Peer,
     request: &LoadSessionRequest,
-    responder: Responder<LoadSessionResponse>,
+    responder: v1::Responder<LoadSessionResponse>,
 ) {
     let opened = async {
         let way = Way {
@@ -145,15 +163,12 @@ pub(super) async fn load(
         };
         loaded(connection, peer, way).await
     };
-    match opened.await {
-        Ok((session, follower)) => {
-            let Chosen { modes, options } = chosen(connection, &session);
-            let answer = LoadSessionResponse::new().modes(modes).config_options(options);
-            gone(responder.respond(answer));
-            follower.may_ask();
-        }
-        Err(error) => gone(responder.respond_with_error(error)),
-    }
+    welcome(
+        connection,
+        opened.await,
+        responder,
+        |_, Chosen { modes, options }| LoadSessionResponse::new().modes(modes).config_options(options),
+    );
 }
 
 /// Follows a session from `from` on; returns when all up to `end` was told.
@@ -178,7 +193,7 @@ pub(super) async fn resume(
     connection: &Connection,
     peer: &Peer,
     request: &ResumeSessionRequest,
-    responder: Responder<ResumeSessionResponse>,
+    responder: v1::Responder<ResumeSessionResponse>,
 ) {
     let opened = async {
         let way = Way {
@@ -189,22 +204,19 @@ pub(super) async fn resume(
         };
         resumed(connection, peer, way).await
     };
-    match opened.await {
-        Ok((session, follower)) => {
-            let Chosen { modes, options } = chosen(connection, &session);
-            let answer = ResumeSessionResponse::new().modes(modes).config_options(options);
-            gone(responder.respond(answer));
-            follower.may_ask();
-        }
-        Err(error) => gone(responder.respond_with_error(error)),
-    }
+    welcome(
+        connection,
+        opened.await,
+        responder,
+        |_, Chosen { modes, options }| ResumeSessionResponse::new().modes(modes).config_options(options),
+    );
 }
 
 pub(super) async fn fork(
     connection: &Connection,
     peer: &Peer,
     request: &ForkSessionRequest,
-    responder: Responder<ForkSessionResponse>,
+    responder: v1::Responder<ForkSessionResponse>,
 ) {
     let forked = async {
         let way = Way {
@@ -215,17 +227,16 @@ pub(super) async fn fork(
         };
         shelf::fork(connection, peer, way).await
     };
-    match forked.await {
-        Ok((session, follower)) => {
-            let Chosen { modes, options } = chosen(connection, &session);
-            let answer = ForkSessionResponse::new(SessionId::new(session.id.as_str()))
+    welcome(
+        connection,
+        forked.await,
+        responder,
+        |session, Chosen { modes, options }| {
+            ForkSessionResponse::new(SessionId::new(session.id.as_str()))
                 .modes(modes)
-                .config_options(options);
-            gone(responder.respond(answer));
-            follower.may_ask();
-        }
-        Err(error) => gone(responder.respond_with_error(error)),
-    }
+                .config_options(options)
+        },
+    );
 }
 
 /// What is chosen in a session, as its client is told.

@@ -12,11 +12,10 @@ use super::{
     acp_error,
     client::Peer,
     connection::Connection,
-    follower::Follower,
     invalid, listing,
     session::Session,
     settings::{Settings, Shelf},
-    setup::{self, Way},
+    setup::{self, Open, Way},
 };
 
 /// Whether somebody uses a session.
@@ -39,11 +38,7 @@ impl From<Use> for SessionStatus {
 
 /// Begins a session with the history of another one, as far as that is over. The
 /// other one is not changed.
-pub(super) async fn fork(
-    connection: &Connection,
-    peer: &Peer,
-    way: Way<'_>,
-) -> Result<(Arc<Session>, Arc<Follower>), AcpError> {
+pub(super) async fn fork(connection: &Connection, peer: &Peer, way: Way<'_>) -> Result<Open, AcpError> {
     let folders = listing::folders(way.folders)?;
     let of = setup::of(connection, way).await?;
     setup::up_to_date(connection, &of).await?;

@@ -7,34 +7,25 @@
 
 mod client;
 mod prompt;
+mod setup;
 mod updates;
 mod words;
 
-use std::{path::PathBuf, sync::Arc};
-
 use agent_client_protocol::{
-    Agent, Client as ClientRole, ConnectTo, Error as AcpError, JsonRpcRequest, JsonRpcResponse,
-    on_receive_notification, on_receive_request,
-    v1::schema as one,
-    v2::{Responder, schema as two},
+    Agent, Client as ClientRole, ConnectTo, JsonRpcRequest, on_receive_notification, on_receive_request,
+    v1::schema as one, v2::schema as two,
 };
 pub(super) use client::Client;
 use serde::{Deserialize, Serialize};
 use shared::{version::VERSION, wire::SessionReplayRequest};
 
 use super::{
-    AUTH_METHOD,
+    AUTH_METHOD, answer,
     client::{Abilities, Choices, Files, Forms, Notices, Peer},
-    commands,
     connection::Connection,
-    extension,
-    follower::Follower,
-    gone, invalid, listing, servers,
-    session::Session,
+    extension, gone, invalid, servers,
     settings::{Shelf, Switches},
-    setup::{self, Way},
-    shelf::{self, Use},
-    steering, streaming,
+    shelf, steering, streaming,
     terminal::Terminals,
 };
 use crate::config::ClientServers;
@@ -92,7 +83,7 @@ pub(super) fn agent(connection: &Connection) -> impl ConnectTo<ClientRole> + use
             async move |request: two::NewSessionRequest, responder, cx| {
                 let (connection, peer) = (opener.clone(), Peer::Two(cx.clone()));
                 cx.spawn(async move {
-                    begin(&connection, &peer, request, responder).await;
+                    setup::begin(&connection, &peer, request, responder).await;
                     Ok(())
                 })
             },
@@ -102,7 +93,7 @@ pub(super) fn agent(connection: &Connection) -> impl ConnectTo<ClientRole> + use
             async move |request: two::ResumeSessionRequest, responder, cx| {
                 let (connection, peer) = (resumer.clone(), Peer::Two(cx.clone()));
                 cx.spawn(async move {
-                    resume(&connection, &peer, request, responder).await;
+                    setup::resume(&connection, &peer, request, responder).await;
                     Ok(())
                 })
             },
@@ -112,7 +103,7 @@ pub(super) fn agent(connection: &Connection) -> impl ConnectTo<ClientRole> + use
             async move |request: two::ListSessionsRequest, responder, cx| {
                 let connection = lister.clone();
                 cx.spawn(async move {
-                    answer(responder, list(&connection, request).await);
+                    answer(responder, setup::list(&connection, request).await);
                     Ok(())
                 })
             },
@@ -122,7 +113,7 @@ pub(super) fn agent(connection: &Connection) -> impl ConnectTo<ClientRole> + use
             async move |request: two::CloseSessionRequest, responder, cx| {
                 let connection = closer.clone();
                 cx.spawn(async move {
-                    let closed = setup::close(&connection, &id(&request.session_id)).await;
+                    let closed = super::setup::close(&connection, &id(&request.session_id)).await;
                     answer(responder, closed.map(|()| two::CloseSessionResponse::new()));
                     Ok(())
                 })
@@ -144,7 +135,7 @@ pub(super) fn agent(connection: &Connection) -> impl ConnectTo<ClientRole> + use
             async move |request: two::ForkSessionRequest, responder, cx| {
                 let (connection, peer) = (forker.clone(), Peer::Two(cx.clone()));
                 cx.spawn(async move {
-                    fork(&connection, &peer, request, responder).await;
+                    setup::fork(&connection, &peer, request, responder).await;
                     Ok(())
                 })
             },
@@ -188,7 +179,10 @@ pub(super) fn agent(connection: &Connection) -> impl ConnectTo<ClientRole> + use
             async move |request: two::SessionStatusRequest, responder, cx| {
                 let connection = stater.clone();
                 cx.spawn(async move {
-                    answer(responder, status(&connection, &id(&request.session_id)).await);
+                    answer(
+                        responder,
+                        setup::status(&connection, &id(&request.session_id)).await,
+                    );
                     Ok(())
                 })
             },
@@ -198,7 +192,7 @@ pub(super) fn agent(connection: &Connection) -> impl ConnectTo<ClientRole> + use
             async move |request: two::SetSessionConfigOptionRequest, responder, cx| {
                 let connection = optioner.clone();
                 cx.spawn(async move {
-                    answer(responder, set_option(&connection, request).await);
+                    answer(responder, setup::set_option(&connection, request).await);
                     Ok(())
                 })
             },
@@ -262,7 +256,7 @@ pub(super) fn agent(connection: &Connection) -> impl ConnectTo<ClientRole> + use
                 let (connection, peer) = (replayer.clone(), Peer::Two(cx.clone()));
                 cx.spawn(async move {
                     let followed = extension::followed(&connection, &peer, &request.0).await;
-                    resumed(&connection, followed, responder).await;
+                    setup::resumed(&connection, followed, responder).await;
                     Ok(())
                 })
             },
@@ -282,17 +276,6 @@ pub(super) fn agent(connection: &Connection) -> impl ConnectTo<ClientRole> + use
 
 fn id(id: &two::SessionId) -> one::SessionId {
     one::SessionId::new(&*id.0)
-}
-
-fn paths(paths: Vec<two::AbsolutePath>) -> Vec<PathBuf> {
-    paths.into_iter().map(two::AbsolutePath::into_inner).collect()
-}
-
-fn answer<T: JsonRpcResponse>(responder: Responder<T>, outcome: Result<T, AcpError>) {
-    gone(match outcome {
-        Ok(answer) => responder.respond(answer),
-        Err(error) => responder.respond_with_error(error),
-    });
 }
 
 /// What a client says of itself. All of them know notices and switches.
@@ -346,190 +329,4 @@ fn initialize(
         )
         .auth_methods(vec![two::AuthMethod::Agent(method)])
         .meta(steering::offer())
-}
-
-/// What can be chosen in a session and said to it, as its client is told.
-fn chosen(
-    connection: &Connection,
-    session: &Session,
-) -> (Vec<two::SessionConfigOption>, Vec<two::AvailableCommand>) {
-    let options = setup::chosen(connection, session).options;
-    let commands = if let one::SessionUpdate::AvailableCommandsUpdate(update) = commands::available() {
-        updates::commands(update)
-    } else {
-        Vec::new()
-    };
-    (updates::options(options), commands)
-}
-
-async fn begin(
-    connection: &Connection,
-    peer: &Peer,
-    request: two::NewSessionRequest,
-    responder: Responder<two::NewSessionResponse>,
-) {
-    let cwd = request.cwd.into_inner();
-    let folders = paths(request.additional_directories);
-    let begun = async {
-        let servers = servers::of_two(&request.mcp_servers)?;
-        setup::begun(connection, peer, &cwd, &folders, servers).await
-    };
-    match begun.await {
-        Ok((session, follower)) => {
-            let (options, commands) = chosen(connection, &session);
-            let answer = two::NewSessionResponse::new(session.id.as_str())
-                .config_options(options)
-                .available_commands(commands);
-            gone(responder.respond(answer));
-            // A new session is known to do nothing.
-            follower.begin_states(None);
-            follower.may_ask();
-        }
-        Err(error) => gone(responder.respond_with_error(error)),
-    }
-}
-
-async fn fork(
-    connection: &Connection,
-    peer: &Peer,
-    request: two::ForkSessionRequest,
-    responder: Responder<two::ForkSessionResponse>,
-) {
-    let id = id(&request.session_id);
-    let cwd = request.cwd.into_inner();
-    let folders = paths(request.additional_directories);
-    let forked = async {
-        let way = Way {
-            id: &id,
-            cwd: &cwd,
-            folders: &folders,
-            servers: &servers::of_two(&request.mcp_servers)?,
-        };
-        shelf::fork(connection, peer, way).await
-    };
-    match forked.await {
-        Ok((session, follower)) => {
-            let (options, commands) = chosen(connection, &session);
-            let answer = two::ForkSessionResponse::new(session.id.as_str())
-                .config_options(options)
-                .available_commands(commands);
-            gone(responder.respond(answer));
-            follower.begin_states(None);
-            follower.may_ask();
-        }
-        Err(error) => gone(responder.respond_with_error(error)),
-    }
-}
-
-async fn status(
-    connection: &Connection,
-    id: &one::SessionId,
-) -> Result<two::SessionStatusResponse, AcpError> {
-    let (used, session) = shelf::status(connection, id).await?;
-    let status = match used {
-        Use::Open => two::SessionStatus::Open,
-        Use::Saved => two::SessionStatus::Saved,
-    };
-    let now = setup::state(connection, &session).await?;
-    Ok(two::SessionStatusResponse::new(status).state(client::state_of(&now)))
-}
-
-async fn resume(
-    connection: &Connection,
-    peer: &Peer,
-    request: two::ResumeSessionRequest,
-    responder: Responder<two::ResumeSessionResponse>,
-) {
-    let id = id(&request.session_id);
-    let cwd = request.cwd.into_inner();
-    let folders = paths(request.additional_directories);
-    let opened = async {
-        let way = Way {
-            id: &id,
-            cwd: &cwd,
-            folders: &folders,
-            servers: &servers::of_two(&request.mcp_servers)?,
-        };
-        match request.replay_from {
-            None => setup::resumed(connection, peer, way).await,
-            Some(two::ReplayFrom::Start(_)) => setup::loaded(connection, peer, way).await,
-            Some(_) => Err(invalid("replayFrom is `start`, or left out")),
-        }
-    };
-    resumed(connection, opened.await, responder).await;
-}
-
-/// Tells what the session does, then answers, and then lets its questions be put.
-async fn resumed(
-    connection: &Connection,
-    opened: Result<(Arc<Session>, Arc<Follower>), AcpError>,
-    responder: Responder<two::ResumeSessionResponse>,
-) {
-    let stated = async {
-        let (session, follower) = opened?;
-        let now = setup::state(connection, &session).await?;
-        follower.begin_states(Some(now));
-        Ok::<_, AcpError>((session, follower))
-    };
-    match stated.await {
-        Ok((session, follower)) => {
-            let (options, commands) = chosen(connection, &session);
-            let answer = two::ResumeSessionResponse::new()
-                .config_options(options)
-                .available_commands(commands);
-            gone(responder.respond(answer));
-            follower.may_ask();
-        }
-        Err(error) => gone(responder.respond_with_error(error)),
-    }
-}
-
-async fn list(
-    connection: &Connection,
-    request: two::ListSessionsRequest,
-) -> Result<two::ListSessionsResponse, AcpError> {
-    connection.admit()?;
-    let asked = one::ListSessionsRequest::new()
-        .cwd(request.cwd.map(two::AbsolutePath::into_inner))
-        .cursor(request.cursor.map(|cursor| cursor.0.as_ref().to_owned()))
-        .archived(request.archived.map(filter));
-    let page = listing::page(connection.hub().runtime(), &asked).await?;
-    let info = |info: one::SessionInfo| {
-        two::SessionInfo::new(info.session_id.0, info.cwd)
-            .additional_directories(info.additional_directories)
-            .title(info.title)
-            .updated_at(info.updated_at)
-            .archived(info.archived)
-    };
-    let sessions = page.sessions.into_iter().map(info).collect();
-    Ok(two::ListSessionsResponse::new(sessions)
-        .next_cursor(page.next_cursor.map(two::SessionListCursor::new)))
-}
-
-fn filter(filter: two::SessionArchiveFilter) -> one::SessionArchiveFilter {
-    match filter {
-        two::SessionArchiveFilter::Exclude => one::SessionArchiveFilter::Exclude,
-        two::SessionArchiveFilter::Include => one::SessionArchiveFilter::Include,
-        two::SessionArchiveFilter::Only => one::SessionArchiveFilter::Only,
-        two::SessionArchiveFilter::Other(other) => one::SessionArchiveFilter::Other(other),
-        _ => one::SessionArchiveFilter::Other(String::new()),
-    }
-}
-
-async fn set_option(
-    connection: &Connection,
-    request: two::SetSessionConfigOptionRequest,
-) -> Result<two::SetSessionConfigOptionResponse, AcpError> {
-    let value = match request.value {
-        two::SessionConfigOptionValue::Id { value } => one::SessionConfigOptionValue::value_id(value.0),
-        two::SessionConfigOptionValue::Boolean { value } => one::SessionConfigOptionValue::boolean(value),
-        two::SessionConfigOptionValue::Other(_) | _ => {
-            return Err(invalid("the value is of an unknown kind"));
-        }
-    };
-    let id = id(&request.session_id);
-    let options = setup::option_set(connection, &id, &request.config_id.0, &value).await?;
-    Ok(two::SetSessionConfigOptionResponse::new(updates::options(
-        options,
-    )))
 }
