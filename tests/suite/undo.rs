@@ -109,6 +109,7 @@ async fn what_came_after_stays_and_what_cannot_be_merged_is_named() {
     assert!(
         message.contains("`app.py` (the same lines were changed)")
             && message.contains("`greeting.py` (it was to be removed and has been edited)")
+            && message.contains(&format!("have changed since commit {commit}"))
             && message.contains(&format!("git revert {commit}")),
         "{message}"
     );
@@ -193,6 +194,42 @@ async fn what_the_person_has_reverted_is_not_undone() {
     assert_eq!((status, &done["branch"]), (200, &json!("main")), "{done}");
     assert_eq!(tree(&world, "HEAD"), tree(&world, "HEAD~2"));
     assert_eq!(view(&world, &id).await["undone_by"], done["workflow_id"]);
+}
+
+#[tokio::test]
+async fn an_undo_that_the_person_has_reverted_is_done_anew() {
+    let (mut world, id, commit) = committed().await;
+    let (_, first) = undo(&world, &id).await;
+    let revert_the_undo = |world: &World| {
+        world.git(&["revert", "--no-edit", "HEAD"]);
+        assert_eq!(tree(world, "HEAD"), tree(world, &commit));
+    };
+    revert_the_undo(&world);
+    let (status, second) = undo(&world, &id).await;
+    assert_eq!(status, 200, "{second}");
+    assert_ne!(second["workflow_id"], first["workflow_id"]);
+    assert_eq!(second["commit"], json!(world.git(&["rev-parse", "HEAD"])));
+    assert_eq!(tree(&world, "HEAD"), tree(&world, "HEAD~2"));
+    // Asked again it is that one, also when something else is done since.
+    assert_eq!(undo(&world, &id).await, (200, second.clone()));
+    world.write("app.py", "def main():\n    print(\"mine\")\n");
+    world.git(&["commit", "-q", "-am", "mine"]);
+    assert_eq!(undo(&world, &id).await, (200, second.clone()));
+    assert_eq!(view(&world, &id).await["undone_by"], second["workflow_id"]);
+    world.git(&["reset", "-q", "--hard", "HEAD~1"]);
+
+    // And when the process died before it could answer.
+    revert_the_undo(&world);
+    let died = undo_whatever_happens(&mut world, &id, &[(crash::AT, "apply:after_ref")]).await;
+    assert_eq!((died, world.commits()), (1, 7));
+    assert_eq!(tree(&world, "HEAD"), tree(&world, "HEAD~2"));
+    let (_, third) = undo(&world, &id).await;
+    assert_eq!(third["commit"], json!(world.git(&["rev-parse", "HEAD"])));
+    // The undo of the last one brings the work back, for the first as well.
+    let (status, again) = undo(&world, third["workflow_id"].as_str().unwrap()).await;
+    assert_eq!(status, 200, "{again}");
+    assert_eq!(view(&world, &id).await["undone_by"], Value::Null);
+    assert_eq!(tree(&world, "HEAD"), tree(&world, &commit));
 }
 
 #[tokio::test]

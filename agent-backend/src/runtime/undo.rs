@@ -14,6 +14,7 @@ use shared::{
     error::{Class, Code},
     id::{CorrelationId, Seq, WorkflowId},
 };
+use tools::{Workspace, apply};
 
 use super::{Missing, Runtime, Update, replay, submission::New};
 use crate::error::Error;
@@ -47,7 +48,7 @@ fn correlation(workflow: &WorkflowId, number: u32) -> Result<CorrelationId, Erro
 
 /// How the undos of a workflow stand.
 enum Standing {
-    /// This one was the last, and it holds.
+    /// This one is the last that holds.
     Undone(WorkflowId),
     /// This one is at it.
     Underway(WorkflowId),
@@ -56,21 +57,24 @@ enum Standing {
 }
 
 /// Where it is looked whether an undo holds.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Look {
     /// In the journal alone.
     Journal,
-    /// In what is checked out as well: a commit of an undo that was reset away, or is
-    /// of another branch, takes nothing back here.
+    /// In what is checked out as well: a commit of an undo that was reset away or
+    /// reverted, or is of another branch, takes nothing back here.
     Branch,
 }
 
 async fn standing(journal: &dyn Journal, original: &State, look: Look) -> Result<Standing, Error> {
     let workflow = &original.workflow;
-    for number in 1..=UNDOS_MAX {
+    let mut undone = None;
+    let mut number = 1;
+    while number <= UNDOS_MAX {
         let Some((id, _)) = journal.find(correlation(workflow, number)?).await? else {
-            return Ok(Standing::Not(number));
+            break;
         };
+        number += 1;
         let undo = match replay::state(journal, &id).await {
             Ok(undo) => undo,
             Err(error) => {
@@ -85,7 +89,10 @@ async fn standing(journal: &dyn Journal, original: &State, look: Look) -> Result
         match &undo.phase {
             Phase::Finished(Outcome::Completed) => {
                 if Box::pin(holds(journal, original, &undo, look)).await? {
-                    return Ok(Standing::Undone(id));
+                    undone = Some(id);
+                } else if look == Look::Journal && commit(&undo).is_some() {
+                    // It was begun because those before it did not hold.
+                    undone = None;
                 }
             }
             Phase::Running(_)
@@ -95,7 +102,7 @@ async fn standing(journal: &dyn Journal, original: &State, look: Look) -> Result
             Phase::Finished(Outcome::Rejected | Outcome::Cancelled | Outcome::Failed(_)) => {}
         }
     }
-    Ok(Standing::Not(UNDOS_MAX + 1))
+    Ok(undone.map_or(Standing::Not(number), Standing::Undone))
 }
 
 /// Whether a completed undo has taken something back, and nobody has taken that
@@ -109,14 +116,19 @@ async fn holds(journal: &dyn Journal, original: &State, undo: &State, look: Look
     }
     match look {
         Look::Journal => Ok(true),
-        Look::Branch => Ok(is_here(undo, reverting).await? || !is_here(original, commit).await?),
+        Look::Branch => Ok(look_up(undo, reverting, apply::stands).await?
+            || !look_up(original, commit, apply::has_commit).await?),
     }
 }
 
-/// Whether a commit of a workflow is in what is checked out.
-async fn is_here(state: &State, commit: &str) -> Result<bool, Error> {
+/// Whether this is so of a commit of a workflow, in its workspace.
+async fn look_up(
+    state: &State,
+    commit: &str,
+    is_so: fn(&Workspace, &str) -> Result<bool, tools::Error>,
+) -> Result<bool, Error> {
     let (root, commit) = (PathBuf::from(&state.task.workspace), commit.to_owned());
-    let look = move || tools::apply::has_commit(&tools::Workspace::open(&root)?, &commit);
+    let look = move || is_so(&Workspace::open(&root)?, &commit);
     let looked = tokio::task::spawn_blocking(look).await;
     Ok(looked.map_err(|error| Error::internal(error.to_string()))??)
 }

@@ -44,7 +44,7 @@ mod write;
 
 pub use execute::{Executed, execute, execute_through};
 pub use plan::{Planned, accepted, plan};
-pub use undo::{has_commit, plan_undo, require_commit};
+pub use undo::{has_commit, plan_undo, require_commit, stands};
 pub use write::{Save, Saved};
 
 use engine::blob::BlobId;

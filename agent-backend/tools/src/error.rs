@@ -95,6 +95,17 @@ pub enum Error {
         /// Each with what collides.
         files: Vec<(String, &'static str)>,
     },
+    /// The person's changes touch lines of a commit that is to be taken back.
+    #[error(
+        "files have changed since commit {commit}, and both changes cannot be kept: {}",
+        listed(files)
+    )]
+    Undo {
+        /// The commit.
+        commit: String,
+        /// Each with what collides.
+        files: Vec<(String, &'static str)>,
+    },
     /// A commit that is to be taken back is not in what is checked out.
     #[error(
         "commit {commit} is not on the branch that is checked out: check its branch out, and undo it there"
@@ -170,6 +181,19 @@ fn listed(files: &[(String, &'static str)]) -> String {
 }
 
 impl Error {
+    /// A conflict of what takes this commit back; any other error as it is.
+    pub(crate) fn of_undo(self, commit: &str) -> Self {
+        let files = if let Self::Conflict { path, reason } = self {
+            vec![(path, reason)]
+        } else if let Self::Conflicts { files } = self {
+            files
+        } else {
+            return self;
+        };
+        let commit = commit.to_owned();
+        Self::Undo { commit, files }
+    }
+
     /// What a caller may do about it.
     pub fn class(&self) -> Class {
         match self {
@@ -186,6 +210,7 @@ impl Error {
             | Self::TooLarge { .. }
             | Self::Conflict { .. }
             | Self::Conflicts { .. }
+            | Self::Undo { .. }
             | Self::Elsewhere { .. }
             | Self::Staged { .. }
             | Self::Selection { .. }
@@ -205,6 +230,7 @@ impl Error {
             Self::NotText { .. } => Code::FileNotText,
             Self::TooLarge { .. } => Code::FileTooLarge,
             Self::Conflict { .. } | Self::Conflicts { .. } | Self::Moved { .. } => Code::WorkspaceChanged,
+            Self::Undo { .. } => Code::UndoConflict,
             Self::Elsewhere { .. } => Code::UndoRefused,
             Self::Staged { .. } => Code::StagedConflict,
             Self::Selection { .. } => Code::InvalidRequest,

@@ -185,19 +185,15 @@ fn message_of_undo(state: &State, files: &[FileChange], undone: &Undone) -> tool
 
 /// What a person can do where what was done since stands in the way of an undo.
 fn conflict_of_undo(error: Error, undone: &Undone) -> Error {
-    if error.code != Code::WorkspaceChanged || error.class != Class::User {
+    if error.code != Code::UndoConflict {
         return error;
     }
     let message = format!(
-        "commit {} cannot be undone by itself, and nothing was written: {}. Take back what was done since and \
-         undo it again, or run `git revert {}` and resolve it by hand",
-        undone.commit, error.message, undone.commit
+        "nothing was written: {}. Take back what was done since and undo it again, or run `git revert {}` and \
+         resolve it by hand",
+        error.message, undone.commit
     );
-    Error {
-        code: Code::UndoConflict,
-        message,
-        ..error
-    }
+    Error { message, ..error }
 }
 
 fn message(

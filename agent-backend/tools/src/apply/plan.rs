@@ -292,10 +292,7 @@ fn merge_with_current(
             notices.push(Notice {
                 level: NoticeLevel::Info,
                 code: None,
-                message: format!(
-                    "{} was merged with your changes since the proposal",
-                    selected.path
-                ),
+                message: format!("{} was merged with what you have changed since", selected.path),
             });
             Ok(Bytes {
                 path: selected.path,

@@ -4,13 +4,18 @@
 use engine::artifact::{FileChange, Restored, Selection};
 
 use super::{Blobs, Planned, commit, index, plan};
-use crate::{CommitMessage, Error, Repository, Workspace};
+use crate::{
+    CommitMessage, Error, Repository, Workspace,
+    git::records,
+    merge::{self, Merged},
+};
 
 /// Plans what takes back `undone`, a commit of which `files` are the reverse. A
 /// file that comes back has the mode that it had before the commit.
 ///
 /// # Errors
-/// E1022 if the commit is not in what is checked out; those of [`super::plan`].
+/// E1022 if the commit is not in what is checked out; E1215 if lines of it were changed
+/// since; otherwise those of [`super::plan`].
 pub fn plan_undo(
     workspace: &Workspace,
     undone: &str,
@@ -20,7 +25,8 @@ pub fn plan_undo(
     now_unix: i64,
 ) -> Result<Planned, Error> {
     require_commit(workspace, undone)?;
-    let mut planned = plan(workspace, files, blobs, &Selection::All, message, now_unix)?;
+    let planned = plan(workspace, files, blobs, &Selection::All, message, now_unix);
+    let mut planned = planned.map_err(|error| error.of_undo(undone))?;
     // Another branch may have been checked out in between.
     let base = planned.intent.commit.as_ref();
     let base = base.and_then(|commit| commit.base.as_deref());
@@ -40,6 +46,57 @@ pub fn has_commit(workspace: &Workspace, commit: &str) -> Result<bool, Error> {
         Repository::Git(_) => is_in(workspace, commit, "HEAD"),
         Repository::None(_) => Ok(false),
     }
+}
+
+/// Whether a commit is in what is checked out and nobody has taken it back there: brought
+/// in once more, it would change nothing. Of lines that were changed in another way
+/// since, nobody can say.
+///
+/// # Errors
+/// Those of git.
+pub fn stands(workspace: &Workspace, commit: &str) -> Result<bool, Error> {
+    if !has_commit(workspace, commit)? {
+        return Ok(false);
+    }
+    let git = workspace.git();
+    let changed = [
+        "diff-tree",
+        "-r",
+        "-z",
+        "--name-only",
+        "--no-renames",
+        "--no-commit-id",
+        commit,
+    ];
+    let paths: Vec<String> = records(&git.read(&changed)?.bytes()?).collect();
+    // A shallow clone may not have what was before.
+    if paths.is_empty() {
+        return Ok(true);
+    }
+    let at = |commit: &str| index::of_commit(&git, Some(commit), &paths);
+    let all = [at(&format!("{commit}^"))?, at(commit)?, at("HEAD")?];
+    let contents = |id: &str| git.read(&["cat-file", "blob", id])?.bytes();
+    for path in &paths {
+        let [before, after, now] = all.each_ref().map(|entries| {
+            let entry = entries.get(path).and_then(Option::as_ref);
+            entry.map(|entry| entry.id.as_str())
+        });
+        if now == after {
+            continue;
+        }
+        if now == before {
+            return Ok(false);
+        }
+        let (Some(before), Some(after), Some(now)) = (before, after, now) else {
+            continue;
+        };
+        let now = contents(now)?;
+        match merge::three_way(&git, &now, &contents(before)?, &contents(after)?)? {
+            Merged::Clean(again) if again != now => return Ok(false),
+            Merged::Clean(_) | Merged::Conflict => {}
+        }
+    }
+    Ok(true)
 }
 
 /// Makes sure that a commit is in what is checked out.

@@ -204,10 +204,10 @@ fn every_file_that_collides_is_named_and_nothing_is_written() {
         "`new` (it was to be removed and has been edited)",
     ];
     // Not committed, and committed.
-    check_refused(&place, &made, Code::WorkspaceChanged, &all);
+    check_refused(&place, &made, Code::UndoConflict, &all);
     place.git(&["add", "-A"]);
     place.git(&["commit", "-qm", "mine"]);
-    check_refused(&place, &made, Code::WorkspaceChanged, &all);
+    check_refused(&place, &made, Code::UndoConflict, &all);
     assert_eq!(place.read("fine").as_deref(), Some("b\n"));
 }
 
@@ -241,6 +241,44 @@ fn what_git_has_reverted_needs_no_commit() {
     place.git(&["revert", "--no-edit", "HEAD"]);
     assert_eq!(undo(&place, &made), None);
     assert_eq!((place.log().len(), place.status().as_str()), (3, ""));
+}
+
+#[test]
+fn it_stands_until_it_is_taken_back_on_the_branch() {
+    let long = |two: &str, last: &str| LONG.replace("\n2\n", two).replace("\n18\n", last);
+    let (ours, theirs) = (long("\ntwo\n", "\n18\n"), long("\n2\n", "\nmine\n"));
+    let place = Place::repository(&[("f", LONG), ("gone", "g\n")]);
+    let made = made(
+        &place,
+        &[("f", Some(&ours)), ("gone", None), ("new", Some("n\n"))],
+    );
+    let check = |text: Option<&str>, expect: bool| {
+        if let Some(text) = text {
+            place.write("f", text);
+            place.git(&["commit", "-qam", "later"]);
+        }
+        assert_eq!(
+            apply::stands(&place.open(), &made.commit).unwrap(),
+            expect,
+            "{text:?}"
+        );
+    };
+    check(None, true);
+    // Something else is changed in the file, or the very lines are.
+    check(Some(&long("\ntwo\n", "\nmine\n")), true);
+    check(Some(&long("\nanother\n", "\nmine\n")), true);
+    // They are as they were before, beside what was changed.
+    check(Some(&theirs), false);
+    check(Some(&long("\ntwo\n", "\nmine\n")), true);
+    fs::remove_file(place.root.join("new")).unwrap();
+    check(Some(&ours), false);
+    place.git(&["revert", "--no-edit", "HEAD"]);
+    check(None, true);
+    // What is not committed does not count.
+    place.write("f", LONG);
+    check(None, true);
+    place.git(&["reset", "-q", "--hard", &format!("{}~", made.commit)]);
+    check(None, false);
 }
 
 #[test]
@@ -325,7 +363,7 @@ fn other_line_ends_since_are_a_conflict() {
     check_refused(
         &place,
         &made,
-        Code::WorkspaceChanged,
+        Code::UndoConflict,
         &["`f`", "the same lines were changed"],
     );
 }
