@@ -3,7 +3,7 @@
 
 use std::{fmt::Write, ops::Range};
 
-use imara_diff::{Algorithm, Diff, InternedInput};
+use shared::diff::{Change, Unit};
 
 use crate::{Error, limits::DIFF_CONTEXT_LINES};
 
@@ -191,52 +191,8 @@ pub(crate) fn aligned(old: &[&str], new: &[&str]) -> Vec<(Option<usize>, usize)>
     pairs
 }
 
-/// Lines that are replaced by others; either side may be empty.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Change {
-    old: Range<usize>,
-    new: Range<usize>,
-}
-
-/// The changes from `old` to `new`, in order. Histogram diff with git's indent
-/// heuristic, so that a new function is one change from its first line on.
 fn changes(old: &[&str], new: &[&str]) -> Vec<Change> {
-    let mut input = InternedInput::default();
-    input.update_before(old.iter().copied());
-    input.update_after(new.iter().copied());
-    let mut diff = Diff::compute(Algorithm::Histogram, &input);
-    diff.postprocess_lines(&input);
-    let range = |range: Range<u32>| range.start as usize..range.end as usize;
-    let found: Vec<Change> = diff
-        .hunks()
-        .map(|hunk| Change {
-            old: range(hunk.before),
-            new: range(hunk.after),
-        })
-        .collect();
-    if holds(&found, old, new) {
-        found
-    } else {
-        vec![Change {
-            old: 0..old.len(),
-            new: 0..new.len(),
-        }]
-    }
-}
-
-/// Whether what lies between the changes is the same on both sides. What is
-/// written to files hangs on it, so it is not taken on trust.
-fn holds(changes: &[Change], old: &[&str], new: &[&str]) -> bool {
-    let (mut old_at, mut new_at) = (0, 0);
-    for change in changes {
-        if old.get(old_at..change.old.start).is_none()
-            || old.get(old_at..change.old.start) != new.get(new_at..change.new.start)
-        {
-            return false;
-        }
-        (old_at, new_at) = (change.old.end, change.new.end);
-    }
-    old.get(old_at..).is_some() && old.get(old_at..) == new.get(new_at..)
+    shared::diff::changes(Unit::Line, old, new)
 }
 
 /// Changes whose surroundings touch are shown, and taken, together.
