@@ -47,6 +47,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("gui-client", &["proto", "shared"]),
     ("vectordb-launcher", &["proto", "shared"]),
     ("python-environment", &[]),
+    ("scratch-certificate", &[]),
     ("scratch-postgres", &[]),
     ("scripted-ollama", &[]),
     ("small-disk", &[]),
@@ -55,8 +56,9 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
 ];
 
 /// What the tests of every crate may use.
-const TEST_SUPPORT: [&str; 4] = [
+const TEST_SUPPORT: [&str; 5] = [
     "python-environment",
+    "scratch-certificate",
     "scratch-postgres",
     "scripted-ollama",
     "small-disk",

@@ -1,62 +1,27 @@
 //! A backend behind a certificate, that wants a token.
 
-use std::{path::Path, process::Command, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use futures::StreamExt;
 use gui_client::{
     Error,
     connection::{Connection, Followed, Server},
 };
+use scratch_certificate::Owner;
 use shared::{
     error::{Class, Code},
     id::{Seq, WorkflowId},
 };
-use tokio_rustls::{
-    TlsAcceptor,
-    rustls::{
-        ServerConfig,
-        crypto::ring,
-        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
-    },
-};
+use tokio_rustls::TlsAcceptor;
 
 use crate::live::{all_events, live, server};
 
 const TOKEN: &str = "s3cret";
 const SHOWN: &str = "Bearer s3cret";
 
-/// A certificate for a name and its key, made for this test.
-fn certificate(folder: &Path, name: &str) -> bool {
-    Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-        ])
-        .args(["-nodes", "-days", "1", "-subj", "/CN=test"])
-        .args(["-addext", &format!("subjectAltName=DNS:{name}")])
-        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
-        .arg("-keyout")
-        .arg(folder.join("key.pem"))
-        .arg("-out")
-        .arg(folder.join("cert.pem"))
-        .output()
-        .is_ok_and(|output| output.status.success())
-}
-
 /// Decrypts for the server on `port`; the port that it does so on.
 async fn proxy(folder: &Path, port: u16) -> u16 {
-    let certificate = CertificateDer::from_pem_file(folder.join("cert.pem")).unwrap();
-    let key = PrivateKeyDer::from_pem_file(folder.join("key.pem")).unwrap();
-    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate], key)
-        .unwrap();
+    let mut config = scratch_certificate::server(folder).unwrap();
     // As a proxy does that takes HTTP/2 and HTTP/1.1 on one port.
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     let acceptor = TlsAcceptor::from(Arc::new(config));
@@ -81,7 +46,7 @@ async fn proxy(folder: &Path, port: u16) -> u16 {
 #[tokio::test]
 async fn everything_goes_over_tls_with_the_token() {
     let folder = tempfile::tempdir().unwrap();
-    if !certificate(folder.path(), "localhost") {
+    if !scratch_certificate::make(folder.path(), "localhost", Owner::Server) {
         eprintln!("skipped: there is no openssl to make a certificate with");
         return;
     }
@@ -152,7 +117,7 @@ async fn everything_goes_over_tls_with_the_token() {
 #[tokio::test]
 async fn a_certificate_for_another_name_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    if !certificate(folder.path(), "elsewhere") {
+    if !scratch_certificate::make(folder.path(), "elsewhere", Owner::Server) {
         eprintln!("skipped: there is no openssl to make a certificate with");
         return;
     }

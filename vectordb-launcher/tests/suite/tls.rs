@@ -2,7 +2,6 @@
 
 use std::{
     path::{Path, PathBuf},
-    process::Command,
     sync::Arc,
 };
 
@@ -11,6 +10,7 @@ use proto::v1::{
     EndpointsRequest, Mode, StatusRequest, StatusResponse, vector_db_service_client::VectorDbServiceClient,
 };
 use qdrant_client::qdrant::{ListCollectionsRequest, collections_client::CollectionsClient};
+use scratch_certificate::Owner;
 use tempfile::tempdir;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -31,28 +31,6 @@ use crate::{
     supervised::{gone, runs, script},
     support::{Launcher, PROGRAM, Start},
 };
-
-/// A certificate for localhost and its key, made for this test.
-fn certificate(folder: &Path) -> bool {
-    Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-        ])
-        .args(["-nodes", "-days", "1", "-subj", "/CN=localhost"])
-        .args(["-addext", "subjectAltName=DNS:localhost"])
-        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
-        .arg("-keyout")
-        .arg(folder.join("key.pem"))
-        .arg("-out")
-        .arg(folder.join("cert.pem"))
-        .output()
-        .is_ok_and(|output| output.status.success())
-}
 
 async fn connect(port: u16, certificate: &Path, protocol: &[u8]) -> std::io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
@@ -88,7 +66,7 @@ async fn channel(port: u16, certificate: &Path) -> Channel {
 #[tokio::test]
 async fn every_port_is_encrypted() {
     let folder = tempdir().unwrap();
-    if !certificate(folder.path()) {
+    if !scratch_certificate::make(folder.path(), "localhost", Owner::Server) {
         eprintln!("skipped: there is no openssl to make a certificate with");
         return;
     }
@@ -158,7 +136,7 @@ async fn status(launcher: &Launcher, certificate: &Path) -> StatusResponse {
 #[tokio::test]
 async fn a_child_is_encrypted_too() {
     let folder = tempdir().unwrap();
-    if !certificate(folder.path()) {
+    if !scratch_certificate::make(folder.path(), "localhost", Owner::Server) {
         eprintln!("skipped: there is no openssl to make a certificate with");
         return;
     }
@@ -193,7 +171,7 @@ async fn a_child_is_encrypted_too() {
 #[tokio::test]
 async fn somebody_elses_is_watched_through_tls() {
     let (theirs, own) = (tempdir().unwrap(), tempdir().unwrap());
-    if !certificate(theirs.path()) {
+    if !scratch_certificate::make(theirs.path(), "localhost", Owner::Server) {
         eprintln!("skipped: there is no openssl to make a certificate with");
         return;
     }
