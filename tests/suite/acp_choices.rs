@@ -5,7 +5,7 @@ use scripted_ollama::Record;
 use serde_json::{Value, json};
 
 use crate::{
-    acp_client::{Acp, prompt},
+    acp_client::{Acp, PERMISSION, options, prompt},
     world::{SCRIPT, World, until_status},
 };
 
@@ -396,23 +396,8 @@ async fn an_answer_for_always_holds_for_the_session() {
     let session = acp.session(&world).await;
     let turn = acp.ask("session/prompt", prompt(&session, "Add greetings")).await;
     let asked = question(&mut acp, turn, APPLY).await;
-    let options = asked["params"]["options"].as_array().unwrap().iter();
-    let options: Vec<(&str, &str)> = options
-        .map(|option| {
-            (
-                option["optionId"].as_str().unwrap(),
-                option["kind"].as_str().unwrap(),
-            )
-        })
-        .collect();
-    let expect = [
-        ("accept", "allow_once"),
-        ("accept_always", "allow_always"),
-        ("reject", "reject_once"),
-        ("reject_always", "reject_always"),
-        ("modify", "reject_once"),
-    ];
-    assert_eq!(options, expect);
+    assert_eq!(options(&asked)[..4], PERMISSION);
+    assert_eq!(options(&asked)[4..], [("modify", "reject_once")]);
     acp.choose(&asked, "accept_always").await;
     ends(&mut acp, turn, "end_turn").await;
     let turn = acp.ask("session/prompt", prompt(&session, "shout it")).await;

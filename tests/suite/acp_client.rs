@@ -264,6 +264,26 @@ impl Acp {
     }
 }
 
+/// What may be answered where a permission is asked for.
+pub const PERMISSION: [(&str, &str); 4] = [
+    ("accept", "allow_once"),
+    ("accept_always", "allow_always"),
+    ("reject", "reject_once"),
+    ("reject_always", "reject_always"),
+];
+
+/// The options of a question, each with its kind.
+pub fn options(question: &Value) -> Vec<(&str, &str)> {
+    let options = question["params"]["options"].as_array().unwrap().iter();
+    options
+        .map(|option| {
+            ["optionId", "kind"]
+                .map(|key| option[key].as_str().unwrap())
+                .into()
+        })
+        .collect()
+}
+
 /// Parameters of a prompt.
 pub fn prompt(session: &str, text: &str) -> Value {
     json!({ "sessionId": session, "prompt": [{ "type": "text", "text": text }] })

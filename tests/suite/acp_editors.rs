@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    acp_client::{Acp, prompt, wire::Transport},
+    acp_client::{Acp, PERMISSION, options, prompt, wire::Transport},
     questions::{QUESTION, script},
     world::{World, until_status},
 };
@@ -111,22 +111,10 @@ async fn whoever_stops_after_an_answer_has_answered() {
 #[tokio::test]
 async fn a_client_that_knows_choices_by_their_kinds_is_given_one_of_each() {
     let world = World::new().await;
-    let kinds = |asked: &Value| -> Vec<(String, String)> {
-        let options = asked["params"]["options"].as_array().unwrap().iter();
-        let text = |value: &Value| value.as_str().unwrap().to_owned();
-        options
-            .map(|option| (text(&option["optionId"]), text(&option["kind"])))
-            .collect()
-    };
-    let of_a_kind = ["accept", "accept_always", "reject", "reject_always"]
-        .into_iter()
-        .zip(["allow_once", "allow_always", "reject_once", "reject_always"])
-        .map(|(id, kind)| (id.to_owned(), kind.to_owned()))
-        .collect::<Vec<_>>();
     let mut acp = client(&world, "CodeCompanion.nvim", json!({})).await;
     let session = acp.session(&world).await;
     let (turn, asked) = review(&mut acp, &session, "Add greetings").await;
-    assert_eq!(kinds(&asked), of_a_kind);
+    assert_eq!(options(&asked), PERMISSION);
     // A new file is said to be one: Toad shows no other.
     let new = asked["params"]["toolCall"]["content"].as_array().unwrap().iter();
     let new: Vec<&Value> = new
@@ -146,10 +134,7 @@ async fn a_client_that_knows_choices_by_their_kinds_is_given_one_of_each() {
     let session = acp.session(&world).await;
     let turn = acp.ask("session/prompt", prompt(&session, "Greet louder")).await;
     let asked = acp.until(turn).await;
-    assert!(
-        kinds(&asked).contains(&("modify".to_owned(), "reject_once".to_owned())),
-        "{asked}"
-    );
+    assert!(options(&asked).contains(&("modify", "reject_once")), "{asked}");
 }
 
 #[tokio::test]

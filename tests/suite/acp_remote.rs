@@ -225,9 +225,7 @@ async fn who_may_connect() {
     assert_eq!(post(&world, &[evil]).await, 403);
 
     world.kill();
-    let config = world.path("backend.yaml");
-    fs::write(&config, "auth_token: s3cret\n").unwrap();
-    world.argue(&["--config", config.to_str().unwrap()]);
+    world.configure("auth_token: s3cret\n");
     world.start().await;
     let right = ("authorization", "Bearer s3cret");
     let wrong = ("authorization", "Bearer wrong");

@@ -43,9 +43,7 @@ async fn told(world: &World, transport: Transport, version: u32) -> (Value, [Opt
 async fn a_client_brings_what_it_may() {
     let check = async |transport: Transport, word: &str, offered: [Value; 2], codes: [Option<&str>; 2]| {
         let mut world = World::prepared(SCRIPT).await;
-        let config = world.path("backend.yaml");
-        fs::write(&config, word).unwrap();
-        world.argue(&["--config", config.to_str().unwrap()]);
+        world.configure(word);
         if transport != Transport::Alone {
             world.start().await;
         }
@@ -81,9 +79,7 @@ async fn a_client_brings_what_it_may() {
 #[tokio::test]
 async fn a_session_is_not_come_back_to_with_what_is_refused() {
     let mut world = World::prepared(SCRIPT).await;
-    let config = world.path("backend.yaml");
-    fs::write(&config, "mcp: { client_servers: http }\n").unwrap();
-    world.argue(&["--config", config.to_str().unwrap()]);
+    world.configure("mcp: { client_servers: http }\n");
     world.start().await;
     let mut acp = Acp::connect(&world).await;
     let session = acp.session(&world).await;

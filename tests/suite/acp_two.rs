@@ -253,9 +253,7 @@ async fn a_deleted_file_is_told_as_deleted() {
         json!(text)
     );
     let mut world = World::prepared(&script).await;
-    let path = world.path("config.yaml");
-    std::fs::write(&path, "ollama: { embed_model: null, edit_format: apply_patch }\n").unwrap();
-    world.argue(&["--config", path.to_str().unwrap()]);
+    world.configure("ollama: { embed_model: null, edit_format: apply_patch }\n");
     world.start().await;
     let operations = |asked: &Value| -> Vec<(String, String)> {
         let contents = asked["params"]["subject"]["toolCall"]["content"]

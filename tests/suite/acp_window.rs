@@ -1,7 +1,7 @@
 //! The window's own client against the backend that runs: what a person does on
 //! the screen of agents, without the screen.
 
-use std::{collections::BTreeSet, fs, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc};
 
 use futures::{StreamExt as _, stream::BoxStream};
 use gui_client::{
@@ -265,9 +265,7 @@ async fn the_same_program_over_standard_input() {
 #[tokio::test]
 async fn a_token_opens_the_door() {
     let mut world = World::prepared(SCRIPT).await;
-    let config = world.path("with_token.yaml");
-    fs::write(&config, "auth_token: sesame\n").unwrap();
-    world.argue(&["--config", config.to_str().unwrap()]);
+    world.configure("auth_token: sesame\n");
     world.start().await;
     let url = format!("{}/acp", world.url().replacen("http", "ws", 1));
     let reached = |token: Option<&str>| {

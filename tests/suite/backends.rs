@@ -17,10 +17,8 @@ const LEASE_MS: u32 = 5_000;
 async fn backend(url: &str) -> World {
     let mut world = World::new().await;
     world.kill();
-    let config = world.path("backend.yaml");
     let text = format!("journal:\n  url: \"{url}\"\n  lease_ms: {LEASE_MS}\n");
-    std::fs::write(&config, text).unwrap();
-    world.argue(&["--config", config.to_str().unwrap()]);
+    world.configure(text);
     world.start().await;
     world
 }

@@ -136,9 +136,7 @@ async fn a_web_page_of_somebody_else_is_refused() {
 async fn a_token_is_asked_for_where_one_is_set() {
     let mut world = World::new().await;
     world.kill();
-    let config = world.path("backend.yaml");
-    fs::write(&config, "auth_token: s3cret\n").unwrap();
-    world.argue(&["--config", config.to_str().unwrap()]);
+    world.configure("auth_token: s3cret\n");
     world.start().await;
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let get = || client.get(format!("{}/api/workflows", world.url()));

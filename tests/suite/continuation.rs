@@ -6,7 +6,7 @@ use std::{cell::Cell, fmt::Write as _};
 use scripted_ollama::{Endpoint, Record, count_tokens};
 use serde_json::Value;
 
-use crate::world::{PATIENCE, World, brief};
+use crate::world::{PATIENCE, World, beginning, brief, of};
 
 /// Tokens that may be generated again.
 const AGAIN_MAX: usize = 64;
@@ -35,22 +35,10 @@ fn answer() -> String {
 /// are what is special about the model, and about its second answer.
 fn script(model: &str, second: &str) -> String {
     let text = answer().replace('\n', "\n        ");
+    let models = format!("q4_K_M\n{model}\n  - name: another\n");
+    let beginning = beginning().replace("q4_K_M\n", &models);
     format!(
-        r#"
-models:
-  - name: mistral:7b-instruct-v0.3-q4_K_M
-{model}
-  - name: another
-rules:
-  - name: plan
-    match: {{ endpoint: chat, format: present }}
-    respond:
-      json:
-        summary: Add greetings
-        steps: ["write greet"]
-        files: ["app.py"]
-        stages: [{{stage: test_generation, run: false, reason: "trivial"}}]
-  - name: begins
+        r#"{beginning}  - name: begins
     match: {{ endpoint: chat, nth: 1 }}
     respond:
       stall_after_tokens: {CUT}
@@ -70,13 +58,6 @@ rules:
         {text}
 "#
     )
-}
-
-fn of<'a>(records: &'a [Record], rule: &str) -> Vec<&'a Record> {
-    records
-        .iter()
-        .filter(|record| record.rule.as_deref() == Some(rule))
-        .collect()
 }
 
 /// Runs until the first answer has stalled, and kills the backend.
@@ -214,9 +195,7 @@ async fn another_question_is_not_gone_on_with() {
 #[tokio::test]
 async fn another_thought_level_is_not_gone_on_with() {
     let (mut world, id) = killed(&script("", "")).await;
-    let path = world.path("config.yaml");
-    std::fs::write(&path, "ollama: { thinking: low }\n").unwrap();
-    world.argue(&["--config", path.to_str().unwrap()]);
+    world.configure("ollama: { thinking: low }\n");
     check_anew(world, id, "what the model is asked has changed meanwhile").await;
 }
 

@@ -1,8 +1,6 @@
 //! Edits in the formats that a configuration asks for, from the question over
 //! the wire to the commit.
 
-use std::fs;
-
 use serde_json::{Value, json};
 
 use crate::world::World;
@@ -80,13 +78,9 @@ async fn check(format: &str, words: &str, answer: &str) {
     world.git(&["commit", "-q", "-m", "second"]);
     world.git(&["checkout", "-q", "--", "."]);
     world.git(&["reset", "-q", "--hard"]);
-    let config = world.path("backend.yaml");
-    fs::write(
-        &config,
-        format!("ollama: {{ embed_model: null, edit_format: {format} }}\n"),
-    )
-    .unwrap();
-    world.argue(&["--config", config.to_str().unwrap()]);
+    world.configure(format!(
+        "ollama: {{ embed_model: null, edit_format: {format} }}\n"
+    ));
     world.start().await;
 
     let id = world.submit("Add greetings").await;
@@ -121,9 +115,7 @@ async fn every_format_that_is_configured_ends_in_a_commit() {
 #[tokio::test]
 async fn a_format_that_there_is_not_is_refused_with_the_list() {
     let mut world = World::prepared(crate::world::SCRIPT).await;
-    let config = world.path("backend.yaml");
-    fs::write(&config, "ollama: { edit_format: diff }\n").unwrap();
-    world.argue(&["--config", config.to_str().unwrap()]);
+    world.configure("ollama: { edit_format: diff }\n");
     assert!(!world.try_start(&[]).await);
     let log = world.log();
     for format in [

@@ -1,7 +1,5 @@
 //! The gRPC interface does what REST does.
 
-use std::fs;
-
 use proto::v1::{
     self, server_service_client::ServerServiceClient, workflow_service_client::WorkflowServiceClient,
 };
@@ -170,9 +168,7 @@ async fn parts_and_own_texts_are_accepted_over_grpc() {
 #[tokio::test]
 async fn who_may_not_ask_is_told_as_grpc_tells_it() {
     let mut world = World::prepared(SCRIPT).await;
-    let config = world.path("backend.yaml");
-    fs::write(&config, "auth_token: s3cret\n").unwrap();
-    world.argue(&["--config", config.to_str().unwrap()]);
+    world.configure("auth_token: s3cret\n");
     world.start().await;
     let channel = tonic::transport::Endpoint::from_shared(world.url().to_owned())
         .unwrap()

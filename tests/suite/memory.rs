@@ -220,9 +220,7 @@ async fn a_provider_that_fails_leaves_the_answer_of_the_others() {
         },
         "roles": { "default": ["ollama", "gone", "farm"] },
     });
-    let path = world.path("backend.yaml");
-    fs::write(&path, config.to_string()).unwrap();
-    world.argue(&["--config", path.to_str().unwrap()]);
+    world.configure(config.to_string());
     world.start().await;
     let found = vram(&world, is_loaded).await;
     let problems: Vec<_> = found["problems"]

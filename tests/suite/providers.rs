@@ -4,7 +4,7 @@
 mod settings;
 mod switches;
 
-use std::{collections::BTreeSet, fs, net::TcpListener};
+use std::{collections::BTreeSet, net::TcpListener};
 
 use scripted_ollama::{Record, ScriptedOllama, Seed};
 use serde_json::{Value, json};
@@ -152,9 +152,7 @@ fn faults() -> Vec<Case> {
 async fn world(script: &str, server: Option<&str>, config: &str) -> World {
     let mut world = World::prepared(script).await;
     let server = server.map_or_else(|| world.ollama.url(), str::to_owned);
-    let path = world.path("backend.yaml");
-    fs::write(&path, config.replace("SERVER", &server)).unwrap();
-    world.argue(&["--config", path.to_str().unwrap()]);
+    world.configure(config.replace("SERVER", &server));
     world.use_ollama(&server);
     world.ask_for_questions("auto", 60_000);
     world.start().await;
@@ -413,9 +411,7 @@ async fn seeded(seed: u64) -> (Vec<String>, Vec<String>) {
             "timeouts: { load_ms: 100, first_byte_ms: 3000, idle_ms: 3000 }",
             "",
         );
-    let path = world.path("backend.yaml");
-    fs::write(&path, config.replace("SERVER", &server.url())).unwrap();
-    world.argue(&["--config", path.to_str().unwrap()]);
+    world.configure(config.replace("SERVER", &server.url()));
     world.use_ollama(&server.url());
     world.use_qdrant(&database.url);
     world.ask_for_questions("auto", 60_000);

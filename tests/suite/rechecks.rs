@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{World, is_end, until};
+use crate::world::{World, last, until};
 
 /// A price, a rate that nobody uses yet, and a test.
 const BEFORE: &str =
@@ -48,18 +48,8 @@ fn edit(world: &World, (from, to): (&str, &str)) {
     world.write("price.py", &text.replacen(from, to, 1));
 }
 
-fn last(events: &[Value]) -> u64 {
-    events.last().unwrap()["seq"].as_u64().unwrap()
-}
-
 async fn accept(world: &World, id: &str) {
     assert_eq!(world.decide(id, &json!({ "decision": "accept" })).await, 204);
-}
-
-/// Events after `seq`, up to the next question or the end.
-async fn on(world: &World, id: &str, seq: u64) -> Vec<Value> {
-    let stops = |event: &Value| event["type"] == "decision_needed" || is_end(event);
-    world.events(id, seq, "delta", stops).await
 }
 
 /// The outcome of a check among these events.
@@ -86,7 +76,7 @@ async fn what_breaks_together_is_shown_and_committed_only_if_it_is_accepted_agai
     edit(&world, RATE_OF_THE_PERSON);
     let mine = world.read("price.py");
     accept(&world, &id).await;
-    let again = on(&world, &id, last(&events)).await;
+    let again = world.on(&id, last(&events)).await;
     assert_eq!(again.last().unwrap()["type"], "decision_needed", "{again:#?}");
     assert_eq!(
         outcome(&again, "test-unittest"),
@@ -111,7 +101,7 @@ async fn what_breaks_together_is_shown_and_committed_only_if_it_is_accepted_agai
     // Who accepts now knows it, also after a restart; it is not run again.
     world.restart().await;
     accept(&world, &id).await;
-    let rest = on(&world, &id, last(&again)).await;
+    let rest = world.on(&id, last(&again)).await;
     assert_eq!(rest.last().unwrap()["state"], "completed", "{rest:#?}");
     assert_eq!(outcome(&rest, "test-unittest"), None);
     assert_eq!(world.commits(), 3);
@@ -132,7 +122,7 @@ async fn what_holds_together_is_committed_at_once() {
     let events = world.to_review(&id).await;
     edit(&world, ("RATE = 2\n", "RATE = 2  # of two\n"));
     accept(&world, &id).await;
-    let rest = on(&world, &id, last(&events)).await;
+    let rest = world.on(&id, last(&events)).await;
     assert_eq!(rest.last().unwrap()["state"], "completed", "{rest:#?}");
     assert_eq!(
         outcome(&rest, "test-unittest"),
@@ -153,7 +143,7 @@ async fn what_is_as_it_was_proposed_is_not_checked_twice() {
     let events = world.to_review(&id).await;
     world.write("notes.txt", "mine\n");
     accept(&world, &id).await;
-    let rest = on(&world, &id, last(&events)).await;
+    let rest = world.on(&id, last(&events)).await;
     assert_eq!(rest.last().unwrap()["state"], "completed", "{rest:#?}");
     assert_eq!(outcome(&rest, "test-unittest"), None, "{rest:#?}");
     let message = world.git(&["log", "-1", "--format=%B"]);
@@ -168,7 +158,7 @@ async fn a_part_is_checked_by_itself() {
     // The test without what it tests.
     let part = json!({ "decision": "accept", "hunks": [{ "path": "test_price.py" }] });
     assert_eq!(world.decide(&id, &part).await, 204);
-    let again = on(&world, &id, last(&events)).await;
+    let again = world.on(&id, last(&events)).await;
     assert_eq!(
         outcome(&again, "test-unittest"),
         Some(&json!("failed")),
@@ -178,7 +168,7 @@ async fn a_part_is_checked_by_itself() {
     assert_eq!(world.git(&["status", "--porcelain"]), "");
     // All of it, unchanged, was checked before; but the evidence is now another.
     accept(&world, &id).await;
-    let rest = on(&world, &id, last(&again)).await;
+    let rest = world.on(&id, last(&again)).await;
     assert_eq!(rest.last().unwrap()["state"], "completed", "{rest:#?}");
     assert_eq!(
         outcome(&rest, "test-unittest"),
@@ -215,7 +205,7 @@ async fn killed_while_it_checks_again_it_checks_again_and_a_cancel_ends_it() {
         .post(&format!("/api/workflow/{id}/cancel"), &json!({}))
         .await;
     assert_eq!(status, 204, "{body}");
-    let rest = on(&world, &id, last(&seen)).await;
+    let rest = world.on(&id, last(&seen)).await;
     assert_eq!(rest.last().unwrap()["state"], "cancelled", "{rest:#?}");
     assert_eq!(world.commits(), 2);
     assert_eq!(world.git(&["status", "--porcelain"]), " M price.py");

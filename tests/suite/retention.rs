@@ -1,7 +1,5 @@
 //! Finished workflows are deleted: when a person says so, and by age and size.
 
-use std::fs;
-
 use serde_json::json;
 
 use crate::{
@@ -54,13 +52,12 @@ async fn what_is_old_is_exported_and_deleted_and_can_be_taken_back() {
     };
     world.kill();
     // Everything that is finished is older than no day at all.
-    let (config, exports) = (world.path("backend.yaml"), world.path("exports"));
+    let exports = world.path("exports");
     let text = format!(
         "journal:\n  retention:\n    days: 0\n    export_dir: {:?}\n",
         exports.to_str().unwrap()
     );
-    fs::write(&config, text).unwrap();
-    world.argue(&["--config", config.to_str().unwrap()]);
+    world.configure(text);
     world.start().await;
     until("the old one to go", || {
         world.log().contains("deleted").then_some(())

@@ -4,7 +4,7 @@ use proto::v1::{self, workflow_service_client::WorkflowServiceClient};
 use scripted_ollama::{Outcome, Record};
 use serde_json::{Value, json};
 
-use crate::world::{PATIENCE, World, brief, until_status};
+use crate::world::{PATIENCE, World, beginning, brief, of, until_status};
 
 /// A script whose code comes until `fault` holds it up, and whose rest, asked
 /// for again, comes whole; then there are tests.
@@ -18,20 +18,9 @@ fn script(fault: &str) -> String {
             .replace("          def", "        def")
             .replace("              return", "            return")
     );
+    let beginning = beginning().replace("run: false", "run: true");
     format!(
-        r##"
-models:
-  - name: mistral:7b-instruct-v0.3-q4_K_M
-rules:
-  - name: plan
-    match: {{ endpoint: chat, format: present }}
-    respond:
-      json:
-        summary: Add greetings
-        steps: ["write greet"]
-        files: ["app.py"]
-        stages: [{{stage: test_generation, run: true, reason: "new code"}}]
-  - name: tests
+        r##"{beginning}  - name: tests
     match: {{ endpoint: chat, contains: "# Your task: write tests" }}
     respond:
       text: |
@@ -58,13 +47,6 @@ rules:
 
 /// Tokens after which the code stalls.
 const CUT: u64 = 120;
-
-fn of<'a>(records: &'a [Record], rule: &str) -> Vec<&'a Record> {
-    records
-        .iter()
-        .filter(|record| record.rule.as_deref() == Some(rule))
-        .collect()
-}
 
 /// Waits until the model has been asked for code and has written so much.
 async fn asked_for_code(world: &World, tokens: u64) {

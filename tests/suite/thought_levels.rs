@@ -28,9 +28,7 @@ fn thinking(more: &str) -> String {
 /// A prepared world's backend with this configuration.
 async fn configured_with(script: &str, config: &str) -> World {
     let mut world = World::prepared(script).await;
-    let path = world.path("config.yaml");
-    fs::write(&path, config).unwrap();
-    world.argue(&["--config", path.to_str().unwrap()]);
+    world.configure(config);
     world.start().await;
     world
 }

@@ -7,29 +7,18 @@ use serde_json::{Value, json};
 use shared::crash;
 
 use crate::{
-    acp_client::{Acp, prompt, wire::Transport},
-    tools::{calls, configured, of},
-    world::{World, is_end, until},
+    acp_client::{Acp, PERMISSION, options, prompt, wire::Transport},
+    tools::{calls, configured},
+    world::{World, beginning, last, of, until},
 };
 
 const WRITTEN: &str = r#"{ text: "greeting.py\n```python\nGREETING = 'hello'\n```\n" }"#;
 
 /// A model that calls these tools, and writes when it was told what came of it.
 fn script(calls: &str) -> String {
+    let beginning = beginning();
     format!(
-        r#"
-models:
-  - name: mistral:7b-instruct-v0.3-q4_K_M
-rules:
-  - name: plan
-    match: {{ endpoint: chat, format: present }}
-    respond:
-      json:
-        summary: Add greetings
-        steps: ["write greet"]
-        files: ["greeting.py"]
-        stages: [{{stage: test_generation, run: false, reason: "trivial"}}]
-  - name: not offered
+        r#"{beginning}  - name: not offered
     match: {{ endpoint: chat, contains: "Add greetings without it" }}
     respond: {WRITTEN}
   - name: unsure
@@ -69,23 +58,6 @@ fn question() -> Value {
     })
 }
 
-fn last(events: &[Value]) -> u64 {
-    events.last().unwrap()["seq"].as_u64().unwrap()
-}
-
-/// Events after `seq`, up to the next question or the end.
-async fn on(world: &World, id: &str, seq: u64) -> Vec<Value> {
-    let stops = |event: &Value| event["type"] == "decision_needed" || is_end(event);
-    world.events(id, seq, "delta", stops).await
-}
-
-async fn decide(world: &World, id: &str, decision: Value) {
-    let answer = world
-        .post(&format!("/api/workflow/{id}/decision"), &decision)
-        .await;
-    assert_eq!(answer.0, 204, "{}", answer.1);
-}
-
 async fn submit(world: &World, query: &str, number: u32) -> String {
     let mut request = world.request(query);
     request["correlation_id"] = json!(format!("req_leave_{number}"));
@@ -122,13 +94,13 @@ fn told(record: &Record) -> Vec<String> {
 async fn asked_before_a_kill_and_after_it_is_called_once_when_it_is_allowed() {
     let Some(mut world) = world().await else { return };
     let id = world.submit("Add greetings").await;
-    let events = on(&world, &id, 0).await;
+    let events = world.on(&id, 0).await;
     is_asked(&events, &question());
     assert_eq!(events.last().unwrap()["options"], json!(["accept", "reject"]));
     assert_eq!(calls(&world), "greetings\n", "what only reads is called");
 
     world.restart().await;
-    let asked = on(&world, &id, last(&events) - 1).await;
+    let asked = world.on(&id, last(&events) - 1).await;
     is_asked(&asked, &question());
     let path = format!("/api/workflow/{id}/decision");
     let (status, body) = world
@@ -141,8 +113,8 @@ async fn asked_before_a_kill_and_after_it_is_called_once_when_it_is_allowed() {
         "nothing is called before the answer"
     );
 
-    decide(&world, &id, json!({ "decision": "accept" })).await;
-    let rest = on(&world, &id, last(&asked)).await;
+    world.answer(&id, json!({ "decision": "accept" })).await;
+    let rest = world.on(&id, last(&asked)).await;
     is_review(&rest);
     assert_eq!(calls(&world), "greetings\nrewrite greetings\n");
     assert_eq!(count(&world, "asks"), 1, "its answer was kept");
@@ -153,8 +125,8 @@ async fn asked_before_a_kill_and_after_it_is_called_once_when_it_is_allowed() {
     );
     // After another kill nothing is called, and nobody is asked.
     world.restart().await;
-    decide(&world, &id, json!({ "decision": "accept" })).await;
-    let rest = on(&world, &id, last(&rest)).await;
+    world.answer(&id, json!({ "decision": "accept" })).await;
+    let rest = world.on(&id, last(&rest)).await;
     assert_eq!(rest.last().unwrap()["state"], "completed", "{rest:#?}");
     assert_eq!(calls(&world), "greetings\nrewrite greetings\n");
     assert_eq!(world.commits(), 2);
@@ -165,7 +137,7 @@ async fn asked_before_a_kill_and_after_it_is_called_once_when_it_is_allowed() {
 async fn killed_in_a_call_it_is_not_called_again_and_the_model_is_told() {
     let Some(mut world) = world().await else { return };
     let id = world.submit("Add greetings").await;
-    let events = on(&world, &id, 0).await;
+    let events = world.on(&id, 0).await;
     is_asked(&events, &question());
     world.kill();
     assert!(world.try_start(&[(crash::AT, "toolbox:before_call")]).await);
@@ -176,7 +148,7 @@ async fn killed_in_a_call_it_is_not_called_again_and_the_model_is_told() {
         .await;
     until("the process to die", || world.has_ended().then_some(())).await;
     world.restart().await;
-    let rest = on(&world, &id, last(&events)).await;
+    let rest = world.on(&id, last(&events)).await;
     is_review(&rest);
     assert_eq!(calls(&world), "greetings\n", "it died right before it called");
     assert_eq!((count(&world, "asks"), count(&world, "unsure")), (1, 1));
@@ -190,15 +162,15 @@ async fn each_call_of_an_answer_is_asked_about() {
         return;
     };
     let id = world.submit("Add greetings").await;
-    let first = on(&world, &id, 0).await;
+    let first = world.on(&id, 0).await;
     is_asked(&first, &question());
-    decide(
-        &world,
-        &id,
-        json!({ "decision": "reject", "feedback": "greetings are fine" }),
-    )
-    .await;
-    let second = on(&world, &id, last(&first)).await;
+    world
+        .answer(
+            &id,
+            json!({ "decision": "reject", "feedback": "greetings are fine" }),
+        )
+        .await;
+    let second = world.on(&id, last(&first)).await;
     let about = |topic: &str| {
         let mut other = question();
         other["call"]["arguments"] = json!(format!(r#"{{"topic":"{topic}"}}"#));
@@ -206,11 +178,11 @@ async fn each_call_of_an_answer_is_asked_about() {
     };
     is_asked(&second, &about("farewells"));
     world.restart().await;
-    decide(&world, &id, json!({ "decision": "accept" })).await;
-    let third = on(&world, &id, last(&second)).await;
+    world.answer(&id, json!({ "decision": "accept" })).await;
+    let third = world.on(&id, last(&second)).await;
     is_asked(&third, &about("thanks"));
-    decide(&world, &id, json!({ "decision": "accept" })).await;
-    let rest = on(&world, &id, last(&third)).await;
+    world.answer(&id, json!({ "decision": "accept" })).await;
+    let rest = world.on(&id, last(&third)).await;
     is_review(&rest);
     assert_eq!(calls(&world), "rewrite farewells\nrewrite thanks\n");
     assert_eq!(count(&world, "asks"), 1);
@@ -229,7 +201,7 @@ async fn each_call_of_an_answer_is_asked_about() {
 async fn always_holds_for_the_tool_in_the_workspace_until_it_is_taken_back() {
     let Some(mut world) = world().await else { return };
     let id = world.submit("Add greetings").await;
-    let events = on(&world, &id, 0).await;
+    let events = world.on(&id, 0).await;
     is_asked(&events, &question());
     let mut workflows = WorkflowServiceClient::connect(world.url().to_owned())
         .await
@@ -241,11 +213,11 @@ async fn always_holds_for_the_tool_in_the_workspace_until_it_is_taken_back() {
         ..v1::DecideRequest::default()
     };
     workflows.decide(answer).await.unwrap();
-    is_review(&on(&world, &id, last(&events)).await);
+    is_review(&world.on(&id, last(&events)).await);
 
     world.restart().await;
     let other = submit(&world, "Add greetings", 1).await;
-    is_review(&on(&world, &other, 0).await);
+    is_review(&world.on(&other, 0).await);
     let both = "greetings\nrewrite greetings\n";
     assert_eq!(calls(&world), both.repeat(2));
 
@@ -254,7 +226,7 @@ async fn always_holds_for_the_tool_in_the_workspace_until_it_is_taken_back() {
     assert_eq!(says(&["consents", "list"]).trim(), line);
     assert!(says(&["consents", "revoke"]).contains("taken back"));
     let third = submit(&world, "Add greetings", 2).await;
-    is_asked(&on(&world, &third, 0).await, &question());
+    is_asked(&world.on(&third, 0).await, &question());
     // Stopped while it asks, it is over.
     let (status, _) = world
         .post(&format!("/api/workflow/{third}/cancel"), &json!({}))
@@ -267,19 +239,21 @@ async fn always_holds_for_the_tool_in_the_workspace_until_it_is_taken_back() {
 async fn never_is_told_to_the_model_and_hides_the_tool_from_then_on() {
     let Some(mut world) = world().await else { return };
     let id = world.submit("Add greetings").await;
-    let events = on(&world, &id, 0).await;
+    let events = world.on(&id, 0).await;
     is_asked(&events, &question());
-    decide(&world, &id, json!({ "decision": "reject", "remember": true })).await;
-    let rest = on(&world, &id, last(&events)).await;
+    world
+        .answer(&id, json!({ "decision": "reject", "remember": true }))
+        .await;
+    let rest = world.on(&id, last(&events)).await;
     is_review(&rest);
     assert_eq!((count(&world, "asks"), count(&world, "refused")), (1, 1));
-    decide(&world, &id, json!({ "decision": "accept" })).await;
-    let rest = on(&world, &id, last(&rest)).await;
+    world.answer(&id, json!({ "decision": "accept" })).await;
+    let rest = world.on(&id, last(&rest)).await;
     assert_eq!(rest.last().unwrap()["state"], "completed", "{rest:#?}");
 
     world.restart().await;
     let other = submit(&world, "Add greetings without it", 1).await;
-    on(&world, &other, 0).await;
+    world.on(&other, 0).await;
     assert_eq!(calls(&world), "greetings\n");
     let records = world.ollama.requests();
     let names = |record: &Record| record.body["tools"].to_string();
@@ -297,7 +271,7 @@ async fn what_is_not_listed_can_be_hidden() {
         return;
     };
     let id = submit(&world, "Add greetings without it", 1).await;
-    is_review(&on(&world, &id, 0).await);
+    is_review(&world.on(&id, 0).await);
     let records = world.ollama.requests();
     let offered = of(&records, "not offered").last().unwrap().body["tools"].to_string();
     assert!(
@@ -342,26 +316,7 @@ async fn all_clients_of_a_session_are_asked_and_the_first_answer_counts() {
     assert_eq!(call["title"], "Call house: rewrite? It may destroy something.");
     assert_eq!(call["kind"], "delete");
     assert_eq!(call["rawInput"], json!({ "topic": "greetings" }));
-    let options: Vec<(&str, &str)> = question["params"]["options"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|option| {
-            (
-                option["optionId"].as_str().unwrap(),
-                option["kind"].as_str().unwrap(),
-            )
-        })
-        .collect();
-    assert_eq!(
-        options,
-        [
-            ("accept", "allow_once"),
-            ("accept_always", "allow_always"),
-            ("reject", "reject_once"),
-            ("reject_always", "reject_always"),
-        ]
-    );
+    assert_eq!(options(&question), PERMISSION);
     let question_too = asked(&mut second).await;
     assert_eq!(question_too["params"]["title"], call["title"], "{question_too}");
     // One that comes later is told of the call, and asked.

@@ -9,26 +9,15 @@ use serde_json::{Value, json};
 use crate::{
     acp_client::{Acp, prompt, wire::Transport},
     support::root,
-    world::{PATIENCE, SCRIPT, World, brief},
+    world::{PATIENCE, SCRIPT, World, beginning, brief, of},
 };
 
 /// A model that asks for the house's rules and writes what they say; `written` is
 /// what is special about that answer.
 fn script(written: &str) -> String {
+    let beginning = beginning();
     format!(
-        r#"
-models:
-  - name: mistral:7b-instruct-v0.3-q4_K_M
-rules:
-  - name: plan
-    match: {{ endpoint: chat, format: present }}
-    respond:
-      json:
-        summary: Add greetings
-        steps: ["write greet"]
-        files: ["greeting.py"]
-        stages: [{{stage: test_generation, run: false, reason: "trivial"}}]
-  - name: writes
+        r#"{beginning}  - name: writes
     match: {{ endpoint: chat, contains: "Greetings are shouted.", in: all, nth: 1 }}
     respond:
       {written}
@@ -70,27 +59,16 @@ pub fn house(world: &World) -> Option<(PathBuf, Vec<String>)> {
 pub async fn configured(script: &str, more: &str) -> Option<World> {
     let mut world = World::prepared(script).await;
     let (command, args) = house(&world)?;
-    let config = world.path("backend.yaml");
     let servers = json!({ "house": { "command": command, "args": args } });
-    std::fs::write(
-        &config,
-        format!("ollama: {{ num_ctx: 16384 }}\nmcp_servers: {servers}\n{more}"),
-    )
-    .unwrap();
-    world.argue(&["--config", config.to_str().unwrap()]);
+    world.configure(format!(
+        "ollama: {{ num_ctx: 16384 }}\nmcp_servers: {servers}\n{more}"
+    ));
     world.start().await;
     Some(world)
 }
 
 pub fn calls(world: &World) -> String {
     std::fs::read_to_string(world.path("calls")).unwrap_or_default()
-}
-
-pub fn of<'a>(records: &'a [Record], rule: &str) -> Vec<&'a Record> {
-    records
-        .iter()
-        .filter(|record| record.rule.as_deref() == Some(rule))
-        .collect()
 }
 
 fn called(events: &[Value]) -> Vec<Value> {
@@ -239,9 +217,7 @@ async fn the_tools_of_a_client_are_the_models_in_both_versions() {
         let Some((command, args)) = house(&world) else {
             return;
         };
-        let config = world.path("backend.yaml");
-        std::fs::write(&config, "ollama: { num_ctx: 16384 }\n").unwrap();
-        world.argue(&["--config", config.to_str().unwrap()]);
+        world.configure("ollama: { num_ctx: 16384 }\n");
         world.start().await;
         let mut server = json!({ "name": "house", "command": command, "args": args, "env": [] });
         let mut acp = if version == 1 {
@@ -287,15 +263,11 @@ async fn servers_are_started_for_a_model_that_can_call_them() {
     let check = async |num_ctx: u32, expect: bool| {
         let mut world = World::prepared(SCRIPT).await;
         let mark = world.path("started");
-        let config = world.path("backend.yaml");
         let started = format!("touch {}; exit 3", mark.display());
         let servers = json!({ "house": { "command": "sh", "args": ["-c", started] } });
-        std::fs::write(
-            &config,
-            format!("ollama: {{ num_ctx: {num_ctx} }}\nmcp_servers: {servers}\n"),
-        )
-        .unwrap();
-        world.argue(&["--config", config.to_str().unwrap()]);
+        world.configure(format!(
+            "ollama: {{ num_ctx: {num_ctx} }}\nmcp_servers: {servers}\n"
+        ));
         world.start().await;
         let id = world.submit("Add greetings").await;
         let events = world.accept(&id).await;

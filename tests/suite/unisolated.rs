@@ -6,8 +6,8 @@ use proto::v1::{self, workflow_service_client::WorkflowServiceClient};
 use serde_json::{Value, json};
 
 use crate::{
-    acp_client::{Acp, prompt},
-    world::{World, is_end, until},
+    acp_client::{Acp, PERMISSION, options, prompt},
+    world::{World, last, until},
 };
 
 const CODE: &str = "price.py\n```python\ndef discount(price):\n    return price // 2\n```\n\ntest_price.py\n```python\n\
@@ -60,26 +60,9 @@ async fn restart(world: &mut World) {
     begin(world).await;
 }
 
-fn last(events: &[Value]) -> u64 {
-    events.last().unwrap()["seq"].as_u64().unwrap()
-}
-
-/// Events after `seq`, up to the next question or the end.
-async fn on(world: &World, id: &str, seq: u64) -> Vec<Value> {
-    let stops = |event: &Value| event["type"] == "decision_needed" || is_end(event);
-    world.events(id, seq, "delta", stops).await
-}
-
 fn is_question(events: &[Value]) -> bool {
     let question = json!({ "about": "unisolated", "stage_id": "checks" });
     events.last().unwrap()["question"] == question
-}
-
-async fn decide(world: &World, id: &str, decision: Value) {
-    let answer = world
-        .post(&format!("/api/workflow/{id}/decision"), &decision)
-        .await;
-    assert_eq!(answer.0, 204, "{}", answer.1);
 }
 
 fn tests(events: &[Value]) -> (String, String) {
@@ -98,7 +81,7 @@ const RAN: &str = "not isolated; exit status 0";
 async fn it_is_asked_once_also_after_a_kill_and_runs_on_a_copy() {
     let mut world = world().await;
     let id = world.submit("Add a discount").await;
-    let events = on(&world, &id, 0).await;
+    let events = world.on(&id, 0).await;
     assert!(is_question(&events), "{events:#?}");
     assert_eq!(events.last().unwrap()["options"], json!(["accept", "reject"]));
     let why = events.iter().rfind(|event| event["type"] == "notice").unwrap();
@@ -114,7 +97,7 @@ async fn it_is_asked_once_also_after_a_kill_and_runs_on_a_copy() {
     assert!(nothing_ran, "nothing runs before the answer");
 
     restart(&mut world).await;
-    let asked = on(&world, &id, last(&events) - 1).await;
+    let asked = world.on(&id, last(&events) - 1).await;
     assert!(is_question(&asked), "{asked:#?}");
     // Words are no answer to it.
     let (status, body) = world
@@ -124,8 +107,8 @@ async fn it_is_asked_once_also_after_a_kill_and_runs_on_a_copy() {
         )
         .await;
     assert_eq!((status, &body["code"]), (400, &json!("E1001")), "{body}");
-    decide(&world, &id, json!({ "decision": "accept" })).await;
-    let rest = on(&world, &id, last(&asked)).await;
+    world.answer(&id, json!({ "decision": "accept" })).await;
+    let rest = world.on(&id, last(&asked)).await;
     assert_eq!(tests(&rest), ("passed".to_owned(), RAN.to_owned()), "{rest:#?}");
     assert_eq!(world.git(&["status", "--porcelain"]), "");
     let log = world
@@ -134,16 +117,16 @@ async fn it_is_asked_once_also_after_a_kill_and_runs_on_a_copy() {
     assert!(!log.1.to_string().contains("bwrap --"), "{log:?}");
 
     // Another iteration asks no more.
-    decide(
-        &world,
-        &id,
-        json!({ "decision": "modify", "feedback": "say that it halves" }),
-    )
-    .await;
-    let again = on(&world, &id, last(&rest)).await;
+    world
+        .answer(
+            &id,
+            json!({ "decision": "modify", "feedback": "say that it halves" }),
+        )
+        .await;
+    let again = world.on(&id, last(&rest)).await;
     assert_eq!(tests(&again), ("passed".to_owned(), RAN.to_owned()), "{again:#?}");
-    decide(&world, &id, json!({ "decision": "accept" })).await;
-    let rest = on(&world, &id, last(&again)).await;
+    world.answer(&id, json!({ "decision": "accept" })).await;
+    let rest = world.on(&id, last(&again)).await;
     assert_eq!(rest.last().unwrap()["state"], "completed", "{rest:#?}");
 }
 
@@ -151,10 +134,10 @@ async fn it_is_asked_once_also_after_a_kill_and_runs_on_a_copy() {
 async fn after_a_no_nothing_runs_and_the_review_comes() {
     let world = world().await;
     let id = world.submit("Add a discount").await;
-    let events = on(&world, &id, 0).await;
+    let events = world.on(&id, 0).await;
     assert!(is_question(&events), "{events:#?}");
-    decide(&world, &id, json!({ "decision": "reject" })).await;
-    let rest = on(&world, &id, last(&events)).await;
+    world.answer(&id, json!({ "decision": "reject" })).await;
+    let rest = world.on(&id, last(&events)).await;
     let (status, output) = tests(&rest);
     assert_eq!(status, "skipped");
     assert!(output.contains("no sandbox can be used here"), "{output}");
@@ -173,7 +156,7 @@ async fn after_a_no_nothing_runs_and_the_review_comes() {
 async fn what_holds_for_a_workspace_is_kept_shown_and_taken_back() {
     let mut world = world().await;
     let id = world.submit("Add a discount").await;
-    let events = on(&world, &id, 0).await;
+    let events = world.on(&id, 0).await;
     assert!(is_question(&events), "{events:#?}");
     let mut workflows = WorkflowServiceClient::connect(world.url().to_owned())
         .await
@@ -185,7 +168,7 @@ async fn what_holds_for_a_workspace_is_kept_shown_and_taken_back() {
         ..v1::DecideRequest::default()
     };
     workflows.decide(answer).await.unwrap();
-    on(&world, &id, last(&events)).await;
+    world.on(&id, last(&events)).await;
 
     restart(&mut world).await;
     let submit = async |world: &World, number: u32| {
@@ -196,7 +179,7 @@ async fn what_holds_for_a_workspace_is_kept_shown_and_taken_back() {
         body["workflow_id"].as_str().unwrap().to_owned()
     };
     let other = submit(&world, 1).await;
-    let events = on(&world, &other, 0).await;
+    let events = world.on(&other, 0).await;
     assert_eq!(
         tests(&events),
         ("passed".to_owned(), RAN.to_owned()),
@@ -210,7 +193,7 @@ async fn what_holds_for_a_workspace_is_kept_shown_and_taken_back() {
     assert!(says(&["consents", "revoke"]).contains("taken back"));
     assert!(says(&["consents", "list"]).contains("nothing was said for good"));
     let third = submit(&world, 2).await;
-    let events = on(&world, &third, 0).await;
+    let events = world.on(&third, 0).await;
     assert!(is_question(&events), "{events:#?}");
 }
 
@@ -223,26 +206,7 @@ async fn a_client_of_the_agent_client_protocol_answers_in_four_ways() {
         .ask("session/prompt", prompt(&session, "Add a discount"))
         .await;
     let question = acp.until(turn).await;
-    let options: Vec<(&str, &str)> = question["params"]["options"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|option| {
-            (
-                option["optionId"].as_str().unwrap(),
-                option["kind"].as_str().unwrap(),
-            )
-        })
-        .collect();
-    assert_eq!(
-        options,
-        [
-            ("accept", "allow_once"),
-            ("accept_always", "allow_always"),
-            ("reject", "reject_once"),
-            ("reject_always", "reject_always"),
-        ]
-    );
+    assert_eq!(options(&question), PERMISSION);
     assert_eq!(
         question["params"]["toolCall"]["title"],
         "Nothing here isolates what is run. Build and test with your own rights?"
@@ -328,8 +292,8 @@ async fn what_runs_so_ends_with_the_backend_and_with_the_workflow() {
     );
     let mut world = with(&endless).await;
     let id = world.submit("Add a discount").await;
-    let events = on(&world, &id, 0).await;
-    decide(&world, &id, json!({ "decision": "accept" })).await;
+    let events = world.on(&id, 0).await;
+    world.answer(&id, json!({ "decision": "accept" })).await;
     let waits = |event: &Value| {
         event["delta"]
             .as_str()

@@ -9,7 +9,7 @@ mod workflows;
 
 use std::{fs, ops::Range};
 
-use crate::world::{SCRIPT, World, until, until_status};
+use crate::world::{World, beginning, until, until_status};
 use desktop::Desktop;
 use screen::{Screen, Window, has_what_it_needs};
 
@@ -24,12 +24,7 @@ async fn a_person_types_reads_and_accepts() {
         return;
     }
     let world = World::new().await;
-    let screen = Screen::start(&world).await;
-    let mut window = Window::open(&world, &screen);
-
-    let shown = || screen.window("^Agentic IDE$");
-    let id = until("the window", shown).await;
-    screen.xdotool(&["windowfocus", &id]);
+    let (screen, mut window, _) = Window::shown(&world).await;
     screen.click(REQUEST_FIELD);
     screen.xdotool(&["type", "--delay", "20", "add greetings"]);
     // The button has its colour only once the window has found the backend.
@@ -64,9 +59,7 @@ async fn a_person_types_reads_and_accepts() {
     assert!(left.end <= right.start, "old {left:?}, new {right:?}");
 
     screen.click(accept);
-    let ended = || window.child.try_wait().unwrap();
-    let status = until("the window to close itself", ended).await;
-    assert!(status.success(), "{status}");
+    window.closes().await;
     until_status(&world, &workflow, "completed").await;
     assert_eq!(world.commits(), 2);
     assert_eq!(
@@ -92,7 +85,7 @@ fn three_hunks() -> String {
         .lines()
         .map(|line| format!("        {line}\n"))
         .collect();
-    let (plan, _) = SCRIPT.split_once("  - name: code again").unwrap();
+    let plan = beginning();
     format!(
         "{plan}  - name: code\n    match: {{ endpoint: chat }}\n    respond:\n      text: |\n        \
          app.py\n        ```python\n{code}        ```\n"
@@ -108,10 +101,8 @@ async fn the_keyboard_alone_picks_hunks_also_across_a_kill() {
     world.write("app.py", &numbered(&[]));
     world.git(&["commit", "-q", "-a", "-m", "thirty lines"]);
     world.start().await;
-    let screen = Screen::start(&world).await;
-    let mut window = Window::open(&world, &screen);
-    let id = until("the window", || screen.window("^Agentic IDE$")).await;
-    screen.xdotool(&["windowfocus", &id, "type", "--delay", "20", "change lines"]);
+    let (screen, mut window, _) = Window::shown(&world).await;
+    screen.xdotool(&["type", "--delay", "20", "change lines"]);
     let workflow = until_submitted(&world, &screen).await;
     let workflow = workflow["workflow_id"].as_str().unwrap().to_owned();
     until_status(&world, &workflow, "awaiting_decision").await;
@@ -135,9 +126,7 @@ async fn the_keyboard_alone_picks_hunks_also_across_a_kill() {
     screen.xdotool(&["windowfocus", &id]);
     // The third is left out as well: before the first change is the last one.
     screen.xdotool(&["key", "shift+F7", "F8", "ctrl+shift+a"]);
-    let ended = || window.child.try_wait().unwrap();
-    let status = until("the window to close itself", ended).await;
-    assert!(status.success(), "{status}");
+    window.closes().await;
     until_status(&world, &workflow, "completed").await;
     assert_eq!(world.commits(), 3);
     assert_eq!(world.git(&["show", "HEAD:app.py"]) + "\n", numbered(&[2]));
@@ -171,9 +160,7 @@ async fn who_looks_elsewhere_is_told_by_the_desktop() {
     until("the title to ask for a review", asked).await;
     let accept = until("the button to accept", || screen.picture().button(color("good"))).await;
     screen.click(accept);
-    let ended = || window.child.try_wait().unwrap();
-    let status = until("the window to close itself", ended).await;
-    assert!(status.success(), "{status}");
+    window.closes().await;
     assert_eq!(world.commits(), 2);
 }
 

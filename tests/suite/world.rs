@@ -1,6 +1,9 @@
 //! A world of its own for each test: a repository with history, a scripted
 //! model server, and the real backend as a process that can be killed.
 
+mod events;
+mod script;
+
 use std::{
     fs,
     path::PathBuf,
@@ -8,58 +11,14 @@ use std::{
     time::Duration,
 };
 
-use futures::StreamExt as _;
+pub use events::{assert_same, brief, is_end, last};
+pub use script::{SCRIPT, beginning, of};
 use scripted_ollama::ScriptedOllama;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio_tungstenite::{connect_async, tungstenite::Message};
 
 /// Longest wait for anything: a hang must fail, not time out CI.
 pub const PATIENCE: Duration = Duration::from_secs(120);
-
-/// A plan that asks for no tests, and code for two files.
-pub const SCRIPT: &str = r#"
-models:
-  - name: mistral:7b-instruct-v0.3-q4_K_M
-rules:
-  - name: plan
-    match: { endpoint: chat, format: present }
-    respond:
-      json:
-        summary: Add greetings
-        steps: ["write greet"]
-        files: ["app.py"]
-        stages: [{stage: test_generation, run: false, reason: "trivial"}]
-  - name: code again
-    match: { endpoint: chat, contains: "shout it" }
-    respond:
-      text: |
-        greeting.py
-        ```python
-        def greet(name):
-            return f"HELLO, {name}!"
-        ```
-  - name: code
-    match: { endpoint: chat }
-    respond:
-      text: |
-        Two files.
-
-        greeting.py
-        ```python
-        def greet(name):
-            return f"Hello, {name}!"
-        ```
-
-        app.py
-        ```python
-        from greeting import greet
-
-
-        def main():
-            print(greet("world"))
-        ```
-"#;
 
 /// Everything one test needs.
 pub struct World {
@@ -154,12 +113,6 @@ impl World {
     /// A path inside the world.
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
-    }
-
-    /// Waits until the model was asked what this rule of the script answers.
-    pub async fn until_asked(&self, rule: &str) {
-        let is_asked = |record: &scripted_ollama::Record| record.rule.as_deref() == Some(rule);
-        self.ollama.wait_for(|records| records.iter().any(is_asked)).await;
     }
 
     /// The workspace.
@@ -378,86 +331,6 @@ impl World {
         body["workflow_id"].as_str().unwrap().to_owned()
     }
 
-    /// Decides; the status.
-    pub async fn decide(&self, id: &str, decision: &Value) -> u16 {
-        self.post(&format!("/api/workflow/{id}/decision"), decision)
-            .await
-            .0
-    }
-
-    /// Events over a WebSocket after `after`, up to the first that `until`
-    /// accepts, or to the end of the stream.
-    pub async fn events(
-        &self,
-        id: &str,
-        after: u64,
-        mode: &str,
-        until: impl Fn(&Value) -> bool,
-    ) -> Vec<Value> {
-        let events = self.try_events(id, after, mode, until).await;
-        events.expect("the stream is whole")
-    }
-
-    /// The same, of a backend that may die; none if the stream broke off.
-    pub async fn try_events(
-        &self,
-        id: &str,
-        after: u64,
-        mode: &str,
-        until: impl Fn(&Value) -> bool,
-    ) -> Option<Vec<Value>> {
-        let url = self.url.replace("http", "ws");
-        let url = format!("{url}/api/workflow/{id}/stream?after={after}&mode={mode}");
-        let mut events = Vec::new();
-        let reading = async {
-            let (mut socket, _) = connect_async(url).await.ok()?;
-            while let Some(message) = socket.next().await {
-                if let Message::Text(text) = message.ok()? {
-                    let event: Value = serde_json::from_str(&text).unwrap();
-                    let last = until(&event);
-                    events.push(event);
-                    if last {
-                        break;
-                    }
-                }
-            }
-            Some(())
-        };
-        let read = tokio::time::timeout(PATIENCE, reading).await;
-        let Ok(whole) = read else {
-            panic!("no such event; {}", brief(&events).join("\n"));
-        };
-        whole.map(|()| events)
-    }
-
-    /// Events up to the question.
-    pub async fn to_review(&self, id: &str) -> Vec<Value> {
-        let events = self
-            .events(id, 0, "full", |event| {
-                event["type"] == "decision_needed" || is_end(event)
-            })
-            .await;
-        assert_eq!(
-            events.last().unwrap()["type"],
-            "decision_needed",
-            "{}",
-            brief(&events).join("\n")
-        );
-        events
-    }
-
-    /// All events, to the end.
-    pub async fn to_end(&self, id: &str) -> Vec<Value> {
-        self.events(id, 0, "full", is_end).await
-    }
-
-    /// Accepts the proposal; all events.
-    pub async fn accept(&self, id: &str) -> Vec<Value> {
-        self.to_review(id).await;
-        assert_eq!(self.decide(id, &json!({ "decision": "accept" })).await, 204);
-        self.to_end(id).await
-    }
-
     /// Runs the backend's program to its end.
     pub fn cli(&self, arguments: &[&str]) -> Output {
         self.backend()
@@ -488,6 +361,13 @@ impl World {
     /// backend's process.
     pub fn start_through(&mut self, command: &[String]) {
         self.through = command.to_vec();
+    }
+
+    /// What every later start is configured with.
+    pub fn configure(&mut self, config: impl AsRef<[u8]>) {
+        let path = self.path("backend.yaml");
+        fs::write(&path, config).unwrap();
+        self.argue(&["--config", path.to_str().unwrap()]);
     }
 
     /// Further arguments of every later start.
@@ -544,45 +424,6 @@ pub async fn until<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// Whether nothing follows.
-pub fn is_end(event: &Value) -> bool {
-    let state = event["state"].as_str().unwrap_or_default();
-    event["type"] == "failed"
-        || event["type"] == "workflow_state" && matches!(state, "completed" | "rejected" | "cancelled")
-}
-
-/// Types of events, stages with them, streaming folded into one word.
-pub fn brief(events: &[Value]) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for event in events {
-        let kind = event["type"].as_str().unwrap();
-        let line = match kind {
-            "agent_streaming_update" => format!("text {}", event["stage_id"].as_str().unwrap()),
-            "stage_started" => format!(
-                "start {} {}",
-                event["stage_id"].as_str().unwrap(),
-                event["attempt"]
-            ),
-            "stage_finished" => {
-                format!(
-                    "{} {}",
-                    event["outcome"].as_str().unwrap(),
-                    event["stage_id"].as_str().unwrap()
-                )
-            }
-            "check_result" => format!("check {}", event["name"].as_str().unwrap()),
-            "workflow_state" => event["state"].as_str().unwrap().to_owned(),
-            "notice" => format!("notice {}", event["code"].as_str().unwrap_or("-")),
-            "failed" => format!("failed {}", event["code"].as_str().unwrap()),
-            _ => kind.to_owned(),
-        };
-        if lines.last() != Some(&line) {
-            lines.push(line);
-        }
-    }
-    lines
-}
-
 /// Waits until a workflow has this state.
 pub async fn until_status(world: &World, id: &str, state: &str) {
     let waiting = async {
@@ -594,12 +435,4 @@ pub async fn until_status(world: &World, id: &str, state: &str) {
         tokio::time::timeout(PATIENCE, waiting).await.is_ok(),
         "never {state}: {id}"
     );
-}
-
-/// Compares events one by one, so that a failure shows the first that differs.
-pub fn assert_same(got: &[Value], expect: &[Value], what: &str) {
-    for (got, expect) in got.iter().zip(expect) {
-        assert_eq!(got, expect, "{what}");
-    }
-    assert_eq!(brief(got), brief(expect), "{what}");
 }

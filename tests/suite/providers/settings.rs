@@ -23,12 +23,11 @@ async fn a_key_is_written_nowhere() {
         .replace("default: [local, other]", "default: [other, local]")
         .replace("model: gpt-other", "model: gpt-other\n    key_file: KEY");
     let mut world = World::prepared(&script.to_string()).await;
-    let (path, key_file) = (world.path("backend.yaml"), world.path("key"));
+    let key_file = world.path("key");
     fs::write(&key_file, format!("{key}\n")).unwrap();
     fs::set_permissions(&key_file, fs::Permissions::from_mode(0o600)).unwrap();
     let config = config.replace("SERVER", &world.ollama.url());
-    fs::write(&path, config.replace("KEY", key_file.to_str().unwrap())).unwrap();
-    world.argue(&["--config", path.to_str().unwrap()]);
+    world.configure(config.replace("KEY", key_file.to_str().unwrap()));
     assert!(
         world.try_start(&[("AGENTIC_IDE_LOG", "trace")]).await,
         "{}",
@@ -106,9 +105,7 @@ async fn the_configurations_of_the_document_work() {
             .replace("kind: anthropic,", &format!("kind: anthropic, url: {server}/v1,"))
             .replace("kind: gemini,", &format!("kind: gemini, url: {server}/v1beta,"))
             .replace("/etc/keys/gemini", world.path("key").to_str().unwrap());
-        let path = world.path("backend.yaml");
-        fs::write(&path, config).unwrap();
-        world.argue(&["--config", path.to_str().unwrap()]);
+        world.configure(config);
         let keys = [("GROQ_API_KEY", "gsk-1"), ("ANTHROPIC_API_KEY", "sk-ant-1")];
         assert!(world.try_start(&keys).await, "{block}: {}", world.log());
         let id = submit(&world, "case:0.").await;

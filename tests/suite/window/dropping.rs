@@ -27,10 +27,8 @@ async fn a_dropped_file_is_named_in_the_request() {
         return;
     }
     let world = World::new().await;
-    let screen = Screen::start(&world).await;
-    let _window = Window::open(&world, &screen);
-    let id = until("the window", || screen.window("^Agentic IDE$")).await;
-    screen.xdotool(&["windowfocus", &id, "type", "--delay", "20", "shorten "]);
+    let (screen, _window, id) = Window::shown(&world).await;
+    screen.xdotool(&["type", "--delay", "20", "shorten "]);
     let file = fs::canonicalize(world.repo()).unwrap().join("app.py");
     let dragged = Dragged::over(&screen, id.parse().unwrap(), &file);
     until("the file to be taken", || dragged.is_taken().then_some(())).await;

@@ -14,10 +14,8 @@ async fn settings_are_written_and_the_window_goes_on_with_them() {
         return;
     }
     let world = World::new().await;
-    let screen = Screen::start(&world).await;
-    let _window = Window::open(&world, &screen);
-    let id = until("the window", || screen.window("^Agentic IDE$")).await;
-    screen.xdotool(&["windowfocus", &id, "key", "ctrl+comma"]);
+    let (screen, _window, _) = Window::shown(&world).await;
+    screen.xdotool(&["key", "ctrl+comma"]);
     let save = || screen.picture().button(super::color("accent"));
     until("the settings", save).await;
     // The address has the keyboard; the same one, written otherwise.
@@ -68,9 +66,7 @@ async fn an_edit_is_gone_on_with_after_a_kill() {
     until("the rest to be kept", || kept("# again\\n# mine\\n")).await;
     assert_eq!(world.commits(), 1, "nothing is committed unasked");
     screen.xdotool(&["key", "ctrl+shift+a"]);
-    let ended = || window.child.try_wait().unwrap();
-    let status = until("the window to close itself", ended).await;
-    assert!(status.success(), "{status}");
+    window.closes().await;
     let workflow = super::newest(&world).await.unwrap();
     until_status(&world, workflow["workflow_id"].as_str().unwrap(), "completed").await;
     let text = world.git(&["show", "HEAD:app.py"]);

@@ -160,6 +160,21 @@ impl Window {
         let child = command.spawn().unwrap();
         Self { child, log }
     }
+
+    /// On a screen of its own, once it is shown there; with its number, and the keyboard.
+    pub async fn shown(world: &World) -> (Screen, Self, String) {
+        let screen = Screen::start(world).await;
+        let window = Self::open(world, &screen);
+        let id = until("the window", || screen.window("^Agentic IDE$")).await;
+        screen.xdotool(&["windowfocus", &id]);
+        (screen, window, id)
+    }
+
+    /// Waits until it closes itself, as it does after a decision.
+    pub async fn closes(&mut self) {
+        let status = until("the window to close itself", || self.child.try_wait().unwrap()).await;
+        assert!(status.success(), "{status}");
+    }
 }
 
 impl Drop for Window {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{
     color, newest,
-    screen::{Screen, Window, has_what_it_needs},
+    screen::{Window, has_what_it_needs},
 };
 use crate::world::{World, until, until_status};
 
@@ -17,10 +17,7 @@ async fn one_that_begins_elsewhere_is_listed_opened_and_forked() {
         return;
     }
     let world = World::new().await;
-    let screen = Screen::start(&world).await;
-    let mut window = Window::open(&world, &screen);
-    let id = until("the window", || screen.window("^Agentic IDE$")).await;
-    screen.xdotool(&["windowfocus", &id]);
+    let (screen, mut window, _) = Window::shown(&world).await;
     let online = || screen.picture().button(color("accent"));
     screen.xdotool(&["type", "--delay", "20", "x"]);
     until("the backend to be found", online).await;
@@ -42,9 +39,7 @@ async fn one_that_begins_elsewhere_is_listed_opened_and_forked() {
     until("the new one to ask", asked).await;
     let accept = || screen.picture().button(color("good"));
     screen.click(until("the button to accept", accept).await);
-    let ended = || window.child.try_wait().unwrap();
-    let status = until("the window to close itself", ended).await;
-    assert!(status.success(), "{status}");
+    window.closes().await;
     until_status(&world, &new, "completed").await;
     until_status(&world, &old, "awaiting_decision").await;
     assert_eq!(world.commits(), 2);
