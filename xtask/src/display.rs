@@ -42,6 +42,9 @@ impl Display {
         }
         let mut command = Command::new("Xvfb");
         command.args(["-displayfd", "1", "-screen", "0", SCREEN, "-nolisten", "tcp"]);
+        // It does not begin anew when its last client leaves, as each look for a window does:
+        // a window that connects in that moment would be refused.
+        command.arg("-noreset");
         let program = crew.start_piped("xvfb", &mut command)?;
         let stdout = program.take_stdout()?;
         let (sender, receiver) = mpsc::channel();

@@ -55,6 +55,9 @@ impl Screen {
         // The server chooses a free number and writes it there.
         let mut command = Command::new("Xvfb");
         command.args(["-displayfd", "1", "-screen", "0", SCREEN, "-nolisten", "tcp"]);
+        // Without it the server begins anew when its last client leaves, as each look for
+        // the window does, and refuses the window that connects in that moment.
+        command.arg("-noreset");
         command
             .stdin(Stdio::null())
             .stdout(File::create(&number).unwrap())
