@@ -1,6 +1,7 @@
 //! A work tree of a snapshot that knows nothing later: a repository of its own
 //! that borrows the objects, with HEAD at the snapshot and no other reference.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -32,22 +33,21 @@ pub fn snapshot(repos: &Path, name: &str, commit: &str) -> Result<tempfile::Temp
     Ok(tree)
 }
 
-/// The repositories in a folder, by name.
-pub fn names(repos: &Path) -> Result<Vec<String>, Failure> {
-    let mut names = Vec::new();
+/// The repositories in a folder and where they are, by name.
+pub fn all(repos: &Path) -> Result<BTreeMap<String, PathBuf>, Failure> {
+    let mut all = BTreeMap::new();
     for entry in std::fs::read_dir(repos)? {
         let name = entry?.file_name().to_string_lossy().into_owned();
         let name = name.strip_suffix(".git").unwrap_or(&name).to_owned();
-        if find(repos, &name).is_ok() {
-            names.push(name);
+        if let Ok(place) = find(repos, &name) {
+            all.insert(name, place);
         }
     }
-    names.sort();
-    Ok(names)
+    Ok(all)
 }
 
 /// `owner+name`, bare, with a `.git`, or with the bare repository inside.
-pub fn find(repos: &Path, name: &str) -> Result<PathBuf, Failure> {
+fn find(repos: &Path, name: &str) -> Result<PathBuf, Failure> {
     let places = [
         repos.join(name),
         repos.join(format!("{name}.git")),

@@ -13,6 +13,7 @@ use serde_json::json;
 
 use self::query::Query;
 use crate::checkout::{self, git};
+use crate::set;
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -26,17 +27,14 @@ const FILES_MAX: usize = 40;
 pub fn run(repos: &Path, set: &Path, wanted: usize) -> Result<(), Failure> {
     std::fs::create_dir_all(set)?;
     let mut meta = BTreeMap::new();
-    for name in checkout::names(repos)? {
-        let made = repository(&checkout::find(repos, &name)?, wanted)?;
+    for (name, place) in checkout::all(repos)? {
+        let made = repository(&place, wanted)?;
         let Some((snapshot, queries)) = made else {
             eprintln!("{name}: too few commits with a message and source files");
             continue;
         };
         let lines = queries.iter().map(|query| format!("{}\n", query.json()));
-        std::fs::write(
-            set.join(format!("{}.jsonl", name.replace('+', "__"))),
-            lines.collect::<String>(),
-        )?;
+        std::fs::write(set::queries_of(set, &name), lines.collect::<String>())?;
         eprintln!("{name}: {} queries after {snapshot}", queries.len());
         meta.insert(name, json!({ "snapshot": snapshot, "queries": queries.len() }));
     }
@@ -88,7 +86,6 @@ fn repository(source: &Path, wanted: usize) -> Result<Option<(String, Vec<Query>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::set;
 
     fn commit(root: &Path, message: &str, text: &str) {
         std::fs::create_dir_all(root.join("src")).unwrap();

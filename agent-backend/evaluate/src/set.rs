@@ -1,7 +1,7 @@
 //! The set of queries.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -27,7 +27,7 @@ pub fn repositories(set: &Path) -> Result<Vec<Entry>, Failure> {
     let mut entries = Vec::new();
     for (name, about) in meta {
         let snapshot = text(&about, "snapshot")?;
-        let lines = std::fs::read_to_string(set.join(format!("{}.jsonl", name.replace('+', "__"))))?;
+        let lines = std::fs::read_to_string(queries_of(set, &name))?;
         let mut queries = Vec::new();
         for line in lines.lines() {
             let line: Value = serde_json::from_str(line)?;
@@ -45,6 +45,11 @@ pub fn repositories(set: &Path) -> Result<Vec<Entry>, Failure> {
         });
     }
     Ok(entries)
+}
+
+/// The file of a repository's queries, one a line.
+pub fn queries_of(set: &Path, name: &str) -> PathBuf {
+    set.join(format!("{}.jsonl", name.replace('+', "__")))
 }
 
 fn text(value: &Value, key: &str) -> Result<String, Failure> {

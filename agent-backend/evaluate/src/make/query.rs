@@ -102,11 +102,8 @@ fn message(body: &str, gold: &[String]) -> String {
 }
 
 fn keeps_house(subject: &str) -> bool {
-    let words = subject.split(|c: char| !c.is_alphanumeric());
-    let first = words
-        .into_iter()
-        .find(|word| !word.is_empty())
-        .unwrap_or_default();
+    let mut words = subject.split(|c: char| !c.is_alphanumeric());
+    let first = words.find(|word| !word.is_empty()).unwrap_or_default();
     HOUSEKEEPING.contains(&first.to_lowercase().as_str())
 }
 

@@ -239,6 +239,14 @@ async fn filters_hold_for_every_profile_with_and_without_the_database() {
     .await;
 }
 
+/// The numbers are those that the file's score is made of.
+#[track_caller]
+fn adds_up(why: &Explanation) {
+    let signals = why.signals.iter();
+    let sum: f32 = signals.map(|signal| signal.value * signal.weight).sum();
+    assert!((sum * why.class_weight - why.file_score).abs() < 1e-5, "{why:?}");
+}
+
 #[tokio::test]
 async fn results_say_why() {
     let fixture = Fixture::new(Some(Behaviour::Works), true);
@@ -260,13 +268,7 @@ async fn results_say_why() {
         .collect();
     assert_eq!(reasons.len(), found.ranked.len());
     for why in &reasons {
-        // The numbers are those that the file's score is made of.
-        let sum: f32 = why
-            .signals
-            .iter()
-            .map(|signal| signal.value * signal.weight)
-            .sum();
-        assert!((sum * why.class_weight - why.file_score).abs() < 1e-5, "{why:?}");
+        adds_up(why);
         assert!(
             why.signals
                 .iter()
@@ -298,12 +300,7 @@ async fn a_model_counts_less_where_words_say_more() {
     let found = fixture.ask(&request).await;
     let mut weights = Vec::new();
     for why in found.ranked.iter().filter_map(|item| item.explanation.as_deref()) {
-        let sum: f32 = why
-            .signals
-            .iter()
-            .map(|signal| signal.value * signal.weight)
-            .sum();
-        assert!((sum * why.class_weight - why.file_score).abs() < 1e-5, "{why:?}");
+        adds_up(why);
         let meaning = why.signals.iter().find(|signal| signal.name == "meaning");
         weights.push(meaning.map_or(0.0, |signal| signal.weight));
     }
