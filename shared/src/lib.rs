@@ -15,6 +15,7 @@ pub mod files;
 pub mod id;
 pub mod lock;
 pub mod paths;
+pub mod processes;
 pub mod programs;
 pub mod redact;
 pub mod telemetry;

@@ -1,7 +1,8 @@
 //! One process for each data directory. The lock belongs to the open file, so
-//! the system frees it when its holder dies, however it dies. A program that the
-//! holder was just starting has the file open too until it runs, so a lock
-//! whose holder is dead is waited for.
+//! the system frees it when its holder dies, however it dies. That takes a moment:
+//! who is being taken apart may lose its connections first, and a program that it
+//! was just starting has the file open too until it runs. So a lock whose holder is
+//! dead is waited for.
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
@@ -10,6 +11,8 @@ use std::{
     thread,
     time::Duration,
 };
+
+use crate::processes::lives;
 
 /// Bytes of the file that are read for the holder's id.
 const PID_BYTES_MAX: u64 = 20;
@@ -105,10 +108,6 @@ impl DirectoryLock {
     }
 }
 
-fn lives(process: u32) -> bool {
-    Path::new("/proc").join(process.to_string()).exists()
-}
-
 fn holder(file: &mut File) -> Option<u32> {
     let mut text = String::new();
     file.rewind().ok()?;
@@ -134,9 +133,7 @@ mod tests {
         (folder, file)
     }
 
-    /// No process has this number: Linux gives at most 2^22. Not the number of
-    /// a child that has ended, because a child that another test is starting has
-    /// the locked file open for a moment.
+    /// No process has this number: Linux gives at most 2^22.
     const DEAD: u32 = u32::MAX;
 
     #[test]
@@ -162,17 +159,26 @@ mod tests {
 
     #[test]
     fn what_a_dead_process_left_is_waited_for() {
-        let (folder, file) = locked(DEAD);
-        let mut file = Some(file);
-        let mut pauses = 0;
-        let lock = DirectoryLock::take_pausing(folder.path(), NAME, || {
-            pauses += 1;
-            if pauses == 3 {
-                file = None;
-            }
-        });
-        assert!(lock.is_ok(), "{lock:?}");
-        assert_eq!(pauses, 3);
+        // Nobody has asked for the exit code of this one.
+        let mut killed = process::Command::new("sleep").arg("60").spawn().unwrap();
+        killed.kill().unwrap();
+        while lives(killed.id()) {
+            thread::yield_now();
+        }
+        for holder in [DEAD, killed.id()] {
+            let (folder, file) = locked(holder);
+            let mut pauses = 0;
+            let lock = DirectoryLock::take_pausing(folder.path(), NAME, || {
+                pauses += 1;
+                if pauses == 3 {
+                    // Closed, it could be held by a child that another test starts.
+                    file.unlock().unwrap();
+                }
+            });
+            assert!(lock.is_ok(), "{lock:?}");
+            assert_eq!(pauses, 3);
+        }
+        killed.wait().unwrap();
     }
 
     #[test]

@@ -8,7 +8,7 @@ use shared::crash;
 
 use crate::{
     acp_client::{Acp, prompt},
-    world::World,
+    world::{World, until},
 };
 
 /// A world in which a workflow has committed; its id, and its commit.
@@ -221,7 +221,7 @@ async fn an_undo_that_the_person_has_reverted_is_done_anew() {
     // And when the process died before it could answer.
     revert_the_undo(&world);
     let died = undo_whatever_happens(&mut world, &id, &[(crash::AT, "apply:after_ref")]).await;
-    assert_eq!((died, world.commits()), (1, 7));
+    assert_eq!((died, world.commits()), (1, 7), "{}", world.log());
     assert_eq!(tree(&world, "HEAD"), tree(&world, "HEAD~2"));
     let (_, third) = undo(&world, &id).await;
     assert_eq!(third["commit"], json!(world.git(&["rev-parse", "HEAD"])));
@@ -329,6 +329,7 @@ async fn undo_whatever_happens(world: &mut World, id: &str, variables: &[(&str, 
                 assert_eq!(status, 200, "{body}");
                 return died;
             }
+            until("who does not answer to die", || world.has_ended().then_some(())).await;
         }
         died += 1;
         with = &[];
