@@ -1,7 +1,6 @@
 //! What the control service tells about the database, whichever it is.
 
 use std::{
-    fs,
     path::PathBuf,
     sync::{
         Arc,
@@ -9,6 +8,7 @@ use std::{
     },
 };
 
+use procfs::process::Process;
 use proto::v1;
 use tokio::sync::watch;
 use tonic::Status;
@@ -18,10 +18,6 @@ use crate::{
     qdrant::{Probe, Snapshot, copies, orphan::Identity, program},
     supervisor::State,
 };
-
-/// Bytes of a page, as the kernel counts a process's memory; the value on
-/// every platform this runs on.
-const PAGE_BYTES: u64 = 4096;
 
 /// What is known at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -212,11 +208,9 @@ fn generation(pid: Option<u32>, restores: u64, title: &serde_json::Value) -> Str
 
 /// Resident memory of a process; zero if the system does not tell.
 fn memory_bytes(pid: u32) -> u64 {
-    let pages = fs::read_to_string(format!("/proc/{pid}/statm"))
-        .ok()
-        .and_then(|text| {
-            let resident = text.split_ascii_whitespace().nth(1)?;
-            resident.parse::<u64>().ok()
-        });
-    pages.unwrap_or_default() * PAGE_BYTES
+    let resident = || {
+        let process = Process::new(i32::try_from(pid).ok()?).ok()?;
+        Some(process.statm().ok()?.resident * procfs::page_size())
+    };
+    resident().unwrap_or_default()
 }

@@ -3,11 +3,15 @@
 
 use std::{
     collections::HashSet,
-    fs, io,
+    io,
     net::{IpAddr, SocketAddr, TcpListener},
     path::Path,
 };
 
+use procfs::{
+    net::{TcpState, tcp, tcp6},
+    process::{FDTarget, Process, all_processes},
+};
 use serde::{Deserialize, Serialize};
 use shared::files;
 
@@ -70,70 +74,29 @@ pub fn listen(service: &'static str, host: IpAddr, port: u16) -> Result<(TcpList
 /// Who listens on `port`, as `name (pid 1)`; nothing if the system does not
 /// tell, which is so for other people's processes.
 pub fn holder(port: u16) -> Option<String> {
-    let sockets: HashSet<String> = ["/proc/net/tcp", "/proc/net/tcp6"]
-        .iter()
-        .filter_map(|path| fs::read_to_string(path).ok())
-        .flat_map(|table| listening(&table, port))
+    let sockets: HashSet<u64> = [tcp(), tcp6()]
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|entry| entry.state == TcpState::Listen && entry.local_address.port() == port)
+        .map(|entry| entry.inode)
         .collect();
-    if sockets.is_empty() {
-        return None;
-    }
-    for entry in fs::read_dir("/proc").ok()?.flatten() {
-        let Some(pid) = entry
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse::<u32>().ok())
-        else {
-            continue;
-        };
-        let Ok(descriptors) = fs::read_dir(entry.path().join("fd")) else {
-            continue;
-        };
-        let holds = descriptors
-            .flatten()
-            .filter_map(|descriptor| fs::read_link(descriptor.path()).ok())
-            .any(|target| target.to_str().is_some_and(|target| sockets.contains(target)));
-        if holds {
-            let name = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
-            return Some(format!("{} (pid {pid})", name.trim()));
-        }
-    }
-    None
-}
-
-/// The sockets that listen on `port` in one of the kernel's tables, as
-/// `socket:[inode]`.
-fn listening(table: &str, port: u16) -> Vec<String> {
-    /// The kernel's number for a listening socket.
-    const LISTEN: &str = "0A";
-    table
-        .lines()
-        .skip(1)
-        .filter_map(|line| {
-            let fields: Vec<&str> = line.split_ascii_whitespace().collect();
-            let (_, local_port) = fields.get(1)?.rsplit_once(':')?;
-            let matches = u16::from_str_radix(local_port, 16) == Ok(port) && *fields.get(3)? == LISTEN;
-            matches.then(|| fields.get(9).map(|inode| format!("socket:[{inode}]")))?
-        })
-        .collect()
+    let is_one = |target| matches!(target, FDTarget::Socket(inode) if sockets.contains(&inode));
+    let holds = |process: &Process| {
+        process
+            .fd()
+            .is_ok_and(|open| open.flatten().any(|open| is_one(open.target)))
+    };
+    let process = all_processes().ok()?.flatten().find(holds)?;
+    let name = process.stat().map(|stat| stat.comm).unwrap_or_default();
+    Some(format!("{name} (pid {})", process.pid()))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
+    use std::{fs, net::Ipv4Addr};
 
     use super::*;
-
-    const TABLE: &str = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
-   0: 0100007F:18BD 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1 0000000000000000
-   1: 0100007F:18BD 0100007F:9999 01 00000000:00000000 00:00000000 00000000     0        0 4712 1 0000000000000000
-";
-
-    #[test]
-    fn only_listening_sockets_count() {
-        assert_eq!(listening(TABLE, 6333), ["socket:[4711]"]);
-        assert_eq!(listening(TABLE, 6334), Vec::<String>::new());
-    }
 
     #[test]
     fn a_taken_port_names_its_holder() {

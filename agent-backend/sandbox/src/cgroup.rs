@@ -4,19 +4,12 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    process,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Mutex, PoisonError},
     thread,
     time::Duration,
 };
 
-use crate::Limits;
-
-/// What our groups are called, with the process that made them and a number.
-const PREFIX: &str = "agentic-ide-sandbox-";
+use crate::{Limits, names};
 
 /// The window over which processor time is counted, in microseconds.
 const CPU_PERIOD: u64 = 100_000;
@@ -128,11 +121,7 @@ impl Hierarchy {
             .flatten()
             .flatten()
         {
-            let name = entry.file_name();
-            let maker = name
-                .to_str()
-                .and_then(|name| name.strip_prefix(PREFIX)?.split_once('-'));
-            if maker.is_some_and(|(pid, _)| !Path::new("/proc").join(pid).exists()) {
+            if entry.file_name().to_str().is_some_and(names::is_left) {
                 // One with processes stays; they end with their backend.
                 let _stays = fs::remove_dir(entry.path());
             }
@@ -141,7 +130,7 @@ impl Hierarchy {
 
     /// A group with these limits.
     pub(crate) fn group(&self, limits: &Limits) -> io::Result<Group> {
-        let name = fresh_name();
+        let name = names::fresh();
         let mut group = Group {
             version: match self {
                 Self::Unified(..) => Version::Two,
@@ -177,15 +166,9 @@ impl Hierarchy {
     }
 }
 
-fn fresh_name() -> String {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    format!("{PREFIX}{}-{number}", process::id())
-}
-
 /// Whether a group can be made here, with the files of these controllers.
 fn can_make(place: &Path, controllers: &[Controller]) -> bool {
-    let folder = place.join(fresh_name());
+    let folder = place.join(names::fresh());
     if fs::create_dir(&folder).is_err() {
         return false;
     }

@@ -10,11 +10,7 @@ use std::{
     fs,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
-    process,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -25,11 +21,9 @@ use crate::{
     bubblewrap::{ENVIRONMENT, HELPER, check, on_path},
     images,
     inside::{Rules, Then, canary},
+    names,
     run::{self, Start, Tail},
 };
-
-/// What containers are called, with the process that made them and a number.
-const PREFIX: &str = "agentic-ide-sandbox-";
 
 /// How long an engine may take to answer.
 const ASK: Duration = Duration::from_secs(10);
@@ -171,11 +165,10 @@ impl Container {
 
     /// Removes what backends left that were killed.
     fn sweep(&self) {
-        let filter = format!("name={PREFIX}");
+        let filter = format!("name={}", names::PREFIX);
         let names = self.ask(&["ps", "--all", "--filter", &filter, "--format", "{{.Names}}"]);
         for name in names.unwrap_or_default().lines() {
-            let maker = name.strip_prefix(PREFIX).and_then(|rest| rest.split_once('-'));
-            if maker.is_some_and(|(pid, _)| !Path::new("/proc").join(pid).exists()) {
+            if names::is_left(name) {
                 let _gone = self.ask(&["rm", "--force", name]);
             }
         }
@@ -190,7 +183,7 @@ impl Container {
         stop: &Stop,
     ) -> Result<Ended, Error> {
         let image = self.image(job.language, on_output, stop)?;
-        let name = fresh_name();
+        let name = names::fresh();
         let line = self.command_line(job, then, &name, &image, Conversation::No)?;
         let _removed = Removal {
             engine: self,
@@ -212,7 +205,7 @@ impl Container {
     /// The command line of a conversation, whose container removes itself.
     pub(crate) fn conversation(&self, job: &Job, then: &Then, stop: &Stop) -> Result<Vec<OsString>, Error> {
         let image = self.image(job.language, &mut |_, _| {}, stop)?;
-        self.command_line(job, then, &fresh_name(), &image, Conversation::Yes)
+        self.command_line(job, then, &names::fresh(), &image, Conversation::Yes)
     }
 
     /// What the client needs of our environment.
@@ -431,12 +424,6 @@ impl Drop for Removal<'_> {
             tracing::warn!(name = self.name, reason, "a container was not removed");
         }
     }
-}
-
-fn fresh_name() -> String {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    format!("{PREFIX}{}-{number}", process::id())
 }
 
 /// Without these, engines ask for more than a bounded backend may give.

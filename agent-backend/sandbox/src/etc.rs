@@ -1,11 +1,11 @@
 //! The few files of `/etc` that programs cannot do without, made up: the host's own
 //! name its people.
 
-use std::{fs, path::Path, process};
+use std::{fs, path::Path};
 
 use tempfile::TempDir;
 
-use crate::Error;
+use crate::{Error, names};
 
 /// Name and contents.
 const FILES: &[(&str, &str)] = &[
@@ -18,9 +18,6 @@ const FILES: &[(&str, &str)] = &[
     ("nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"),
 ];
 
-/// What the folder of the files is called, with the process that made it.
-const PREFIX: &str = "agentic-ide-sandbox-";
-
 /// The files, on the host for as long as this is held.
 #[derive(Debug)]
 pub(crate) struct Etc(TempDir);
@@ -29,7 +26,7 @@ impl Etc {
     pub(crate) fn create() -> Result<Self, Error> {
         sweep(&std::env::temp_dir());
         let dir = tempfile::Builder::new()
-            .prefix(&format!("{PREFIX}{}-", process::id()))
+            .prefix(&names::ours())
             .tempdir()
             .map_err(Error::io("create its files"))?;
         for (name, contents) in FILES {
@@ -51,11 +48,7 @@ impl Etc {
 /// Removes what processes left that were killed.
 fn sweep(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let maker = name
-            .to_str()
-            .and_then(|name| name.strip_prefix(PREFIX)?.split_once('-'));
-        if maker.is_some_and(|(pid, _)| !Path::new("/proc").join(pid).exists()) {
+        if entry.file_name().to_str().is_some_and(names::is_left) {
             // Another user's stays.
             let _stays = fs::remove_dir_all(entry.path());
         }
@@ -64,6 +57,8 @@ fn sweep(folder: &Path) {
 
 #[cfg(test)]
 mod tests {
+    use std::process;
+
     use super::*;
 
     #[test]

@@ -29,6 +29,7 @@ mod growth;
 mod guarantee;
 mod images;
 mod job;
+mod names;
 mod options;
 mod output;
 mod probe;

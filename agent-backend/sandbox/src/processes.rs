@@ -1,64 +1,56 @@
 //! The memory of a job's processes together, where no control group counts it.
 
-use std::{collections::HashMap, fs};
+use std::collections::HashMap;
+
+use procfs::process::{Process, all_processes};
 
 /// Bytes of memory that `root` and everything it started holds for itself or shares
 /// with nobody but its own, as the kernel tells it.
 pub(crate) fn memory_bytes(root: u32) -> u64 {
-    let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
-    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
-            continue;
-        };
-        let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
-        if let Some(parent) = parent(&stat) {
-            children.entry(parent).or_default().push(pid);
+    let mut children: HashMap<i32, Vec<Process>> = HashMap::new();
+    // Who ends while it is looked at holds nothing any more.
+    for process in all_processes().into_iter().flatten().flatten() {
+        if let Ok(stat) = process.stat() {
+            children.entry(stat.ppid).or_default().push(process);
         }
     }
-    let mut open = vec![root];
+    let root = i32::try_from(root).ok().and_then(|pid| Process::new(pid).ok());
+    let mut open: Vec<Process> = root.into_iter().collect();
     let mut sum = 0;
-    while let Some(pid) = open.pop() {
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-        sum += own_bytes(&status);
-        open.extend(children.remove(&pid).unwrap_or_default());
+    while let Some(process) = open.pop() {
+        sum += own_bytes(&process);
+        open.extend(children.remove(&process.pid()).unwrap_or_default());
     }
     sum
 }
 
-/// The parent's number; the name before it can hold anything, parentheses too.
-fn parent(stat: &str) -> Option<u32> {
-    let (_, rest) = stat.rsplit_once(") ")?;
-    rest.split_whitespace().nth(1)?.parse().ok()
-}
-
-fn own_bytes(status: &str) -> u64 {
+fn own_bytes(process: &Process) -> u64 {
     const KIB: u64 = 1024;
-    let field = |name: &str| {
-        let value = status.lines().find_map(|line| line.strip_prefix(name))?;
-        value.trim().strip_suffix(" kB")?.parse::<u64>().ok()
-    };
-    ["RssAnon:", "RssShmem:"]
-        .iter()
-        .filter_map(|name| field(name))
-        .sum::<u64>()
-        .saturating_mul(KIB)
+    process.status().map_or(0, |status| {
+        let parts = [status.rssanon, status.rssshmem];
+        parts.into_iter().flatten().sum::<u64>().saturating_mul(KIB)
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::process::{Command, Stdio};
+
     use super::*;
 
     #[test]
-    fn the_kernels_lines_are_read() {
-        assert_eq!(parent("42 (a) b) S 7 42 42 0"), Some(7));
-        assert_eq!(parent("42 (cut"), None);
-        let status = "Name:\tx\nRssAnon:\t    2048 kB\nRssFile:\t 900 kB\nRssShmem:\t       4 kB\n";
-        assert_eq!(own_bytes(status), 2052 * 1024);
-        assert_eq!(own_bytes(""), 0);
-    }
-
-    #[test]
-    fn this_process_has_memory() {
-        assert!(memory_bytes(std::process::id()) > 0);
+    fn what_a_process_starts_counts_with_it() {
+        let mut shell = Command::new("sh")
+            .args(["-c", "cat; exit 0"])
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let root = Process::new(shell.id().try_into().unwrap()).unwrap();
+        while own_bytes(&root) == 0 || memory_bytes(shell.id()) <= own_bytes(&root) {
+            std::thread::yield_now();
+        }
+        drop(shell.stdin.take());
+        shell.wait().unwrap();
+        assert_eq!(memory_bytes(shell.id()), 0);
     }
 }

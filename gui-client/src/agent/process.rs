@@ -194,6 +194,8 @@ fn into_io(error: LinesCodecError) -> io::Error {
 
 #[cfg(test)]
 mod tests {
+    use shared::processes::lives;
+
     use super::*;
 
     fn program(script: &str) -> Program {
@@ -230,18 +232,11 @@ mod tests {
     async fn what_it_started_ends_with_the_connection() {
         let mut wire = program("sleep 1000 & echo $!; exec cat").open().await.unwrap();
         let line = wire.incoming.next().await.unwrap().unwrap();
-        let pid = Pid::from_raw(line.parse().unwrap());
-        let alive = || nix::sys::signal::kill(pid, None).is_ok() && !is_zombie(pid);
-        assert!(alive());
+        let pid = line.parse().unwrap();
+        assert!(lives(pid));
         drop(wire);
-        while alive() {
+        while lives(pid) {
             tokio::task::yield_now().await;
         }
-    }
-
-    /// A container without an init leaves what ended as a zombie.
-    fn is_zombie(pid: Pid) -> bool {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z'))
     }
 }

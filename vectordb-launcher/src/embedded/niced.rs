@@ -1,16 +1,15 @@
 //! Threads that give way to others.
 //!
 //! On Linux a thread has its own niceness and hands it to the threads it
-//! starts, so the engine's indexing threads have it, too. The system call would
-//! take `unsafe` code; the `renice` program does it from outside, once.
+//! starts, so the engine's indexing threads have it, too.
 
 use std::{
-    fs, io,
-    process::Command,
+    io,
     sync::{Arc, Mutex, PoisonError, mpsc},
     thread,
 };
 
+use rustix::process::setpriority_process;
 use tokio::sync::oneshot;
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -32,7 +31,8 @@ impl Niced {
         for _ in 0..count {
             let queue = Arc::clone(&queue);
             thread::Builder::new().name(name.to_owned()).spawn(move || {
-                if let Err(error) = be_nice(niceness) {
+                // Of nobody: of the thread that asks.
+                if let Err(error) = setpriority_process(None, niceness.into()) {
                     tracing::debug!(%error, "a background thread runs with normal priority");
                 }
                 while let Some(job) = next(&queue) {
@@ -60,23 +60,10 @@ fn next(queue: &Mutex<mpsc::Receiver<Job>>) -> Option<Job> {
     queue.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
 }
 
-fn be_nice(niceness: u8) -> io::Result<()> {
-    let own = fs::read_link("/proc/thread-self")?;
-    let thread = own.file_name().unwrap_or_default();
-    let status = Command::new("renice")
-        .args(["-n", &niceness.to_string(), "-p"])
-        .arg(thread)
-        .output()?
-        .status;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(io::Error::other(format!("renice: {status}")))
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use rustix::process::getpriority_process;
+
     use super::*;
 
     #[tokio::test]
@@ -84,16 +71,7 @@ mod tests {
         let threads = Niced::start("test", 2, 7).unwrap();
         assert_eq!(threads.run(|| panic!("no")).await, None::<()>);
         assert_eq!(threads.run(|| panic!("no")).await, None::<()>);
-        let stat = threads
-            .run(|| fs::read_to_string("/proc/thread-self/stat"))
-            .await
-            .unwrap();
-        // Field 19 of the whole, 17 after the name in parentheses.
-        if let Ok(stat) = stat
-            && Command::new("renice").arg("--version").output().is_ok()
-        {
-            let (_, fields) = stat.rsplit_once(") ").unwrap();
-            assert_eq!(fields.split(' ').nth(16), Some("7"));
-        }
+        let niceness = threads.run(|| getpriority_process(None)).await;
+        assert_eq!(niceness, Some(Ok(7)));
     }
 }

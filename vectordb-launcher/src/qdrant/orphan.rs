@@ -10,8 +10,9 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
+use procfs::process::Process;
 use serde::{Deserialize, Serialize};
-use shared::files;
+use shared::{files, processes};
 
 /// The record inside the child's folder.
 const FILE: &str = "child.json";
@@ -39,18 +40,17 @@ impl std::fmt::Display for Identity {
 impl Identity {
     /// The process that has the number `pid` now.
     pub fn of(pid: u32) -> Option<Self> {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        let process = Process::new(i32::try_from(pid).ok()?).ok()?;
         Some(Self {
             pid,
-            started_ticks: started_ticks(&stat)?,
-            boot: boot.trim().to_owned(),
+            started_ticks: process.stat().ok()?.starttime,
+            boot: procfs::sys::kernel::random::boot_id().ok()?,
         })
     }
 
     /// Whether this very process still runs.
     pub fn runs(&self) -> bool {
-        Self::of(self.pid).as_ref() == Some(self) && !is_zombie(self.pid)
+        Self::of(self.pid).as_ref() == Some(self) && processes::lives(self.pid)
     }
 
     /// Writes it down.
@@ -60,20 +60,6 @@ impl Identity {
     pub fn record(&self, folder: &Path) -> io::Result<()> {
         files::write_atomically(&folder.join(FILE), &serde_json::to_vec(self)?)
     }
-}
-
-/// The name of the program may hold anything, so fields count from its end.
-fn started_ticks(stat: &str) -> Option<u64> {
-    /// Field 22 of the line, 19 behind the name and the state.
-    const FIELD: usize = 19;
-    let (_, rest) = stat.rsplit_once(')')?;
-    rest.split_ascii_whitespace().nth(FIELD)?.parse().ok()
-}
-
-fn is_zombie(pid: u32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(')')
-        .is_some_and(|(_, rest)| rest.trim_start().starts_with('Z'))
 }
 
 /// Forgets the child that ended.
@@ -120,13 +106,6 @@ pub(super) fn signal(pid: u32, signal: Signal) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_start_is_found_behind_any_name() {
-        let stat = "42 (a) b (c) S 1 42 42 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 987654 1 1";
-        assert_eq!(started_ticks(stat), Some(987_654));
-        assert_eq!(started_ticks("42 (a"), None);
-    }
 
     #[test]
     fn a_process_is_itself_and_no_other() {

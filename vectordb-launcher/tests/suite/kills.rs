@@ -10,11 +10,12 @@ use nix::{
 use proto::v1::StatusRequest;
 use qdrant_client::qdrant::{CreateCollectionBuilder, Distance, VectorParamsBuilder};
 use sha2::{Digest as _, Sha256};
+use shared::processes::lives;
 use tempfile::tempdir;
 
 use crate::{
     durability::{BATCH, upsert},
-    supervised::{gone, runs, stand_in, supervised},
+    supervised::{gone, stand_in, supervised},
     support::{CODE, Launcher, Start, count, fill, make},
 };
 
@@ -149,7 +150,7 @@ async fn of_child_and_launcher_in_turn_and_together() {
     launcher.wait_for("\"to\":\"backoff\"");
     launcher.wait_for("\"to\":\"ready\"");
     has(&launcher, batches).await;
-    assert!(!runs(first));
+    assert!(!lives(first));
 
     let second = child(&launcher).await;
     assert!(upsert(&launcher.client(), batches).await);
@@ -195,9 +196,9 @@ async fn of_a_launcher_without_setpriv() {
     fill(&launcher.client()).await;
     let orphan = child(&launcher).await;
     launcher.end(Signal::SIGKILL).await;
-    assert!(runs(orphan), "nobody asked the kernel to end it");
+    assert!(lives(orphan), "nobody asked the kernel to end it");
     let launcher = start();
-    assert!(!runs(orphan));
+    assert!(!lives(orphan));
     assert_ne!(child(&launcher).await, orphan);
     assert_eq!(count(&launcher.client()).await, 5);
 }

@@ -14,6 +14,7 @@ use std::{
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use proto::v1::{Mode, StatusRequest, StatusResponse, vector_db_service_client::VectorDbServiceClient};
+use shared::processes::lives;
 use tempfile::tempdir;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -55,16 +56,9 @@ pub async fn status(launcher: &Launcher) -> StatusResponse {
     control.status(StatusRequest {}).await.unwrap().into_inner()
 }
 
-pub fn runs(pid: u32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // A zombie has ended; in a container nobody may collect it.
-    stat.rsplit_once(')')
-        .is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))
-}
-
 pub async fn gone(pid: u32) {
     let wait = async {
-        while runs(pid) {
+        while lives(pid) {
             tokio::task::yield_now().await;
         }
     };
@@ -81,7 +75,7 @@ async fn a_child_is_started_watched_and_ended() {
     assert_eq!(seen.mode(), Mode::Qdrant);
     assert_eq!((&*seen.state, &*seen.version), ("ready", "1.20.0"));
     assert_eq!(seen.collections[0].points, 5);
-    assert!(runs(seen.pid));
+    assert!(lives(seen.pid));
 
     // Killed, it is started again, with its data.
     kill(Pid::from_raw(seen.pid.try_into().unwrap()), Signal::SIGKILL).unwrap();

@@ -11,6 +11,7 @@ use proto::v1::{
 };
 use qdrant_client::qdrant::{ListCollectionsRequest, collections_client::CollectionsClient};
 use scratch_certificate::Owner;
+use shared::processes::lives;
 use tempfile::tempdir;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -28,7 +29,7 @@ use tokio_rustls::{
 use tonic::transport::{Channel, Endpoint, Uri};
 
 use crate::{
-    supervised::{gone, runs, script},
+    supervised::{gone, script},
     support::{Launcher, PROGRAM, Start},
 };
 
@@ -151,7 +152,7 @@ async fn a_child_is_encrypted_too() {
         .ready();
     let seen = status(&launcher, &file).await;
     assert_eq!((&*seen.state, &*seen.version), ("ready", "1.20.0"));
-    assert!(runs(seen.pid));
+    assert!(lives(seen.pid));
     let mut control = VectorDbServiceClient::new(channel(launcher.ports.control, &file).await);
     let endpoints = control.endpoints(EndpointsRequest {}).await.unwrap().into_inner();
     let at = |port: u16| format!("https://127.0.0.1:{port}");
