@@ -78,6 +78,7 @@ codes! {
     UnknownSession = "E1021", "There is no session with this id";
     UndoRefused = "E1022", "The workflow cannot be undone";
     ImageRefused = "E1023", "A picture of a request cannot be used";
+    CredentialLeftOut = "E1024", "A credential was left out of what a person said";
     Internal = "E1099", "A bug in Agentic IDE";
 
     // E11xx: journal.

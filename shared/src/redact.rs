@@ -11,7 +11,6 @@ pub const REDACTED: &str = "[redacted]";
 
 /// Prefixes that make the rest of a word a credential, whatever follows.
 const TOKEN_PREFIXES: &[&str] = &[
-    "sk-",
     "ghp_",
     "gho_",
     "ghs_",
@@ -23,10 +22,11 @@ const TOKEN_PREFIXES: &[&str] = &[
     "AKIA",
     "ASIA",
     "AIza",
-    "gsk_",
-    "npm_",
-    "pypi-",
 ];
+
+/// Prefixes with which names begin, too, that are made of words:
+/// `sk-toggleable__content`, `npm_config_user_agent`.
+const NAME_PREFIXES: &[&str] = &["sk-", "gsk_", "npm_", "pypi-"];
 
 /// Shortest word that counts as a credential behind such a prefix, in bytes.
 const TOKEN_BYTES_MIN: usize = 16;
@@ -77,6 +77,12 @@ fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'+' | b'/' | b'=')
 }
 
+/// Whether this is made of words of small letters, none of them long.
+fn is_of_words(text: &str) -> bool {
+    let mut words = text.split(|c: char| !c.is_ascii_alphanumeric());
+    words.all(|word| word.len() < TOKEN_BYTES_MIN && word.bytes().all(|byte| byte.is_ascii_lowercase()))
+}
+
 fn words(text: &str, hits: &mut Vec<(usize, usize)>) {
     let bytes = text.as_bytes();
     let mut at = 0;
@@ -92,8 +98,9 @@ fn words(text: &str, hits: &mut Vec<(usize, usize)>) {
             at += 1;
         }
         let word = &text[start..at];
-        let token =
-            TOKEN_PREFIXES.iter().any(|prefix| word.starts_with(prefix)) && word.len() >= TOKEN_BYTES_MIN;
+        let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| word.starts_with(prefix));
+        let token = word.len() >= TOKEN_BYTES_MIN
+            && (begins(TOKEN_PREFIXES) || begins(NAME_PREFIXES) && !is_of_words(word));
         let jwt = word.starts_with("eyJ") && word.matches('.').count() == 2;
         // Source code says `Bearer` without a token behind it, and prose goes on
         // with a word that has no digit.
@@ -116,7 +123,7 @@ fn url_passwords(text: &str, hits: &mut Vec<(usize, usize)>) {
             .map_or(rest, |at| &rest[..at]);
         if let Some((user, _)) = authority.rsplit_once('@')
             && let Some(colon) = user.find(':')
-            && colon + 1 < user.len()
+            && !matches!(&user[colon + 1..], "" | REDACTED)
         {
             hits.push((start + colon + 1, start + user.len()));
         }
@@ -129,6 +136,7 @@ mod tests {
 
     fn check(input: &str, expect: &str) {
         assert_eq!(redact(input), expect);
+        assert!(matches!(redact(expect), Cow::Borrowed(_)), "nothing is left");
     }
 
     #[test]
@@ -150,6 +158,10 @@ mod tests {
         check("postgres://me:secret@host/db", "postgres://me:[redacted]@host/db");
         check("https://host/path@2", "https://host/path@2");
         check("sk-short", "sk-short");
+        check("div.sk-toggleable__content", "div.sk-toggleable__content");
+        check("sk-toggleable__content", "sk-toggleable__content");
+        check("npm_config_user_agent", "npm_config_user_agent");
+        check("npm_config_user_agent1", "[redacted]");
         check(
             "-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----\nrest",
             "[redacted]\nrest",

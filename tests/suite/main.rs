@@ -32,6 +32,7 @@ mod choices;
 mod command_line;
 mod continuation;
 mod crash;
+mod credentials;
 mod definitions;
 mod demo_repo;
 mod documents;

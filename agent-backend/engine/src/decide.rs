@@ -9,6 +9,7 @@ mod resume;
 mod steps;
 mod timers;
 mod turn;
+mod words;
 
 use shared::id::{CorrelationId, Seq, StageId, WorkflowId};
 
@@ -27,7 +28,7 @@ use crate::{
 pub fn submit(
     workflow: WorkflowId,
     correlation: CorrelationId,
-    task: Task,
+    mut task: Task,
     graph: Graph,
     ctx: &Ctx,
 ) -> Result<Vec<Event>, Reject> {
@@ -40,6 +41,7 @@ pub fn submit(
             max: QUERY_BYTES_MAX,
         });
     }
+    let hidden = words::clean(&mut task.query);
     let first = Recorded {
         seq: Seq(1),
         at_ms: ctx.now_ms,
@@ -57,14 +59,26 @@ pub fn submit(
         events = draft.events;
     }
     events.insert(0, first.event);
+    if hidden {
+        events.insert(1, words::left_out());
+    }
     Ok(events)
 }
 
 /// Events that `command` leads to in `state`.
-pub fn decide(state: &State, command: Command, ctx: &Ctx) -> Result<Vec<Event>, Reject> {
+pub fn decide(state: &State, mut command: Command, ctx: &Ctx) -> Result<Vec<Event>, Reject> {
     if state.is_finished() {
         return Err(Reject::Finished);
     }
+    let hidden = words::clean_command(&mut command);
+    let mut events = follow(state, command, ctx)?;
+    if hidden && !events.is_empty() {
+        events.insert(0, words::left_out());
+    }
+    Ok(events)
+}
+
+fn follow(state: &State, command: Command, ctx: &Ctx) -> Result<Vec<Event>, Reject> {
     match command {
         // Text comes often, and nothing else follows from it.
         Command::StreamText {

@@ -13,6 +13,7 @@ mod support;
 mod timers;
 mod tools;
 mod undo;
+mod words;
 
 use shared::{
     error::Class,

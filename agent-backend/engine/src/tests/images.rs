@@ -20,7 +20,7 @@ fn picture() -> Image {
 }
 
 fn begun(definition: &str) -> Run {
-    Run::asked(graph::parse(definition).unwrap(), vec![picture()])
+    Run::asked(graph::parse(definition).unwrap(), "add login", vec![picture()])
 }
 
 fn check(state: &State) {

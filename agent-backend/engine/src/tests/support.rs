@@ -39,14 +39,14 @@ impl Run {
     }
 
     pub fn with(graph: graph::Graph) -> Self {
-        Self::asked(graph, Vec::new())
+        Self::asked(graph, "add login", Vec::new())
     }
 
-    /// A workflow whose request has pictures.
-    pub fn asked(graph: graph::Graph, images: Vec<Image>) -> Self {
+    /// A workflow of this request, with its pictures.
+    pub fn asked(graph: graph::Graph, query: &str, images: Vec<Image>) -> Self {
         let task = Task {
             workflow_type: graph.name.clone(),
-            query: "add login".into(),
+            query: query.into(),
             workspace: "/w".into(),
             choices: crate::artifact::Choices::default(),
             images,

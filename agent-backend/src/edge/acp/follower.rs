@@ -16,6 +16,7 @@ use engine::{Event, Outcome, Phase, Recorded, artifact::Decision};
 use shared::{
     error::Code,
     id::{CorrelationId, Seq, WorkflowId},
+    redact::redact,
     wire::SessionPosition,
 };
 use tokio::sync::watch;
@@ -176,7 +177,8 @@ impl Said {
         if said.len() == SAID_MAX {
             said.pop_front();
         }
-        said.push_back(words.to_owned());
+        // As they come back.
+        said.push_back(redact(words).into_owned());
     }
 
     fn take(&self, words: &str) -> bool {

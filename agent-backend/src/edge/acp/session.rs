@@ -22,6 +22,7 @@ use mcp::Server;
 use shared::{
     error::Code,
     id::{CorrelationId, Seq, SessionId, WorkflowId},
+    redact::redact,
 };
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
@@ -307,6 +308,8 @@ impl Session {
         if !images.is_empty() {
             runtime.check_sight(choices.model.as_deref()).await?;
         }
+        // The workflow says that something was left out.
+        let prompt = redact(&prompt).into_owned();
         let key = self.enter(runtime, &prompt, None).await?;
         // Its first step may ask already.
         editor::attach(runtime, &key, self);
@@ -351,6 +354,7 @@ impl Session {
         answer: String,
         from: ConnectionId,
     ) -> Result<usize, Error> {
+        let [prompt, answer] = [prompt, answer].map(|words| redact(&words).into_owned());
         let key = self.enter(runtime, &prompt, Some(answer.clone())).await?;
         Ok(self.push(Entry {
             key,

@@ -7,6 +7,7 @@ use agent_client_protocol::{
     Error as AcpError,
     v1::schema::{SessionId, SessionStatus},
 };
+use shared::redact::redact;
 
 use super::{
     acp_error,
@@ -58,7 +59,7 @@ pub(super) async fn set_title(
 ) -> Result<String, AcpError> {
     connection.admit()?;
     let session = connection.hub().open(id).await?;
-    let title = listing::title(title);
+    let title = listing::title(&redact(title));
     if title.is_empty() {
         return Err(invalid("the title is empty"));
     }
