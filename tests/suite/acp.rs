@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     acp_client::{Acp, prompt},
-    world::{PATIENCE, World, is_end},
+    world::{PATIENCE, World, is_end, of},
 };
 
 /// How a client asks for streaming updates.
@@ -158,10 +158,9 @@ async fn a_cancelled_turn_is_answered_as_cancelled() {
     let (_, page) = world.get("/api/workflows").await;
     assert_eq!(page["workflows"][0]["state"], "cancelled");
     let gone = |records: &[Record]| {
-        let mut plans = records
+        of(records, "plan")
             .iter()
-            .filter(|record| record.rule.as_deref() == Some("plan"));
-        plans.any(|record| record.outcome == Outcome::Disconnected)
+            .any(|record| record.outcome == Outcome::Disconnected)
     };
     tokio::time::timeout(PATIENCE, world.ollama.wait_for(gone))
         .await
@@ -179,12 +178,7 @@ async fn words_during_a_turn_are_remarks_and_where_it_asks_the_answer() {
     let required = json!({ "outcome": "promptRequired", "reason": "noRunningTurn" });
     assert_eq!(idle["result"], required, "{idle}");
     let turn = acp.ask("session/prompt", prompt(&session, "Add greetings")).await;
-    let asked = |records: &[Record]| {
-        records
-            .iter()
-            .any(|record| record.rule.as_deref() == Some("plan"))
-    };
-    world.ollama.wait_for(asked).await;
+    world.until_asked("plan").await;
     let steered = acp
         .call("_session/steering", prompt(&session, "by the method"))
         .await;
@@ -200,13 +194,7 @@ async fn words_during_a_turn_are_remarks_and_where_it_asks_the_answer() {
     world.ollama.gate().open();
     let question = acp.until(turn).await;
     assert_eq!(question["method"], "session/request_permission", "{question}");
-    let code = world
-        .ollama
-        .requests()
-        .into_iter()
-        .rev()
-        .find(|record| record.rule.as_deref() == Some("code"));
-    let code = code.unwrap().last_message("user").to_owned();
+    let code = world.told("code");
     for words in ["by the method", "by a prompt"] {
         assert!(
             code.contains(&format!("made during the work: do this\n\n{words}\n")),

@@ -1,7 +1,6 @@
 //! What can be chosen and said in a session of the Agent Client Protocol:
 //! options, commands, answers to questions, and what a prompt is made of.
 
-use scripted_ollama::Record;
 use serde_json::{Value, json};
 
 use crate::{
@@ -60,12 +59,6 @@ async fn ends(acp: &mut Acp, turn: u64, reason: &str) {
     assert_eq!(answer["result"]["stopReason"], reason, "{answer}");
 }
 
-fn planned(records: &[Record]) -> bool {
-    records
-        .iter()
-        .any(|record| record.rule.as_deref() == Some("plan"))
-}
-
 /// The last thing that the agent said.
 fn said(acp: &Acp) -> String {
     let story = acp.story();
@@ -100,12 +93,7 @@ async fn a_prompt_is_made_of_text_files_and_links() {
     let asked = question(&mut acp, turn, APPLY).await;
     acp.choose(&asked, "reject").await;
     ends(&mut acp, turn, "end_turn").await;
-    let plan = world
-        .ollama
-        .requests()
-        .into_iter()
-        .find(|record| record.rule.as_deref() == Some("plan"));
-    let told = plan.unwrap().last_message("user").to_owned();
+    let told = world.told("plan");
     // What the file says is read where it lies.
     assert!(
         told.contains("Add greetings\n\n`app.py`\n\nnote://1:\nBe brief.\n\n`app.py`"),
@@ -149,7 +137,7 @@ async fn a_prompt_that_is_withdrawn_is_answered_as_cancelled() {
     let mut acp = Acp::connect(&world).await;
     let session = acp.session(&world).await;
     let turn = acp.ask("session/prompt", prompt(&session, "Add greetings")).await;
-    world.ollama.wait_for(planned).await;
+    world.until_asked("plan").await;
     acp.notify("$/cancel_request", json!({ "requestId": turn })).await;
     ends(&mut acp, turn, "cancelled").await;
     let (_, page) = world.get("/api/workflows").await;

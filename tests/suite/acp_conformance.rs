@@ -7,7 +7,7 @@ use crate::{
         Acp, on_each_transport, prompt,
         wire::{Transport, Wire},
     },
-    world::{World, until},
+    world::{World, of, until},
 };
 
 on_each_transport!(
@@ -229,12 +229,7 @@ async fn a_turn_is_cancelled_in_two_ways(transport: Transport) {
         let turn = acp.ask("session/prompt", prompt(&session, "Add greetings")).await;
         world
             .ollama
-            .wait_for(|records| {
-                let asked = records
-                    .iter()
-                    .filter(|record| record.rule.as_deref() == Some("plan"));
-                asked.count() > before
-            })
+            .wait_for(|records| of(records, "plan").len() > before)
             .await;
         if by_request {
             acp.notify("$/cancel_request", json!({ "requestId": turn })).await;

@@ -95,14 +95,6 @@ fn said(acp: &Acp) -> String {
     texts.collect()
 }
 
-fn code_prompt(world: &World) -> String {
-    let requests = world.ollama.requests();
-    let mut code = requests
-        .iter()
-        .filter(|record| record.rule.as_deref() == Some("code"));
-    code.next_back().unwrap().last_message("user").to_owned()
-}
-
 /// One commit of the change alone.
 fn check_commit(world: &World) {
     assert_eq!(world.commits(), 3);
@@ -116,7 +108,7 @@ async fn what_is_not_saved_is_seen_kept_and_not_committed(transport: Transport) 
     editor.types(app.clone(), &typed());
     let session = editor.acp.session(&world).await;
     let asked = proposed(&mut editor, &session).await;
-    assert!(code_prompt(&world).contains("# not saved"));
+    assert!(world.told("code").contains("# not saved"));
     assert_eq!(difference(&asked.1), [typed(), louder(&typed())]);
     assert_eq!(editor.writes, []);
     // What is typed while the question is open counts as well.

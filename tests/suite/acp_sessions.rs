@@ -1,7 +1,6 @@
 //! Sessions of the Agent Client Protocol that outlive connections, clients and
 //! backends, and several clients on one of them.
 
-use scripted_ollama::Record;
 use serde_json::{Value, json};
 
 use crate::{
@@ -161,12 +160,6 @@ async fn all_clients_of_a_session_see_the_same_and_one_answer_counts() {
     );
 }
 
-fn planned(records: &[Record]) -> bool {
-    records
-        .iter()
-        .any(|record| record.rule.as_deref() == Some("plan"))
-}
-
 #[tokio::test]
 async fn a_workflow_goes_on_without_its_client_and_a_prompt_joins_it() {
     let world = World::new().await;
@@ -175,7 +168,7 @@ async fn a_workflow_goes_on_without_its_client_and_a_prompt_joins_it() {
         let mut acp = Acp::connect(&world).await;
         let session = acp.session(&world).await;
         acp.ask("session/prompt", prompt(&session, "Add greetings")).await;
-        world.ollama.wait_for(planned).await;
+        world.until_asked("plan").await;
         session
     };
     let mut acp = Acp::connect(&world).await;
@@ -208,7 +201,7 @@ async fn a_session_is_closed_by_the_last_and_deleted_for_all() {
     let turn = first
         .ask("session/prompt", prompt(&session, "Add greetings"))
         .await;
-    world.ollama.wait_for(planned).await;
+    world.until_asked("plan").await;
     let (_, page) = world.get("/api/workflows").await;
     let id = page["workflows"][0]["workflow_id"].as_str().unwrap().to_owned();
     let by_id = json!({ "sessionId": session });

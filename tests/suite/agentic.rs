@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::world::{World, brief};
+use crate::world::{World, brief, of};
 
 /// A model that puts questions, plans, and writes the wrong thing first if it
 /// is told to.
@@ -135,10 +135,7 @@ async fn the_models_questions_find_what_the_request_does_not_say() {
     assert!(!brief(&events).contains(&"text retrieval".to_owned()));
 
     let requests = world.ollama.requests();
-    let asked: Vec<_> = requests
-        .iter()
-        .filter(|record| record.rule.as_deref() == Some("queries"))
-        .collect();
+    let asked = of(&requests, "queries");
     assert_eq!(asked.len(), 1, "one more call and no other");
     assert_eq!(asked[0].body["format"], agents::queries::schema());
     assert_eq!(asked[0].body["options"]["temperature"], 0.0);
@@ -211,12 +208,7 @@ async fn nobody_asks_more_where_it_is_switched_off() {
     let events = world.to_review(&id).await;
     // One question found all, which goes without saying.
     assert_eq!(found_by(&events), BTreeMap::from([("app.py", Value::Null)]));
-    let requests = world.ollama.requests();
-    assert!(
-        requests
-            .iter()
-            .all(|record| record.rule.as_deref() != Some("queries"))
-    );
+    assert!(of(&world.ollama.requests(), "queries").is_empty());
 }
 
 #[tokio::test]
@@ -227,19 +219,9 @@ async fn what_a_failed_attempt_named_is_in_front_of_the_next() {
     let said = notices(&events);
     let expect = "searched again after the failure (edit mismatch accounts/ledger.py): accounts/ledger.py";
     assert!(said.contains(expect), "{said}");
-    let requests = world.ollama.requests();
-    let prompt = |rule: &str| {
-        let record = requests
-            .iter()
-            .find(|record| record.rule.as_deref() == Some(rule));
-        record.unwrap().last_message("user").to_owned()
-    };
-    assert!(!prompt("wrong code").contains("Bookkeeping by double entry"));
-    assert!(
-        prompt("code").contains("Bookkeeping by double entry"),
-        "{}",
-        prompt("code")
-    );
+    let prompt = world.told("code");
+    assert!(!world.told("wrong code").contains("Bookkeeping by double entry"));
+    assert!(prompt.contains("Bookkeeping by double entry"), "{prompt}");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use scratch_postgres::Server;
 use serde_json::{Value, json};
 
-use crate::world::{PATIENCE, World, brief, until_status};
+use crate::world::{PATIENCE, World, brief, of, until_status};
 
 /// Workflows of the test that kills.
 const WORKFLOWS: usize = 20;
@@ -69,12 +69,7 @@ async fn killed_beside_another_one_its_workflows_end_there_in_one_commit_each() 
         let through = if n % 2 == 0 { &a } else { &b };
         workflows.push((submit(through, n, &workspace).await, workspace));
     }
-    let planning = |records: &[scripted_ollama::Record]| {
-        let plans = records
-            .iter()
-            .filter(|record| record.rule.as_deref() == Some("plan"));
-        plans.count() == WORKFLOWS / 2
-    };
+    let planning = |records: &[scripted_ollama::Record]| of(records, "plan").len() == WORKFLOWS / 2;
     tokio::time::timeout(PATIENCE, a.ollama.wait_for(planning))
         .await
         .expect("all of the first one's workflows plan");

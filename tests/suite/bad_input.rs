@@ -5,7 +5,7 @@ use std::{fs, os::unix::fs::symlink, path::Path};
 
 use serde_json::{Value, json};
 
-use crate::world::{World, brief};
+use crate::world::{World, brief, of};
 
 /// The code of the last event.
 async fn outcome(world: &World, id: &str) -> String {
@@ -341,12 +341,7 @@ async fn check_answer(text: &str, code: &str) {
         "?? link",
         "nothing was written: {text}"
     );
-    let asked = world
-        .ollama
-        .requests()
-        .iter()
-        .filter(|record| record.rule.as_deref() == Some("rule 2"))
-        .count();
+    let asked = of(&world.ollama.requests(), "rule 2").len();
     assert_eq!(asked, 3, "the model is told and tries again: {text}");
     let last = world
         .ollama
@@ -390,12 +385,7 @@ async fn code_that_does_not_parse_is_tried_again_and_then_shown_with_its_evidenc
     let world = World::with(&answering("app.py\n```python\ndef main(:\n    x = [1, 2\n```\n")).await;
     let id = world.submit("Add greetings").await;
     let events = world.to_review(&id).await;
-    let asked = world
-        .ollama
-        .requests()
-        .iter()
-        .filter(|record| record.rule.as_deref() == Some("rule 2"))
-        .count();
+    let asked = of(&world.ollama.requests(), "rule 2").len();
     assert!(asked >= 3, "{:#?}", brief(&events));
     let (_, view) = world.get(&format!("/api/workflow/{id}")).await;
     assert!(

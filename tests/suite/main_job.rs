@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{PATIENCE, World, brief, until};
+use crate::world::{PATIENCE, World, brief, of, until};
 
 #[tokio::test]
 async fn a_request_becomes_one_commit_of_its_own_paths() {
@@ -191,17 +191,9 @@ async fn reject_changes_nothing_and_modify_starts_again_with_the_same_context() 
         .unwrap();
     assert!(greeting["new_text"].as_str().unwrap().contains("HELLO"), "{view}");
 
-    let prompts = world.ollama.requests();
-    let of = |rule: &str| {
-        prompts
-            .iter()
-            .rev()
-            .find(|record| record.rule.as_deref() == Some(rule))
-            .unwrap()
-    };
-    let again = of("code again").last_message("user");
+    let again = world.told("code again");
     assert!(again.contains("shout it"), "the feedback reaches the model");
-    let once = of("code").last_message("user");
+    let once = world.told("code");
     let common = once
         .bytes()
         .zip(again.bytes())
@@ -276,10 +268,9 @@ async fn cancel_stops_the_model() {
     let end = world.to_end(&id).await;
     assert_eq!(brief(&end).last().unwrap(), "cancelled");
     let gone = |records: &[scripted_ollama::Record]| {
-        records.iter().any(|record| {
-            record.rule.as_deref() == Some("plan")
-                && matches!(record.outcome, scripted_ollama::Outcome::Disconnected)
-        })
+        of(records, "plan")
+            .iter()
+            .any(|record| record.outcome == scripted_ollama::Outcome::Disconnected)
     };
     tokio::time::timeout(PATIENCE, world.ollama.wait_for(gone))
         .await

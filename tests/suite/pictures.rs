@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{
     acp_client::{Acp, on_each_transport, prompt, wire::Transport},
-    world::{PATIENCE, SCRIPT, World},
+    world::{PATIENCE, SCRIPT, World, of},
 };
 
 on_each_transport!(
@@ -47,7 +47,7 @@ fn with(session: &str, text: &str, images: &[Value]) -> Value {
 
 /// The pictures of each question that a rule answered.
 pub fn shown(records: &[Record], rule: &str) -> Vec<Vec<String>> {
-    let of = |record: &Record| {
+    let images = |record: &Record| {
         let messages = record.body["messages"].as_array().unwrap().iter();
         let images = messages.filter_map(|message| message["images"].as_array());
         images
@@ -55,10 +55,7 @@ pub fn shown(records: &[Record], rule: &str) -> Vec<Vec<String>> {
             .map(|image| image.as_str().unwrap().to_owned())
             .collect()
     };
-    let of_rule = records
-        .iter()
-        .filter(|record| record.rule.as_deref() == Some(rule));
-    of_rule.map(of).collect()
+    of(records, rule).into_iter().map(images).collect()
 }
 
 fn can(acp: &Acp) -> &Value {
@@ -183,15 +180,15 @@ async fn what_is_no_picture_is_refused_with_the_reason(transport: Transport) {
     let world = transport.world_with(&seeing()).await;
     let mut acp = Acp::over(transport, &world).await;
     let session = acp.session(&world).await;
-    let of = |data: &str, kind: &str| json!({ "type": "image", "data": data, "mimeType": kind });
-    let mut named = of("", "image/png");
+    let picture = |data: &str, kind: &str| json!({ "type": "image", "data": data, "mimeType": kind });
+    let mut named = picture("", "image/png");
     named["uri"] = json!("file:///w/a.png");
     for (image, why) in [
-        (of("PHN2Zy8+", "image/svg+xml"), "`image/svg+xml`"),
-        (of(PNG, "image/webp"), "its bytes are those of image/png"),
-        (of("PHN2Zy8+", "image/png"), "none by its bytes"),
-        (of("%%%%", "image/png"), "no base64"),
-        (of("", "image/png"), "has no data"),
+        (picture("PHN2Zy8+", "image/svg+xml"), "`image/svg+xml`"),
+        (picture(PNG, "image/webp"), "its bytes are those of image/png"),
+        (picture("PHN2Zy8+", "image/png"), "none by its bytes"),
+        (picture("%%%%", "image/png"), "no base64"),
+        (picture("", "image/png"), "has no data"),
         (named, "only named"),
     ] {
         let asked = with(&session, "Add greetings", &[image]);
@@ -218,15 +215,7 @@ async fn what_is_no_picture_is_refused_with_the_reason(transport: Transport) {
     assert_eq!(refused["error"]["data"]["code"], "E1023", "{refused}");
     acp.choose(&question, "accept").await;
     ends(&mut acp, turn).await;
-    assert_eq!(
-        world
-            .ollama
-            .requests()
-            .iter()
-            .filter(|it| it.rule.as_deref() == Some("plan"))
-            .count(),
-        1
-    );
+    assert_eq!(of(&world.ollama.requests(), "plan").len(), 1);
     let acp = later(acp, transport, &world, &session).await;
     assert_eq!(heard(&acp).len(), 2, "{:#?}", heard(&acp));
 }
@@ -257,10 +246,7 @@ async fn killed_while_the_model_writes_it_is_shown_the_same_again() {
         let session = acp.session(&world).await;
         acp.ask("session/prompt", with(&session, "Add greetings", &[image(PNG)]))
             .await;
-        let stalled = |records: &[Record]| {
-            let begun = records.iter().find(|it| it.rule.as_deref() == Some("begins"));
-            begun.is_some_and(|it| it.tokens_sent == 12)
-        };
+        let stalled = |records: &[Record]| of(records, "begins").iter().any(|it| it.tokens_sent == 12);
         tokio::time::timeout(PATIENCE, world.ollama.wait_for(stalled))
             .await
             .expect("the model writes");
@@ -362,10 +348,7 @@ async fn two(script: &str, chain: &str) -> World {
         .replace("endpoint: chat, ", "")
         .replace("{ endpoint: chat }", "{}");
     let mut world = World::prepared(&script).await;
-    let path = world.path("backend.yaml");
-    let config = TWO.replace("SERVER", &world.ollama.url()).replace("CHAIN", chain);
-    fs::write(&path, config).unwrap();
-    world.argue(&["--config", path.to_str().unwrap()]);
+    world.configure(TWO.replace("SERVER", &world.ollama.url()).replace("CHAIN", chain));
     world.start().await;
     world
 }
@@ -424,9 +407,7 @@ rules:
         .map(|(_, images)| images)
         .collect();
     assert_eq!(of_ollama, [0, 0]);
-    let records = world.ollama.requests();
-    let code = records.iter().find(|it| it.rule.as_deref() == Some("code"));
-    let told = code.unwrap().last_message("user").to_owned();
+    let told = world.told("code");
     assert!(
         told.contains("An image of the request cannot be shown to you"),
         "{told}"

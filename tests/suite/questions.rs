@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{SCRIPT, World};
+use crate::world::{SCRIPT, World, of};
 
 /// What the planner of this script wants to know.
 pub const QUESTION: &str = "Who is to be greeted: everybody, or one person by name?";
@@ -56,10 +56,7 @@ async fn the_answer_to_a_question_reaches_the_planner() {
         .events(&id, after, "delta", |event| event["type"] == "decision_needed")
         .await;
     let prompts = world.ollama.requests();
-    let plan = prompts
-        .iter()
-        .find(|record| record.rule.as_deref() == Some("plan"))
-        .unwrap();
+    let plan = of(&prompts, "plan")[0];
     let said = plan.last_message("user");
     assert!(
         said.contains(QUESTION) && said.contains("one person by name"),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{PATIENCE, World, assert_same, brief};
+use crate::world::{PATIENCE, World, assert_same, brief, of};
 
 #[tokio::test]
 async fn sigterm_parks_and_the_next_start_goes_on() {
@@ -32,13 +32,7 @@ async fn killed_twice_while_the_model_writes_it_is_still_one_commit() {
     gate.close();
     for round in 0..2_usize {
         gate.release(3);
-        let codes = move |records: &[scripted_ollama::Record]| {
-            records
-                .iter()
-                .filter(|record| record.rule.as_deref() == Some("code"))
-                .count()
-                > round
-        };
+        let codes = move |records: &[scripted_ollama::Record]| of(records, "code").len() > round;
         tokio::time::timeout(PATIENCE, world.ollama.wait_for(codes))
             .await
             .expect("code generation begins");

@@ -284,12 +284,7 @@ async fn broken_then_failing_then_right(project: &Project, packages: Option<&Pat
         "{text}"
     );
     // The model was told.
-    let prompts = world.ollama.requests();
-    let third = prompts
-        .iter()
-        .find(|record| record.rule.as_deref() == Some("code 3"))
-        .unwrap();
-    assert!(third.last_message("user").contains(project.failure));
+    assert!(world.told("code 3").contains(project.failure));
 
     let passed = report(&runs[2], tests);
     assert_eq!(

@@ -2,15 +2,13 @@
 //! server elsewhere has a public name, which the backend asks the proxy of its environment
 //! for; the proxy answers itself, so that what is sent there is seen.
 
-use std::fs;
-
 use scripted_ollama::{Record, ScriptedOllama};
 use serde_json::{Value, json};
 
 use super::{MODEL, PNG, can, ends, image, notices, seeing, to_question, with};
 use crate::{
     acp_client::{Acp, prompt},
-    world::{PATIENCE, SCRIPT, World, brief},
+    world::{PATIENCE, SCRIPT, World, brief, of},
 };
 
 /// A model on this machine and one elsewhere, which sees; and another one here that does.
@@ -39,12 +37,10 @@ async fn world_with(script: &str, roles: &str) -> (World, ScriptedOllama) {
         .await
         .unwrap();
     let mut world = World::prepared(&both(script)).await;
-    let path = world.path("backend.yaml");
     let config = CONFIG
         .replace("SERVER", &world.ollama.url())
         .replace("ROLES", roles);
-    fs::write(&path, config).unwrap();
-    world.argue(&["--config", path.to_str().unwrap()]);
+    world.configure(config);
     start(&mut world, &far).await;
     (world, far)
 }
@@ -224,10 +220,7 @@ async fn blind_as_it_turns_out_after_a_kill_it_is_not_replaced_by_who_sees_elsew
     assert_eq!(can(&Acp::connect(&world).await), false);
     // Nobody knows that it is blind.
     let id = submit(&world, &request(&world, "unknown", None)).await;
-    let stalled = |records: &[Record]| {
-        let begun = records.iter().find(|it| it.rule.as_deref() == Some("begins"));
-        begun.is_some_and(|it| it.tokens_sent == 4)
-    };
+    let stalled = |records: &[Record]| of(records, "begins").iter().any(|it| it.tokens_sent == 4);
     tokio::time::timeout(PATIENCE, world.ollama.wait_for(stalled))
         .await
         .expect("the model writes");

@@ -62,6 +62,12 @@ pub fn of<'a>(records: &'a [Record], rule: &str) -> Vec<&'a Record> {
 }
 
 impl World {
+    /// What the model was told last, of what this rule of the script answers.
+    pub fn told(&self, rule: &str) -> String {
+        let records = self.ollama.requests();
+        of(&records, rule).last().unwrap().last_message("user").to_owned()
+    }
+
     /// Waits until the model was asked what this rule of the script answers.
     pub async fn until_asked(&self, rule: &str) {
         let is_asked = |record: &Record| record.rule.as_deref() == Some(rule);
