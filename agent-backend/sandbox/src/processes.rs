@@ -7,26 +7,27 @@ use procfs::process::{Process, all_processes};
 /// Bytes of memory that `root` and everything it started holds for itself or shares
 /// with nobody but its own, as the kernel tells it.
 pub(crate) fn memory_bytes(root: u32) -> u64 {
-    let mut children: HashMap<i32, Vec<Process>> = HashMap::new();
-    // Who ends while it is looked at holds nothing any more.
+    let mut children: HashMap<i32, Vec<i32>> = HashMap::new();
+    // Who ends while it is looked at holds nothing any more. Each one that is kept
+    // would be an open file.
     for process in all_processes().into_iter().flatten().flatten() {
         if let Ok(stat) = process.stat() {
-            children.entry(stat.ppid).or_default().push(process);
+            children.entry(stat.ppid).or_default().push(process.pid());
         }
     }
-    let root = i32::try_from(root).ok().and_then(|pid| Process::new(pid).ok());
-    let mut open: Vec<Process> = root.into_iter().collect();
+    let mut open: Vec<i32> = i32::try_from(root).into_iter().collect();
     let mut sum = 0;
-    while let Some(process) = open.pop() {
-        sum += own_bytes(&process);
-        open.extend(children.remove(&process.pid()).unwrap_or_default());
+    while let Some(pid) = open.pop() {
+        sum += own_bytes(pid);
+        open.extend(children.remove(&pid).unwrap_or_default());
     }
     sum
 }
 
-fn own_bytes(process: &Process) -> u64 {
+fn own_bytes(pid: i32) -> u64 {
     const KIB: u64 = 1024;
-    process.status().map_or(0, |status| {
+    let status = Process::new(pid).and_then(|process| process.status());
+    status.map_or(0, |status| {
         let parts = [status.rssanon, status.rssshmem];
         parts.into_iter().flatten().sum::<u64>().saturating_mul(KIB)
     })
@@ -45,8 +46,8 @@ mod tests {
             .stdin(Stdio::piped())
             .spawn()
             .unwrap();
-        let root = Process::new(shell.id().try_into().unwrap()).unwrap();
-        while own_bytes(&root) == 0 || memory_bytes(shell.id()) <= own_bytes(&root) {
+        let own = || own_bytes(shell.id().try_into().unwrap());
+        while own() == 0 || memory_bytes(shell.id()) <= own() {
             std::thread::yield_now();
         }
         drop(shell.stdin.take());
