@@ -1,8 +1,11 @@
 //! The memory of a job's processes together, where no control group counts it.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, fs};
 
-use procfs::process::{Process, all_processes};
+use procfs::{
+    FromRead as _,
+    process::{Status, all_processes},
+};
 
 /// Bytes of memory that `root` and everything it started holds for itself or shares
 /// with nobody but its own, as the kernel tells it.
@@ -26,7 +29,9 @@ pub(crate) fn memory_bytes(root: u32) -> u64 {
 
 fn own_bytes(pid: i32) -> u64 {
     const KIB: u64 = 1024;
-    let status = Process::new(pid).and_then(|process| process.status());
+    // A job may call itself what is no text, and must be counted all the same.
+    let status = fs::read(format!("/proc/{pid}/status")).unwrap_or_default();
+    let status = Status::from_read(String::from_utf8_lossy(&status).as_bytes());
     status.map_or(0, |status| {
         let parts = [status.rssanon, status.rssshmem];
         parts.into_iter().flatten().sum::<u64>().saturating_mul(KIB)
@@ -42,7 +47,7 @@ mod tests {
     #[test]
     fn what_a_process_starts_counts_with_it() {
         let mut shell = Command::new("sh")
-            .args(["-c", "cat; exit 0"])
+            .args(["-c", "printf '\\377) R 1 (:' > /proc/$$/comm; cat; exit 0"])
             .stdin(Stdio::piped())
             .spawn()
             .unwrap();
