@@ -7,7 +7,7 @@ use crate::Language;
 struct Convention {
     /// Of a name without what is behind its first dot.
     begins: &'static [&'static str],
-    /// Likewise.
+    /// Of what is before any of its dots (`http_1.16_test.go`).
     ends: &'static [&'static str],
     /// Between dots of a name.
     marks: &'static [&'static str],
@@ -83,11 +83,10 @@ pub fn is_test(language: Language, path: &str) -> bool {
         | Language::Other => return false,
     };
     let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
-    let mut parts = name.split('.');
-    let stem = parts.next().unwrap_or(name);
-    begins.iter().any(|word| stem.starts_with(word))
-        || ends.iter().any(|word| stem.ends_with(word))
-        || parts.any(|part| marks.contains(&part))
+    let parts = || name.split('.');
+    begins.iter().any(|word| name.starts_with(word))
+        || parts().any(|part| ends.iter().any(|word| part.ends_with(word)))
+        || parts().skip(1).any(|part| marks.contains(&part))
         || above.split('/').any(|folder| folders.contains(&folder))
 }
 
@@ -111,6 +110,8 @@ mod tests {
         check("src/attest.ts", false);
         check("spec.ts", false);
         check("pkg/server_test.go", true);
+        check("pkg/server_1.16_test.go", true);
+        check("pkg/server_test_1.16.go", false);
         check("tests/server.go", false);
         check("src/LoginTest.java", true);
         check("src/test/java/Login.java", true);

@@ -89,6 +89,10 @@ impl Class {
 const VENDORED: &[&str] = &[
     "vendor",
     "vendored",
+    "_vendor",
+    "_vendored",
+    "bundled",
+    "extern",
     "third_party",
     "third-party",
     "thirdparty",
@@ -126,6 +130,9 @@ const TESTS: &[&str] = &[
     "testsuite",
     "unittests",
 ];
+const TEST_BEGINS: &[&str] = &["test_", "test-"];
+/// Of what is before any dot of a name.
+const TEST_ENDS: &[&str] = &["_test", "_tests", "-test", "-tests"];
 const EXAMPLES: &[&str] = &[
     "example",
     "examples",
@@ -138,13 +145,14 @@ const EXAMPLES: &[&str] = &[
 ];
 const DOCUMENTATION: &[&str] = &["doc", "docs", "documentation", "man", "website", "site"];
 
-/// `test_x.py`, `x_test.go`, `x.spec.ts`, `XTest.java`.
+/// `test_x.py`, `x_test.go`, `x_1.16_test.go`, `x.spec.ts`, `XTest.java`.
 fn is_test_name(path: &str, name: &str, stem: &str) -> bool {
     let written = path.rsplit('/').next().unwrap_or(path);
     let written = written.split_once('.').map_or(written, |(stem, _)| stem);
-    stem.starts_with("test_")
-        || stem.ends_with("_test")
-        || stem.ends_with("_tests")
+    TEST_BEGINS.iter().any(|begin| stem.starts_with(begin))
+        || name
+            .split('.')
+            .any(|part| TEST_ENDS.iter().any(|end| part.ends_with(end)))
         || matches!(stem, "test" | "tests" | "conftest")
         || name.contains(".test.")
         || name.contains(".spec.")
@@ -163,6 +171,9 @@ mod tests {
         check("tests/it.rs", Class::Test);
         check("pkg/test_users.py", Class::Test);
         check("pkg/users_test.go", Class::Test);
+        check("pkg/users_1.16_test.go", Class::Test);
+        check("web/users-test.js", Class::Test);
+        check("lib/test-users.c", Class::Test);
         check("src/users.spec.ts", Class::Test);
         check("gson/src/main/java/GsonTest.java", Class::Test);
         check("src/flask/testing.py", Class::Source);
@@ -175,6 +186,7 @@ mod tests {
         check("Cargo.toml", Class::Data);
         check("Makefile", Class::Data);
         check("deps/lua/src/lua.c", Class::Vendored);
+        check("include/log/fmt/bundled/format.h", Class::Vendored);
         check("proto/x_pb2.py", Class::Generated);
         check("dist/app.js", Class::Generated);
     }
