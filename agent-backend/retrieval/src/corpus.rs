@@ -162,8 +162,10 @@ impl Corpus {
         }
         let at = number(self.files.len());
         let mut counts = Vec::new();
+        // `to-json-schema.ts` is one name, as `toJSONSchema` is.
+        let named = path.replace('-', "_");
         // The terms of the name count twice.
-        let path_length = analyzer.count(&[path, stem(path)], &mut counts);
+        let path_length = analyzer.count(&[&named, stem(&named)], &mut counts);
         self.paths.add(at, &counts);
         self.files.push(File {
             path: path.into(),

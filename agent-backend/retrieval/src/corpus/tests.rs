@@ -41,12 +41,15 @@ fn each_signal_finds_its_file() {
     let dir = workspace(&[
         ("src/mail.py", "def deliver(message):\n    return 1\n"),
         ("src/parcel_box.py", "x = 1\n"),
+        ("web/from-json.ts", "x = 1\n"),
+        ("web/to-json.ts", "x = 1\n"),
         ("src/other.py", "# the zebra\ny = 2\n"),
         ("tests/test_other.py", "# the zebra\n"),
     ]);
     let corpus = fresh(dir.path());
     let check = |query: &str, expect: &[&str]| assert_eq!(paths(&ask(&corpus, query)), expect, "{query}");
     check("parcel box", &["src/parcel_box.py"]);
+    check("toJson", &["web/to-json.ts", "web/from-json.ts"]);
     check("deliver", &["src/mail.py"]);
     check("zebra", &["src/other.py", "tests/test_other.py"]);
     check("", &[]);
